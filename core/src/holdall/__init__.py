@@ -1,0 +1,1 @@
+"""holdall keeps what Python functions return."""

@@ -1,0 +1,58 @@
+"""How an object becomes bytes and comes back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from holdall.types import Parts, Source
+
+
+class Codec(ABC):
+    """One format. Like `Storage`, free of pydantic, so that the default one costs a fresh process nothing.
+
+    `Serializer` is the same thing as users configure and register it.
+    """
+
+    slug: ClassVar[str]
+    media_type: ClassVar[str]
+    suffix: ClassVar[str]
+    """The format's own file extension, with its dot."""
+    trusted_only: ClassVar[bool] = False
+    """Whether loading may run code that the bytes choose."""
+
+    @abstractmethod
+    def dump(self, obj: Any, /) -> Parts:
+        """The bytes of `obj`: a list where they lie in memory (large buffers as views, not copies), else a generator.
+
+        Raises:
+            SerializationError: with the path inside the object that failed. Raised here or while the parts are read.
+        """
+
+    @abstractmethod
+    def load(self, source: Source, /) -> Any:
+        """The object.
+
+        Raises:
+            CorruptResultError: the bytes are not of this format.
+            UntrustedResultError: they name what `source.trust` does not allow.
+            SerializationError: they are of this format, and the object cannot be made from them here.
+        """
+
+    @abstractmethod
+    def options(self) -> dict[str, Any]:
+        """The JSON-ready options that differ from the defaults: with `slug`, enough to make this codec again."""
+
+    # Derived; override where the format needs it.
+
+    def written_with(self, parts: Parts, /) -> Mapping[str, str]:
+        """Library and version that made these parts (which have been read by now), for the record."""
+        del parts
+        return {}
+
+    def check_written_with(self, recorded: Mapping[str, str], /) -> None:
+        """Warn where what is installed here may not read what `recorded` says wrote the bytes."""
+        del recorded

@@ -1,0 +1,129 @@
+"""Where bytes are kept, by key."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from holdall.errors import KeyMissing
+from holdall.types import ByteRange
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from holdall.types import Buffer, ObjectMeta, Parts, WriteMode
+
+
+class Storage(ABC):
+    """Bytes by key, whole or not at all.
+
+    Keys are `/`-separated relative names. A reader sees the whole old object or the whole new one. Only `KeyMissing`
+    means absent; every other failure is a `StorageError`. Blocking is the contract; the `a`-twins run the same call in
+    a thread and may be overridden where a backend has an async client of its own.
+
+    This class holds no configuration and imports no pydantic: the default storage of a fresh process is one.
+    `StorageBlock` is the same thing as users configure, save and name it.
+    """
+
+    slug: ClassVar[str]
+    inline_limit: int = 8192
+    """Payloads up to this many bytes lie inside their record."""
+
+    @abstractmethod
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        """Write the parts, read once and in order, as one object.
+
+        Raises:
+            KeyExists: `mode="create"` and the key is taken. Atomic: of any number of racers one wins.
+            StorageError: nothing was changed. The call is not repeated here: parts may be gone.
+        """
+
+    @abstractmethod
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        """Read an object or a range of it; writable and private where that costs no other copy.
+
+        Raises:
+            KeyMissing: nothing is there.
+            StorageError: anything else, a range that starts past the end included.
+        """
+
+    @abstractmethod
+    def head(self, key: str, /) -> ObjectMeta:
+        """Raises `KeyMissing` where nothing is there; reads no payload."""
+
+    @abstractmethod
+    def delete(self, key: str, /) -> None:
+        """Remove the object; a key that is not there is no error."""
+
+    @abstractmethod
+    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+        """Every object whose key starts with the prefix, in key order by code point."""
+
+    @abstractmethod
+    def location(self) -> dict[str, Any]:
+        """The non-secret JSON that says where this is, enough to reach it again with somebody's credentials."""
+
+    # Derived; override for speed.
+
+    def exists(self, key: str, /) -> bool:
+        try:
+            self.head(key)
+        except KeyMissing:
+            return False
+        return True
+
+    def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
+        """The object in pieces of `chunk` bytes; a writer that replaces it meanwhile is seen as an error, never mixed."""
+        size = self.head(key).size
+        for start in range(0, size, chunk):
+            yield self.get(key, byte_range=ByteRange(start, min(start + chunk, size)))
+
+    def publish(self, source: str, target: str, /) -> None:
+        """Make the bytes of `source` readable under `target` too, for other tools. Override where no copy is needed."""
+        self.put(target, self.stream(source))
+
+    def resolved(self, directory: str, /) -> Storage:
+        """This storage with relative paths taken from `directory`; itself where it has none."""
+        del directory
+        return self
+
+    def close(self) -> None:
+        """Let go of clients and files; the next call opens them anew."""
+
+    async def aput(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        from asyncio import to_thread  # noqa: PLC0415 - asyncio costs more than the rest of the core to import
+
+        return await to_thread(self.put, key, parts, mode=mode)
+
+    async def aget(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        from asyncio import to_thread  # noqa: PLC0415 - as in aput
+
+        return await to_thread(self.get, key, byte_range=byte_range)
+
+    async def ahead(self, key: str, /) -> ObjectMeta:
+        from asyncio import to_thread  # noqa: PLC0415 - as in aput
+
+        return await to_thread(self.head, key)
+
+    async def adelete(self, key: str, /) -> None:
+        from asyncio import to_thread  # noqa: PLC0415 - as in aput
+
+        await to_thread(self.delete, key)
+
+    async def aexists(self, key: str, /) -> bool:
+        from asyncio import to_thread  # noqa: PLC0415 - as in aput
+
+        return await to_thread(self.exists, key)
+
+    async def ascan(self, prefix: str = "", /) -> AsyncIterator[ObjectMeta]:
+        from asyncio import to_thread  # noqa: PLC0415 - as in aput
+
+        for meta in await to_thread(lambda: list(self.scan(prefix))):
+            yield meta
+
+    async def astream(self, key: str, /, *, chunk: int = 4 << 20) -> AsyncIterator[Buffer]:
+        from asyncio import to_thread  # noqa: PLC0415 - as in aput
+
+        pieces = self.stream(key, chunk=chunk)
+        while (piece := await to_thread(next, pieces, None)) is not None:
+            yield piece

@@ -1,0 +1,146 @@
+"""Every exception that holdall raises on purpose.
+
+```text
+HoldallError
+├── ConfigurationError (ValueError)         an option, setting or name that cannot be right
+│   ├── UnknownBlockError (LookupError)     no block is saved or configured under that slug
+│   ├── UnknownSerializerError (LookupError)
+│   └── PersistenceRequiredError            persist_result=False against a feature that needs a result
+├── PluginError (ImportError)
+│   ├── PluginMissingError                  not installed: carries the install line
+│   ├── PluginBrokenError                   installed, and its import or its class fails
+│   └── PluginConflictError                 two distributions claim one name
+├── ResultError
+│   ├── MissingResultError (LookupError)    no record, or its payload is gone
+│   ├── ExpiredResultError (LookupError)
+│   ├── CorruptResultError (ValueError)     checksum, size or structure
+│   ├── UntrustedResultError (PermissionError)
+│   └── SerializationError (ValueError)     names the path inside the object
+├── StorageError (OSError)                  names block, key and operation; never means "absent"
+│   ├── KeyMissing (LookupError)            the only answer that means "absent"
+│   └── KeyExists                           mode="create" found the key taken
+└── CatalogError (OSError)
+```
+
+A leaf also inherits the builtin that a caller would think of, so `except LookupError` finds a missing result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _rebuild(cls: type[HoldallError], args: tuple[Any, ...], state: dict[str, Any]) -> HoldallError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class HoldallError(Exception):
+    """Root of the tree: `except HoldallError` catches all that this library raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Leaves take keywords, which BaseException.__reduce__ would lose between processes.
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+    def __str__(self) -> str:
+        # OSError and KeyError format their arguments in ways of their own; ours are sentences.
+        return str(self.args[0]) if self.args else type(self).__name__
+
+
+class ConfigurationError(HoldallError, ValueError):
+    """An option, a setting or a name cannot be right, whatever the data."""
+
+
+class UnknownBlockError(ConfigurationError, LookupError):
+    """No storage block goes by that slug, in any of the places that were asked."""
+
+
+class UnknownSerializerError(ConfigurationError, LookupError):
+    """No serializer goes by that name."""
+
+
+class PersistenceRequiredError(ConfigurationError):
+    """A feature needs the result to be kept, and `persist_result=False` forbids it."""
+
+
+class PluginError(HoldallError, ImportError):
+    """A plugin is missing, broken, or in conflict with another."""
+
+
+class PluginMissingError(PluginError):
+    """No installed distribution provides the name."""
+
+
+class PluginBrokenError(PluginError):
+    """A distribution provides the name, and loading it fails; the cause is chained."""
+
+
+class PluginConflictError(PluginError):
+    """Two distributions provide the same name, and no setting chooses between them."""
+
+
+class ResultError(HoldallError):
+    """A result cannot be given back, or cannot be kept."""
+
+
+class MissingResultError(ResultError, LookupError):
+    """There is no record under that key, or the payload that it names is gone."""
+
+
+class ExpiredResultError(ResultError, LookupError):
+    """The result was kept until a moment that has passed."""
+
+
+class CorruptResultError(ResultError, ValueError):
+    """Bytes differ from what was written: checksum, size or structure."""
+
+
+class UntrustedResultError(ResultError, PermissionError):
+    """Stored data names something that this reader has not agreed to import or to trust."""
+
+
+class SerializationError(ResultError, ValueError):
+    """A value cannot be written, or cannot be read back, by this serializer.
+
+    `path` is the place inside the object, as `result["model"].lock`, or None where it is not known. `value` is the
+    computed value (never in the message), so that nothing is lost when only the keeping of it failed.
+    """
+
+    def __init__(self, message: str, /, *, path: str | None = None, value: Any = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.value = value
+
+
+class StorageError(HoldallError, OSError):
+    """A storage did not do what it was asked; `__cause__` is the backend's own error.
+
+    `block` is the slug or the type of the block, `operation` one of put, get, head, delete, scan. `transient` says that
+    the same call may well succeed in a moment. `value` is the computed value whose keeping failed, where there is one,
+    and `kept` where its bytes lie instead.
+    """
+
+    def __init__(
+        self, message: str, /, *, block: str = "", key: str = "", operation: str = "", transient: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.block = block
+        self.key = key
+        self.operation = operation
+        self.transient = transient
+        self.value: Any = None
+        self.kept: str | None = None
+
+
+class KeyMissing(StorageError, LookupError):  # noqa: N818 - reads as the answer it is
+    """Nothing is stored under the key. No other error means that."""
+
+
+class KeyExists(StorageError):  # noqa: N818 - reads as the answer it is
+    """`mode="create"` found the key taken; what is there was left alone."""
+
+
+class CatalogError(HoldallError, OSError):
+    """The catalog cannot be opened, read or written."""

@@ -1,0 +1,157 @@
+"""The pure values that interfaces name: buffers, ranges, what an object is like, a run, a call."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
+
+from holdall.errors import UntrustedResultError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+Parts: TypeAlias = Iterable[Buffer]
+"""The bytes of one object, in order. A list lies in memory, a generator streams; either is read once."""
+
+WriteMode: TypeAlias = Literal["overwrite", "create"]
+
+
+class Unset(Enum):
+    """The one value that no caller passes by accident; an enum member survives pickling."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+
+
+class ByteRange(NamedTuple):
+    """Bytes `start` to `stop`, in Python's sense: `stop` is not included. None means to the end."""
+
+    start: int
+    stop: int | None = None
+
+
+class ObjectMeta(NamedTuple):
+    """What a storage knows of an object without reading it. `modified` is in seconds since the epoch."""
+
+    key: str
+    size: int
+    etag: str | None = None
+    modified: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What a reader has agreed to import because stored data names it.
+
+    A module is trusted where it is imported already, or where `accept` names it or a package around it.
+    """
+
+    accept: frozenset[str] = frozenset()
+
+    def module(self, name: str, /, *, needed_for: str) -> ModuleType:
+        """Return the module.
+
+        Raises:
+            UntrustedResultError: it is not imported yet and not on the accept list; the message prints the `accept=`
+                that would let it in.
+        """
+        found = sys.modules.get(name)
+        if found is not None:
+            return found
+        parents = name.split(".")
+        if any(".".join(parents[: n + 1]) in self.accept for n in range(len(parents))):
+            return import_module(name)
+        raise UntrustedResultError(
+            f"{needed_for} names the module {name!r}, which this process has not imported. Nothing is imported because "
+            f"stored data names it: import {name} first, or read with accept=[{name!r}]."
+        )
+
+
+class Source(Protocol):
+    """Where a serializer reads from. Every byte handed out has been checked against the record's checksums."""
+
+    @property
+    def trust(self) -> Trust: ...
+    @property
+    def size(self) -> int: ...
+    def buffer(self) -> Buffer:
+        """All bytes; writable and private to the caller where the storage can do so without another copy."""
+        ...
+
+    def read_range(self, start: int, stop: int, /) -> Buffer: ...
+    def open(self) -> IO[bytes]:
+        """A seekable, readable binary file."""
+        ...
+
+
+class RunRow(NamedTuple):
+    """One run of a task or flow as the catalog keeps it. Times are seconds since the epoch.
+
+    `result` is the JSON of a `ResultLiteral` or a `ResultReference`, or None where nothing was kept; `cached` says that
+    the body did not run. The last row written for an `id` wins.
+    """
+
+    id: str
+    kind: Literal["task", "flow"]
+    name: str
+    function: str
+    flow_run_id: str | None
+    parent_run_id: str | None
+    state: str
+    message: str | None
+    started: float
+    ended: float | None
+    attempts: int
+    result: str | None
+    cached: bool
+
+
+class ReferenceRow(NamedTuple):
+    """One stored result as the catalog indexes it. `storage` names the place: a slug, or a digest of its location."""
+
+    storage: str
+    key: str
+    reference: str
+    """The JSON of the `ResultReference`."""
+    run_id: str | None
+    name: str | None
+    size: int
+    created: float
+    expires: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockDocument:
+    """A saved block: plain fields as they are, secret fields encrypted by whoever saves (never by the catalog)."""
+
+    slug: str
+    type: str
+    fields: Mapping[str, Any]
+    secrets: str | None = None
+    """Encrypted JSON of the secret fields, as ASCII, or None where there are none."""
+    created: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Work on its way to a runner. Calling it runs it; where it runs in another process, it is pickled first.
+
+    `resolution` travels along, so that the worker stores the result where the submitting side resolved it to.
+    """
+
+    run: Callable[[Call], Any]
+    task: Any
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    resolution: Any
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self) -> Any:
+        return self.run(self)
