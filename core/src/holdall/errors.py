@@ -20,6 +20,8 @@ HoldallError
 │   ├── KeyMissing (LookupError)            the only answer that means "absent"
 │   └── KeyExists                           mode="create" found the key taken
 └── CatalogError (OSError)
+
+HoldallWarning (UserWarning)                the run goes on, and something is worth knowing
 ```
 
 A leaf also inherits the builtin that a caller would think of, so `except LookupError` finds a missing result.
@@ -144,3 +146,7 @@ class KeyExists(StorageError):  # noqa: N818 - reads as the answer it is
 
 class CatalogError(HoldallError, OSError):
     """The catalog cannot be opened, read or written."""
+
+
+class HoldallWarning(UserWarning):
+    """The run goes on as asked, and something about its results is worth knowing."""

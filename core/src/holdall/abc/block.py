@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC
-from typing import Any
+from importlib import import_module
+from typing import Any, Self
 
 from holdall.abc.component import Component
 from holdall.abc.storage import Storage
@@ -15,4 +16,26 @@ class StorageBlock(Component, Storage, ABC):
     inline_limit: int = 8192
 
     def location(self) -> dict[str, Any]:
-        return self.plain_fields()
+        return {name: value for name, value in self.plain_fields().items() if name != "inline_limit"}
+
+    def save(self, name: str, /, *, overwrite: bool = False) -> str:
+        """Keep this block in the catalog as `<slug>/<name>`, secrets encrypted; returns that slug.
+
+        Raises:
+            ConfigurationError: the name is taken and `overwrite` is false, or it is no name.
+        """
+        slug: str = import_module("holdall.blocks").save(self, name, overwrite=overwrite)
+        return slug
+
+    @classmethod
+    def load(cls, slug: str, /) -> Self:
+        """The block under `s3/prod`; on a block class of its own, `S3.load("prod")` will do.
+
+        Looked up in this process, then the environment, then `holdall.toml`, then the catalog.
+
+        Raises:
+            UnknownBlockError: with the slugs that are known and the nearest spelling.
+        """
+        # The interface is the front door to blocks.py, which stands above it: the one import that goes up from here.
+        block: Self = import_module("holdall.blocks").load(slug, expected=cls)
+        return block

@@ -26,8 +26,8 @@ class Storage(ABC):
     """
 
     slug: ClassVar[str]
-    inline_limit: int = 8192
-    """Payloads up to this many bytes lie inside their record."""
+    inline_limit: int
+    """Payloads up to this many bytes lie inside their record; 8192 unless configured."""
 
     @abstractmethod
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
