@@ -143,15 +143,16 @@ class BlockDocument:
 class Call:
     """Work on its way to a runner. Calling it runs it; where it runs in another process, it is pickled first.
 
-    `resolution` travels along, so that the worker stores the result where the submitting side resolved it to.
+    `resolution` travels along, so that the worker stores the result where the submitting side resolved it to. A runner
+    whose workers are elsewhere passes them `key`, its own `key`, by another way than the call.
     """
 
-    run: Callable[[Call], Any]
+    run: Callable[[Call, bytes | None], Any]
     task: Any
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-    resolution: Any
+    resolution: Any = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
-    def __call__(self) -> Any:
-        return self.run(self)
+    def __call__(self, key: bytes | None = None) -> Any:
+        return self.run(self, key)

@@ -18,13 +18,15 @@ class TaskRunner(ABC):
     slug: ClassVar[str]
     remote: ClassVar[bool] = False
     """Whether calls leave this process, and so are pickled."""
+    key: bytes | None = None
+    """A Fernet key that a remote runner's workers have been given: blocks' secrets travel encrypted under it."""
 
     @abstractmethod
     def submit(self, call: Call, /) -> Future[Any]: ...
 
     @abstractmethod
-    def shutdown(self) -> None:
-        """Wait for what was submitted, then let the workers go."""
+    def shutdown(self, *, wait: bool = True) -> None:
+        """Let the workers go once what was submitted is done; with `wait`, return only then."""
 
     def duplicate(self) -> TaskRunner:
         """A fresh pool with the same configuration, for another run."""

@@ -1,0 +1,3 @@
+"""The version of this distribution: read by the build, and written into every record."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,36 @@
+"""Threads of this process: the default runner."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from holdall.abc.runner import TaskRunner
+
+if TYPE_CHECKING:
+    from holdall.types import Call
+
+
+class ThreadRunner(TaskRunner):
+    """Up to `max_workers` threads; by default what the standard library thinks right for waiting work."""
+
+    slug: ClassVar[str] = "threads"
+
+    def __init__(self, max_workers: int | None = None) -> None:
+        self.max_workers = max_workers if max_workers is not None else min(32, (os.cpu_count() or 1) + 4)
+        self._pool = ThreadPoolExecutor(self.max_workers, thread_name_prefix="holdall")
+
+    def submit(self, call: Call, /) -> Future[Any]:
+        # Each call sees the run that submitted it, and changes nobody else's context.
+        return self._pool.submit(copy_context().run, call)
+
+    def shutdown(self, *, wait: bool = True) -> None:
+        self._pool.shutdown(wait)
+
+    def duplicate(self) -> ThreadRunner:
+        return ThreadRunner(self.max_workers)
+
+    def __repr__(self) -> str:
+        return f"ThreadRunner(max_workers={self.max_workers})"

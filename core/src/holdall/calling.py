@@ -1,0 +1,81 @@
+"""A call by its caller: inputs made ready, the run taken through, and the value, the state or the exception given back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from holdall import hooks
+from holdall.deferred import MATTER, has_deferred, resolved
+from holdall.engine import begin, call_plain, execute
+from holdall.states import State
+from holdall.steps import adrive, drive
+
+if TYPE_CHECKING:
+    from holdall.engine import Outcome
+    from holdall.units import Unit
+
+
+def call(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What `task(...)` and `flow(...)` do; a coroutine for an async function."""
+    return_state, wait_for = unit.options.return_state, unit.options.wait_for
+    if kwargs:
+        return_state = kwargs.pop("return_state", return_state)
+        wait_for = kwargs.pop("wait_for", wait_for)
+    if unit.is_async:
+        return _acall(unit, args, kwargs, wait_for, return_state=return_state)
+    if wait_for is not None:
+        resolved(list(wait_for))
+    if not MATTER.isdisjoint(map(type, args)) or (kwargs and not MATTER.isdisjoint(map(type, kwargs.values()))):
+        args, kwargs = _ready(args, kwargs)
+    plan, run = begin(unit)
+    if plan.plain and not return_state and not hooks.active():
+        return call_plain(unit, run, plan, args, kwargs)
+    return _given(drive(execute(unit, run, plan, args, kwargs)), return_state=return_state)
+
+
+async def _acall(
+    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any, *, return_state: bool
+) -> Any:
+    if has_deferred((*args, *kwargs.values(), wait_for)):
+        from asyncio import to_thread  # noqa: PLC0415 - who awaits this has imported it
+
+        await to_thread(resolved, None if wait_for is None else list(wait_for))
+        args, kwargs = await to_thread(_ready, args, kwargs)
+    plan, run = begin(unit)
+    return _given(await adrive(execute(unit, run, plan, args, kwargs)), return_state=return_state)
+
+
+def call_state(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> State[Any]:
+    """What a runner's worker does: the state, whatever happens; an async function gets an event loop of its own."""
+    try:
+        args, kwargs = _ready(args, kwargs)
+        plan, run = begin(unit)
+        steps = execute(unit, run, plan, args, kwargs)
+        if unit.is_async:
+            from asyncio import run as run_loop  # noqa: PLC0415 - only async functions need it
+
+            return run_loop(adrive(steps)).state
+        return drive(steps).state
+    except Exception as error:  # noqa: BLE001 - refused before the body ran: whoever asks for the result gets it
+        return not_started(unit, error)
+
+
+def not_started(unit: Unit[Any, Any], error: BaseException) -> State[Any]:
+    """The state of a run that never was: an input failed, or its options cannot work."""
+    message = f"not started: {type(error).__name__}: {error}"
+    return State(type="failed", kind=unit.kind, run_id="", name=unit.name, message=message, _error=error)
+
+
+def _ready(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return tuple(resolved(each) for each in args), {name: resolved(each) for name, each in kwargs.items()}
+
+
+def _given(outcome: Outcome, *, return_state: bool) -> Any:
+    if return_state:
+        return outcome.state
+    if outcome.error is None:
+        return outcome.value
+    try:
+        raise outcome.error
+    finally:
+        del outcome  # the traceback holds this frame, and the outcome would hold the traceback

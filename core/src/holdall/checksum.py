@@ -1,0 +1,102 @@
+"""xxh3 per chunk of 4 MiB and over the list of chunks: against rot, not against a forger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from xxhash import xxh3_64, xxh3_64_digest
+
+from holdall.errors import CorruptResultError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from holdall.types import Buffer
+
+CHUNK: Final = 4 << 20
+ALGORITHM: Final = "xxh3_64"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checksum:
+    """Digests in hexadecimal: one a chunk, and one over the chunks' digests in binary."""
+
+    chunks: tuple[str, ...]
+    digest: str
+    chunk_size: int = CHUNK
+
+    @classmethod
+    def of(cls, chunks: Iterable[bytes]) -> Self:
+        listed = tuple(chunks)
+        return cls(chunks=tuple(each.hex() for each in listed), digest=xxh3_64_digest(b"".join(listed)).hex())
+
+    def json(self) -> str:
+        chunks = ",".join(f'"{each}"' for each in self.chunks)
+        return (
+            f'{{"algorithm":"{ALGORITHM}","chunk_size":{self.chunk_size},"digest":"{self.digest}","chunks":[{chunks}]}}'
+        )
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        """Raises ValueError where the algorithm is unknown or the list does not match its own digest."""
+        if document["algorithm"] != ALGORITHM:
+            raise ValueError(f"the checksum algorithm {document['algorithm']!r} is unknown here")
+        chunks = tuple(document["chunks"])
+        whole = xxh3_64_digest(b"".join(bytes.fromhex(each) for each in chunks)).hex()
+        if whole != document["digest"] or document["chunk_size"] <= 0:
+            raise ValueError("the list of chunk checksums is damaged")
+        return cls(chunks=chunks, digest=whole, chunk_size=document["chunk_size"])
+
+    def check(self, data: Buffer, /, *, first: int = 0, where: str) -> None:
+        """Check whole chunks that start with number `first`.
+
+        Raises:
+            CorruptResultError: names the first chunk that differs.
+        """
+        view = memoryview(data)
+        for number, start in enumerate(range(0, len(view), self.chunk_size), first):
+            if number >= len(self.chunks) or (
+                xxh3_64_digest(view[start : start + self.chunk_size]).hex() != self.chunks[number]
+            ):
+                offset = number * self.chunk_size
+                raise CorruptResultError(
+                    f"{where} is damaged: the bytes from {offset} on are not those that were written (checksum of "
+                    f"chunk {number}). Restore it from a copy, or delete the result so that it is computed again."
+                )
+
+
+class Checksummer:
+    """Passes parts on, cut at chunk borders (views, no copies), and knows their checksum and size afterwards."""
+
+    __slots__ = ("_chunks", "_hash", "_room", "size")
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+        self._hash = xxh3_64()
+        self._room = CHUNK
+        self.size = 0
+
+    def through(self, parts: Iterable[Buffer]) -> Iterator[Buffer]:
+        for part in parts:
+            view = memoryview(part)
+            if view.format != "B" or view.ndim != 1:
+                view = view.cast("B")
+            while len(view):
+                piece, view = view[: self._room], view[self._room :]
+                self._hash.update(piece)
+                self._room -= len(piece)
+                self.size += len(piece)
+                if not self._room:
+                    self._close_chunk()
+                yield piece
+
+    def _close_chunk(self) -> None:
+        self._chunks.append(self._hash.digest())
+        self._hash = xxh3_64()
+        self._room = CHUNK
+
+    def checksum(self) -> Checksum:
+        if self._room < CHUNK:
+            self._close_chunk()
+        return Checksum.of(self._chunks)

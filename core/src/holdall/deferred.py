@@ -1,0 +1,62 @@
+"""Futures and states among the inputs of a call: found, waited for, and replaced by their results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from holdall.futures import Future, Futures
+from holdall.states import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_DEFERRED: Final = frozenset({Future, State})
+_CONTAINERS: Final = frozenset({list, tuple, dict, set, Futures})
+MATTER: Final = _DEFERRED | _CONTAINERS
+_DEEPEST: Final = 64  # containers that hold themselves end here
+
+
+def has_deferred(values: Iterable[Any], depth: int = 0) -> bool:
+    """Whether a future or state is among the values or in the containers among them.
+
+    Types are compared in C, so that a long list of numbers costs a pass and nothing else.
+    """
+    return any(_holds(value, depth) for value in values if type(value) in MATTER)
+
+
+def _holds(value: Any, depth: int = 0) -> bool:
+    if type(value) in _DEFERRED:
+        return True
+    items = value.values() if type(value) is dict else value
+    kinds = set(map(type, items))
+    if not _DEFERRED.isdisjoint(kinds):
+        return True
+    return depth < _DEEPEST and not _CONTAINERS.isdisjoint(kinds) and has_deferred(items, depth + 1)
+
+
+def resolved(value: Any) -> Any:
+    """The value with every future and state replaced by its result; containers are rebuilt only where one was found.
+
+    Raises:
+        Exception: that of the first failed run among them.
+    """
+    kind = type(value)
+    if kind in _DEFERRED:
+        return value.result()
+    if kind not in _CONTAINERS or not _holds(value):
+        return value
+    if kind is dict:
+        return {key: resolved(item) for key, item in value.items()}
+    rebuilt = [resolved(item) for item in value]
+    return rebuilt if kind in {list, Futures} else kind(rebuilt)
+
+
+def pending(value: Any) -> Iterator[Future[Any]]:
+    """Every future in the value that is not done yet."""
+    kind = type(value)
+    if kind is Future:
+        if not value.done():
+            yield value
+    elif kind in _CONTAINERS and _holds(value):
+        for item in value.values() if kind is dict else value:
+            yield from pending(item)

@@ -1,0 +1,28 @@
+"""The `@flow` decorator and what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, ParamSpec, TypeVar, Unpack, overload
+
+from holdall.options import Declared
+from holdall.runnable import Runnable, decorated
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Flow(Runnable[P, R_co]):
+    """A function that runs tasks and other flows, and hands its result options down to them."""
+
+    kind: ClassVar[Literal["flow"]] = "flow"
+
+
+@overload
+def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
+@overload
+def flow(**options: Unpack[Declared]) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+def flow(fn: Any = None, /, **options: Unpack[Declared]) -> Any:
+    """Make a function a flow; see `holdall.options.Declared` for the options."""
+    return decorated(Flow, "flow", fn, options)

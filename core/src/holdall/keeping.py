@@ -1,0 +1,169 @@
+"""The engine's dealings with storage and catalog: look up what was kept, keep what was computed."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+import warnings
+from functools import cache as memoized
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from holdall import hooks
+from holdall.cache import record_key
+from holdall.errors import (
+    ConfigurationError,
+    CorruptResultError,
+    ExpiredResultError,
+    HoldallError,
+    HoldallWarning,
+    MissingResultError,
+    SerializationError,
+    StorageError,
+    UntrustedResultError,
+)
+from holdall.results import ResultLiteral, ResultReference, is_literal
+from holdall.types import ReferenceRow
+
+if TYPE_CHECKING:
+    from holdall.record import Record
+    from holdall.runs import Run
+    from holdall.store import ResultStore
+    from holdall.units import Unit
+
+Result = ResultLiteral | ResultReference
+
+
+class Kept(NamedTuple):
+    """A result and the JSON that the catalog's run row holds of it."""
+
+    result: Result
+    json: str
+
+
+def lookup(
+    store: ResultStore, key: str, *, cache_in_memory: bool, accept: frozenset[str], on_storage_error: str
+) -> tuple[Any, Kept] | None:
+    """The value kept under a cache key, or None for a miss: absent, expired, or read and found bad.
+
+    Raises:
+        StorageError: the storage cannot be reached or refuses; that never means "no" (unless `on_storage_error="run"`).
+    """
+    path = record_key(key)
+    try:
+        record = store.record(path)
+    except MissingResultError:
+        return None
+    except CorruptResultError as error:
+        _bad_entry(error)
+        return None
+    except StorageError as error:
+        return _unreachable(error, on_storage_error)
+    try:
+        value = store.load(record, accept=accept)
+    except ExpiredResultError:
+        return None
+    except (MissingResultError, CorruptResultError, UntrustedResultError, SerializationError) as error:
+        _bad_entry(error)
+        return None
+    except StorageError as error:
+        return _unreachable(error, on_storage_error)
+    return value, _found(store, record, value, cache_in_memory=cache_in_memory)
+
+
+def _found(store: ResultStore, record: Record, value: Any, *, cache_in_memory: bool) -> Kept:
+    if is_literal(value):
+        literal = ResultLiteral(value=value)
+        return Kept(literal, literal.json())
+    reference = store.reference(record.key, value, cache_in_memory=cache_in_memory)
+    return Kept(reference, store.reference_json(record.key))
+
+
+def _bad_entry(error: HoldallError) -> None:
+    warnings.warn(
+        f"A cached result could not be used, so the body runs again and replaces it: {error}",
+        HoldallWarning,
+        stacklevel=2,
+    )
+
+
+def _unreachable(error: StorageError, on_storage_error: str) -> None:
+    if on_storage_error != "run":
+        raise error
+    warnings.warn(
+        f"The cache could not be asked, so the body runs (on_storage_error='run'): {error}", HoldallWarning, stacklevel=3
+    )
+
+
+def keep(
+    unit: Unit[Any, Any], run: Run, store: ResultStore | None, value: Any, *, key: str | None, parameters: Any
+) -> Kept | None:
+    """Store a value and its reference; when this returns, both survive SIGKILL.
+
+    Raises:
+        SerializationError, StorageError: with the value attached; nothing half-written is visible.
+    """
+    options = unit.options
+    created = time.time()
+    expires = created + options.cache_expiration.total_seconds() if key is not None and options.cache_expiration else None
+    if is_literal(value):
+        literal = ResultLiteral(value=value)
+        if store is not None and (key is not None or not run.root.recorder.healthy):
+            path = record_key(key) if key is not None else own_key(run)
+            store.write_literal(value, key=path, producer=_producer(unit, run), expires=expires)
+        return Kept(literal, literal.json())
+    if store is None:
+        return None
+    named = _named(unit, run, parameters)
+    cached_under = record_key(key) if key is not None else None
+    reference, size = store.write(
+        value,
+        key=named or cached_under or own_key(run),
+        also=cached_under if named else None,
+        named=named is not None,
+        producer=_producer(unit, run),
+        created=created,
+        expires=expires,
+        cache_in_memory=options.cache_result_in_memory,
+    )
+    text = store.reference_json(reference.key)
+    run.root.recorder.add_reference(
+        ReferenceRow(store.label, reference.key, text, run.id, unit.name, size, created, expires)
+    )
+    if hooks.active():
+        hooks.result_written(reference=text, size=size, seconds=time.time() - created)
+    return Kept(reference, text)
+
+
+def own_key(run: Run) -> str:
+    """Where a result lies that is looked up by its run alone."""
+    return f"results/{run.id[-4:-2]}/{run.id}.json"
+
+
+def _named(unit: Unit[Any, Any], run: Run, parameters: Any) -> str | None:
+    template = unit.options.result_storage_key
+    if template is None:
+        return None
+    flow_run = run if run.kind == "flow" else run.flow
+    try:
+        return template.format(
+            parameters=parameters, run=run, task_run=run, flow_run=flow_run, name=unit.name, task=unit, flow=flow_run
+        )
+    except (KeyError, IndexError, AttributeError, ValueError) as error:
+        raise ConfigurationError(
+            f"The result_storage_key {template!r} of {unit.name!r} cannot be filled in: {type(error).__name__}: {error}. "
+            "It may name {parameters[…]}, {task_run.name}, {flow_run.name}, {run.id} and {name}."
+        ) from error
+
+
+def _producer(unit: Unit[Any, Any], run: Run) -> str:
+    flow = run.flow_run_id
+    return f'{_made_by(unit.kind, unit.function_name, unit.name)},"run_id":"{run.id}","flow_run_id":{json.dumps(flow)}}}'
+
+
+@memoized
+def _made_by(kind: str, function: str, name: str) -> str:
+    from holdall._version import VERSION  # noqa: PLC0415 - beside the only place that writes it down
+
+    made = {"kind": kind, "name": name, "function": function, "holdall": VERSION, "python": platform.python_version()}
+    return json.dumps(made)[:-1]

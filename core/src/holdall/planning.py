@@ -1,0 +1,105 @@
+"""A resolution made concrete: the store it leads to, and the shortest way to run what it is about."""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+from holdall.abc.codec import Codec
+from holdall.abc.storage import Storage
+from holdall.builtin.directory import Directory
+from holdall.builtin.pickling import PickleCodec
+from holdall.errors import ConfigurationError, PersistenceRequiredError
+from holdall.resolution import resolve
+from holdall.store import ResultStore
+
+if TYPE_CHECKING:
+    from holdall.options import Options
+    from holdall.resolution import Resolution
+    from holdall.runs import Root, Run
+    from holdall.units import Unit
+
+_PATH_STARTS: Final = ("./", "../", "/", "~")
+
+
+class Plan:
+    """How one task or flow runs at one place. `plain`: nothing to look up, to retry or to keep but the run itself."""
+
+    __slots__ = ("plain", "resolution", "store")
+
+    def __init__(self, options: Options, resolution: Resolution, store: ResultStore | None) -> None:
+        self.resolution = resolution
+        self.store = store
+        self.plain = (
+            resolution.kind == "task" and store is None and not resolution.needs and options.result_storage_key is None
+        )
+
+
+def plan(unit: Unit[Any, Any], parent: Run | None, root: Root) -> Plan:
+    """Resolve, refuse what cannot work, and look up block and serializer: all before a body runs.
+
+    Raises:
+        PersistenceRequiredError: caching with `persist_result=False`.
+        UnknownBlockError, UnknownSerializerError, PluginError, ConfigurationError: the place or the format.
+    """
+    options = unit.options
+    resolution = resolve(unit.kind, options, parent.scope if parent is not None else None, root.settings)
+    if options.caching is not None and resolution.forbidden:
+        raise PersistenceRequiredError(refusal(resolution, options.caching))
+    return Plan(options, resolution, make_store(resolution, root) if resolution.persist.value else None)
+
+
+def refusal(resolution: Resolution, need: str) -> str:
+    what = f"The {resolution.kind} {resolution.name!r}"
+    return (
+        f"{what} has {need}, which needs its result to be kept, and {resolution.persist.reason}. Set persist_result=True "
+        f"on it, give it a result_storage, or drop {need}; print({resolution.name}.explain()) shows every rule."
+    )
+
+
+def make_store(resolution: Resolution, root: Root) -> ResultStore:
+    storage, serializer = resolution.storage.value, resolution.serializer.value
+    key = (_by_value(storage), _by_value(serializer))
+    found = root.stores.get(key)
+    if found is None:
+        store = ResultStore(make_storage(storage, root), _codec(serializer))
+        # The values stay alive with the entry: an id is theirs alone for as long.
+        found = root.stores[key] = (store, (storage, serializer))
+    return found[0]
+
+
+def _by_value(value: Any) -> Any:
+    return value if isinstance(value, (str, PurePath)) else id(value)
+
+
+def make_storage(value: Any, root: Root) -> Storage:
+    if isinstance(value, PurePath):
+        value = os.path.join(".", str(value)) if not value.is_absolute() else str(value)
+    if isinstance(value, str) and value.startswith(_PATH_STARTS):
+        return Directory(os.path.normpath(os.path.join(root.directory, os.path.expanduser(value))))
+    if isinstance(value, str):
+        from holdall import blocks  # noqa: PLC0415 - pydantic and plugins, for the names that need them
+
+        return blocks.from_value(value, settings=root.settings, directory=root.directory)
+    if isinstance(value, Storage):
+        return value.resolved(root.directory)
+    raise ConfigurationError(
+        f"result_storage is a slug as 's3/prod', a block as LocalFileSystem(basepath='results'), a path or a URL, "
+        f"not a {type(value).__name__}."
+    )
+
+
+def _codec(value: Any) -> Codec:
+    if isinstance(value, str) and value == "pickle":
+        return PickleCodec()
+    if isinstance(value, str):
+        from holdall import _registry  # noqa: PLC0415 - a scan of what is installed, for the names that need it
+
+        return _registry.serializer(value)
+    if isinstance(value, Codec):
+        return value
+    raise ConfigurationError(
+        f"result_serializer is a name as 'json' or 'compressed/pickle', or a serializer as "
+        f"JSONSerializer(jsonlib='orjson'), not a {type(value).__name__}."
+    )

@@ -1,0 +1,181 @@
+"""The record: one small JSON document per result, and the commit point of its write.
+
+Laid out in `docs/reference/record-format.md`. The last member is a checksum over every byte before it, and just before
+it stands the payload where that is small, so that an inlined JSON payload is found again byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from binascii import b2a_base64
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Any, Final, Literal
+
+from xxhash import xxh3_64_hexdigest
+
+from holdall.checksum import Checksum
+from holdall.errors import CorruptResultError
+from holdall.results import SerializerReference, StorageReference
+from holdall.types import UNSET, Buffer
+
+VERSION: Final = 1
+_HEAD: Final = b'{"holdall":'
+_SEAL: Final = b',"checksum":"xxh3:'
+_SEAL_SIZE: Final = len(_SEAL) + 16 + len(b'"}')
+
+Inline = Literal["json", "text", "base64"]
+
+
+def timestamp(seconds: float | None) -> str | None:
+    """RFC 3339 in UTC with microseconds."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+
+
+def seal(body: bytes) -> bytes:
+    """Close the open document `body` (no final brace) with its checksum."""
+    return b'%b%b%b"}' % (body, _SEAL, xxh3_64_hexdigest(body).encode())
+
+
+def inline_form(payload: bytes, media_type: str) -> tuple[Inline, bytes]:
+    """How a small payload stands in its record, and the JSON value that stands there."""
+    if media_type == "application/json":
+        try:
+            json.loads(payload)
+        except ValueError:
+            pass  # some other library's dialect: keep the bytes as bytes
+        else:
+            return "json", payload
+    elif media_type.startswith("text/"):
+        try:
+            return "text", json.dumps(payload.decode()).encode()
+        except UnicodeDecodeError:
+            pass
+    return "base64", b'"%b"' % b2a_base64(payload, newline=False)
+
+
+def head(storage: str, serializer: str) -> str:
+    """The members that are the same for all records of one store; both arguments are JSON."""
+    return f'{{"holdall":{VERSION},"storage":{storage},"serializer":{serializer[:-1]}'
+
+
+def body(
+    start: str,
+    *,
+    key: str,
+    written_with: str,
+    payload: str,
+    created: float,
+    expires: float | None,
+    producer: str,
+) -> str:
+    """The open document behind `head`; `written_with`, `payload` and `producer` are JSON."""
+    until = "null" if expires is None else f'"{timestamp(expires)}"'
+    return (
+        f'{start},"written_with":{written_with}}},"key":{quoted(key)},"created":"{timestamp(created)}",'
+        f'"expires":{until},"producer":{producer},"payload":{payload}'
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """Where the serializer's bytes are: `inline` here, or at `path` with their checksum."""
+
+    size: int
+    media_type: str
+    path: str | None = None
+    checksum: Checksum | None = None
+    inline: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A record as read. `literal` is True, False or None where the record itself is the value."""
+
+    key: str
+    storage: StorageReference
+    serializer: SerializerReference
+    written_with: dict[str, str]
+    created: str
+    expires: str | None
+    producer: dict[str, Any]
+    payload: Payload | None
+    literal: Any = UNSET
+
+    @property
+    def expires_at(self) -> float | None:
+        """Seconds since the epoch."""
+        return None if self.expires is None else datetime.fromisoformat(self.expires).timestamp()
+
+
+def is_record(data: Buffer) -> bool:
+    return bytes(data[: len(_HEAD)]) == _HEAD
+
+
+def parse(data: Buffer, /, *, where: str) -> Record:
+    """Read a record; `where` names it in errors.
+
+    Raises:
+        CorruptResultError: no record, a damaged one, or one of a newer version.
+    """
+    raw = bytes(data)
+    if not raw.startswith(_HEAD):
+        raise CorruptResultError(
+            f"{where} is not a holdall record: it starts with {raw[:16]!r}. Another program may have written it; "
+            "move it away, or keep results in a folder of their own."
+        )
+    sealed, end = raw[:-_SEAL_SIZE], raw[-_SEAL_SIZE:]
+    version = raw[len(_HEAD) : len(_HEAD) + 8].split(b",", 1)[0]
+    if version.isdigit() and int(version) > VERSION:
+        raise CorruptResultError(
+            f"{where} was written by a newer holdall (record version {int(version)}); this one reads up to version "
+            f"{VERSION}. Upgrade holdall to read it; it was left as it is."
+        )
+    if not end.startswith(_SEAL) or end[len(_SEAL) : -2] != xxh3_64_hexdigest(sealed).encode():
+        raise CorruptResultError(
+            f"{where} is damaged: its checksum does not match its content ({len(raw)} bytes). Restore it from a copy, "
+            "or delete it so that the result is computed again."
+        )
+    try:
+        return _record(json.loads(raw), sealed)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptResultError(f"{where} is no valid record: {type(error).__name__}: {error}.") from error
+
+
+def _record(document: dict[str, Any], sealed: bytes) -> Record:
+    storage, serializer = document["storage"], document["serializer"]
+    payload = document["payload"]
+    return Record(
+        key=document["key"],
+        storage=StorageReference(slug=storage["slug"], type=storage["type"], location=storage["location"]),
+        serializer=SerializerReference(type=serializer["type"], options=serializer["options"]),
+        written_with=serializer["written_with"],
+        created=document["created"],
+        expires=document["expires"],
+        producer=document["producer"],
+        payload=None if payload is None else _payload(payload, document, sealed),
+        literal=json.loads(document["literal"]) if payload is None else UNSET,
+    )
+
+
+def _payload(payload: dict[str, Any], document: dict[str, Any], sealed: bytes) -> Payload:
+    size = payload["size"]
+    inline = payload.get("inline")
+    if inline is None:
+        return Payload(
+            size=size,
+            media_type=payload["media_type"],
+            path=payload["path"],
+            checksum=Checksum.from_json(payload["checksum"]),
+        )
+    if inline == "base64":
+        data = b64decode(document["data"])
+    elif inline == "text":
+        data = document["data"].encode()
+    else:
+        data = sealed[-size:]  # the last member before the checksum: byte for byte what the serializer wrote
+    if len(data) != size:
+        raise ValueError(f"the inlined payload has {len(data)} bytes, and {size} were written")
+    return Payload(size=size, media_type=payload["media_type"], inline=data)

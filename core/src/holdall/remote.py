@@ -1,0 +1,120 @@
+"""A call that leaves the process: what travels with it, and how it runs where it arrives."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from holdall import settings
+from holdall.calling import call_state, not_started
+from holdall.context import current
+from holdall.engine import begin, claims_of, replay
+from holdall.planning import Plan, plan
+from holdall.runs import Root, Run
+from holdall.states import State
+from holdall.store import ResultStore
+from holdall.types import Call
+
+if TYPE_CHECKING:
+    from holdall.abc.runner import TaskRunner
+    from holdall.units import Unit
+
+
+def send(
+    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], runner: TaskRunner, run: Run | None
+) -> concurrent.futures.Future[State[Any]]:
+    """Submit a call with its resolution, its store and the run around it; replay it here where a retry has it."""
+    done: concurrent.futures.Future[State[Any]] = concurrent.futures.Future()
+    try:
+        made, root = _planned(unit, run)
+        replays = run.replays if run is not None else None
+        claims = claims_of(unit, replays, args, kwargs) if replays is not None and made.store is not None else []
+        for table, identity in claims:
+            if (result := table.kept(identity)) is not None and (again := replay(unit, result)) is not None:
+                state: State[Any] = State(
+                    type="completed",
+                    kind=unit.kind,
+                    run_id="",
+                    name=unit.name,
+                    message=again.message,
+                    reference=result,
+                    cached=True,
+                    _value=again.value,
+                )
+                done.set_result(state)
+                return done
+        inner = runner.submit(_packed(unit, args, kwargs, made, root, runner, run))
+    except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it, as from a worker
+        done.set_result(not_started(unit, error))
+        return done
+
+    def remember(finished: concurrent.futures.Future[State[Any]]) -> None:
+        if finished.exception() is None and (kept := finished.result().reference) is not None:
+            for table, identity in claims:
+                table.keep(identity, kept)
+
+    if claims:
+        inner.add_done_callback(remember)
+    return inner
+
+
+def _planned(unit: Unit[Any, Any], run: Run | None) -> tuple[Plan, Root]:
+    if run is None:
+        made, alone = begin(unit)
+        return made, alone.root
+    return plan(unit, run, run.root), run.root
+
+
+def _packed(
+    unit: Unit[Any, Any], args: Any, kwargs: Any, made: Plan, root: Root, runner: TaskRunner, run: Run | None
+) -> Call:
+    extra: dict[str, Any] = {"directory": root.directory}
+    if run is not None:
+        flow = run.flow
+        extra |= {"run": run.id, "flow": None if flow is None else flow.id, "scope": run.scope, "name": run.unit_name}
+    if made.store is not None:
+        extra |= {"storage": _sealed(made.store.storage, runner.key), "codec": made.store.codec}
+    return Call(run=arrive, task=unit, args=args, kwargs=kwargs, resolution=made.resolution, extra=extra)
+
+
+def _sealed(storage: Any, key: bytes | None) -> Any:
+    if not hasattr(storage, "secret_values"):
+        return storage
+    from holdall import blocks  # noqa: PLC0415 - for storages that may hold secrets
+
+    return blocks.pack(storage, key)
+
+
+def _unsealed(storage: Any, key: bytes | None) -> Any:
+    if not isinstance(storage, bytes):
+        return storage
+    from holdall import blocks  # noqa: PLC0415 - as above
+
+    return blocks.unpack(storage, key)
+
+
+def arrive(call: Call, key: bytes | None) -> State[Any]:
+    """Run a call in the worker, inside a stand-in for the run that submitted it."""
+    unit, extra = call.task, call.extra
+    root = Root(settings.current(extra["directory"]), extra["directory"])
+    store = ResultStore(_unsealed(extra["storage"], key), extra["codec"]) if "storage" in extra else None
+    around = Run("flow", extra.get("name", unit.name), None, root)
+    around.plans = {unit.plan_key: Plan(unit.options, call.resolution, store)}
+    around.scope = extra.get("scope")
+    if "run" in extra:
+        around.id = extra["run"]
+        around.flow = around if extra["flow"] is not None else None
+        if around.flow is not None and extra["flow"] != around.id:
+            around.flow = Run("flow", unit.name, None, root)
+            around.flow.id = extra["flow"]
+    token = current.set(around)
+    try:
+        state = call_state(unit, call.args, dict(call.kwargs))
+    finally:
+        current.reset(token)
+        root.recorder.flush()
+    if state._error is not None:  # noqa: SLF001 - the exception leaves the process without its traceback
+        told = "".join(traceback.format_exception(state._error))  # noqa: SLF001 - as above
+        state._error.add_note(f"In a worker process:\n{told}")  # noqa: SLF001 - as above
+    return state

@@ -1,0 +1,159 @@
+"""What holdall remembers of a return value: the value itself, or where it lies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from holdall.errors import ConfigurationError
+from holdall.types import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from holdall.record import Record
+
+_LITERALS: Final = {None: "null", True: "true", False: "false"}
+
+
+def is_literal(value: object) -> bool:
+    """Whether the catalog holds the value itself. Exactly these types: `1` equals True and is none."""
+    return value is None or value is True or value is False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultLiteral:
+    """True, False or None, kept in the catalog with no object in storage."""
+
+    value: bool | None
+
+    def __post_init__(self) -> None:
+        if not is_literal(self.value):
+            raise ConfigurationError(
+                f"A ResultLiteral holds True, False or None, not a {type(self.value).__name__}. "
+                "Other values are written to a storage and kept as a ResultReference."
+            )
+
+    def json(self) -> str:
+        return f'{{"type": "result", "value": "{_LITERALS[self.value]}"}}'
+
+    def get(self) -> bool | None:
+        return self.value
+
+    async def aget(self) -> bool | None:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageReference:
+    """A place with no secret in it: the block's slug where it has one, its type, and its location."""
+
+    slug: str | None
+    type: str
+    location: Mapping[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerializerReference:
+    """A serializer by name, with the options that differ from its defaults."""
+
+    type: str
+    options: Mapping[str, Any] = field(hash=False, default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultReference:
+    """Where a result lies and how to read it: the key of its record, the storage, the serializer.
+
+    Goes through pickle and JSON and works in another process. The object it resolved stays with it, but never in
+    equality, `repr`, pickle or JSON.
+    """
+
+    key: str
+    storage: StorageReference
+    serializer: SerializerReference
+    cache_in_memory: bool = field(default=True, compare=False, repr=False)
+    _object: Any = field(default=UNSET, compare=False, repr=False)
+    _store: Any = field(default=None, compare=False, repr=False)
+
+    def json(self) -> str:
+        return json.dumps(
+            {
+                "type": "reference",
+                "key": self.key,
+                "storage": {
+                    "slug": self.storage.slug,
+                    "type": self.storage.type,
+                    "location": dict(self.storage.location),
+                },
+                "serializer": {"type": self.serializer.type, "options": dict(self.serializer.options)},
+            }
+        )
+
+    def get(self, *, accept: Iterable[str] = ()) -> Any:
+        """The object: read, checked and deserialised on the first call.
+
+        `accept` names modules that stored data may have imported.
+
+        Raises:
+            MissingResultError: the record or its payload is gone.
+            ExpiredResultError: it was kept until a moment that has passed.
+            CorruptResultError: the bytes are not those that were written.
+            UntrustedResultError: the data names a module that this process has not imported or accepted.
+            StorageError: the storage cannot be reached or refuses.
+        """
+        if self._object is not UNSET:
+            return self._object
+        # The value is the front door to retrieval.py, which stands above it: the one import that goes up from here.
+        value = import_module("holdall.retrieval").fetch(self, accept=accept)
+        if self.cache_in_memory:
+            object.__setattr__(self, "_object", value)
+        return value
+
+    async def aget(self, *, accept: Iterable[str] = ()) -> Any:
+        """As `get`, without blocking the event loop."""
+        if self._object is not UNSET:
+            return self._object
+        from asyncio import to_thread  # noqa: PLC0415 - asyncio costs more than the rest of the core to import
+
+        return await to_thread(self.get, accept=accept)
+
+    @classmethod
+    def from_record(cls, record: Record, /) -> ResultReference:
+        return cls(key=record.key, storage=record.storage, serializer=record.serializer)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.json(), self.cache_in_memory)
+
+
+def _rebuild(text: str, cache_in_memory: bool) -> ResultReference:  # noqa: FBT001 - called by pickle alone
+    return _reference(json.loads(text), cache_in_memory=cache_in_memory)
+
+
+def _reference(document: dict[str, Any], *, cache_in_memory: bool = True) -> ResultReference:
+    storage, serializer = document["storage"], document["serializer"]
+    return ResultReference(
+        key=document["key"],
+        storage=StorageReference(slug=storage["slug"], type=storage["type"], location=storage["location"]),
+        serializer=SerializerReference(type=serializer["type"], options=serializer["options"]),
+        cache_in_memory=cache_in_memory,
+    )
+
+
+def from_json(text: str | bytes, /) -> ResultLiteral | ResultReference:
+    """What `.json()` of either type wrote.
+
+    Raises:
+        ConfigurationError: the text is of neither type.
+    """
+    try:
+        document = json.loads(text)
+        if document["type"] == "result":
+            return ResultLiteral(value=json.loads(document["value"]))
+        if document["type"] == "reference":
+            return _reference(document)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"This is not the JSON of a ResultLiteral or a ResultReference: {error}.") from error
+    raise ConfigurationError(f"A result has the type 'result' or 'reference', not {document['type']!r}.")

@@ -1,0 +1,43 @@
+"""How long to wait before a retry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from holdall.errors import ConfigurationError
+
+Delay = float | Sequence[float] | Callable[[int], Sequence[float]] | None
+
+
+def exponential_backoff(backoff_factor: float) -> Callable[[int], list[float]]:
+    """For `retry_delay_seconds`: `backoff_factor` seconds before the first retry, twice as many before each next."""
+    if backoff_factor < 0:
+        raise ConfigurationError(f"backoff_factor is a number of seconds, and {backoff_factor} is negative.")
+
+    def delays(retries: int) -> list[float]:
+        return [backoff_factor * 2**retry for retry in range(retries)]
+
+    return delays
+
+
+def delay_before(retry: int, /, *, retries: int, delay: Delay) -> float:
+    """Seconds before retry number `retry` (from 1); a list's last entry serves for all after it."""
+    if delay is None:
+        return 0.0
+    if callable(delay):
+        delay = delay(retries)
+    if isinstance(delay, (int, float)):
+        return float(delay)
+    return float(delay[min(retry, len(delay)) - 1]) if delay else 0.0
+
+
+def check_delay(delay: Delay, /) -> None:
+    """Raises ConfigurationError where it is none of the forms, or negative."""
+    if delay is None or callable(delay):
+        return
+    listed = [delay] if isinstance(delay, (int, float)) else delay
+    if isinstance(listed, (str, bytes)) or not all(isinstance(each, (int, float)) and each >= 0 for each in listed):
+        raise ConfigurationError(
+            f"retry_delay_seconds is a number of seconds, a list of them, or a function of the number of retries that "
+            f"returns such a list (as exponential_backoff(2)), not {delay!r}."
+        )

@@ -1,0 +1,96 @@
+"""Getting a result back with nothing but a reference, a run id or a key."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from holdall import blocks, results, settings
+from holdall.catalogs import open_catalog
+from holdall.errors import ConfigurationError, MissingResultError, UnknownBlockError
+from holdall.results import ResultLiteral, ResultReference, StorageReference
+from holdall.store import ResultStore, make_codec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from holdall.abc.storage import Storage
+
+
+def fetch(reference: ResultReference, /, *, accept: Iterable[str] = ()) -> Any:
+    """What `ResultReference.get` does: through the store that wrote it, else through one made from the reference."""
+    store = reference._store  # noqa: SLF001 - the reference keeps it for this function alone
+    if store is None:
+        store = open_store(reference)
+    accepted = {*accept, *settings.current().results_accept}
+    return store.read(reference.key, accept=accepted)
+
+
+def open_store(reference: ResultReference, /) -> ResultStore:
+    """The store that a reference points to, with the credentials that its slug has here."""
+    return ResultStore(open_storage(reference.storage), make_codec(reference.serializer))
+
+
+def open_storage(where: StorageReference, /) -> Storage:
+    """The storage at a recorded place.
+
+    Raises:
+        UnknownBlockError: the slug means nothing here, and its type needs credentials that only the slug has.
+        ConfigurationError: the slug leads to another endpoint today: credentials are sent nowhere else.
+    """
+    if where.type == "local-file-system":
+        from holdall.builtin.directory import Directory  # noqa: PLC0415 - a reference may be to anything else
+
+        return Directory(where.location["basepath"])
+    return blocks.at(where.type, where.location, slug=where.slug, settings=settings.current())
+
+
+def load_result(
+    *, run: str | None = None, key: str | None = None, storage: Any = None, accept: Iterable[str] = ()
+) -> Any:
+    """The value of an earlier run, in any process.
+
+    Say which: `run=` (its id, or the first characters of it) or `key=` ask the catalog; `storage=` (a slug, block, path
+    or URL) with `key=` needs no catalog at all.
+
+    Raises:
+        MissingResultError: the catalog knows no such run or key, the run kept nothing, or storage has lost it.
+        ConfigurationError: both or neither of `run` and `key` are given.
+        ResultError, StorageError: as `ResultReference.get`.
+    """
+    if (run is None) == (key is None):
+        raise ConfigurationError("load_result takes run=… or key=…, one of them; key=… may come with storage=….")
+    found = settings.current()
+    if storage is not None and key is not None:
+        place = blocks.from_value(storage, settings=found, directory=os.getcwd())
+        store = ResultStore(place, make_codec(results.SerializerReference(type="pickle")))
+        return store.load(store.find(key), accept={*accept, *found.results_accept})
+    result = _of_run(run, found) if run is not None else _of_key(str(key), found)
+    return result.get() if isinstance(result, ResultLiteral) else result.get(accept=accept)
+
+
+def _of_run(run: str, found: settings.Settings) -> ResultLiteral | ResultReference:
+    row = open_catalog(found).run(run)
+    if row is None:
+        raise MissingResultError(
+            f"The catalog in {found.home} knows no run {run!r}. `holdall run ls` lists those it knows."
+        )
+    if row.result is None:
+        raise MissingResultError(
+            f"The {row.kind} run {row.name} ({row.id}) {row.state} and kept no result: its persistence resolved to no. "
+            f"Set persist_result=True on it; `holdall explain` says which rule decided."
+        )
+    return results.from_json(row.result)
+
+
+def _of_key(key: str, found: settings.Settings) -> ResultReference:
+    row = open_catalog(found).reference(key=key)
+    if row is None:
+        raise MissingResultError(
+            f"The catalog in {found.home} knows no result with the key {key!r}. Pass storage=… to look in a storage "
+            "itself; `holdall result ls` lists the keys that the catalog knows."
+        )
+    reference = results.from_json(row.reference)
+    if not isinstance(reference, ResultReference):
+        raise UnknownBlockError(f"The catalog holds no reference under {key!r}.")
+    return reference

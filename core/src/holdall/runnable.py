@@ -1,0 +1,109 @@
+"""What a decorated function can do: be called, submitted, mapped, bound to an instance, varied and explained."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, Self, TypeVar, Unpack, overload
+
+from holdall import settings
+from holdall.calling import call
+from holdall.futures import Future, Futures
+from holdall.options import Declared, Options
+from holdall.resolution import Resolution, resolve
+from holdall.states import State
+from holdall.units import Unit, check_names
+
+P = ParamSpec("P")
+P2 = ParamSpec("P2")
+R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Stateful(Protocol[P, T_co]):
+    """A task or flow whose calls return the state: what `with_options(return_state=True)` gives."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> State[T_co]: ...
+
+
+class StatefulAsync(Protocol[P, T_co]):
+    """The same for an `async def` function."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, State[T_co]]: ...
+
+
+class Runnable(Unit[P, R_co]):
+    """Base of Task and Flow.
+
+    PEP 612 has no room for extra keywords, so `return_state=` and `wait_for=` in a call work when it runs, and
+    `with_options(return_state=True)` is the way that type checkers follow.
+    """
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        return call(self, args, kwargs)  # type: ignore[no-any-return] - what the function returns
+
+    @overload
+    def submit(self: Runnable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> Future[T]: ...
+    @overload
+    def submit(self: Runnable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]: ...
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Start a run on the task runner; inputs may be futures. `wait_for=[…]` names futures to wait for first."""
+        from holdall.submission import submit  # noqa: PLC0415 - concurrent.futures, for calls that are submitted
+
+        return submit(self, args, kwargs, kwargs.pop("wait_for", self.options.wait_for))
+
+    @overload
+    def map(self: Runnable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> Futures[T]: ...
+    @overload
+    def map(self: Runnable[..., T], *args: Any, **kwargs: Any) -> Futures[T]: ...
+    def map(self, *args: Any, **kwargs: Any) -> Futures[Any]:
+        """Submit one run for each position of the iterables; other inputs, and those in `unmapped(…)`, go to all."""
+        from holdall.submission import submit_all  # noqa: PLC0415 - as in submit
+
+        return submit_all(self, args, kwargs, kwargs.pop("wait_for", self.options.wait_for))
+
+    @overload
+    def with_options(
+        self: Runnable[P, Coroutine[Any, Any, T]], *, return_state: Literal[True]
+    ) -> StatefulAsync[P, T]: ...
+    @overload
+    def with_options(self: Runnable[P, T], *, return_state: Literal[True]) -> Stateful[P, T]: ...
+    @overload
+    def with_options(self, **options: Unpack[Declared]) -> Self: ...
+    def with_options(self, **options: Any) -> Any:
+        """A copy with these options changed; see `holdall.options.Declared` for what each means."""
+        return self.replaced(options)
+
+    @overload
+    def __get__(self, instance: None, owner: type, /) -> Self: ...
+    @overload
+    def __get__(
+        self: Runnable[Concatenate[Any, P2], T], instance: object, owner: type | None = None, /
+    ) -> Runnable[P2, T]: ...
+    def __get__(self, instance: object | None, owner: type | None = None, /) -> Any:
+        return self if instance is None else self.bound_to(instance)
+
+    def explain(self, *, flow: Unit[Any, Any] | Sequence[Unit[Any, Any]] = ()) -> Resolution:
+        """Where a result of it will be stored, when, and why: printed, in sentences. Runs nothing.
+
+        `flow` is the flow that calls it, or several from the outermost in.
+        """
+        found = settings.current(os.getcwd())
+        scope = None
+        for around in [flow] if isinstance(flow, Unit) else flow:
+            scope = resolve(around.kind, around.options, scope, found).scope(around.options, scope)
+        return resolve(self.kind, self.options, scope, found)
+
+
+def decorated(cls: Callable[[Any, Options], Any], kind: str, fn: Any, options: Declared) -> Any:
+    """A bare or a called decorator."""
+    check_names(kind, options)
+
+    def decorate(function: Any) -> Any:
+        given: dict[str, Any] = {**options}
+        if given.get("name") is None:
+            given["name"] = getattr(function, "__name__", type(function).__name__)
+        return cls(function, Options(**given))
+
+    return decorate if fn is None else decorate(fn)

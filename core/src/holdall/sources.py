@@ -1,0 +1,111 @@
+"""Where a serializer reads a stored payload from; every byte it hands out has been checked first."""
+
+from __future__ import annotations
+
+import io
+from typing import IO, TYPE_CHECKING
+
+from holdall.errors import CorruptResultError, KeyMissing, MissingResultError
+from holdall.types import ByteRange, Trust
+
+if TYPE_CHECKING:
+    from holdall.abc.storage import Storage
+    from holdall.checksum import Checksum
+    from holdall.types import Buffer
+
+
+class InlineSource:
+    """A payload that came with its record, whose checksum covered it."""
+
+    __slots__ = ("_data", "size", "trust")
+
+    def __init__(self, data: bytes, trust: Trust) -> None:
+        self._data = data
+        self.size = len(data)
+        self.trust = trust
+
+    def buffer(self) -> Buffer:
+        return self._data
+
+    def read_range(self, start: int, stop: int, /) -> Buffer:
+        return self._data[start:stop]
+
+    def open(self) -> IO[bytes]:
+        return io.BytesIO(self._data)
+
+
+class PayloadSource:
+    """A payload in a storage: read whole, or in ranges widened to whole chunks so that they can be checked."""
+
+    __slots__ = ("_checksum", "_path", "_storage", "size", "trust")
+
+    def __init__(self, storage: Storage, path: str, size: int, checksum: Checksum, trust: Trust) -> None:
+        self._storage = storage
+        self._path = path
+        self._checksum = checksum
+        self.size = size
+        self.trust = trust
+
+    def buffer(self) -> Buffer:
+        data = self._get(None)
+        if len(data) != self.size:
+            raise CorruptResultError(
+                f"{self._path} has {len(data)} bytes, and {self.size} were written: it was cut short or replaced. "
+                "Restore it from a copy, or delete the result so that it is computed again."
+            )
+        self._checksum.check(data, where=self._path)
+        return data
+
+    def read_range(self, start: int, stop: int, /) -> Buffer:
+        start, stop = max(start, 0), min(stop, self.size)
+        if start >= stop:
+            return b""
+        chunk = self._checksum.chunk_size
+        first = start // chunk
+        begin, end = first * chunk, min(-(-stop // chunk) * chunk, self.size)
+        data = self._get(ByteRange(begin, end))
+        if len(data) != end - begin:
+            raise CorruptResultError(
+                f"{self._path} ends before byte {end}, and {self.size} bytes were written: it was cut short. "
+                "Restore it from a copy, or delete the result so that it is computed again."
+            )
+        self._checksum.check(data, first=first, where=self._path)
+        return memoryview(data)[start - begin : stop - begin]
+
+    def open(self) -> IO[bytes]:
+        return io.BufferedReader(_RangeReader(self), self._checksum.chunk_size)
+
+    def _get(self, byte_range: ByteRange | None) -> Buffer:
+        try:
+            return self._storage.get(self._path, byte_range=byte_range)
+        except KeyMissing as error:
+            raise MissingResultError(
+                f"The payload {self._path} is gone, though its record is still there: somebody deleted it. "
+                "Restore it from a copy, or delete the result so that it is computed again."
+            ) from error
+
+
+class _RangeReader(io.RawIOBase):
+    def __init__(self, source: PayloadSource) -> None:
+        self._source = source
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._source.size}[whence]
+        self._at = max(base + offset, 0)
+        return self._at
+
+    def readinto(self, target: memoryview, /) -> int:  # type: ignore[override] - typeshed's WriteableBuffer is wider
+        data = self._source.read_range(self._at, self._at + len(target))
+        target[: len(data)] = data
+        self._at += len(data)
+        return len(data)

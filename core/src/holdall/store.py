@@ -1,0 +1,291 @@
+"""A storage, a serializer and the record that joins them: write, read, exists, delete.
+
+The commit protocol: the payload first, under a name of its own; then the record, atomically; only then the catalog.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from holdall import record as records
+from holdall.checksum import Checksummer
+from holdall.errors import CorruptResultError, ExpiredResultError, KeyMissing, MissingResultError, SerializationError, StorageError
+from holdall.ids import new_id
+from holdall.results import ResultReference, SerializerReference, StorageReference
+from holdall.sources import InlineSource, PayloadSource
+from holdall.types import UNSET, Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from holdall.abc.codec import Codec
+    from holdall.abc.storage import Storage
+    from holdall.record import Payload, Record
+    from holdall.types import Buffer, Parts
+
+_WRITES: Final = 2  # a put that failed for a passing reason is repeated once, by dumping again
+_SUFFIX_OF_RECORD: Final = ".record"
+
+
+class ResultStore:
+    """Writes results to one storage with one serializer, and reads whatever records lie there."""
+
+    __slots__ = ("_head", "_tail", "codec", "label", "serializer", "storage", "where")
+
+    def __init__(self, storage: Storage, codec: Codec) -> None:
+        self.storage = storage
+        self.codec = codec
+        self.where = StorageReference(slug=storage.block_slug, type=storage.slug, location=storage.location())
+        self.serializer = SerializerReference(type=codec.slug, options=codec.options())
+        self.label = label(self.where)
+        where = _json({"slug": self.where.slug, "type": self.where.type, "location": self.where.location})
+        how = _json({"type": self.serializer.type, "options": self.serializer.options})
+        self._head = records.head(where, how)
+        self._tail = f',"storage":{where},"serializer":{how}}}'
+
+    def write(
+        self,
+        value: Any,
+        /,
+        *,
+        key: str,
+        producer: str = "{}",
+        created: float | None = None,
+        expires: float | None = None,
+        named: bool = False,
+        also: str | None = None,
+        cache_in_memory: bool = True,
+    ) -> tuple[ResultReference, int]:
+        """Store the value; when this returns, it is there. Also returns the size of its payload in bytes.
+
+        `producer` is JSON. `named` says that the user chose the key: the payload is then published under it for other
+        tools, and never lies inside the record. `also` is the key of a second record of the same payload.
+
+        Raises:
+            SerializationError: the value cannot be serialised.
+            StorageError: the storage did not take it.
+        """
+        for remaining in range(_WRITES - 1, -1, -1):
+            try:
+                written_with, payload, path, size = self._write_payload(value, inline=not named)
+                record_key = self._record_key(key) if named else key
+                for each in (record_key,) if also is None else (also, record_key):
+                    body = records.body(
+                        self._head,
+                        key=each,
+                        written_with=written_with,
+                        payload=payload,
+                        created=time.time() if created is None else created,
+                        expires=expires,
+                        producer=producer,
+                    )
+                    self._commit(each, body, path)
+            except StorageError as error:
+                if not (error.transient and remaining):
+                    error.value = value
+                    raise
+            else:
+                break
+        if named and path is not None:
+            suffix = "" if record_key != key or key.endswith(self.codec.suffix) else self.codec.suffix
+            self.storage.publish(path, key + suffix)
+        return self.reference(record_key, value, cache_in_memory=cache_in_memory), size
+
+    def reference(self, key: str, value: Any, /, *, cache_in_memory: bool) -> ResultReference:
+        """A reference that holds its store, and the object where it may stay in memory."""
+        return ResultReference(
+            key=key,
+            storage=self.where,
+            serializer=self.serializer,
+            cache_in_memory=cache_in_memory,
+            _object=value if cache_in_memory else UNSET,
+            _store=self,
+        )
+
+    def reference_json(self, key: str, /) -> str:
+        """`ResultReference.json` for a key of this store, without dumping the storage and serializer anew."""
+        return f'{{"type":"reference","key":{records.quoted(key)}{self._tail}'
+
+    def write_literal(
+        self, value: bool | None, /, *, key: str, producer: str = "{}", expires: float | None = None  # noqa: FBT001
+    ) -> None:
+        """A record that is the value, for whoever has the storage and not the catalog."""
+        payload = f'null,"literal":"{json.dumps(value)}"'
+        body = records.body(
+            self._head,
+            key=key,
+            written_with="{}",
+            payload=payload,
+            created=time.time(),
+            expires=expires,
+            producer=producer,
+        )
+        self.storage.put(key, [records.seal(body.encode())])
+
+    def _record_key(self, key: str) -> str:
+        # A name that ends in the format's own extension is where people look for the payload: the record stands aside.
+        return key + _SUFFIX_OF_RECORD if key.endswith(self.codec.suffix) else key
+
+    def _write_payload(self, value: Any, *, inline: bool) -> tuple[str, str, str | None, int]:
+        """The JSON of `written_with` and of the payload member, the payload's path (None: inlined), its size."""
+        try:
+            parts = self.codec.dump(value)
+            if inline:
+                small, parts = _small(parts, self.storage.inline_limit)
+                if small is not None:
+                    form, data = records.inline_form(small, self.codec.media_type)
+                    payload = (
+                        f'{{"size":{len(small)},"media_type":"{self.codec.media_type}","inline":"{form}"}},'
+                        f'"data":{data.decode()}'
+                    )
+                    return _json(self.codec.written_with(parts)), payload, None, len(small)
+            unique = new_id()
+            path = f"payloads/{unique[-4:-2]}/{unique}{self.codec.suffix}"
+            through = Checksummer()
+            self.storage.put(path, through.through(parts))
+        except SerializationError as error:
+            error.value = value
+            raise
+        payload = (
+            f'{{"size":{through.size},"media_type":"{self.codec.media_type}","path":"{path}",'
+            f'"checksum":{through.checksum().json()}}}'
+        )
+        return _json(self.codec.written_with(parts)), payload, path, through.size
+
+    def _commit(self, key: str, body: str, path: str | None) -> None:
+        try:
+            self.storage.put(key, [records.seal(body.encode())])
+        except StorageError:
+            if path is not None:
+                self._discard(path)
+            raise
+
+    def _discard(self, path: str) -> None:
+        try:
+            self.storage.delete(path)
+        except StorageError:
+            pass  # the storage is in trouble already, and says so; a payload without a record is garbage to `gc`
+
+    def record(self, key: str, /) -> Record:
+        """The record under exactly this key.
+
+        Raises:
+            MissingResultError, CorruptResultError, StorageError
+        """
+        try:
+            data = self.storage.get(key)
+        except KeyMissing as error:
+            raise MissingResultError(
+                f"There is no result under {key} in {self.label}. It was deleted or never written there; "
+                "`holdall result ls` lists what the catalog knows."
+            ) from error
+        return records.parse(data, where=f"{key} in {self.label}")
+
+    def find(self, name: str, /) -> Record:
+        """The record under a key, or beside the payload that `result_storage_key` put under that name."""
+        try:
+            return self.record(name)
+        except (MissingResultError, CorruptResultError):
+            try:
+                return self.record(name + _SUFFIX_OF_RECORD)
+            except MissingResultError:
+                pass
+            raise
+
+    def read(self, key: str, /, *, accept: Iterable[str] = ()) -> Any:
+        """The value under a record's key; see `ResultReference.get` for what it raises."""
+        return self.load(self.record(key), accept=accept)
+
+    def load(self, record: Record, /, *, accept: Iterable[str] = ()) -> Any:
+        if (until := record.expires_at) is not None and until <= time.time():
+            raise ExpiredResultError(f"The result {record.key} in {self.label} was kept until {record.expires}.")
+        if record.payload is None:
+            return record.literal
+        codec = self._codec_of(record)
+        if record.written_with:
+            codec.check_written_with(record.written_with)
+        trust = Trust(accept=frozenset(accept))
+        try:
+            return codec.load(self._source(record.payload, trust))
+        except MissingResultError:
+            # Replaced while we read: the new record names the new payload. Gone for good if it names the same one.
+            again = self.record(record.key)
+            if again.payload is None or again.payload.path == record.payload.path:
+                raise
+            return codec.load(self._source(again.payload, trust))
+
+    def _codec_of(self, record: Record) -> Codec:
+        if record.serializer == self.serializer:
+            return self.codec
+        return make_codec(record.serializer)
+
+    def _source(self, payload: Payload, trust: Trust) -> InlineSource | PayloadSource:
+        if payload.inline is not None:
+            return InlineSource(payload.inline, trust)
+        if payload.path is None or payload.checksum is None:
+            raise TypeError("a payload is inline or has a path and a checksum")
+        return PayloadSource(self.storage, payload.path, payload.size, payload.checksum, trust)
+
+    def exists(self, key: str, /) -> bool:
+        """Whether there is a record, expired or not; reads no payload."""
+        return self.storage.exists(key)
+
+    def delete(self, key: str, /) -> None:
+        """Remove the record first, so that no reader finds one without its payload."""
+        try:
+            payload = self.record(key).payload
+        except MissingResultError:
+            return
+        self.storage.delete(key)
+        if payload is not None and payload.path is not None:
+            self.storage.delete(payload.path)
+
+
+def label(where: StorageReference) -> str:
+    """The storage in words: its slug, or its type and place."""
+    if where.slug is not None:
+        return where.slug
+    place = next(iter(where.location.values()), "")
+    return f"{where.type}:{place}"
+
+
+def make_codec(reference: SerializerReference) -> Codec:
+    if reference.type == "pickle" and not reference.options:
+        from holdall.builtin.pickling import PickleCodec  # noqa: PLC0415 - not every run reads a pickle
+
+        return PickleCodec()
+    from holdall import _registry  # noqa: PLC0415 - a scan of what is installed, for the formats that need it
+
+    return _registry.serializer(reference.type, dict(reference.options))
+
+
+def _small(parts: Parts, limit: int) -> tuple[bytes | None, Parts]:
+    """All bytes where they fit the limit, else None; and the parts, still whole."""
+    if isinstance(parts, list):
+        if sum(map(_nbytes, parts)) <= limit:
+            return b"".join(parts) if len(parts) != 1 else bytes(parts[0]), parts
+        return None, parts
+    taken: list[Buffer] = []
+    size = 0
+    stream = iter(parts)
+    for part in stream:
+        taken.append(part)
+        size += _nbytes(part)
+        if size > limit:
+            return None, _chained(taken, stream)
+    return b"".join(taken), taken
+
+
+def _chained(taken: list[Buffer], stream: Iterator[Buffer]) -> Iterator[Buffer]:
+    yield from taken
+    yield from stream
+
+
+def _nbytes(part: Buffer) -> int:
+    return part.nbytes if isinstance(part, memoryview) else len(part)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":")) if value else "{}"

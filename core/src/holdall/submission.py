@@ -1,0 +1,185 @@
+"""Calls on their way to a runner: when their inputs are ready, and with what they need there."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextvars
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from holdall.abc.runner import TaskRunner
+from holdall.context import current
+from holdall.deferred import has_deferred, pending, resolved
+from holdall.calling import call_state, not_started
+from holdall.errors import ConfigurationError
+from holdall.futures import Future, Futures
+from holdall.remote import send
+from holdall.states import State
+from holdall.types import Call
+from holdall.unmapping import unmapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from holdall.runs import Run
+    from holdall.units import Unit
+
+_BUILTIN: Final = {"threads": ("holdall.builtin.threads", "ThreadRunner"), "processes": ("holdall.builtin.processes", "ProcessRunner")}
+
+
+def submit(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None) -> Future[Any]:
+    """Hand a call to the runner of the run around it; without one, to a thread of its own."""
+    run = current.get()
+    if run is not None:
+        return _submit(unit, args, kwargs, wait_for, run, _runner_of(run))
+    with_thread = make_runner(unit.options.task_runner)
+    future = _submit(unit, args, kwargs, wait_for, None, with_thread)
+    with_thread.shutdown(wait=False)
+    return future
+
+
+def submit_all(
+    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None
+) -> Futures[Any]:
+    """One call for each position of the iterables; what is no iterable (texts and bytes count as none) goes to all."""
+    calls = list(_spread(unit, args, kwargs))
+    run = current.get()
+    runner = _runner_of(run) if run is not None else make_runner(unit.options.task_runner)
+    futures = Futures(_submit(unit, a, k, wait_for, run, runner) for a, k in calls)
+    if run is None:
+        runner.shutdown(wait=False)
+    return futures
+
+
+def _spread(
+    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterable[tuple[tuple[Any, ...], dict[str, Any]]]:
+    named = [*((f"argument {n}", each) for n, each in enumerate(args, 1)), *kwargs.items()]
+    columns = {name: list(resolved(each)) for name, each in named if _is_mapped(each)}
+    if not columns:
+        raise ConfigurationError(f"{unit.name}.map needs an iterable to map over; every input given goes to all calls.")
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise ConfigurationError(
+            f"{unit.name}.map takes iterables of one length, and {told}. Wrap what every call gets whole in unmapped(…)."
+        )
+    for position in range(next(iter(lengths.values()))):
+        picked = [columns[name][position] if name in columns else _plain(each) for name, each in named]
+        yield tuple(picked[: len(args)]), dict(zip(kwargs, picked[len(args) :], strict=True))
+
+
+def _is_mapped(value: Any) -> bool:
+    if isinstance(value, (unmapped, str, bytes, bytearray, dict)):
+        return False
+    return hasattr(value, "__iter__") or isinstance(value, (Future, State))
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, unmapped) else value
+
+
+def _runner_of(run: Run) -> TaskRunner:
+    """The run's own pool, made on its first submit: a task that waits for its own children cannot starve them."""
+    if run.runner is None:
+        run.runner = make_runner(run.task_runner)
+    return run.runner
+
+
+def make_runner(value: Any) -> TaskRunner:
+    if isinstance(value, TaskRunner):
+        return value.duplicate()
+    name = "threads" if value is None else value
+    if not isinstance(name, str):
+        raise ConfigurationError(
+            f"task_runner is 'threads', 'processes', a plugin's name or a TaskRunner, not a {type(value).__name__}."
+        )
+    if name in _BUILTIN:
+        from importlib import import_module  # noqa: PLC0415 - one of the two, when it is first used
+
+        module, cls = _BUILTIN[name]
+        return getattr(import_module(module), cls)()  # type: ignore[no-any-return] - one of the table's classes
+    from holdall import _registry  # noqa: PLC0415 - a scan of what is installed, for plugins only
+
+    return _registry.load("runners", name)()  # type: ignore[no-any-return] - the registry checks the base class
+
+
+def _submit(
+    unit: Unit[Any, Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    wait_for: Any,
+    run: Run | None,
+    runner: TaskRunner,
+) -> Future[Any]:
+    inputs = (*args, *kwargs.values(), wait_for)
+    waiting = list({id(each): each for each in pending(inputs)}.values()) if has_deferred(inputs) else []
+    if waiting or (runner.remote and has_deferred(inputs)):
+        inner = _when_ready(unit, args, kwargs, waiting, runner, run)
+    else:
+        inner = _started(unit, args, kwargs, runner, run)
+    future: Future[Any] = Future(inner, unit.name)
+    if run is not None:
+        run.submitted.append(future)
+    return future
+
+
+def _started(
+    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], runner: TaskRunner, run: Run | None
+) -> concurrent.futures.Future[Any]:
+    if runner.remote:
+        return send(unit, args, kwargs, runner, run)
+    return runner.submit(Call(run=_run_here, task=unit, args=args, kwargs=kwargs))
+
+
+def _run_here(call: Call, _: bytes | None) -> State[Any]:
+    return call_state(call.task, call.args, dict(call.kwargs))
+
+
+def _when_ready(
+    unit: Unit[Any, Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    waiting: list[Future[Any]],
+    runner: TaskRunner,
+    run: Run | None,
+) -> concurrent.futures.Future[Any]:
+    """Submitted when the last of its inputs is done, so that no worker sits waiting for another."""
+    promise: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    promise.set_running_or_notify_cancel()
+    left = len(waiting)
+    lock = threading.Lock()
+
+    def go() -> None:
+        try:
+            ready = tuple(resolved(each) for each in args)
+            named = {name: resolved(each) for name, each in kwargs.items()}
+            inner = context.run(_started, unit, ready, named, runner, run)
+            inner.add_done_callback(finish)
+        except BaseException as error:  # noqa: BLE001 - whoever asks for the result gets it
+            promise.set_result(not_started(unit, error))
+
+    def finish(inner: concurrent.futures.Future[Any]) -> None:
+        if (error := inner.exception()) is not None:
+            promise.set_exception(error)
+        else:
+            promise.set_result(inner.result())
+
+    def count(_: Future[Any]) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            last = left == 0
+        if last:
+            go()
+
+    context = contextvars.copy_context()
+    for each in waiting:
+        each.add_done_callback(count)
+    if not waiting:
+        go()
+    return promise
+
+
+
+

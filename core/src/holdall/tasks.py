@@ -1,0 +1,33 @@
+"""The `@task` decorator and what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, ParamSpec, TypeVar, Unpack, overload
+
+from holdall.cache import task_input_hash
+from holdall.options import Declared
+from holdall.retries import exponential_backoff
+from holdall.runnable import Runnable, decorated
+from holdall.unmapping import unmapped
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+__all__ = ["Task", "exponential_backoff", "task", "task_input_hash", "unmapped"]
+
+
+class Task(Runnable[P, R_co]):
+    """A function whose calls are runs of their own: cached, retried and kept as its options and the flows around say."""
+
+    kind: ClassVar[Literal["task"]] = "task"
+
+
+@overload
+def task(fn: Callable[P, R], /) -> Task[P, R]: ...
+@overload
+def task(**options: Unpack[Declared]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(fn: Any = None, /, **options: Unpack[Declared]) -> Any:
+    """Make a function a task; see `holdall.options.Declared` for the options."""
+    return decorated(Task, "task", fn, options)
