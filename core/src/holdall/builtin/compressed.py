@@ -6,11 +6,11 @@ import bz2
 import io
 import lzma
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self
+from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, PlainSerializer, field_validator
+from pydantic import PlainSerializer
 
 from holdall.abc.codec import Codec
 from holdall.abc.serializer import Serializer
@@ -18,8 +18,6 @@ from holdall.builtin.pickling import PickleCodec
 from holdall.errors import ConfigurationError, CorruptResultError
 
 if TYPE_CHECKING:
-    from pydantic import ValidationInfo
-
     from holdall.types import Buffer, Parts, Source, Trust
 
 CHUNK: Final = 1 << 20
@@ -29,9 +27,16 @@ _XZ_MEMORY: Final = 256 << 20
 _GZIP_WBITS: Final = 31
 
 
+CompressionLib: TypeAlias = Literal["zlib", "bz2", "lzma"]
+
+_LEVELS: Final = {"zlib": range(10), "bz2": range(1, 10), "lzma": range(10)}
+
+
 def _codec(given: Any) -> Codec:
     if isinstance(given, Codec):
         return given
+    if given == "":
+        return PickleCodec()
     # The one look-up that a built-in makes: a slug that the user wrote can only be resolved by the registry.
     find = import_module("holdall._registry").serializer
     if isinstance(given, str):
@@ -40,7 +45,7 @@ def _codec(given: Any) -> Codec:
     if isinstance(given, Mapping) and isinstance(given.get("type"), str) and not set(given) - {"type", "options"}:
         found = find(given["type"], dict(given.get("options") or {}))
         return found
-    raise ConfigurationError(f"serializer is a slug or a serializer, not a {type(given).__name__}")
+    raise ConfigurationError(f"serializer is a slug or a serializer, not a {type(given).__name__}.")
 
 
 def _document(codec: Codec) -> dict[str, Any]:
@@ -55,18 +60,25 @@ class CompressedSerializer(Serializer):
 
     slug: ClassVar[str] = "compressed"
 
-    serializer: Annotated[Any, BeforeValidator(_codec), PlainSerializer(_document)] = PickleCodec()
-    compressionlib: Literal["zlib", "bz2", "lzma"] = "zlib"
+    serializer: Annotated[Any, PlainSerializer(_document)] = PickleCodec()
+    compressionlib: CompressionLib = "zlib"
     level: int | None = None
 
-    @field_validator("level")
-    @classmethod
-    def _in_range(cls, level: int | None, info: ValidationInfo) -> int | None:
-        library = info.data.get("compressionlib", "zlib")
-        lowest = 1 if library == "bz2" else 0
-        if level is not None and not lowest <= level <= 9:
-            raise ConfigurationError(f"level={level}: {library} takes {lowest} to 9")
-        return level
+    def __init__(
+        self, *, serializer: str | Codec | Mapping[str, Any] = "", compressionlib: CompressionLib = "zlib", level: int | None = None
+    ) -> None:
+        """`serializer` is a slug or a serializer (pickle unless given).
+
+        Raises:
+            UnknownSerializerError: nothing goes by that slug.
+            ConfigurationError: the library or the level cannot be.
+        """
+        levels = _LEVELS.get(compressionlib)
+        if levels is None:
+            raise ConfigurationError(f"compressionlib={compressionlib!r}: it is one of {', '.join(_LEVELS)}.")
+        if level is not None and level not in levels:
+            raise ConfigurationError(f"level={level!r}: {compressionlib} takes {levels[0]} to {levels[-1]}.")
+        super().__init__(serializer=_codec(serializer), compressionlib=compressionlib, level=level)
 
     @classmethod
     def from_slug(cls, inner: str, /) -> Self:
@@ -125,27 +137,30 @@ class CompressedSerializer(Serializer):
 
     def _inflate(self, file: IO[bytes]) -> Iterator[bytes]:
         """Pieces of at most `CHUNK` bytes, whatever the bytes claim: memory grows with what is really there."""
-        step: Callable[[bytes, int], bytes]
-        if self.compressionlib == "zlib":
-            engine: Any = zlib.decompressobj(_GZIP_WBITS)
-        elif self.compressionlib == "bz2":
-            engine = bz2.BZ2Decompressor()
-        else:
-            engine = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
-        step = engine.decompress
-        try:
-            while not engine.eof and (chunk := file.read(CHUNK)):
-                piece = step(chunk, CHUNK)
-                yield piece
-                while len(piece) == CHUNK and not engine.eof:
-                    piece = step(getattr(engine, "unconsumed_tail", b""), CHUNK)
-                    yield piece
-        except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError) as error:
-            raise CorruptResultError(f"These bytes are not what {self.compressionlib} wrote: {error}.") from error
+        engine = self._decompressor()
+
+        def step(data: bytes) -> bytes:
+            try:
+                piece: bytes = engine.decompress(data, CHUNK)
+            except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError) as error:
+                raise CorruptResultError(f"These bytes are not what {self.compressionlib} wrote: {error}.") from error
+            return piece
+
+        while not engine.eof and (chunk := file.read(CHUNK)):
+            yield (piece := step(chunk))
+            while len(piece) == CHUNK and not engine.eof:
+                yield (piece := step(getattr(engine, "unconsumed_tail", b"")))
         if not engine.eof:
             raise CorruptResultError(f"The data compressed with {self.compressionlib} ends too early.")
         if engine.unused_data or file.read(1):
             raise CorruptResultError(f"Something follows the end of the data compressed with {self.compressionlib}.")
+
+    def _decompressor(self) -> Any:
+        if self.compressionlib == "zlib":
+            return zlib.decompressobj(_GZIP_WBITS)
+        if self.compressionlib == "bz2":
+            return bz2.BZ2Decompressor()
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
 
 
 class Compressing:

@@ -19,10 +19,7 @@ _DIGITS: Final = 20
 
 
 class FileLease(Lease):
-    """Ends with `release` or with the process, SIGKILL included; it does not expire.
-
-    A child that was forked without exec while the lease was held does not hold it.
-    """
+    """Ends with `release` or with the process, SIGKILL included; it does not expire."""
 
     def __init__(self, lock: Any, token: int) -> None:
         self.token = token
