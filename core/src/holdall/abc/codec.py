@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from holdall.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +49,18 @@ class Codec(ABC):
         """The JSON-ready options that differ from the defaults: with `slug`, enough to make this codec again."""
 
     # Derived; override where the format needs it.
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any], /) -> Self:
+        """The codec that stored data describes. Override where an option names a module: it is not imported here.
+
+        Raises:
+            ConfigurationError: this version of the codec does not know these options.
+        """
+        try:
+            return cls(**options)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"The {cls.slug} serializer does not take the options {dict(options)}.") from error
 
     def written_with(self, parts: Parts, /) -> Mapping[str, str]:
         """Library and version that made these parts (which have been read by now), for the record."""
