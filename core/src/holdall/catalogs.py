@@ -1,0 +1,59 @@
+"""The open catalog of this process: one per file."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from holdall.abc.catalog import Catalog
+
+    class Home(Protocol):
+        """What is read of the settings."""
+
+        @property
+        def home(self) -> str:
+            """An absolute folder."""
+
+
+_open: dict[str, Catalog] = {}
+_lock = threading.Lock()
+
+
+def open_catalog(settings: Home, /) -> Catalog:
+    """The catalog under `settings.home`, the same object for every caller of this process.
+
+    Costs nothing until it is used: no folder is made and no error raised before then.
+    """
+    path = os.path.join(settings.home, "catalog.db")
+    found = _open.get(path)
+    if found is not None:
+        return found
+    with _lock:
+        if path not in _open:
+            from holdall.builtin.sqlite import SQLiteCatalog  # noqa: PLC0415 - sqlite3, 5 ms that an import must not cost
+
+            _open[path] = SQLiteCatalog(path)
+        return _open[path]
+
+
+@atexit.register
+def close_catalogs() -> None:
+    """Close every catalog that `open_catalog` gave out. They open again when they are used again."""
+    with _lock:
+        while _open:
+            _open.popitem()[1].close()
+
+
+def _forget() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
+    _lock = threading.Lock()
+    _open.clear()
+
+
+if hasattr(os, "register_at_fork"):  # absent on Windows, where there is no fork either
+    os.register_at_fork(after_in_child=_forget)
