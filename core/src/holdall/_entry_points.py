@@ -33,7 +33,8 @@ class Entry:
     shadowed_by: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.distribution} {self.version} ({self.target})" if self.location else f"this process ({self.target})"
+        owner = f"{self.distribution} {self.version}" if self.location else "this process"
+        return f"{owner} ({self.target})"
 
 
 def normalised(distribution: str, /) -> str:

@@ -6,51 +6,24 @@ Nothing is scanned before the first look-up, and the default storage, serializer
 from __future__ import annotations
 
 import os
-from functools import reduce
-from importlib import import_module, invalidate_caches
+from importlib import invalidate_caches
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeVar, cast, get_args, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast, get_args, overload
 
 from holdall._entry_points import Entry, normalised, scan
-from holdall._known import KNOWN
-from holdall.errors import (
-    ConfigurationError,
-    PluginBrokenError,
-    PluginConflictError,
-    PluginMissingError,
-    UnknownBlockError,
-    UnknownSerializerError,
-)
+from holdall._loading import NOUNS, base_of, load_entry, unusable
+from holdall._refusals import PREFER, cure, refuse_choice, refuse_conflict, refuse_missing
+from holdall.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from holdall.abc.codec import Codec
 
+    Preference = Mapping[str, str] | str | None
+
 Kind = Literal["catalogs", "locks", "runners", "serializers", "storage"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-API_VERSIONS: Final = (1, 1)
-"""The oldest and the newest plugin API that this holdall speaks."""
-PREFER: Final = "HOLDALL_PLUGINS_PREFER"
-
-_NOUNS: Final[dict[str, str]] = {
-    "catalogs": "catalog",
-    "locks": "lock manager",
-    "runners": "task runner",
-    "serializers": "serializer",
-    "storage": "storage type",
-}
-_BASES: Final[dict[str, tuple[str, str]]] = {
-    "catalogs": ("holdall.abc.catalog", "Catalog"),
-    "locks": ("holdall.abc.lock", "LockManager"),
-    "runners": ("holdall.abc.runner", "TaskRunner"),
-    "serializers": ("holdall.abc.serializer", "Serializer"),
-    "storage": ("holdall.abc.block", "StorageBlock"),
-}
-_UNKNOWN: Final[dict[str, type[ConfigurationError]]] = {
-    "serializers": UnknownSerializerError,
-    "storage": UnknownBlockError,
-}
 
 T = TypeVar("T", bound=type)
 
@@ -107,11 +80,11 @@ def names(kind: Kind, /) -> list[str]:
     return sorted({entry.name for entry in entries(kind) if entry.shadowed_by is None})
 
 
-def load(kind: Kind, slug: str, /, *, prefer: Mapping[str, str] | str | None = None) -> type:
+def load(kind: Kind, slug: str, /, *, prefer: Preference = None) -> type:
     """The class under a slug; imports the module that holds it and no other plugin.
 
-    `prefer` says which distribution provides a slug that several claim, as `{"storage.s3": "holdall-s3"}` or in the form
-    of the environment variable `HOLDALL_PLUGINS_PREFER`, which is read where it is None.
+    `prefer` says which distribution provides a slug that several claim, as `{"storage.s3": "holdall-s3"}` or in the
+    form of the environment variable `HOLDALL_PLUGINS_PREFER`, which is read where it is None.
 
     Raises:
         PluginMissingError: a known plugin provides it, and is not installed.
@@ -124,11 +97,11 @@ def load(kind: Kind, slug: str, /, *, prefer: Mapping[str, str] | str | None = N
         return _state.registered[kind, slug]
     cls = _state.classes.get(entry)
     if cls is None:
-        cls = _state.classes[entry] = _import(kind, entry)
+        cls = _state.classes[entry] = load_entry(kind, entry)
     return cls
 
 
-def find(kind: Kind, slug: str, /, *, prefer: Mapping[str, str] | str | None = None) -> Entry:
+def find(kind: Kind, slug: str, /, *, prefer: Preference = None) -> Entry:
     """The entry that `load` would import, with the same errors as far as they show without importing it."""
     claims = {
         (normalised(entry.distribution), entry.target): entry
@@ -147,15 +120,20 @@ def find(kind: Kind, slug: str, /, *, prefer: Mapping[str, str] | str | None = N
         matching = [claim for (name, _), claim in claims.items() if name == normalised(chosen)]
         if len(matching) == 1:
             return matching[0]
-        _refuse_choice(kind, slug, chosen, list(claims.values()))
+        refuse_choice(kind, slug, chosen, list(claims.values()))
+    if not claims:
+        refuse_missing(kind, slug, names(kind))
     if len(claims) > 1:
-        _refuse_conflict(kind, slug, list(claims.values()))
-    for claim in claims.values():
-        return claim
-    _refuse_missing(kind, slug)
+        refuse_conflict(kind, slug, list(claims.values()))
+    return next(iter(claims.values()))
 
 
-def preferences(text: Mapping[str, str] | str | None = None, /) -> Mapping[str, str]:
+def advice(kind: Kind, slug: str, /) -> str:
+    """What to do about a name that leads nowhere: the install line or the nearest spelling, and what is installed."""
+    return cure(kind, slug, names(kind))
+
+
+def preferences(text: Preference = None, /) -> Mapping[str, str]:
     """Which distribution provides `kind.slug`, from `storage.s3=holdall-s3,serializers.json=…` or the environment."""
     if text is None:
         text = os.environ.get(PREFER, "")
@@ -179,8 +157,8 @@ def register(cls: None = ..., /, *, replace: bool = ...) -> Callable[[T], T]: ..
 def register(cls: T | None = None, /, *, replace: bool = False) -> T | Callable[[T], T]:
     """Make a `Serializer` or a `StorageBlock` known by its slug in this process; usable as a decorator.
 
-    A class of the same module and name replaces its older self, so that a notebook cell can be run again. A slug that an
-    installed plugin or a built-in claims too is a conflict when it is looked up, unless `replace=True`.
+    A class of the same module and name replaces its older self, so that a notebook cell can be run again. A slug that
+    an installed plugin or a built-in claims too is a conflict when it is looked up, unless `replace=True`.
 
     Raises:
         ConfigurationError: another class is registered under that slug, or the class cannot be used.
@@ -188,7 +166,7 @@ def register(cls: T | None = None, /, *, replace: bool = False) -> T | Callable[
     if cls is None:
         return lambda found: register(found, replace=replace)
     kind = _kind_of(cls)
-    problem = _unusable(kind, cls)
+    problem = unusable(kind, cls)
     if problem is not None:
         raise ConfigurationError(f"{cls.__module__}.{cls.__qualname__} cannot be registered: {problem}")
     slug = cast("str", cls.slug)  # type: ignore[attr-defined]
@@ -196,8 +174,8 @@ def register(cls: T | None = None, /, *, replace: bool = False) -> T | Callable[
         other = _state.registered.get((kind, slug))
         if other is not None and not replace and _target(other) != _target(cls):
             raise ConfigurationError(
-                f"The {_NOUNS[kind]} {slug!r} is registered already, as {_target(other)}; {_target(cls)} asks for the same "
-                "name. Give one of them another slug, or register with replace=True."
+                f"The {NOUNS[kind]} {slug!r} is registered already, as {_target(other)}; {_target(cls)} asks for the "
+                "same name. Give one of them another slug, or register with replace=True."
             )
         _state.registered[kind, slug] = cls
         if replace:
@@ -205,9 +183,7 @@ def register(cls: T | None = None, /, *, replace: bool = False) -> T | Callable[
     return cls
 
 
-def serializer(
-    slug: str, /, options: Mapping[str, Any] | None = None, *, prefer: Mapping[str, str] | str | None = None
-) -> Codec:
+def serializer(slug: str, /, options: Mapping[str, Any] | None = None, *, prefer: Preference = None) -> Codec:
     """A serializer by name, as `json` or `compressed/json` (what stands before the slash wraps what stands behind).
 
     Raises:
@@ -222,8 +198,8 @@ def serializer(
     if slash:
         if "serializer" not in getattr(cls, "model_fields", {}):
             raise ConfigurationError(
-                f"The serializer {slug!r} cannot be made: {outer!r} wraps no other serializer. Write {outer!r} alone, or "
-                f"'compressed/{inner}'."
+                f"The serializer {slug!r} cannot be made: {outer!r} wraps no other serializer. Write {outer!r} alone, "
+                f"or 'compressed/{inner}'."
             )
         fields["serializer"] = serializer(inner, prefer=prefer)
     try:
@@ -239,114 +215,14 @@ def serializer(
         ) from None
 
 
-def advice(kind: Kind, slug: str, /) -> str:
-    """What to do about a name that is not installed: install line or nearest spelling, and what there is."""
-    installed = names(kind)
-    return " ".join([*_suggestions(kind, slug, installed), f"Installed: {', '.join(installed) or 'none'}."])
-
-
-def _suggestions(kind: Kind, slug: str, installed: list[str]) -> Iterator[str]:
-    from difflib import get_close_matches  # noqa: PLC0415 - only for a message
-
-    known = KNOWN.get(kind, {})
-    if slug in known:
-        yield f"Install it: pip install {known[slug][0]}."
-        return
-    for near in get_close_matches(slug, {*installed, *known}, n=1, cutoff=0.5):
-        line = "" if near in installed else f" (pip install {known[near][0]})"
-        yield f"Did you mean {near!r}{line}?"
-
-
-def _refuse_missing(kind: Kind, slug: str) -> NoReturn:
-    noun = _NOUNS[kind]
-    known = KNOWN.get(kind, {}).get(slug)
-    if known is not None:
-        raise PluginMissingError(f"The {noun} {slug!r} comes with {known[0]}, which is not installed. {advice(kind, slug)}")
-    raise _UNKNOWN.get(kind, ConfigurationError)(f"No {noun} is called {slug!r}. {advice(kind, slug)}")
-
-
-def _refuse_conflict(kind: Kind, slug: str, claims: list[Entry]) -> NoReturn:
-    ordered = sorted(claims, key=lambda claim: normalised(claim.distribution))
-    choices = " or ".join(f'{PREFER}="{kind}.{slug}={claim.distribution}"' for claim in ordered if claim.location)
-    raise PluginConflictError(
-        f"The {_NOUNS[kind]} {slug!r} is claimed by {' and by '.join(map(str, ordered))}. "
-        f"Choose with {choices}, or uninstall one."
-    )
-
-
-def _refuse_choice(kind: Kind, slug: str, chosen: str, claims: list[Entry]) -> NoReturn:
-    raise ConfigurationError(
-        f"{PREFER} wants the {_NOUNS[kind]} {slug!r} from {chosen}, which does not provide it here. It comes from "
-        f"{' and from '.join(sorted(map(str, claims)))}. Name one of these, or: pip install {chosen}"
-    )
-
-
-def _import(kind: Kind, entry: Entry) -> type:
-    def broken(problem: str) -> PluginBrokenError:
-        return PluginBrokenError(f"The {_NOUNS[kind]} {entry.name!r} of {entry} cannot be used: {problem}")
-
-    cls = import_target(entry, broken=broken)
-    problem = _unusable(kind, cls, entry=entry)
-    if problem is not None:
-        raise broken(problem)
-    return cast("type", cls)
-
-
-def import_target(entry: Entry, /, *, broken: Callable[[str], PluginBrokenError]) -> object:
-    """What an entry points at. `broken` makes the error from a sentence that says what is wrong and what to do."""
-    module, colon, path = entry.target.partition(":")
-    ways_out = f"Upgrade {entry.distribution}, or uninstall it."
-    if not module or (colon and not path):
-        raise broken(f"its entry point is not of the form name = module:Class. {ways_out}")
-    try:
-        found: object = import_module(module)
-    # A plugin may raise anything while it is imported; sys.exit() in one must not end the program either.
-    except (Exception, SystemExit) as error:
-        needed = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
-        own = needed is not None and f"{module}.".startswith(f"{needed}.")
-        cure = ways_out if needed is None or own else f"Install {needed.partition('.')[0]}, which it needs, or see its notes."
-        raise broken(f"importing {module} raised {type(error).__name__}: {error}. {cure}") from error
-    try:
-        return reduce(getattr, path.split("."), found) if path else found
-    except AttributeError as error:
-        raise broken(f"{module} has no {path}. {ways_out}") from error
-
-
 def _kind_of(cls: object) -> Kind:
-    for kind in ("serializers", "storage"):
-        if isinstance(cls, type) and issubclass(cls, _base(kind)):
-            return cast("Kind", kind)
+    kinds: tuple[Kind, ...] = ("serializers", "storage")
+    for kind in kinds:
+        if isinstance(cls, type) and issubclass(cls, base_of(kind)):
+            return kind
     raise ConfigurationError(
         f"{cls!r} cannot be registered: it is no subclass of holdall.abc.Serializer or holdall.abc.StorageBlock."
     )
-
-
-def _unusable(kind: str, cls: object, *, entry: Entry | None = None) -> str | None:
-    """What keeps a class from being used under its slug, and what to do; None where nothing does."""
-    where = f"Upgrade {entry.distribution}, or uninstall it." if entry else "Change the class."
-    base = _base(kind)
-    if not (isinstance(cls, type) and issubclass(cls, base)):
-        return f"it is no subclass of holdall.abc.{base.__name__}. {where}"
-    spoken: object = getattr(cls, "api_version", 1)
-    oldest, newest = API_VERSIONS
-    if not (isinstance(spoken, int) and oldest <= spoken <= newest):
-        fits = f"API {oldest}" if oldest == newest else f"APIs {oldest} to {newest}"
-        newer = isinstance(spoken, int) and spoken > newest
-        owner = entry.distribution if entry else "the class"
-        cure = f"Upgrade holdall, or take an older {owner}." if newer else f"Upgrade {owner}."
-        return f"it is made for plugin API {spoken!r}, and this holdall speaks {fits}. {cure}"
-    slug: object = getattr(cls, "slug", None)
-    if not (isinstance(slug, str) and slug.isascii() and slug.replace("-", "").isalnum() and slug == slug.lower()):
-        return f"its slug is {slug!r}, and must be lower-case letters, digits and hyphens. {where}"
-    if entry is not None and slug != entry.name:
-        return f"its slug is {slug!r}, and its entry point says {entry.name!r}: stored results would not find it. {where}"
-    missing = sorted(getattr(cls, "__abstractmethods__", ()))
-    return f"it does not implement {', '.join(missing)}. {where}" if missing else None
-
-
-def _base(kind: str) -> type:
-    module, name = _BASES[kind]
-    return cast("type", getattr(import_module(module), name))
 
 
 def _target(cls: type) -> str:
