@@ -5,9 +5,11 @@ Importing this package loads no other: each name below is imported when it is fi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+# As typing.TYPE_CHECKING, which type checkers know by its name: typing itself would be most of this import.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from holdall._registry import register
     from holdall.abc.block import StorageBlock as Block
     from holdall.engine import explain

@@ -1,0 +1,1 @@
+"""Contract suites and stand-ins for plugin authors; the suites need pytest."""
