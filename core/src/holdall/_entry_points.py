@@ -1,0 +1,126 @@
+"""What the distributions on `sys.path` declare for holdall, without importing any of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.metadata import Distribution
+
+_PREFIX = "holdall."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of one distribution's `entry_points.txt`, or one class registered in this process.
+
+    `target` is `module:attribute`. `location` is the folder that holds the distribution, empty for a class registered
+    in this process. `shadowed_by` is the folder of the same distribution that comes earlier on `sys.path`: such an
+    entry is listed and never used.
+    """
+
+    group: str
+    name: str
+    target: str
+    distribution: str = ""
+    version: str = ""
+    location: str = ""
+    shadowed_by: str | None = None
+
+    def __str__(self) -> str:
+        owner = f"{self.distribution} {self.version}" if self.location else "this process"
+        return f"{owner} ({self.target})"
+
+
+def normalised(distribution: str, /) -> str:
+    """A distribution's name as packaging tools compare it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def scan() -> tuple[Entry, ...]:
+    """Every entry of every `holdall.*` group, in the order of `sys.path`."""
+    from importlib.metadata import distributions  # noqa: PLC0415 - 30 ms, which a run that names no plugin never pays
+
+    entries: list[Entry] = []
+    seen: set[tuple[str, str, str]] = set()
+    for distribution in distributions():
+        text = _text(distribution)
+        if f"[{_PREFIX}" not in text:
+            continue
+        identity = name, version, location = _identity(distribution)
+        if identity in seen:  # one folder may stand on sys.path under two spellings
+            continue
+        seen.add(identity)
+        first = next(map(_identity, distributions(name=name)), identity)
+        entries.extend(
+            Entry(
+                group=group,
+                name=key,
+                target=target,
+                distribution=name,
+                version=version,
+                location=location,
+                shadowed_by=None if first == identity else first[2],
+            )
+            for group, key, target in _parse(text)
+        )
+    return tuple(entries)
+
+
+def declared(group: str, /) -> bool:
+    """Whether a distribution that lies unpacked on `sys.path` declares the group; some 20 µs for each installed one.
+
+    What only a custom finder or a zip file knows of is not seen: `scan` sees it.
+    """
+    wanted = f"[{group}]".encode()
+    return any(wanted in content for folder in dict.fromkeys(sys.path) for content in _declarations(folder or "."))
+
+
+def _declarations(folder: str, /) -> Iterator[bytes]:
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - pathlib is not loaded in a fresh process, and need not be
+    except OSError:
+        return
+    for name in names:
+        if name.endswith((".dist-info", ".egg-info")):
+            try:
+                with open(f"{folder}/{name}/entry_points.txt", "rb") as file:  # noqa: PTH123 - as above
+                    yield file.read()
+            except OSError:
+                continue
+
+
+def _text(distribution: Distribution, /) -> str:
+    try:
+        return distribution.read_text("entry_points.txt") or ""
+    except (OSError, ValueError):  # not text: nothing says that it is ours, and it must not hide what is
+        return ""
+
+
+def _identity(distribution: Distribution, /) -> tuple[str, str, str]:
+    """Name, version and folder; the folder's own name stands in where there is no METADATA."""
+    location = os.path.realpath(str(distribution.locate_file("")))
+    try:
+        metadata = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    except (OSError, ValueError):
+        metadata = ""
+    fields = dict(re.findall(r"^(Name|Version):[ \t]*(\S+)", metadata.partition("\n\n")[0], re.MULTILINE))
+    folder = os.path.basename(str(getattr(distribution, "_path", "")))  # noqa: PTH119 - may be a path in a zip file
+    stem_name, _, stem_version = folder.rpartition(".")[0].partition("-")
+    return fields.get("Name") or stem_name or "?", fields.get("Version") or stem_version or "?", location
+
+
+def _parse(text: str, /) -> Iterator[tuple[str, str, str]]:
+    """Group, name and target of our groups; a line that is no assignment has an empty target."""
+    group = ""
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            group = line.strip("[] \t")
+        elif line and line[0] not in "#;" and group.startswith(_PREFIX):
+            name, _, target = line.partition("=")
+            yield group, name.strip(), target.partition("[")[0].strip()

@@ -1,0 +1,36 @@
+"""The plugins that holdall knows by name, so that a missing one can be named. Nothing here is imported."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KNOWN: Final[dict[str, dict[str, tuple[str, str]]]] = {
+    "catalogs": {
+        "postgres": ("holdall-postgres", "PostgresCatalog"),
+    },
+    "locks": {
+        "postgres": ("holdall-postgres", "PostgresLockManager"),
+        "redis": ("holdall-redis", "RedisLockManager"),
+    },
+    "runners": {
+        "dask": ("holdall-dask", "DaskRunner"),
+        "ray": ("holdall-ray", "RayRunner"),
+    },
+    "serializers": {
+        "arrow": ("holdall-arrow", "ArrowSerializer"),
+        "crypto": ("holdall-crypto", "EncryptedSerializer"),
+        "lz4": ("holdall-lz4", "LZ4Serializer"),
+        "msgpack": ("holdall-msgpack", "MsgpackSerializer"),
+        "numpy": ("holdall-numpy", "NumpySerializer"),
+        "orjson": ("holdall-orjson", "OrjsonSerializer"),
+        "zstd": ("holdall-zstd", "ZstdSerializer"),
+    },
+    "storage": {
+        "azure": ("holdall-azure", "Azure"),
+        "fsspec": ("holdall-fsspec", "FsspecFileSystem"),
+        "gcs": ("holdall-gcs", "GCS"),
+        "obstore": ("holdall-obstore", "ObjectStore"),
+        "s3": ("holdall-s3", "S3"),
+    },
+}
+"""Kind, then slug: the distribution that provides it and its class. Sorted; a test says so."""

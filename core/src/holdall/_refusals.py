@@ -1,0 +1,73 @@
+"""What the registry says where a slug leads to no class or to several, and what to do then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from holdall._entry_points import normalised
+from holdall._known import KNOWN
+from holdall._loading import NOUNS
+from holdall.errors import (
+    ConfigurationError,
+    PluginConflictError,
+    PluginMissingError,
+    UnknownBlockError,
+    UnknownSerializerError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from holdall._entry_points import Entry
+
+PREFER: Final = "HOLDALL_PLUGINS_PREFER"
+_UNKNOWN: Final[dict[str, type[ConfigurationError]]] = {
+    "serializers": UnknownSerializerError,
+    "storage": UnknownBlockError,
+}
+
+
+def cure(kind: str, slug: str, installed: list[str], /) -> str:
+    """What to do about a name that is not installed: install line or nearest spelling, and what there is."""
+    return " ".join([*_suggestions(kind, slug, installed), f"Installed: {', '.join(installed) or 'none'}."])
+
+
+def _suggestions(kind: str, slug: str, installed: list[str]) -> Iterator[str]:
+    from difflib import get_close_matches  # noqa: PLC0415 - only for a message
+
+    known = KNOWN.get(kind, {})
+    if slug in known:
+        yield f"Install it: pip install {known[slug][0]}."
+        return
+    for near in get_close_matches(slug, {*installed, *known}, n=1, cutoff=0.5):
+        line = "" if near in installed else f" (pip install {known[near][0]})"
+        yield f"Did you mean {near!r}{line}?"
+
+
+def refuse_missing(kind: str, slug: str, installed: list[str], /) -> NoReturn:
+    """A plugin that is known and not installed, or a name that nobody knows: two errors."""
+    known = KNOWN.get(kind, {}).get(slug)
+    way_out = cure(kind, slug, installed)
+    if known is not None:
+        raise PluginMissingError(f"The {NOUNS[kind]} {slug!r} comes with {known[0]}, which is not installed. {way_out}")
+    raise _UNKNOWN.get(kind, ConfigurationError)(f"No {NOUNS[kind]} is called {slug!r}. {way_out}")
+
+
+def refuse_conflict(kind: str, slug: str, claims: list[Entry], /) -> NoReturn:
+    """Several distributions claim the slug."""
+    ordered = sorted(claims, key=lambda claim: normalised(claim.distribution))
+    choices = [f'{PREFER}="{kind}.{slug}={claim.distribution}"' for claim in ordered if claim.location]
+    if len(choices) < len(ordered):
+        choices.append("holdall.register(..., replace=True)")
+    raise PluginConflictError(
+        f"The {NOUNS[kind]} {slug!r} is claimed by {' and by '.join(map(str, ordered))}. "
+        f"Choose with {' or '.join(choices)}, or uninstall one."
+    )
+
+
+def refuse_choice(kind: str, slug: str, chosen: str, claims: list[Entry], /) -> NoReturn:
+    """The distribution that the setting names does not claim the slug."""
+    raise ConfigurationError(
+        f"{PREFER} wants the {NOUNS[kind]} {slug!r} from {chosen}, which does not provide it here. It comes from "
+        f"{' and from '.join(sorted(map(str, claims)))}. Name one of these, or: pip install {chosen}"
+    )

@@ -1,0 +1,89 @@
+"""What happens to runs and results, as listeners are told of it (hooks.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """A task or flow begins, before its cache is asked and its body runs."""
+
+    run_id: str
+    kind: Literal["task", "flow"]
+    name: str
+    flow_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished:
+    """A run has its final state. `duration` is in seconds; `cached` says that the body did not run."""
+
+    run_id: str
+    kind: Literal["task", "flow"]
+    name: str
+    state: str
+    duration: float
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultWritten:
+    """A result is committed. `reference` is the JSON of its `ResultReference`; `size` in bytes as stored."""
+
+    run_id: str | None
+    reference: str
+    size: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRead:
+    """A result was fetched and deserialised. Fields as in `ResultWritten`."""
+
+    reference: str
+    size: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheHit:
+    """The body will not run. `key` is the record's key, never the raw cache key, which may be sensitive."""
+
+    run_id: str
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheMiss:
+    """The body will run. `reason` is `absent`, `expired`, `bad` or `refresh`; `key` as in `CacheHit`."""
+
+    run_id: str
+    name: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryScheduled:
+    """Attempt number `attempt` (from 1) failed with an `error` of that type; the next starts in `delay` seconds."""
+
+    run_id: str
+    name: str
+    attempt: int
+    delay: float
+    error: str
+
+
+class Specs:
+    """The hooks: each takes its event, or nothing, and returns nothing."""
+
+    def run_started(self, event: RunStarted) -> None: ...
+    def run_finished(self, event: RunFinished) -> None: ...
+    def result_written(self, event: ResultWritten) -> None: ...
+    def result_read(self, event: ResultRead) -> None: ...
+    def cache_hit(self, event: CacheHit) -> None: ...
+    def cache_miss(self, event: CacheMiss) -> None: ...
+    def retry_scheduled(self, event: RetryScheduled) -> None: ...

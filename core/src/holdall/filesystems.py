@@ -1,0 +1,34 @@
+"""Storage blocks by class name: `LocalFileSystem`, `MemoryFileSystem`, and those of installed plugins.
+
+`S3`, `GCS`, `Azure` and `RemoteFileSystem` (any fsspec URL) come with plugins: where one is not installed, importing
+its name raises `PluginMissingError` with the install line. Any other installed storage is here by its class name too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from holdall.builtin.local import LocalFileSystem
+    from holdall.builtin.memory import MemoryFileSystem
+
+__all__ = ["LocalFileSystem", "MemoryFileSystem"]
+
+_BUILTIN = {
+    "LocalFileSystem": "holdall.builtin.local",
+    "MemoryFileSystem": "holdall.builtin.memory",
+}
+# Names that stay whatever the class behind the slug is called.
+_ALIASES = {"Azure": "azure", "GCS": "gcs", "RemoteFileSystem": "fsspec", "S3": "s3"}
+
+
+def __getattr__(name: str) -> Any:
+    from holdall import _faces  # noqa: PLC0415 - keeps this module's own names the face that users see
+
+    return _faces.resolve(__name__, "storage", _BUILTIN, _ALIASES, name)
+
+
+def __dir__() -> list[str]:
+    from holdall import _faces  # noqa: PLC0415 - as in __getattr__
+
+    return _faces.listed("storage", _BUILTIN)
