@@ -18,7 +18,7 @@ from holdall.context import current
 from holdall.deferred import resolved
 from holdall.digest import digest
 from holdall.errors import ConfigurationError, HoldallWarning, PersistenceRequiredError, ResultError, StorageError
-from holdall.keeping import Kept, keep, lookup
+from holdall.keeping import Kept, keep, keep_uncatalogued, lookup
 from holdall.planning import Plan, plan, refusal
 from holdall.results import ResultLiteral
 from holdall.retries import delay_before
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from holdall.steps import Steps
     from holdall.units import Unit
 
+_LITERAL = '{"type": "result"'
 _LITERAL_JSON = {each: ResultLiteral(value=each).json() for each in (None, True, False)}
 
 
@@ -61,6 +62,7 @@ def begin(unit: Unit[Any, Any]) -> tuple[Plan, Run]:
         alone = unit.plan_alone
         if alone is not None and alone[0] is found and alone[1].directory == directory:
             return alone[2], Run(unit.kind, unit.name, None, alone[1])
+        hooks.discover()
         root = Root(found, directory)
         made = plan(unit, None, root)
         # A slug may lead elsewhere by the next call; whatever else was resolved stays true while the settings do.
@@ -137,16 +139,15 @@ def execute(unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], k
                 duration=time.time() - started,
                 cached=row.cached,
             )
-        if (unit.kind == "flow" and run.parent is None) or _must_be_durable(plan, result_json):
-            yield Blocking(recorder.flush)
+        is_literal = result_json is not None and result_json.startswith(_LITERAL)
+        if (unit.kind == "flow" and run.parent is None) or (is_literal and plan.store is not None):
+            # A reference is durable by now; a literal lives in the run's row alone.
+            written = yield Blocking(recorder.flush)
+            if not written and is_literal and plan.store is not None:
+                yield Blocking(partial(keep_uncatalogued, unit, run, plan.store, outcome.value))
         return outcome
     finally:
         current.reset(token)
-
-
-def _must_be_durable(plan: Plan, result_json: str | None) -> bool:
-    # References are durable before this; a literal lives in the run's row alone.
-    return bool(plan.store is not None and result_json is not None and result_json.startswith('{"type": "result"'))
 
 
 def _enter_flow(unit: Unit[Any, Any], run: Run, made: Plan) -> None:

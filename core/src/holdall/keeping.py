@@ -108,9 +108,9 @@ def keep(
     expires = created + options.cache_expiration.total_seconds() if key is not None and options.cache_expiration else None
     if is_literal(value):
         literal = ResultLiteral(value=value)
-        if store is not None and (key is not None or not run.root.recorder.healthy):
-            path = record_key(key) if key is not None else own_key(run)
-            store.write_literal(value, key=path, producer=_producer(unit, run), expires=expires)
+        if store is not None and key is not None:
+            # Another machine with another catalog has the hit as well.
+            store.write_literal(value, key=record_key(key), producer=producer(unit, run), expires=expires)
         return Kept(literal, literal.json())
     if store is None:
         return None
@@ -121,7 +121,7 @@ def keep(
         key=named or cached_under or own_key(run),
         also=cached_under if named else None,
         named=named is not None,
-        producer=_producer(unit, run),
+        producer=producer(unit, run),
         created=created,
         expires=expires,
         cache_in_memory=options.cache_result_in_memory,
@@ -156,7 +156,21 @@ def _named(unit: Unit[Any, Any], run: Run, parameters: Any) -> str | None:
         ) from error
 
 
-def _producer(unit: Unit[Any, Any], run: Run) -> str:
+def keep_uncatalogued(unit: Unit[Any, Any], run: Run, store: ResultStore, value: bool | None) -> None:  # noqa: FBT001
+    """A literal that the catalog could not take, as a record in storage."""
+    try:
+        store.write_literal(value, key=own_key(run), producer=producer(unit, run))
+    except StorageError as error:
+        warnings.warn(
+            f"The result {value} of {unit.kind} {unit.name!r} is returned, but neither the catalog nor the storage kept "
+            f"it: {error}",
+            HoldallWarning,
+            stacklevel=2,
+        )
+
+
+def producer(unit: Unit[Any, Any], run: Run) -> str:
+    """JSON for the record: what made the result."""
     flow = run.flow_run_id
     return f'{_made_by(unit.kind, unit.function_name, unit.name)},"run_id":"{run.id}","flow_run_id":{json.dumps(flow)}}}'
 

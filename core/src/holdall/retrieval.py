@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from holdall import blocks, results, settings
+from holdall import results, settings
 from holdall.catalogs import open_catalog
 from holdall.errors import ConfigurationError, MissingResultError, UnknownBlockError
 from holdall.results import ResultLiteral, ResultReference, StorageReference
@@ -42,6 +42,8 @@ def open_storage(where: StorageReference, /) -> Storage:
         from holdall.builtin.directory import Directory  # noqa: PLC0415 - a reference may be to anything else
 
         return Directory(where.location["basepath"])
+    from holdall import blocks  # noqa: PLC0415 - pydantic and plugins, for storages that are no local folder
+
     return blocks.at(where.type, where.location, slug=where.slug, settings=settings.current())
 
 
@@ -62,6 +64,8 @@ def load_result(
         raise ConfigurationError("load_result takes run=… or key=…, one of them; key=… may come with storage=….")
     found = settings.current()
     if storage is not None and key is not None:
+        from holdall import blocks  # noqa: PLC0415 - as above
+
         place = blocks.from_value(storage, settings=found, directory=os.getcwd())
         store = ResultStore(place, make_codec(results.SerializerReference(type="pickle")))
         return store.load(store.find(key), accept={*accept, *found.results_accept})
