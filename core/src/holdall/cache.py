@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -67,12 +66,6 @@ DEFAULT: Final = INPUTS + TASK_SOURCE
 def task_input_hash(context: CacheContext, parameters: dict[str, Any]) -> str:
     """A `cache_key_fn`: the task, its source and its inputs. Same call, same key, in any process."""
     return digest((context.task.function_name, context.task.source, parameters))
-
-
-def record_key(cache_key: str) -> str:
-    """Where a cached result's record lies: by the key's digest alone, as keys may be sensitive."""
-    hashed = hashlib.sha256(cache_key.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"cache/{hashed[:2]}/{hashed}.json"
 
 
 # Keys that the calls around this one are computing already: a recursion on its own key must not wait for itself.

@@ -9,6 +9,7 @@ from holdall.deferred import MATTER, has_deferred, resolved
 from holdall.engine import begin, call_plain, execute
 from holdall.states import State
 from holdall.steps import adrive, drive
+from holdall.types import UNSET
 
 if TYPE_CHECKING:
     from holdall.engine import Outcome
@@ -30,7 +31,14 @@ def call(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     plan, run = begin(unit)
     if plan.plain and not return_state and not hooks.active():
         return call_plain(unit, run, plan, args, kwargs)
-    return _given(drive(execute(unit, run, plan, args, kwargs)), return_state=return_state)
+    keyed = None
+    if plan.quick and run.replays is None and not return_state and not hooks.active():
+        from holdall.caching import call_cached  # noqa: PLC0415 - hashing and locks, for calls that are cached
+
+        value, keyed = call_cached(unit, run, plan, args, kwargs)
+        if value is not UNSET:
+            return value
+    return _given(drive(execute(unit, run, plan, args, kwargs, keyed)), return_state=return_state)
 
 
 async def _acall(

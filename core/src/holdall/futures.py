@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
+    import concurrent.futures
     from collections.abc import Callable, Generator, Iterable, Iterator
 
     from holdall.states import State
@@ -38,14 +38,14 @@ class Future(Generic[R]):
         self._observed = True
         try:
             return self._inner.result(timeout)
-        except concurrent.futures.TimeoutError:
+        except TimeoutError:
             if self._inner.done():
                 raise
             raise TimeoutError(f"The run of {self.name} is not done after {timeout} s.") from None
 
     def wait(self, timeout: float | None = None) -> bool:
         """Whether it is done; waits at most `timeout` seconds."""
-        concurrent.futures.wait([self._inner], timeout)
+        wait([self], timeout)
         return self._inner.done()
 
     def done(self) -> bool:
@@ -88,8 +88,10 @@ class Futures(list[Future[R]]):
 
 def wait(futures: Iterable[Future[T]], timeout: float | None = None) -> tuple[list[Future[T]], list[Future[T]]]:
     """Wait until all are done or `timeout` seconds have passed; those that are done and those that are not, in order."""
+    from concurrent.futures import wait as wait_for  # noqa: PLC0415 - who has a future has imported it
+
     listed = list(futures)
-    concurrent.futures.wait([each._inner for each in listed], timeout)  # noqa: SLF001 - this module's own class
+    wait_for([each._inner for each in listed], timeout)  # noqa: SLF001 - this module's own class
     return [each for each in listed if each.done()], [each for each in listed if not each.done()]
 
 
@@ -99,6 +101,8 @@ def as_completed(futures: Iterable[Future[T]], timeout: float | None = None) -> 
     Raises:
         TimeoutError: not all were done `timeout` seconds after the call.
     """
+    from concurrent.futures import as_completed as done_first  # noqa: PLC0415 - as in wait
+
     by_inner = {each._inner: each for each in futures}  # noqa: SLF001 - this module's own class
-    for inner in concurrent.futures.as_completed(by_inner, timeout):
+    for inner in done_first(by_inner, timeout):
         yield by_inner[inner]

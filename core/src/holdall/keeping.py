@@ -10,7 +10,6 @@ from functools import cache as memoized
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdall import hooks
-from holdall.cache import record_key
 from holdall.errors import (
     ConfigurationError,
     CorruptResultError,
@@ -22,6 +21,7 @@ from holdall.errors import (
     StorageError,
     UntrustedResultError,
 )
+from holdall.keys import own_key, record_key
 from holdall.results import ResultLiteral, ResultReference, is_literal
 from holdall.types import ReferenceRow
 
@@ -91,7 +91,9 @@ def _unreachable(error: StorageError, on_storage_error: str) -> None:
     if on_storage_error != "run":
         raise error
     warnings.warn(
-        f"The cache could not be asked, so the body runs (on_storage_error='run'): {error}", HoldallWarning, stacklevel=3
+        f"The cache could not be asked, so the body runs (on_storage_error='run'): {error}",
+        HoldallWarning,
+        stacklevel=3,
     )
 
 
@@ -105,7 +107,9 @@ def keep(
     """
     options = unit.options
     created = time.time()
-    expires = created + options.cache_expiration.total_seconds() if key is not None and options.cache_expiration else None
+    expires = (
+        created + options.cache_expiration.total_seconds() if key is not None and options.cache_expiration else None
+    )
     if is_literal(value):
         literal = ResultLiteral(value=value)
         if store is not None and key is not None:
@@ -118,7 +122,7 @@ def keep(
     cached_under = record_key(key) if key is not None else None
     reference, size = store.write(
         value,
-        key=named or cached_under or own_key(run),
+        key=named or cached_under or own_key(run.id),
         also=cached_under if named else None,
         named=named is not None,
         producer=producer(unit, run),
@@ -133,11 +137,6 @@ def keep(
     if hooks.active():
         hooks.result_written(reference=text, size=size, seconds=time.time() - created)
     return Kept(reference, text)
-
-
-def own_key(run: Run) -> str:
-    """Where a result lies that is looked up by its run alone."""
-    return f"results/{run.id[-4:-2]}/{run.id}.json"
 
 
 def _named(unit: Unit[Any, Any], run: Run, parameters: Any) -> str | None:
@@ -159,7 +158,7 @@ def _named(unit: Unit[Any, Any], run: Run, parameters: Any) -> str | None:
 def keep_uncatalogued(unit: Unit[Any, Any], run: Run, store: ResultStore, value: bool | None) -> None:  # noqa: FBT001
     """A literal that the catalog could not take, as a record in storage."""
     try:
-        store.write_literal(value, key=own_key(run), producer=producer(unit, run))
+        store.write_literal(value, key=own_key(run.id), producer=producer(unit, run))
     except StorageError as error:
         warnings.warn(
             f"The result {value} of {unit.kind} {unit.name!r} is returned, but neither the catalog nor the storage kept "
@@ -172,7 +171,9 @@ def keep_uncatalogued(unit: Unit[Any, Any], run: Run, store: ResultStore, value:
 def producer(unit: Unit[Any, Any], run: Run) -> str:
     """JSON for the record: what made the result."""
     flow = run.flow_run_id
-    return f'{_made_by(unit.kind, unit.function_name, unit.name)},"run_id":"{run.id}","flow_run_id":{json.dumps(flow)}}}'
+    return (
+        f'{_made_by(unit.kind, unit.function_name, unit.name)},"run_id":"{run.id}","flow_run_id":{json.dumps(flow)}}}'
+    )
 
 
 @memoized

@@ -115,7 +115,10 @@ def check(info: PluginInfo, /, *, prefer: Preference = None) -> tuple[Status, st
         if info.kind != "hooks":
             used = _info(info.kind, _registry.find(_kind(info), info.name, prefer=prefer))
             if used != info:
-                return "not chosen", f"{info.kind}.{info.name} comes from {used.distribution or 'this process'} instead."
+                return (
+                    "not chosen",
+                    f"{info.kind}.{info.name} comes from {used.distribution or 'this process'} instead.",
+                )
         _load(info, prefer)
     except PluginConflictError as error:
         return "conflict", str(error)

@@ -7,9 +7,10 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from holdall import settings
+from holdall.attempts import claims_of, replay
 from holdall.calling import call_state, not_started
 from holdall.context import current
-from holdall.engine import begin, claims_of, replay
+from holdall.engine import begin
 from holdall.planning import Plan, plan
 from holdall.runs import Root, Run
 from holdall.states import State

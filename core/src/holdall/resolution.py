@@ -95,18 +95,16 @@ class Resolution:
             lines.append("True, False and None are not kept either, because somebody said False.")
             lines += [_conflict(self.name, need) for need in self.needs]
         else:
-            where = "as well as in its cache record" if self.persist.source == "caching" else "with no object in storage"
+            where = (
+                "as well as in its cache record" if self.persist.source == "caching" else "with no object in storage"
+            )
             lines.append(f"True, False and None are kept in the catalog, {where}.")
         return "\n".join(lines)
 
 
-def resolve(
-    kind: Literal["task", "flow"], options: Options, around: Scope | None, defaults: Defaults
-) -> Resolution:
+def resolve(kind: Literal["task", "flow"], options: Options, around: Scope | None, defaults: Defaults) -> Resolution:
     """Apply the rules, first match wins; see the explanation of resolution in the documentation for their numbers."""
-    needs = tuple(
-        need for need in (options.caching, "retries" if options.retries > 0 else None) if need is not None
-    )
+    needs = tuple(need for need in (options.caching, "retries" if options.retries > 0 else None) if need is not None)
     persist = _first(_persist_rules(options, around, defaults))
     storage = _first(_inherited("storage", options.result_storage, around, defaults.results_default_storage))
     serializer = _first(

@@ -8,9 +8,9 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.abc.runner import TaskRunner
+from holdall.calling import call_state, not_started
 from holdall.context import current
 from holdall.deferred import has_deferred, pending, resolved
-from holdall.calling import call_state, not_started
 from holdall.errors import ConfigurationError
 from holdall.futures import Future, Futures
 from holdall.remote import send
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from holdall.runs import Run
     from holdall.units import Unit
 
-_BUILTIN: Final = {"threads": ("holdall.builtin.threads", "ThreadRunner"), "processes": ("holdall.builtin.processes", "ProcessRunner")}
+_BUILTIN: Final = {
+    "threads": ("holdall.builtin.threads", "ThreadRunner"),
+    "processes": ("holdall.builtin.processes", "ProcessRunner"),
+}
 
 
 def submit(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None) -> Future[Any]:
@@ -179,7 +182,3 @@ def _when_ready(
     if not waiting:
         go()
     return promise
-
-
-
-

@@ -33,7 +33,9 @@ class Unit(Generic[P, R_co]):
         code = getattr(fn, "__code__", None)
         if not callable(fn):
             raise ConfigurationError(f"@{self.kind} decorates a function, not {fn!r}.")
-        taken = _CALL_KEYWORDS.intersection(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code else ())
+        taken = _CALL_KEYWORDS.intersection(
+            code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code else ()
+        )
         if taken:
             name = min(taken)
             raise ConfigurationError(

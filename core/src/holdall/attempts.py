@@ -1,0 +1,117 @@
+"""The body of a run: called, and called again while it fails and may; and what an earlier attempt left to replay."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from holdall import hooks
+from holdall.deferred import resolved
+from holdall.errors import ConfigurationError, HoldallWarning, PersistenceRequiredError, ResultError, StorageError
+from holdall.keeping import Kept
+from holdall.outcomes import Done, state_of
+from holdall.planning import refusal
+from holdall.retries import delay_before
+from holdall.steps import Blocking, Body, Sleep
+from holdall.types import UNSET
+
+if TYPE_CHECKING:
+    from holdall.planning import Plan
+    from holdall.results import ResultLiteral, ResultReference
+    from holdall.runs import Replays, Run
+    from holdall.steps import Steps
+    from holdall.units import Unit
+
+
+def attempts(
+    unit: Unit[Any, Any], run: Run, made: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Steps[tuple[Any, BaseException | None]]:
+    """The body, again while it fails and may. Returns the error: raised here, a StopIteration would end the generator."""
+    options = unit.options
+    body = Body(partial(unit.fn, *args, **kwargs))
+    while True:
+        if run.replays is not None and unit.kind == "flow" and options.retries:
+            run.replays.start_attempt()
+        try:
+            value = yield body
+        except BaseException as error:  # noqa: BLE001 - returned, not swallowed
+            failure: BaseException | None = error
+        else:
+            failure = None
+        if run.runner is not None:
+            # Nothing that this run submitted outlives it, and a future that it returns is its result.
+            yield Blocking(partial(settle, run))
+            if failure is None:
+                try:
+                    value = resolved(value)
+                except BaseException as error:  # noqa: BLE001 - as above
+                    failure = error
+        if failure is None:
+            return value, None
+        if not isinstance(failure, Exception) or not _may_retry(unit, run, failure):
+            return UNSET, failure
+        if made.resolution.forbidden:
+            refused = PersistenceRequiredError(refusal(made.resolution, "retries"))
+            refused.__cause__ = failure
+            return UNSET, refused
+        delay = delay_before(run.attempt, retries=options.retries, delay=options.retry_delay_seconds)
+        if hooks.active():
+            hooks.retry_scheduled(run_id=run.id, name=unit.name, attempt=run.attempt, delay=delay)
+        if delay:
+            yield Sleep(delay)
+        run.attempt += 1
+
+
+def _may_retry(unit: Unit[Any, Any], run: Run, failure: Exception) -> bool:
+    options = unit.options
+    if run.attempt > options.retries or isinstance(failure, PersistenceRequiredError):
+        return False
+    condition = options.retry_condition_fn
+    if condition is None:
+        return True
+    return bool(condition(unit, run, state_of(unit, run, "failed", str(failure), None, UNSET, failure)))
+
+
+def settle(run: Run) -> None:
+    """Wait for what the run submitted, and say what failed there if nobody asked."""
+    runner, run.runner = run.runner, None
+    if runner is None:
+        return
+    submitted, run.submitted = run.submitted, []
+    for future in submitted:
+        future.wait()
+    runner.shutdown()
+    for future in submitted:
+        if (error := future.unobserved_failure) is not None:
+            warnings.warn(
+                f"The submitted run of {future.name} failed and nobody asked for its result: "
+                f"{type(error).__name__}: {error}",
+                HoldallWarning,
+                stacklevel=2,
+            )
+
+
+def claims_of(unit: Unit[Any, Any], replays: Replays, args: Any, kwargs: Any) -> list[Any]:
+    """The identities of this call in the retrying flows around it."""
+    from holdall.digest import digest  # noqa: PLC0415 - only flows that retry compare inputs
+
+    try:
+        inputs = digest((args, kwargs))
+    except ConfigurationError:
+        return []  # inputs that cannot be hashed mean that it runs again
+    return replays.claim(unit.function_name, inputs)
+
+
+def replay(unit: Unit[Any, Any], result: ResultLiteral | ResultReference) -> Done | None:
+    """What an earlier attempt kept, or None where it cannot be read any more."""
+    try:
+        value = result.get()
+    except (ResultError, StorageError) as error:
+        warnings.warn(
+            f"{unit.name!r} runs again in this attempt, as its kept result cannot be read: {error}",
+            HoldallWarning,
+            stacklevel=2,
+        )
+        return None
+    return Done(value, Kept(result, result.json()), cached=True, message="replayed")

@@ -1,0 +1,113 @@
+"""A call that may be the same as an earlier one: its key, its hit, and one computation for all who miss at once."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from holdall import hooks
+from holdall.cache import CacheContext, computing, lock_for
+from holdall.errors import ConfigurationError, ResultError, StorageError
+from holdall.keeping import lookup
+from holdall.keys import record_key
+from holdall.outcomes import Done, row_of
+from holdall.steps import Blocking
+from holdall.types import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdall.keeping import Kept
+    from holdall.planning import Plan
+    from holdall.runs import Run
+    from holdall.steps import Steps
+    from holdall.store import ResultStore
+    from holdall.units import Unit
+
+
+class Keyed(NamedTuple):
+    """The parameters by name and the cache key, where they were worked out already."""
+
+    parameters: dict[str, Any]
+    key: str | None
+
+
+def call_cached(
+    unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, Keyed]:
+    """The value of a small hit, or UNSET and what `execute` need not work out again.
+
+    A hit is the call that caching is for, so it takes no generator, no state and no second look at its record. Whatever
+    is not plainly a hit goes the long way, where every error has its place.
+    """
+    started = time.time()
+    parameters = unit.bind(args, kwargs)
+    key = cache_key(unit, run, parameters)
+    keyed = Keyed(parameters, key)
+    if key is None or plan.store is None:
+        return UNSET, keyed
+    path = record_key(key)
+    try:
+        value = plan.store.read_quickly(path)
+    except (StorageError, ResultError):
+        return UNSET, keyed
+    if value is UNSET:
+        return UNSET, keyed
+    text = plan.store.reference_json(path)
+    run.root.recorder.record(row_of(unit, run, "completed", "cached", started, text, cached=True))
+    return value, keyed
+
+
+def cache_key(unit: Unit[Any, Any], run: Run, parameters: dict[str, Any] | None) -> str | None:
+    flow_run = run.flow if unit.kind == "task" else (run.parent.flow if run.parent is not None else None)
+    context = CacheContext(task=unit, run=run, flow_run=flow_run, parameters=parameters or {})
+    options = unit.options
+    if options.cache_key_fn is not None:
+        key = options.cache_key_fn(context, dict(context.parameters))
+    else:
+        key = options.cache_policy.key(context)
+    if key is not None and not isinstance(key, str):
+        raise ConfigurationError(
+            f"The cache key of {unit.name!r} is a text, or None for a call that is not cached; its {options.caching} "
+            f"returned a {type(key).__name__}."
+        )
+    return key
+
+
+def cached(
+    unit: Unit[Any, Any], run: Run, store: ResultStore, key: str, compute: Callable[[], Steps[Done]]
+) -> Steps[Done]:
+    """The hit, or what `compute` gives: once per storage where the storage can lock, while others wait for its record."""
+    options = unit.options
+    look = partial(
+        lookup,
+        store,
+        key,
+        cache_in_memory=options.cache_result_in_memory,
+        accept=run.root.settings.results_accept,
+        on_storage_error=options.on_storage_error,
+    )
+    if not options.refresh_cache and (hit := (yield Blocking(look))) is not None:
+        return _hit(unit, run, hit)
+    if hooks.active():
+        hooks.cache_miss(run_id=run.id, name=unit.name, key=record_key(key))
+    manager = lock_for(store.storage, record_key(key))
+    if manager is None:
+        return (yield from compute())
+    lease = yield Blocking(partial(manager.acquire, record_key(key)))
+    try:
+        # Somebody may have computed it while we waited for the lock.
+        if not options.refresh_cache and (hit := (yield Blocking(look))) is not None:
+            return _hit(unit, run, hit)
+        with computing(record_key(key)):
+            return (yield from compute())
+    finally:
+        lease.release()
+
+
+def _hit(unit: Unit[Any, Any], run: Run, hit: tuple[Any, Kept]) -> Done:
+    value, kept = hit
+    if hooks.active():
+        hooks.cache_hit(run_id=run.id, name=unit.name, reference=kept.json)
+    return Done(value, kept, cached=True, message="cached")

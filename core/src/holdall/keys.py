@@ -1,0 +1,16 @@
+"""Where records lie in a storage."""
+
+from __future__ import annotations
+
+
+def own_key(run_id: str) -> str:
+    """Of a result that is looked up by its run alone."""
+    return f"results/{run_id[-4:-2]}/{run_id}.json"
+
+
+def record_key(cache_key: str) -> str:
+    """Of a cached result: by the key's digest alone, as keys may be sensitive."""
+    from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL, which only cached calls need
+
+    hashed = sha256(cache_key.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"cache/{hashed[:2]}/{hashed}.json"

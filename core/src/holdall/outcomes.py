@@ -1,0 +1,82 @@
+"""What a run comes to: a value and how it came about, the state that callers see, the row that the catalog keeps."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from holdall.states import State
+from holdall.types import RunRow
+
+if TYPE_CHECKING:
+    from holdall.keeping import Kept
+    from holdall.runs import Run
+    from holdall.units import Unit
+
+
+class Done(NamedTuple):
+    """A value and how it came about."""
+
+    value: Any
+    kept: Kept | None
+    cached: bool
+    message: str | None = None
+
+
+class Outcome(NamedTuple):
+    """What the body gave (even where the state lets it go), or what it raised."""
+
+    state: State[Any]
+    value: Any
+    error: BaseException | None
+
+
+def failure_of(error: BaseException) -> tuple[str, str]:
+    kind = "failed" if isinstance(error, Exception) else "cancelled"
+    return kind, f"{type(error).__name__}: {error}"[:1000]
+
+
+def row_of(
+    unit: Unit[Any, Any], run: Run, state: str, message: str | None, started: float, result: str | None, *, cached: bool
+) -> RunRow:
+    parent = run.parent
+    return RunRow(
+        run.id,
+        unit.kind,
+        unit.name,
+        unit.function_name,
+        run.flow_run_id,
+        None if parent is None else parent.id,
+        state,
+        message,
+        started,
+        None if state == "running" else time.time(),
+        run.attempt,
+        result,
+        cached,
+    )
+
+
+def state_of(
+    unit: Unit[Any, Any],
+    run: Run,
+    kind: Any,
+    message: str | None,
+    kept: Any,
+    value: Any,
+    error: BaseException | None,
+    *,
+    cached: bool = False,
+) -> State[Any]:
+    return State(
+        type=kind,
+        kind=unit.kind,
+        run_id=run.id,
+        name=run.name,
+        message=message,
+        reference=kept,
+        cached=cached,
+        attempts=run.attempt,
+        _value=value,
+        _error=error,
+    )
