@@ -6,7 +6,7 @@ import bz2
 import io
 import lzma
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
@@ -29,6 +29,8 @@ _GZIP_WBITS: Final = 31
 
 CompressionLib: TypeAlias = Literal["zlib", "bz2", "lzma"]
 
+_MEDIA_TYPES: Final = {"zlib": "application/gzip", "bz2": "application/x-bzip2", "lzma": "application/x-xz"}
+_SUFFIXES: Final = {"zlib": ".gz", "bz2": ".bz2", "lzma": ".xz"}
 _LEVELS: Final = {"zlib": range(10), "bz2": range(1, 10), "lzma": range(10)}
 
 
@@ -38,13 +40,11 @@ def _codec(given: Any) -> Codec:
     if given == "":
         return PickleCodec()
     # The one look-up that a built-in makes: a slug that the user wrote can only be resolved by the registry.
-    find = import_module("holdall._registry").serializer
+    find: Callable[[str], Codec] = import_module("holdall._registry").serializer
     if isinstance(given, str):
-        found: Codec = find(given)
-        return found
+        return find(given)
     if isinstance(given, Mapping) and isinstance(given.get("type"), str) and not set(given) - {"type", "options"}:
-        found = find(given["type"], dict(given.get("options") or {}))
-        return found
+        return type(find(given["type"])).from_options(given.get("options") or {})
     raise ConfigurationError(f"serializer is a slug or a serializer, not a {type(given).__name__}.")
 
 
@@ -65,7 +65,11 @@ class CompressedSerializer(Serializer):
     level: int | None = None
 
     def __init__(
-        self, *, serializer: str | Codec | Mapping[str, Any] = "", compressionlib: CompressionLib = "zlib", level: int | None = None
+        self,
+        *,
+        serializer: str | Codec | Mapping[str, Any] = "",
+        compressionlib: CompressionLib = "zlib",
+        level: int | None = None,
     ) -> None:
         """`serializer` is a slug or a serializer (pickle unless given).
 
@@ -87,11 +91,11 @@ class CompressedSerializer(Serializer):
 
     @property
     def media_type(self) -> str:  # type: ignore[override]  # depends on the library, and stays read-only
-        return {"zlib": "application/gzip", "bz2": "application/x-bzip2", "lzma": "application/x-xz"}[self.compressionlib]
+        return _MEDIA_TYPES[self.compressionlib]
 
     @property
     def suffix(self) -> str:  # type: ignore[override]  # as media_type
-        return self._inner.suffix + {"zlib": ".gz", "bz2": ".bz2", "lzma": ".xz"}[self.compressionlib]
+        return self._inner.suffix + _SUFFIXES[self.compressionlib]
 
     @property
     def trusted_only(self) -> bool:  # type: ignore[override]  # as media_type
@@ -204,7 +208,7 @@ class Inflated:
         return memoryview(self._data)[start:stop]
 
     def open(self) -> IO[bytes]:
-        return io.BufferedReader(_View(self._data))  # type: ignore[return-value]  # typeshed: not an IO[bytes] by name
+        return io.BufferedReader(_View(self._data))
 
 
 class _View(io.RawIOBase):

@@ -39,12 +39,12 @@ class PickleSerializer(Serializer):
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
         codec = PickleCodec.from_options(options)
         made = cls.model_construct(picklelib=codec.picklelib)
-        made._codec = codec
+        made._codec = codec  # noqa: SLF001 - a private attribute of this class
         return made
 
     def model_post_init(self, context: Any, /) -> None:
         del context
-        # Also where one arrives in a worker: it was checked when it was configured, and imports nothing before it is used.
+        # Also where one arrives in a worker: it was checked when it was configured; nothing is imported before use.
         self._codec = PickleCodec.from_options({"picklelib": self.picklelib})
         self._codec.own = True
 
