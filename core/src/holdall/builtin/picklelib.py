@@ -9,6 +9,7 @@ from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
+from holdall.builtin.cloudpickler import PROTOCOL
 from holdall.errors import ConfigurationError, CorruptResultError, HoldallWarning, SerializationError
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ def payload(serializer: Codec, value: Any, /) -> bytes:
 
 
 class SerializerContract:
-    """What holdall relies on. Override `values` with what the serializer claims to keep, `same` where `==` is not it."""
+    """What holdall relies on. Override `values` with what the serializer can keep, `same` where `==` is not it."""
 
     @pytest.fixture
     def serializer(self) -> Codec:
