@@ -35,10 +35,11 @@ from holdall.errors import (
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource
 from holdall.types import Trust
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 LARGE = 64 << 10
+PYTHON = ".".join(map(str, sys.version_info[:2]))
 
 
 @dataclass
@@ -155,6 +156,7 @@ named = st.recursive(
 )
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(plain | named)
 def test_bytes_are_those_of_cloudpickle(value: Any) -> None:
     """Whether cloudpickle was asked or not, the file is the one that it would have written."""
@@ -316,6 +318,7 @@ def test_damaged_headers_are_corrupt(place: int) -> None:
         made[place] ^= 1 << bit
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(1, 2 * LARGE))
 def test_cut_frames_are_corrupt(missing: int) -> None:
     """A frame that ends anywhere but at its end is refused."""
@@ -323,6 +326,7 @@ def test_cut_frames_are_corrupt(missing: int) -> None:
         PickleCodec().load(BytesSource(_frame()[:-missing]))
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1), st.lists(st.integers(0, 2**64 - 1), max_size=3))
 def test_invented_headers_are_corrupt(count: int, length: int, lengths: list[int]) -> None:
     """Lengths that no file could have are compared with the file, not believed."""
@@ -468,8 +472,7 @@ def test_any_library_can_pickle(library: str) -> None:
     assert b"".join(parts).startswith(b"own")
     assert serializer.load(BytesSource(b"".join(parts))) == {"a": 1}
     assert serializer.options() == {"picklelib": library}
-    python = ".".join(map(str, sys.version_info[:2]))
-    assert serializer.written_with(parts) == {"picklelib": library, "version": "2.3.4", "python": python}
+    assert serializer.written_with(parts) == {"picklelib": library, "version": "2.3.4", "python": PYTHON}
     with pytest.raises(SerializationError) as caught:
         serializer.dump({"a": threading.Lock()})
     assert caught.value.path == 'result["a"]'
@@ -520,22 +523,21 @@ def test_protocol_is_given_where_it_is_taken(tmp_path: Path, monkeypatch: pytest
 def test_plain_data_records_no_version() -> None:
     """What any pickle reads says so; a named class ties it to a Python, code to cloudpickle as well."""
     codec = PickleCodec()
-    python = ".".join(map(str, sys.version_info[:2]))
 
     assert codec.written_with(codec.dump({"a": [1]})) == {"picklelib": "pickle"}
-    assert codec.written_with(codec.dump(Point(1))) == {"picklelib": "pickle", "python": python}
-    assert codec.written_with(codec.dump(np.zeros(LARGE))) == {"picklelib": "pickle", "python": python}
+    assert codec.written_with(codec.dump(Point(1))) == {"picklelib": "pickle", "python": PYTHON}
+    assert codec.written_with(codec.dump(np.zeros(LARGE))) == {"picklelib": "pickle", "python": PYTHON}
     assert codec.written_with(codec.dump(lambda: 1)) == {
         "picklelib": "cloudpickle",
         "version": cloudpickle.__version__,
-        "python": python,
+        "python": PYTHON,
     }
 
 
 @pytest.mark.parametrize(
     ("recorded", "told"),
     [
-        ({"picklelib": "cloudpickle", "version": "1.0.0", "python": "3.11"}, "cloudpickle 1.0.0"),
+        ({"picklelib": "cloudpickle", "version": "1.0.0", "python": PYTHON}, "cloudpickle 1.0.0"),
         ({"picklelib": "pickle", "python": "3.99"}, "Python 3.99"),
         ({"picklelib": "cloudpickle", "version": cloudpickle.__version__, "python": "3.1"}, "Python 3.1 "),
     ],
@@ -549,7 +551,6 @@ def test_other_versions_are_warned_of(recorded: dict[str, str], told: str) -> No
 def test_like_versions_are_silent() -> None:
     """Patch releases, older Pythons for data, and records that say nothing are no cause for a warning."""
     major, minor, *_ = cloudpickle.__version__.split(".")
-    python = ".".join(map(str, sys.version_info[:2]))
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -557,7 +558,7 @@ def test_like_versions_are_silent() -> None:
             {},
             {"picklelib": "pickle"},
             {"picklelib": "pickle", "python": "3.1"},
-            {"picklelib": "cloudpickle", "version": f"{major}.{minor}.99", "python": python},
+            {"picklelib": "cloudpickle", "version": f"{major}.{minor}.99", "python": PYTHON},
             {"picklelib": "cloudpickle", "version": cloudpickle.__version__, "python": "no number"},
         ):
             PickleCodec().check_written_with(recorded)

@@ -82,7 +82,8 @@ class CompressedSerializer(Serializer):
             raise ConfigurationError(f"compressionlib={compressionlib!r}: it is one of {', '.join(_LEVELS)}.")
         if level is not None and level not in levels:
             raise ConfigurationError(f"level={level!r}: {compressionlib} takes {levels[0]} to {levels[-1]}.")
-        super().__init__(serializer=_codec(serializer), compressionlib=compressionlib, level=level)
+        inner = _codec(serializer)
+        super().__init__(serializer=inner, compressionlib=compressionlib, level=level)  # type: ignore[call-arg]  # pydantic
 
     @classmethod
     def from_slug(cls, inner: str, /) -> Self:

@@ -32,7 +32,7 @@ class PickleSerializer(Serializer):
 
     def __init__(self, *, picklelib: str = "cloudpickle") -> None:
         """Raises `ConfigurationError` where the module cannot be imported, or has no `dumps` or no `loads`."""
-        super().__init__(picklelib=picklelib)
+        super().__init__(picklelib=picklelib)  # type: ignore[call-arg]  # pydantic fills the fields of this class
         self._codec = PickleCodec(picklelib)
 
     @classmethod
