@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from holdall.types import Buffer
 
@@ -33,7 +33,7 @@ class Pickled(list["Buffer"]):
     """The parts of one dump, and the file that its pickler writes to: chunks are kept as they come, never joined."""
 
     write = list.append
-    outside: tuple[memoryview, ...] = ()
+    outside: Sequence[memoryview] = ()
     names = False
     """Whether anything but exact builtins is in it, so that reading it back imports something."""
     by_value = False
@@ -44,7 +44,10 @@ class Pickled(list["Buffer"]):
         raw = buffer.raw()
         if raw.nbytes < OUT_OF_BAND:
             return True
-        self.outside = (*self.outside, raw)
+        if isinstance(self.outside, list):
+            self.outside.append(raw)
+        else:
+            self.outside = [raw]
         return False
 
 
