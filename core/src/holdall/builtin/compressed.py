@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import bz2
-import io
 import lzma
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
@@ -14,11 +13,12 @@ from pydantic import PlainSerializer
 
 from holdall.abc.codec import Codec
 from holdall.abc.serializer import Serializer
+from holdall.builtin.inflated import Inflated
 from holdall.builtin.pickling import PickleCodec
 from holdall.errors import ConfigurationError, CorruptResultError
 
 if TYPE_CHECKING:
-    from holdall.types import Buffer, Parts, Source, Trust
+    from holdall.types import Buffer, Parts, Source
 
 CHUNK: Final = 1 << 20
 _XZ_MEMORY: Final = 256 << 20
@@ -29,6 +29,8 @@ _GZIP_WBITS: Final = 31
 
 CompressionLib: TypeAlias = Literal["zlib", "bz2", "lzma"]
 
+_MEDIA_TYPES: Final = {"zlib": "application/gzip", "bz2": "application/x-bzip2", "lzma": "application/x-xz"}
+_SUFFIXES: Final = {"zlib": ".gz", "bz2": ".bz2", "lzma": ".xz"}
 _LEVELS: Final = {"zlib": range(10), "bz2": range(1, 10), "lzma": range(10)}
 
 
@@ -38,13 +40,11 @@ def _codec(given: Any) -> Codec:
     if given == "":
         return PickleCodec()
     # The one look-up that a built-in makes: a slug that the user wrote can only be resolved by the registry.
-    find = import_module("holdall._registry").serializer
+    find: Callable[[str], Codec] = import_module("holdall._registry").serializer
     if isinstance(given, str):
-        found: Codec = find(given)
-        return found
+        return find(given)
     if isinstance(given, Mapping) and isinstance(given.get("type"), str) and not set(given) - {"type", "options"}:
-        found = find(given["type"], dict(given.get("options") or {}))
-        return found
+        return type(find(given["type"])).from_options(given.get("options") or {})
     raise ConfigurationError(f"serializer is a slug or a serializer, not a {type(given).__name__}.")
 
 
@@ -65,7 +65,11 @@ class CompressedSerializer(Serializer):
     level: int | None = None
 
     def __init__(
-        self, *, serializer: str | Codec | Mapping[str, Any] = "", compressionlib: CompressionLib = "zlib", level: int | None = None
+        self,
+        *,
+        serializer: str | Codec | Mapping[str, Any] = "",
+        compressionlib: CompressionLib = "zlib",
+        level: int | None = None,
     ) -> None:
         """`serializer` is a slug or a serializer (pickle unless given).
 
@@ -78,7 +82,8 @@ class CompressedSerializer(Serializer):
             raise ConfigurationError(f"compressionlib={compressionlib!r}: it is one of {', '.join(_LEVELS)}.")
         if level is not None and level not in levels:
             raise ConfigurationError(f"level={level!r}: {compressionlib} takes {levels[0]} to {levels[-1]}.")
-        super().__init__(serializer=_codec(serializer), compressionlib=compressionlib, level=level)
+        inner = _codec(serializer)
+        super().__init__(serializer=inner, compressionlib=compressionlib, level=level)  # type: ignore[call-arg]  # pydantic
 
     @classmethod
     def from_slug(cls, inner: str, /) -> Self:
@@ -87,11 +92,11 @@ class CompressedSerializer(Serializer):
 
     @property
     def media_type(self) -> str:  # type: ignore[override]  # depends on the library, and stays read-only
-        return {"zlib": "application/gzip", "bz2": "application/x-bzip2", "lzma": "application/x-xz"}[self.compressionlib]
+        return _MEDIA_TYPES[self.compressionlib]
 
     @property
     def suffix(self) -> str:  # type: ignore[override]  # as media_type
-        return self._inner.suffix + {"zlib": ".gz", "bz2": ".bz2", "lzma": ".xz"}[self.compressionlib]
+        return self._inner.suffix + _SUFFIXES[self.compressionlib]
 
     @property
     def trusted_only(self) -> bool:  # type: ignore[override]  # as media_type
@@ -180,54 +185,3 @@ class Compressing:
                 if piece := compressor.compress(view[start : start + CHUNK]):
                     yield piece
         yield compressor.flush()
-
-
-class Inflated:
-    """The decompressed bytes as a `Source` of the inner serializer: private and writable."""
-
-    def __init__(self, data: bytearray, trust: Trust) -> None:
-        self._data = data
-        self._trust = trust
-
-    @property
-    def trust(self) -> Trust:
-        return self._trust
-
-    @property
-    def size(self) -> int:
-        return len(self._data)
-
-    def buffer(self) -> Buffer:
-        return self._data
-
-    def read_range(self, start: int, stop: int, /) -> Buffer:
-        return memoryview(self._data)[start:stop]
-
-    def open(self) -> IO[bytes]:
-        return io.BufferedReader(_View(self._data))  # type: ignore[return-value]  # typeshed: not an IO[bytes] by name
-
-
-class _View(io.RawIOBase):
-    """Reads a bytearray in place, where BytesIO would copy it."""
-
-    def __init__(self, data: bytearray) -> None:
-        super().__init__()
-        self._data = memoryview(data)
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._data)}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, into: Any, /) -> int:
-        piece = self._data[self._at : self._at + len(into)]
-        into[: len(piece)] = piece
-        self._at += len(piece)
-        return len(piece)

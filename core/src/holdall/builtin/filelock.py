@@ -92,8 +92,8 @@ def _next_token(path: str) -> int:
 
 def _refused(key: str, path: str, error: Exception) -> StorageError:
     return StorageError(
-        f"The lock for {key!r} cannot be taken: {path}: {error}. Make {Path(path).parent} writable for this user, or choose "
-        "a directory on a file system with locks.",
+        f"The lock for {key!r} cannot be taken: {path}: {error}. Make {Path(path).parent} writable for this user, or "
+        "choose a directory on a file system with locks.",
         block="file",
         key=key,
         operation="lock",

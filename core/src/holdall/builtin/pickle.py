@@ -32,19 +32,19 @@ class PickleSerializer(Serializer):
 
     def __init__(self, *, picklelib: str = "cloudpickle") -> None:
         """Raises `ConfigurationError` where the module cannot be imported, or has no `dumps` or no `loads`."""
-        super().__init__(picklelib=picklelib)
+        super().__init__(picklelib=picklelib)  # type: ignore[call-arg]  # pydantic fills the fields of this class
         self._codec = PickleCodec(picklelib)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
         codec = PickleCodec.from_options(options)
         made = cls.model_construct(picklelib=codec.picklelib)
-        made._codec = codec
+        made._codec = codec  # noqa: SLF001 - a private attribute of this class
         return made
 
     def model_post_init(self, context: Any, /) -> None:
         del context
-        # Also where one arrives in a worker: it was checked when it was configured, and imports nothing before it is used.
+        # Also where one arrives in a worker: it was checked when it was configured; nothing is imported before use.
         self._codec = PickleCodec.from_options({"picklelib": self.picklelib})
         self._codec.own = True
 

@@ -22,9 +22,10 @@ _HEAD: Final = struct.Struct("<8sIIQ")
 
 
 def pack(stream: Sequence[Buffer], buffers: Sequence[memoryview], /) -> list[Buffer]:
-    """The parts of a frame, nothing copied. `buffers` are flat views of bytes, in the order the stream asks for them."""
+    """The parts of a frame, nothing copied. `buffers` are flat views of bytes, in the order of the stream's demand."""
     length = sum(map(len, stream))
-    header = _HEAD.pack(MAGIC, VERSION, len(buffers), length) + struct.pack(f"<{len(buffers)}Q", *map(len, buffers))
+    sizes = struct.pack(f"<{len(buffers)}Q", *map(len, buffers))
+    header = _HEAD.pack(MAGIC, VERSION, len(buffers), length) + sizes
     parts: list[Buffer] = [header, *stream]
     end = len(header) + length
     for buffer in buffers:
@@ -50,8 +51,8 @@ def unpack(data: memoryview, /) -> tuple[memoryview, list[memoryview]]:
         raise CorruptResultError(f"A framed pickle starts with {MAGIC!r}, not with {magic!r}.")
     if version != VERSION:
         raise CorruptResultError(
-            f"This framed pickle is of version {version}; this holdall reads version {VERSION}. If the bytes are whole, "
-            "a newer holdall wrote them: read them with that."
+            f"This framed pickle is of version {version}; this holdall reads version {VERSION}. If the bytes are "
+            "whole, a newer holdall wrote them: read them with that."
         )
     start = _HEAD.size + 8 * count
     if start > size:

@@ -28,8 +28,10 @@ def refusal(obj: Any, error: Exception, /, *, attempt: Callable[[Any], None], li
     if isinstance(reason, RecursionError):
         why = "it is nested deeper than Python's recursion limit allows. Flatten it, or raise sys.setrecursionlimit."
     else:
-        why = f"{str(reason).rstrip('.') or type(reason).__name__}. Leave that part out of the result (its class can, with "
-        why += "__getstate__), or choose another serializer."
+        why = (
+            f"{str(reason).rstrip('.') or type(reason).__name__}. Leave that part out of the result (its class can, "
+            "with __getstate__), or choose another serializer."
+        )
     return SerializationError(f"The pickle serializer ({library}) cannot write {path}: {why}", path=path, value=obj)
 
 
@@ -97,7 +99,8 @@ def _captured(function: FunctionType) -> Iterator[tuple[str, Any]]:
         yield f"<closure {name}>", cell.cell_contents
     yield ".__defaults__", function.__defaults__
     yield ".__kwdefaults__", function.__kwdefaults__
-    yield from ((f"<global {name}>", function.__globals__[name]) for name in code.co_names if name in function.__globals__)
+    space = function.__globals__
+    yield from ((f"<global {name}>", space[name]) for name in code.co_names if name in space)
 
 
 def _attributes(obj: Any) -> Iterator[tuple[str, Any]]:
@@ -109,7 +112,7 @@ def _attributes(obj: Any) -> Iterator[tuple[str, Any]]:
             yield from ((f".{name}", value) for name, value in state.items())
         else:
             yield ".__getstate__()", state
-    elif cls.__reduce__ is object.__reduce__ and cls.__reduce_ex__ is object.__reduce_ex__:
+    elif not _reduces_itself(cls):
         yield from ((f".{name}", value) for name, value in getattr(obj, "__dict__", {}).items())
         for name in copyreg._slotnames(cls):  # type: ignore[attr-defined]  # noqa: SLF001 - as pickle finds them
             if hasattr(obj, name):
@@ -118,8 +121,7 @@ def _attributes(obj: Any) -> Iterator[tuple[str, Any]]:
 
 def _reduced(obj: Any) -> Iterator[tuple[str, Any]]:
     """The last resort, for a class that reduces itself: the pieces that it gives pickle."""
-    cls = type(obj)
-    if cls.__reduce__ is object.__reduce__ and cls.__reduce_ex__ is object.__reduce_ex__:
+    if not _reduces_itself(type(obj)):
         return
     pieces = obj.__reduce_ex__(5)
     if isinstance(pieces, tuple):
@@ -127,6 +129,10 @@ def _reduced(obj: Any) -> Iterator[tuple[str, Any]]:
         if names is not None:
             yield from ((f".{name}", value) for name, value in pieces[2].items())
         yield from ((f".__reduce__()[{number}]", piece) for number, piece in enumerate(pieces[1:3], start=1))
+
+
+def _reduces_itself(cls: Any) -> bool:
+    return cls.__reduce__ is not object.__reduce__ or cls.__reduce_ex__ is not object.__reduce_ex__
 
 
 def _label(key: Any) -> str:
