@@ -41,7 +41,9 @@ class Loud(Serializer):
 def loud(folder: Path, distribution: str = "loudly", source: str = LOUD, version: str = "1.0") -> Path:
     """A distribution with the serializer `loud`."""
     points = {"holdall.serializers": {"loud": f"{distribution}:Loud"}}
-    return write_distribution(folder, distribution, version=version, entry_points=points, modules={distribution: source})
+    return write_distribution(
+        folder, distribution, version=version, entry_points=points, modules={distribution: source}
+    )
 
 
 def about_loud(findings: list[plugins.Finding]) -> list[plugins.Finding]:
@@ -239,6 +241,6 @@ def test_doctor_looks_at_listeners_too(tmp_path: Path) -> None:
 
     assert "hooks" == found.kind
     assert found.message == (
-        "The listener 'loud' of loudly 1.0 (absent_listener) cannot be used: importing it raised ModuleNotFoundError: No "
-        "module named 'absent_listener'. Upgrade loudly, or uninstall it."
+        "The listener 'loud' of loudly 1.0 (absent_listener) cannot be used: importing it raised ModuleNotFoundError: "
+        "No module named 'absent_listener'. Upgrade loudly, or uninstall it."
     )

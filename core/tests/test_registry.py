@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from pydantic import ConfigDict
 
 import holdall
 from holdall import _registry
@@ -44,7 +45,7 @@ class OtherPlain(Plain):
 class Around(Plain):
     """A serializer that wraps another."""
 
-    model_config = {"arbitrary_types_allowed": True}
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     slug: ClassVar[str] = "around"
     serializer: Codec
@@ -86,8 +87,8 @@ def test_registering_a_second_class_under_a_slug_is_an_error() -> None:
 
     name = Plain.__module__
     assert str(caught.value) == (
-        f"The serializer 'plain' is registered already, as {name}:Plain; {name}:OtherPlain asks for the same name. Give "
-        "one of them another slug, or register with replace=True."
+        f"The serializer 'plain' is registered already, as {name}:Plain; {name}:OtherPlain asks for the same name. "
+        "Give one of them another slug, or register with replace=True."
     )
     assert Plain is _registry.load("serializers", "plain")
 
@@ -202,6 +203,26 @@ def test_serializer_refuses_options_that_do_not_fit() -> None:
         "inputs are not permitted. It takes: encoding."
     )
     assert "12345" not in repr(caught.value)
+
+
+def test_serializer_refuses_options_that_a_constructor_does_not_know() -> None:
+    """A class with an `__init__` of its own refuses them in its own way."""
+    with pytest.raises(ConfigurationError) as caught:
+        _registry.serializer("compressed", {"speed": 12345})
+
+    assert str(caught.value) == (
+        "The serializer 'compressed' does not take these options. CompressedSerializer.__init__() got an unexpected "
+        "keyword argument 'speed'."
+    )
+
+
+def test_serializer_makes_the_shorthand_of_the_issue() -> None:
+    """`compressed/json`, and pickle in gzip from its record."""
+    short = _registry.serializer("compressed/json")
+    again = _registry.serializer(short.slug, short.options())
+
+    assert ("compressed", ".json.gz") == (short.slug, short.suffix)
+    assert short == again
 
 
 def test_advice_names_the_install_line() -> None:

@@ -121,8 +121,8 @@ def test_a_plugin_whose_module_is_absent_is_broken(make_plugin: MakePlugin) -> N
     error = broken(make_plugin("holdall-shout", target="holdall_elsewhere.deep:Shout"))
 
     assert str(error) == (
-        "The serializer 'shout' of holdall-shout 1.0 (holdall_elsewhere.deep:Shout) cannot be used: importing it raised "
-        "ModuleNotFoundError: No module named 'holdall_elsewhere'. Upgrade holdall-shout, or uninstall it."
+        "The serializer 'shout' of holdall-shout 1.0 (holdall_elsewhere.deep:Shout) cannot be used: importing it "
+        "raised ModuleNotFoundError: No module named 'holdall_elsewhere'. Upgrade holdall-shout, or uninstall it."
     )
 
 
@@ -209,8 +209,8 @@ def test_a_plugin_for_a_newer_api_is_broken(make_plugin: MakePlugin) -> None:
     error = broken(make_plugin("holdall-shout", api=2))
 
     assert str(error) == (
-        "The serializer 'shout' of holdall-shout 1.0 (holdall_shout:Shout) cannot be used: it is made for plugin API 2, "
-        "and this holdall speaks API 1. Upgrade holdall, or take an older holdall-shout."
+        "The serializer 'shout' of holdall-shout 1.0 (holdall_shout:Shout) cannot be used: it is made for plugin API "
+        "2, and this holdall speaks API 1. Upgrade holdall, or take an older holdall-shout."
     )
 
 
@@ -219,8 +219,8 @@ def test_a_plugin_for_an_older_api_is_broken(make_plugin: MakePlugin) -> None:
     error = broken(make_plugin("holdall-shout", api=0))
 
     assert str(error) == (
-        "The serializer 'shout' of holdall-shout 1.0 (holdall_shout:Shout) cannot be used: it is made for plugin API 0, "
-        "and this holdall speaks API 1. Upgrade holdall-shout."
+        "The serializer 'shout' of holdall-shout 1.0 (holdall_shout:Shout) cannot be used: it is made for plugin API "
+        "0, and this holdall speaks API 1. Upgrade holdall-shout."
     )
 
 
@@ -309,8 +309,8 @@ def test_a_choice_that_is_not_installed_is_an_error(make_plugin: MakePlugin) -> 
         _registry.load("serializers", "shout", prefer="serializers.shout=other-shout")
 
     assert str(caught.value) == (
-        "HOLDALL_PLUGINS_PREFER wants the serializer 'shout' from other-shout, which does not provide it here. It comes "
-        "from holdall-shout 1.0 (holdall_shout:Shout). Name one of these, or: pip install other-shout"
+        "HOLDALL_PLUGINS_PREFER wants the serializer 'shout' from other-shout, which does not provide it here. It "
+        "comes from holdall-shout 1.0 (holdall_shout:Shout). Name one of these, or: pip install other-shout"
     )
 
 
@@ -333,8 +333,8 @@ def test_a_plugin_that_claims_a_builtin_slug_is_a_conflict(make_plugin: MakePlug
 
     version = next(entry.version for entry in _registry.entries("serializers") if entry.name == "json")
     assert str(caught.value) == (
-        f"The serializer 'json' is claimed by holdall {version} (holdall.builtin.json:JSONSerializer) and by other-json "
-        '1.0 (other_json:Shout). Choose with HOLDALL_PLUGINS_PREFER="serializers.json=holdall" or '
+        f"The serializer 'json' is claimed by holdall {version} (holdall.builtin.json:JSONSerializer) and by "
+        'other-json 1.0 (other_json:Shout). Choose with HOLDALL_PLUGINS_PREFER="serializers.json=holdall" or '
         'HOLDALL_PLUGINS_PREFER="serializers.json=other-json", or uninstall one.'
     )
 
