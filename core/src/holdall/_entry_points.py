@@ -34,7 +34,7 @@ class Entry:
 
     def __str__(self) -> str:
         owner = f"{self.distribution} {self.version}" if self.location else "this process"
-        return f"{owner} ({self.target})"
+        return f"{owner} ({self.target})" if self.target else owner
 
 
 def normalised(distribution: str, /) -> str:

@@ -204,6 +204,8 @@ def serializer(slug: str, /, options: Mapping[str, Any] | None = None, *, prefer
         fields["serializer"] = serializer(inner, prefer=prefer)
     try:
         return cast("Codec", cls(**fields))
+    except TypeError as error:  # a class with an __init__ of its own; such a message names the option, never its value
+        raise ConfigurationError(f"The serializer {slug!r} does not take these options. {error}.") from error
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc'])) or 'options'}: {fault['msg']}"

@@ -182,7 +182,7 @@ def active() -> bool:
     return _bus.active
 
 
-def discover(wanted: bool | None = None, /) -> None:
+def discover(*, wanted: bool | None = None) -> None:
     """Let installed listeners listen; called when an outermost run starts, and does its work once per process.
 
     Asking importlib.metadata costs a fresh process 30 to 40 ms, more than the rest of a first result. So unless

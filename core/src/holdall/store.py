@@ -146,16 +146,16 @@ class ResultStore:
     def _write_payload(self, value: Any, *, inline: bool) -> tuple[str, str, str | None, int]:
         """The JSON of `written_with` and of the payload member, the payload's path (None: inlined), its size."""
         try:
-            parts = self.codec.dump(value)
+            dumped = parts = self.codec.dump(value)
             if inline:
-                small, parts = _small(parts, self.storage.inline_limit)
+                small, parts = _small(dumped, self.storage.inline_limit)
                 if small is not None:
                     form, data = records.inline_form(small, self.codec.media_type)
                     payload = (
                         f'{{"size":{len(small)},"media_type":"{self.codec.media_type}","inline":"{form}"}},'
                         f'"data":{data.decode()}'
                     )
-                    return _json(self.codec.written_with(parts)), payload, None, len(small)
+                    return _json(self.codec.written_with(dumped)), payload, None, len(small)
             unique = new_id()
             path = f"payloads/{unique[-4:-2]}/{unique}{self.codec.suffix}"
             through = Checksummer()
@@ -167,7 +167,7 @@ class ResultStore:
             f'{{"size":{through.size},"media_type":"{self.codec.media_type}","path":"{path}",'
             f'"checksum":{through.checksum().json()}}}'
         )
-        return _json(self.codec.written_with(parts)), payload, path, through.size
+        return _json(self.codec.written_with(dumped)), payload, path, through.size
 
     def _commit(self, key: str, body: str, path: str | None) -> None:
         try:
@@ -287,7 +287,9 @@ def make_codec(reference: SerializerReference) -> Codec:
         return PickleCodec()
     from holdall import _registry  # noqa: PLC0415 - a scan of what is installed, for the formats that need it
 
-    return _registry.serializer(reference.type, dict(reference.options))
+    # The options come from stored data, and making a codec from them imports nothing that they name.
+    codec: Codec = _registry.load("serializers", reference.type).from_options(reference.options)  # type: ignore[attr-defined]
+    return codec
 
 
 def _small(parts: Parts, limit: int) -> tuple[bytes | None, Parts]:
