@@ -115,15 +115,8 @@ def check(info: PluginInfo, /, *, prefer: Preference = None) -> tuple[Status, st
         if info.kind != "hooks":
             used = _info(info.kind, _registry.find(_kind(info), info.name, prefer=prefer))
             if used != info:
-<<<<<<< HEAD
-                return (
-                    "not chosen",
-                    f"{info.kind}.{info.name} comes from {used.distribution or 'this process'} instead.",
-                )
-=======
                 owner = used.distribution or "this process"
                 return "not chosen", f"{info.kind}.{info.name} comes from {owner} instead."
->>>>>>> d-registry
         _load(info, prefer)
     except PluginConflictError as error:
         return "conflict", str(error)
