@@ -56,7 +56,10 @@ def started(script: str, path: str, *arguments: str) -> subprocess.Popen[str]:
 
 def finished(process: subprocess.Popen[str]) -> str:
     """What the process printed, once it has ended well."""
-    output, _ = process.communicate(timeout=60)
+    try:
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
 
     assert 0 == process.returncode
     return output
@@ -403,7 +406,7 @@ def test_checkpoint_empties_a_long_log(catalog: SQLiteCatalog, monkeypatch: pyte
 
 
 def test_a_writer_keeps_the_log_short_by_itself(catalog: SQLiteCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody calls `checkpoint`, writing bounds the log, also beside an open reader."""
+    """Where nobody calls `checkpoint`, writing bounds the log; an open reader only puts it off."""
     monkeypatch.setattr(sqlite, "_LOG_SIZE", 50_000)
     monkeypatch.setattr(sqlite, "_LOG_CHECK", 10)
     for n in range(500):
