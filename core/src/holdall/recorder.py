@@ -28,7 +28,8 @@ _PATIENCE: Final = 60.0  # seconds that the exit of the process waits for a writ
 class Recorder:
     """Records runs behind the caller's back and references in front of it; never stops a run.
 
-    `record` only queues. A daemon thread writes half a second later; `flush` writes now, as the end of the process does.
+    `record` only queues. A daemon thread writes half a second later; `flush` writes now, and so does the end of the
+    process.
     Where the catalog fails, one `HoldallWarning` says so, up to 50,000 rows wait for better times, and further attempts
     are spaced so that a catalog that fails slowly takes no more than a tenth of anyone's time.
     """
@@ -204,8 +205,8 @@ class Recorder:
         self._warned = True
         warnings.warn(
             f"Runs are not being recorded; they go on, and results stay findable in their storages. {self._trouble} "
-            f"Rows wait in memory (up to {_LIMIT:,}) and are written when the catalog works again; results that it missed "
-            "are added by `holdall catalog rebuild`.",
+            f"Rows wait in memory (up to {_LIMIT:,}) and are written when the catalog works again; results that it "
+            "missed are added by `holdall catalog rebuild`.",
             HoldallWarning,
             stacklevel=3,
         )

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _RUNS: Final = (
-    "SELECT id, kind, name, function, flow_run_id, parent_run_id, state, message, started, ended, attempts, result, cached "
-    "FROM runs "
+    "SELECT id, kind, name, function, flow_run_id, parent_run_id, state, message, started, ended, attempts, result, "
+    "cached FROM runs "
 )
 _REFERENCES: Final = "SELECT storage, key, reference, run_id, name, size, created, expires FROM result_references "
 _BLOCKS: Final = "SELECT slug, type, fields, secrets, created FROM blocks "
 # Binding None takes sqlite3 through its adapters, 0.3 µs a value; an empty string or 0.0 that becomes NULL does not.
 _ADD_RUN: Final = (
-    "INSERT OR REPLACE INTO runs (id, kind, name, function, flow_run_id, parent_run_id, state, message, started, ended, "
-    "attempts, result, cached) VALUES (?, ?, ?, ?, nullif(?, ''), nullif(?, ''), ?, nullif(?, ''), ?, nullif(?, 0.0), ?, "
-    "nullif(?, ''), ?)"
+    "INSERT OR REPLACE INTO runs (id, kind, name, function, flow_run_id, parent_run_id, state, message, started, "
+    "ended, attempts, result, cached) "
+    "VALUES (?, ?, ?, ?, nullif(?, ''), nullif(?, ''), ?, nullif(?, ''), ?, nullif(?, 0.0), ?, nullif(?, ''), ?)"
 )
 _ADD_REFERENCE: Final = (
     "INSERT OR REPLACE INTO result_references (storage, key, reference, run_id, name, size, created, expires) "
