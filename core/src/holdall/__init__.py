@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from holdall._registry import register
     from holdall.abc.block import StorageBlock as Block
-    from holdall.engine import explain
     from holdall.errors import (
         CatalogError,
         ConfigurationError,
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from holdall.retries import exponential_backoff
     from holdall.settings import Settings
     from holdall.states import State
-    from holdall.store import load_result
+    from holdall.retrieval import load_result
     from holdall.tasks import Task, task, unmapped
 
     __version__: str
@@ -66,7 +65,6 @@ __all__ = [
     "UnknownSerializerError",
     "UntrustedResultError",
     "as_completed",
-    "explain",
     "exponential_backoff",
     "flow",
     "load_result",
@@ -102,10 +100,9 @@ _HOMES = {
     "UnknownSerializerError": "errors",
     "UntrustedResultError": "errors",
     "as_completed": "futures",
-    "explain": "engine",
     "exponential_backoff": "retries",
     "flow": "flows",
-    "load_result": "store",
+    "load_result": "retrieval",
     "register": "_registry",
     "task": "tasks",
     "unmapped": "tasks",
