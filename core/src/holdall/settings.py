@@ -6,12 +6,14 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdall._config_files import ConfigFile, candidates, directories_to_search, nearest_files
 from holdall.errors import ConfigurationError, HoldallWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 SECRET_KEY = "HOLDALL_SECRET_KEY"  # noqa: S105 - the variable's name
 SIGNING_KEY = "HOLDALL_SIGNING_KEY"
@@ -126,18 +128,17 @@ def _names(value: Any, _base: str) -> frozenset[str]:
 
 
 def _choices(value: Any, _base: str) -> dict[str, str]:
-    accepted = 'a table as {"storage.s3" = "holdall-s3"} in a file, storage.s3=holdall-s3,… in a variable'
-    if isinstance(value, str):
-        value = {k.strip(): v.strip() for k, _, v in (part.partition("=") for part in value.split(",") if part.strip())}
-    if not isinstance(value, dict):
-        raise ValueError(accepted)
-    # A bare TOML key storage.s3 is a table in a table.
     flat: dict[str, Any] = {}
-    for key, inner in value.items():
-        flat.update({f"{key}.{name}": each for name, each in inner.items()} if isinstance(inner, dict) else {key: inner})
-    if not all("." in key and isinstance(choice, str) and choice for key, choice in flat.items()):
-        raise ValueError(accepted)
-    return flat
+    if isinstance(value, str):
+        pairs = (part.partition("=") for part in value.split(",") if part.strip())
+        flat = {key.strip(): choice.strip() for key, _, choice in pairs}
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            # A bare TOML key storage.s3 is a table in a table.
+            flat |= {f"{key}.{name}": each for name, each in inner.items()} if isinstance(inner, dict) else {key: inner}
+    if flat and all("." in key and isinstance(choice, str) and choice for key, choice in flat.items()):
+        return flat
+    raise ValueError('a table as {"storage.s3" = "holdall-s3"} in a file, storage.s3=holdall-s3,… in a variable')
 
 
 class _Option(NamedTuple):
@@ -251,6 +252,7 @@ _YOUNG = 20_000_000
 class _Cached(NamedTuple):
     environ: Mapping[Any, Any]
     stamps: list[tuple[str, _Stamp]]
+    settled: bool
     settings: Settings
 
 
@@ -273,21 +275,27 @@ def current(directory: str | None = None) -> Settings:
     # Comparing the table behind os.environ as a whole costs less than asking it for one name, and sees blocks too.
     environ = getattr(os.environ, "_data", os.environ)
     cached = _cache.get(directory)
-    if cached is not None and cached.environ == environ and all(_stamp(path) == seen for path, seen in cached.stamps):
-        return cached.settings
-    return _read_into_cache(directory, dict(environ))
+    if cached is not None and cached.settled and cached.environ == environ:
+        for path, seen in cached.stamps:
+            if _stamp(path) != seen:
+                break
+        else:
+            return cached.settings
+    return _read_into_cache(directory, cached)
 
 
-def _read_into_cache(directory: str, snapshot: Mapping[Any, Any]) -> Settings:
+def _read_into_cache(directory: str, before: _Cached | None) -> Settings:
+    snapshot = dict(getattr(os.environ, "_data", os.environ))
     stamps = _stamps(directory)
     settings = Settings.read(directory, dict(os.environ))
-    # A file may change twice within one tick of its clock: what was written just now is looked at again.
+    if before is not None and before.settings == settings:
+        settings = before.settings
+    # A file may change twice within one tick of its clock: after a change this recent, the next call looks again.
     now = time.time_ns()
     settled = all(seen is None or abs(now - seen[0]) > _YOUNG for _, seen in stamps)
     if len(_cache) >= 64:
         _cache.clear()
-    if settled:
-        _cache[directory] = _Cached(snapshot, stamps, settings)
+    _cache[directory] = _Cached(snapshot, stamps, settled, settings)
     return settings
 
 
