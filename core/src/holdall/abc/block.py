@@ -6,14 +6,56 @@ from abc import ABC
 from importlib import import_module
 from typing import Any, Self
 
+from pydantic import PrivateAttr
+
 from holdall.abc.component import Component
 from holdall.abc.storage import Storage
+from holdall.errors import ConfigurationError
 
 
 class StorageBlock(Component, Storage, ABC):
     """A `Storage` with fields: `slug` is its type name, as `s3` in the saved block `s3/prod`."""
 
     inline_limit: int = 8192
+    _block_slug: str | None = PrivateAttr(default=None)
+
+    @property
+    def block_slug(self) -> str | None:
+        """The slug that this block was found under; survives pickling, and is no part of equality."""
+        return self._block_slug
+
+    def named(self, slug: str | None, /) -> Self:
+        """This block as found under a slug: a copy, with clients of its own, where it goes by another one."""
+        if self._block_slug == slug:
+            return self
+        twin = self.with_secrets(self.secret_values())
+        twin._block_slug = slug  # noqa: SLF001 - a copy of this very class
+        return twin
+
+    @classmethod
+    def from_url(cls, url: str, /) -> Self:
+        """The block at `s3://bucket/prefix`.
+
+        Unless overridden, a field `bucket_path` takes what follows the `://`, or a field `basepath` the whole URL.
+
+        Raises:
+            ConfigurationError: this block has no URL form, or the URL does not fit it.
+        """
+        rest = url.partition("://")[2]
+        values = {"bucket_path": rest, "basepath": url}
+        for name, value in values.items():
+            if name in cls.model_fields and rest:
+                return cls.model_validate({name: value})
+        if not rest:
+            return cls.model_validate({})
+        raise ConfigurationError(f"{cls.__name__} has no URL form. Make an instance instead.")
+
+    def __getstate__(self) -> dict[Any, Any]:
+        return {**super().__getstate__(), "block_slug": self._block_slug}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__({name: value for name, value in state.items() if name != "block_slug"})
+        self._block_slug = state.get("block_slug")
 
     def location(self) -> dict[str, Any]:
         return {name: value for name, value in self.plain_fields().items() if name != "inline_limit"}

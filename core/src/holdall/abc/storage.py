@@ -68,6 +68,11 @@ class Storage(ABC):
     def location(self) -> dict[str, Any]:
         """The non-secret JSON that says where this is, enough to reach it again with somebody's credentials."""
 
+    @property
+    def block_slug(self) -> str | None:
+        """`s3/prod` where this storage was found under that slug, else None."""
+        return None
+
     # Derived; override for speed.
 
     def exists(self, key: str, /) -> bool:
