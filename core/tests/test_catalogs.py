@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
-
 from holdall.catalogs import close_catalogs, open_catalog
 from holdall.testing.catalog import a_run
 

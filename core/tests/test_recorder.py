@@ -13,7 +13,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-
 from holdall import recorder as module
 from holdall.builtin.sqlite import SQLiteCatalog
 from holdall.errors import HoldallWarning
@@ -70,7 +69,9 @@ def recorder(catalog: Observed) -> Iterator[Recorder]:
 def ran(script: str, path: str) -> subprocess.CompletedProcess[str]:
     """What a process did that ran `script` with a recorder and left."""
     code = PREAMBLE + textwrap.dedent(script)
-    return subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=False, timeout=60)
+    # Python 3.12 warns of every fork beside a thread; that one is ours, and the child is made fit for it.
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code, path]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_writes_on_demand(recorder: Recorder, catalog: Observed) -> None:
@@ -170,14 +171,16 @@ def test_warns_once_and_writes_later(recorder: Recorder, catalog: Observed) -> N
     with open(home, "wb"):
         pass
     wanted = r"Runs are not being recorded.*results stay findable.*catalog\.db.*HOLDALL_HOME.*catalog rebuild"
-    with pytest.warns(HoldallWarning, match=wanted) as caught:
+    with pytest.warns(HoldallWarning, match=wanted):
         assert not recorder.add_reference(a_reference(1))
-        assert not recorder.add_reference(a_reference(2))
-        recorder.record(a_run(1))
 
-        assert not recorder.flush()
-        assert not recorder.flush(retry=True)
-    assert 1 == len(caught)
+    # From here on a second warning would be an error.
+    assert not recorder.add_reference(a_reference(2))
+
+    recorder.record(a_run(1))
+
+    assert not recorder.flush()
+    assert not recorder.flush(retry=True)
 
     os.unlink(home)
 

@@ -14,7 +14,6 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-
 from holdall.builtin import sqlite
 from holdall.builtin.sqlite import SQLiteCatalog
 from holdall.builtin.sqlite_schema import APPLICATION_ID, SCHEMA_VERSION
@@ -106,11 +105,11 @@ def test_answers_from_an_index(catalog: SQLiteCatalog) -> None:
     catalog.blocks()
     with closing(sqlite3.connect(catalog.path)) as connection:
         plans = [
-            connection.execute(f"EXPLAIN QUERY PLAN SELECT * FROM {rest}").fetchall()[0][3]
-            for rest in (
-                "result_references WHERE key = 'k'",
-                "result_references WHERE run_id = 'r'",
-                "runs WHERE flow_run_id = 'f' ORDER BY id DESC",
+            connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()[0][3]
+            for query in (
+                "SELECT * FROM result_references WHERE key = 'k'",
+                "SELECT * FROM result_references WHERE run_id = 'r'",
+                "SELECT * FROM runs WHERE flow_run_id = 'f' ORDER BY id DESC",
             )
         ]
 
@@ -315,9 +314,8 @@ def test_says_that_the_disk_is_full(tmp_path: Path) -> None:
     with small_disk(home), closing(SQLiteCatalog(str(home / "catalog.db"))) as catalog:
         catalog.add_reference(a_reference(1))
         filler = home / "filler"
-        with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
-            while file.write(bytes(4096)):
-                pass
+        with pytest.raises(OSError, match="No space"):
+            filler.write_bytes(bytes(4_000_000))
         with pytest.raises(CatalogError, match=r"the disk is full.*Free some space"):
             catalog.add_runs([a_run(n) for n in range(1000)])
         filler.unlink()

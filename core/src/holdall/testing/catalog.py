@@ -53,8 +53,12 @@ def a_reference(number: int = 0, /, **changes: Any) -> ReferenceRow:
 
 def a_block(slug: str = "s3/prod", /, **changes: Any) -> BlockDocument:
     """A saved block with nested fields."""
-    given = {"type": "s3", "fields": {"bucket": "b", "options": {"retries": [1, 2.5, None]}}, "created": 12.5} | changes
-    return BlockDocument(slug=slug, **given)
+    given: dict[str, Any] = {
+        "type": "s3",
+        "fields": {"bucket": "b", "options": {"retries": [1, 2.5, None]}},
+        "created": 12.5,
+    }
+    return BlockDocument(slug=slug, **given | changes)
 
 
 class CatalogContract(ABC):
