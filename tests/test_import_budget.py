@@ -29,9 +29,7 @@ HEAVY = (
 def loaded(statement: str, folder: Path) -> set[str]:
     """The modules that the statement adds to those of a bare interpreter, by the start-up files of its environment."""
     code = f"import sys; before = set(sys.modules); {statement}; print(*sorted(set(sys.modules) - before))"
-    done = subprocess.run(  # noqa: S603 - ours
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=folder
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=folder)
     assert "" == done.stderr
     return set(done.stdout.split())
 

@@ -9,7 +9,6 @@ import warnings
 from typing import TYPE_CHECKING
 
 import pytest
-
 from holdall import hooks
 from holdall.errors import ConfigurationError, HoldallWarning
 from holdall.testing.distributions import on_path, write_distribution
@@ -50,18 +49,18 @@ class Sore(Ear):
 
     @hooks.hookimpl
     def cache_hit(self, event: hooks.CacheHit) -> None:
-        raise ValueError(event.key)
+        raise ValueError(event.name)
 
 
 @pytest.fixture(autouse=True)
 def _nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hooks, "_bus", hooks._Bus())  # noqa: SLF001 - each test begins with nobody listening
+    monkeypatch.setattr(hooks, "_bus", hooks._Bus())
     monkeypatch.delenv(hooks.SWITCH, raising=False)
 
 
 def hit() -> None:
     """Fire one event."""
-    hooks.cache_hit(run_id="1", name="clean", key="k")
+    hooks.cache_hit(run_id="1", name="clean", reference="{}")
 
 
 def _remember_in(heard: list[object]) -> Callable[[object], None]:
@@ -81,13 +80,13 @@ def test_a_listener_hears_what_it_asked_for() -> None:
     """And nothing else."""
     ear = Ear()
     with hooks.listening(ear):
-        hooks.run_started(run_id="1", kind="task", name="clean", flow_run_id="0")
-        hooks.retry_scheduled(run_id="1", name="clean", attempt=1, delay=0.5, error="OSError")
+        hooks.run_started(run_id="1", kind="task", name="clean")
+        hooks.retry_scheduled(run_id="1", name="clean", attempt=1, delay=0.5)
         hit()
 
     expected = [
-        hooks.RunStarted(run_id="1", kind="task", name="clean", flow_run_id="0"),
-        hooks.CacheHit(run_id="1", name="clean", key="k"),
+        hooks.RunStarted(run_id="1", kind="task", name="clean"),
+        hooks.CacheHit(run_id="1", name="clean", reference="{}"),
     ]
     assert expected == ear.heard
 
@@ -96,25 +95,25 @@ def test_every_event_reaches_its_hook() -> None:
     """One fire function, one hook and one event each."""
     heard: list[object] = []
     everything = types.SimpleNamespace()
-    for name in hooks._HOOKS:  # noqa: SLF001 - the list of hooks is what is tested
+    for name in hooks._HOOKS:
         setattr(everything, name, hooks.hookimpl(specname=name)(_remember_in(heard)))
     with hooks.listening(everything):
         hooks.run_started(run_id="1", kind="flow", name="f")
         hooks.run_finished(run_id="1", kind="flow", name="f", state="Completed", duration=1.5)
-        hooks.result_written(run_id="1", reference="{}", size=3, seconds=0.1)
+        hooks.result_written(reference="{}", size=3, seconds=0.1)
         hooks.result_read(reference="{}", size=3, seconds=0.1)
-        hooks.cache_hit(run_id="1", name="f", key="k")
-        hooks.cache_miss(run_id="1", name="f", key="k", reason="absent")
-        hooks.retry_scheduled(run_id="1", name="f", attempt=1, delay=0.0, error="OSError")
+        hooks.cache_hit(run_id="1", name="f", reference="{}")
+        hooks.cache_miss(run_id="1", name="f", key="k")
+        hooks.retry_scheduled(run_id="1", name="f", attempt=1, delay=0.0)
 
     assert [
-        hooks.RunStarted(run_id="1", kind="flow", name="f", flow_run_id=None),
+        hooks.RunStarted(run_id="1", kind="flow", name="f"),
         hooks.RunFinished(run_id="1", kind="flow", name="f", state="Completed", duration=1.5, cached=False),
-        hooks.ResultWritten(run_id="1", reference="{}", size=3, seconds=0.1),
+        hooks.ResultWritten(reference="{}", size=3, seconds=0.1),
         hooks.ResultRead(reference="{}", size=3, seconds=0.1),
-        hooks.CacheHit(run_id="1", name="f", key="k"),
-        hooks.CacheMiss(run_id="1", name="f", key="k", reason="absent"),
-        hooks.RetryScheduled(run_id="1", name="f", attempt=1, delay=0.0, error="OSError"),
+        hooks.CacheHit(run_id="1", name="f", reference="{}"),
+        hooks.CacheMiss(run_id="1", name="f", key="k"),
+        hooks.RetryScheduled(run_id="1", name="f", attempt=1, delay=0.0),
     ] == heard
 
 
@@ -129,7 +128,7 @@ def test_listeners_are_called_until_they_unlisten() -> None:
     hooks.unlisten(other)
 
     assert [] == ear.heard
-    assert [hooks.CacheHit(run_id="1", name="clean", key="k")] == other.heard
+    assert [hooks.CacheHit(run_id="1", name="clean", reference="{}")] == other.heard
     assert not hooks.active()
 
 
@@ -153,7 +152,7 @@ def test_a_listener_that_raises_costs_one_warning_for_each_hook() -> None:
 
     (warning,) = caught
     assert str(warning.message) == (
-        "The listener 'Sore' raised ValueError in cache_hit: k. The run goes on; this listener's further failures in "
+        "The listener 'Sore' raised ValueError in cache_hit: clean. The run goes on; this listener's further failures in "
         "this hook are not reported."
     )
     assert len(ear.heard) == 1 + 1
@@ -227,7 +226,7 @@ def test_an_installed_listener_is_discovered(tmp_path: Path) -> None:
         hit()
         heard = list(sys.modules["audit_listener"].heard)
 
-    assert [hooks.CacheHit(run_id="1", name="clean", key="k")] == heard
+    assert [hooks.CacheHit(run_id="1", name="clean", reference="{}")] == heard
 
 
 def test_discovery_happens_once(tmp_path: Path) -> None:
@@ -304,11 +303,21 @@ def test_nobody_listening_imports_neither_pluggy_nor_metadata(tmp_path: Path) ->
     """Discovery included, in a fresh process."""
     code = (
         "import sys; from holdall import hooks; hooks.discover(); "
-        "hooks.cache_hit(run_id='1', name='n', key='k'); "
+        "hooks.cache_hit(run_id='1', name='n', reference='r'); "
         "print([name for name in ('pluggy', 'importlib.metadata', 'pydantic') if name in sys.modules])"
     )
-    done = subprocess.run(  # noqa: S603 - ours
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
 
     assert "[]" == done.stdout.strip()
+
+
+def test_a_listener_whose_import_runs_something_is_discovered_once(tmp_path: Path) -> None:
+    """Its own import may start the discovery that it is part of."""
+    source = f"from holdall import hooks\nhooks.discover()\n{LISTENER}"
+    points = {"holdall.hooks": {"audit": "busy_listener"}}
+    with on_path(write_distribution(tmp_path, "audit", entry_points=points, modules={"busy_listener": source})):
+        hooks.discover()
+        hit()
+        heard = len(sys.modules["busy_listener"].heard)
+
+    assert heard == 1

@@ -6,15 +6,14 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import pytest
-from pydantic import ConfigDict
-
 import holdall
+import pytest
 from holdall import _registry
 from holdall._known import KNOWN
 from holdall.abc import Codec, Serializer, StorageBlock
 from holdall.errors import ConfigurationError, PluginConflictError, UnknownSerializerError
 from holdall.testing.distributions import on_path, registrations_undone, write_distribution
+from pydantic import ConfigDict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -241,6 +240,6 @@ def test_the_table_of_known_plugins_is_sorted() -> None:
 def test_importing_the_registry_scans_nothing() -> None:
     """importlib.metadata is paid for by the first look-up."""
     code = "import sys, holdall._registry; print('importlib.metadata' in sys.modules, 'pydantic' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "False False" == done.stdout.strip()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
-
 from holdall.testing.distributions import write_distribution
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 CLASS = """
@@ -29,26 +29,8 @@ class {name}(Serializer):
 """
 
 
-class MakePlugin(Protocol):
-    """Writes a distribution into a folder of its own, to be put on the path."""
-
-    def __call__(
-        self,
-        distribution: str,
-        /,
-        *,
-        slug: str = ...,
-        version: str = ...,
-        module: str | None = ...,
-        source: str | None = ...,
-        target: str | None = ...,
-        api: int = ...,
-        folder: str | None = ...,
-    ) -> Path: ...
-
-
 @pytest.fixture
-def make_plugin(tmp_path: Path) -> MakePlugin:
+def make_plugin(tmp_path: Path) -> Callable[..., Path]:
     """Distribution `NAME` has module `NAME` (underscored) with a serializer class `Shout`, slug `shout`."""
 
     def make(

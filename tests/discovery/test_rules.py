@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-
 from holdall import _registry
 from holdall.errors import (
     ConfigurationError,
@@ -19,9 +18,10 @@ from holdall.errors import (
 from holdall.testing.distributions import on_path, write_distribution
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from .conftest import MakePlugin
+    MakePlugin = Callable[..., Path]
 
 
 def broken(*folders: Path, slug: str = "shout") -> PluginBrokenError:

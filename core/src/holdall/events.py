@@ -13,7 +13,6 @@ class RunStarted:
     run_id: str
     kind: Literal["task", "flow"]
     name: str
-    flow_run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,6 @@ class RunFinished:
 class ResultWritten:
     """A result is committed. `reference` is the JSON of its `ResultReference`; `size` in bytes as stored."""
 
-    run_id: str | None
     reference: str
     size: int
     seconds: float
@@ -49,32 +47,30 @@ class ResultRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheHit:
-    """The body will not run. `key` is the record's key, never the raw cache key, which may be sensitive."""
+    """The body will not run. `reference` is the JSON of the `ResultReference` or `ResultLiteral` that stands for it."""
 
     run_id: str
     name: str
-    key: str
+    reference: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheMiss:
-    """The body will run. `reason` is `absent`, `expired`, `bad` or `refresh`; `key` as in `CacheHit`."""
+    """The body will run. `key` is the record's key, never the raw cache key, which may be sensitive."""
 
     run_id: str
     name: str
     key: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryScheduled:
-    """Attempt number `attempt` (from 1) failed with an `error` of that type; the next starts in `delay` seconds."""
+    """Attempt number `attempt` (from 1) failed; the next starts in `delay` seconds."""
 
     run_id: str
     name: str
     attempt: int
     delay: float
-    error: str
 
 
 class Specs:

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
     from pluggy import HookimplMarker, PluginManager
 
+    Kind = Literal["task", "flow"]
+
     hookimpl: HookimplMarker
 
 __all__ = [
@@ -82,11 +84,12 @@ _HOOKS = tuple(name for name in vars(Specs) if not name.startswith("_"))
 class _Bus:
     """Who listens. `active` is all that a run without listeners looks at."""
 
-    __slots__ = ("active", "complained", "discovered", "lock", "manager")
+    __slots__ = ("active", "complained", "discovered", "discovering", "lock", "manager")
 
     def __init__(self) -> None:
         self.active = False
         self.discovered = False
+        self.discovering = False
         self.complained: set[tuple[str, str]] = set()
         self.lock = RLock()
         self.manager: PluginManager | None = None
@@ -193,19 +196,27 @@ def discover(*, wanted: bool | None = None) -> None:
     if _bus.discovered:
         return
     with _bus.lock:
-        if _bus.discovered:
+        if _bus.discovered or _bus.discovering:  # a listener's module may itself run a flow while it is imported
             return
         if wanted is None:
             wanted = _switch()
         if wanted is None:
             wanted = _registry.scanned() or declared(GROUP)
-        for entry in _registry.all_entries() if wanted else ():
-            if entry.group == GROUP and entry.shadowed_by is None:
-                try:
-                    listen(target_of(entry, noun="listener"), name=f"{entry.distribution}:{entry.name}")
-                except (PluginBrokenError, ConfigurationError) as error:
-                    warnings.warn(f"{error} The run goes on without it.", HoldallWarning, stacklevel=3)
-        _bus.discovered = True
+        _bus.discovering = True
+        try:
+            if wanted:
+                _listen_to_installed()
+        finally:
+            _bus.discovered, _bus.discovering = True, False
+
+
+def _listen_to_installed() -> None:
+    for entry in _registry.all_entries():
+        if entry.group == GROUP and entry.shadowed_by is None:
+            try:
+                listen(target_of(entry, noun="listener"), name=f"{entry.distribution}:{entry.name}")
+            except (PluginBrokenError, ConfigurationError) as error:
+                warnings.warn(f"{error} The run goes on without it.", HoldallWarning, stacklevel=4)
 
 
 def _switch() -> bool | None:
@@ -244,26 +255,23 @@ def _unfit(host: PluginManager, listener: object) -> str | None:
 # One typed function per event. Each builds its event only where somebody listens.
 
 
-def run_started(*, run_id: str, kind: Literal["task", "flow"], name: str, flow_run_id: str | None = None) -> None:
+def run_started(*, run_id: str, kind: Kind, name: str) -> None:
     """Fire `RunStarted`."""
     if _bus.active:
-        _bus.fire("run_started", RunStarted(run_id=run_id, kind=kind, name=name, flow_run_id=flow_run_id))
+        _bus.fire("run_started", RunStarted(run_id=run_id, kind=kind, name=name))
 
 
-def run_finished(  # noqa: PLR0913 - the fields of its event, by keyword
-    *, run_id: str, kind: Literal["task", "flow"], name: str, state: str, duration: float, cached: bool = False
-) -> None:
+def run_finished(*, run_id: str, kind: Kind, name: str, state: str, duration: float, cached: bool = False) -> None:
     """Fire `RunFinished`."""
     if _bus.active:
         event = RunFinished(run_id=run_id, kind=kind, name=name, state=state, duration=duration, cached=cached)
         _bus.fire("run_finished", event)
 
 
-def result_written(*, run_id: str | None, reference: str, size: int, seconds: float) -> None:
+def result_written(*, reference: str, size: int, seconds: float) -> None:
     """Fire `ResultWritten`."""
     if _bus.active:
-        event = ResultWritten(run_id=run_id, reference=reference, size=size, seconds=seconds)
-        _bus.fire("result_written", event)
+        _bus.fire("result_written", ResultWritten(reference=reference, size=size, seconds=seconds))
 
 
 def result_read(*, reference: str, size: int, seconds: float) -> None:
@@ -272,20 +280,19 @@ def result_read(*, reference: str, size: int, seconds: float) -> None:
         _bus.fire("result_read", ResultRead(reference=reference, size=size, seconds=seconds))
 
 
-def cache_hit(*, run_id: str, name: str, key: str) -> None:
+def cache_hit(*, run_id: str, name: str, reference: str) -> None:
     """Fire `CacheHit`."""
     if _bus.active:
-        _bus.fire("cache_hit", CacheHit(run_id=run_id, name=name, key=key))
+        _bus.fire("cache_hit", CacheHit(run_id=run_id, name=name, reference=reference))
 
 
-def cache_miss(*, run_id: str, name: str, key: str, reason: str) -> None:
+def cache_miss(*, run_id: str, name: str, key: str) -> None:
     """Fire `CacheMiss`."""
     if _bus.active:
-        _bus.fire("cache_miss", CacheMiss(run_id=run_id, name=name, key=key, reason=reason))
+        _bus.fire("cache_miss", CacheMiss(run_id=run_id, name=name, key=key))
 
 
-def retry_scheduled(*, run_id: str, name: str, attempt: int, delay: float, error: str) -> None:
+def retry_scheduled(*, run_id: str, name: str, attempt: int, delay: float) -> None:
     """Fire `RetryScheduled`."""
     if _bus.active:
-        event = RetryScheduled(run_id=run_id, name=name, attempt=attempt, delay=delay, error=error)
-        _bus.fire("retry_scheduled", event)
+        _bus.fire("retry_scheduled", RetryScheduled(run_id=run_id, name=name, attempt=attempt, delay=delay))
