@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable  # noqa: TC003 - pydantic evaluates the annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, field_serializer, field_validator
 
 from holdall.abc import Serializer
 from holdall.builtin import jsonlib as libraries
-from holdall.builtin.jsontree import JSONReader, JSONWriter
+from holdall.builtin.jsontree import JSONReader, JSONWriter, may_hold_forms
 from holdall.errors import ConfigurationError, CorruptResultError, HoldallError, SerializationError
 
 if TYPE_CHECKING:
@@ -62,7 +62,9 @@ class JSONSerializer(Serializer):
         try:
             json.dumps(options)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"these are stored beside each result, and must be plain JSON themselves: {error}") from error
+            raise ValueError(
+                f"these are stored beside each result, and must be plain JSON themselves: {error}"
+            ) from error
         return options
 
     @field_serializer("object_encoder", "object_decoder", when_used="json")
@@ -93,7 +95,8 @@ class JSONSerializer(Serializer):
         named = self.jsonlib in sys.modules or self.jsonlib in libraries.KNOWN
         library, options = (self.jsonlib, self.loads_kwargs) if named else ("json", {})
         try:
-            tree = libraries.decode(library, source.buffer(), options)
+            data = source.buffer()
+            tree = libraries.decode(library, data, options)
         except HoldallError:
             raise
         except RecursionError:
@@ -101,6 +104,8 @@ class JSONSerializer(Serializer):
         except Exception as error:
             # As in dump: any library, any error.
             raise CorruptResultError(f"The stored bytes are not the JSON that was written: {error}") from error
+        if not may_hold_forms(data):
+            return tree
         return JSONReader(self.slug, source.trust, decoder=self._decoder(source.trust)).read(tree)
 
     def _decoder(self, trust: Trust) -> Callable[[], Callable[[Any], Any]] | None:

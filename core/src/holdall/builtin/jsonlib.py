@@ -1,4 +1,4 @@
-"""The module that turns plain data into JSON text and back: the standard library's, orjson, or any with dumps and loads."""
+"""Plain data to JSON text and back, by the standard library, by orjson, or by any module with dumps and loads."""
 
 from __future__ import annotations
 
@@ -64,8 +64,11 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
-_DECODE: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
+_ENCODE: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")
+).encode
+_HOOKS: Final[dict[str, Any]] = {"object_pairs_hook": _unique, "parse_constant": _no_constant}
+_DECODE: Final = json.JSONDecoder(**_HOOKS).decode
 
 
 def encode(name: str, tree: Any, options: Mapping[str, Any], /) -> bytes:
@@ -85,8 +88,7 @@ def decode(name: str, data: Buffer, options: Mapping[str, Any], /) -> Any:
         return library(name)[1](data, **options)
     text = str(data, "utf-8")
     if name == "json":
-        hooks = {"object_pairs_hook": _unique, "parse_constant": _no_constant}
-        tree = json.loads(text, **hooks, **options) if options else _DECODE(text)
+        tree = json.loads(text, **{**_HOOKS, **options}) if options else _DECODE(text)
     else:
         tree = library(name)[1](text, **options)
     if "\\ud" in text or "\\uD" in text:
@@ -99,4 +101,6 @@ def _refuse_surrogates(tree: Any) -> None:
     try:
         json.dumps(tree, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise CorruptResultError("The stored JSON has a string with a lone surrogate, which is no Unicode text.") from None
+        raise CorruptResultError(
+            "The stored JSON has a string with a lone surrogate, which is no Unicode text."
+        ) from None

@@ -12,9 +12,17 @@ from holdall.typed import Reader, Writer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from holdall.types import Buffer
+
 TAG: Final = "$type"
 CLASS: Final = "class"
 VALUE: Final = "value"
+
+
+def may_hold_forms(data: Buffer, /) -> bool:
+    """Whether an object of this JSON can have the key `$type`, plain or in escapes; if not, there is nothing to walk."""
+    data = bytes(data) if isinstance(data, memoryview) else data
+    return b'"$type"' in data or b"\\u00" in data
 
 
 class JSONWriter(Writer):
@@ -24,7 +32,9 @@ class JSONWriter(Writer):
 
     __slots__ = ()
 
-    def tagged(self, tag: str, payload: Any, /, *, name: str | None = None, more: Mapping[str, Any] | None = None) -> Any:
+    def tagged(
+        self, tag: str, payload: Any, /, *, name: str | None = None, more: Mapping[str, Any] | None = None
+    ) -> Any:
         if name is None:
             return {TAG: tag, VALUE: payload}
         return {TAG: tag, CLASS: name, VALUE: payload, **(more or {})}
@@ -40,9 +50,9 @@ class JSONReader(Reader):
 
     def node(self, tree: Any, level: int, /) -> Any:
         if type(tree) is list:
-            return self.list(tree, level)
+            return self.items(tree, level)
         if TAG not in tree:
-            return self.dict(tree, level)
+            return self.fields(tree, level)
         tag = tree.pop(TAG)
         if VALUE not in tree:
             raise CorruptResultError(f"The stored {self.serializer} data has a form without a value.")

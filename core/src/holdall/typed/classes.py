@@ -71,7 +71,7 @@ def _namedtuple_plan(kind: Any) -> Callable[[Writer, Any, int], Any]:
     def write(writer: Writer, obj: Any, level: int) -> Any:
         if len(obj) != len(fields) or getattr(obj, "__dict__", None):
             raise Refused(f"is {described(kind)} that holds more than its fields")
-        payload = writer.dict(dict(zip(fields, obj, strict=True)), level, owner=obj, attributes=True)
+        payload = writer.fields(dict(zip(fields, obj, strict=True)), level, owner=obj, attributes=True)
         return writer.tagged("namedtuple", payload, name=name)
 
     return write
@@ -97,7 +97,7 @@ def _dataclass_plan(kind: Any) -> Callable[[Writer, Any, int], Any]:
             values = {field: getattr(obj, field) for field in fields}
         except AttributeError as error:
             raise Refused(f"is {described(kind)} with a field that is not set: {error}") from error
-        return writer.tagged("dataclass", writer.dict(values, level, owner=obj, attributes=True), name=name)
+        return writer.tagged("dataclass", writer.fields(values, level, owner=obj, attributes=True), name=name)
 
     return write
 
@@ -122,7 +122,7 @@ def refuse_strays(obj: Any, known: Iterable[str], /) -> None:
 
 def _read_dataclass(reader: Reader, name: str, value: Any, _: dict[str, Any]) -> Any:
     cls: Any = find_class(name, trust=reader.trust, kind="dataclass")
-    if not dataclasses.is_dataclass(cls):
+    if not hasattr(cls, "__dataclass_fields__"):
         raise CorruptResultError(f"The stored data says that {name!r} is a dataclass; it is none.")
     if type(value) is not dict:
         raise TypeError("fields")
@@ -141,7 +141,9 @@ def _default(field: dataclasses.Field[Any], name: str) -> Any:
         return field.default
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
-    raise SerializationError(f"The stored dataclass {name!r} lacks the field {field.name!r}, which has no default here.")
+    raise SerializationError(
+        f"The stored dataclass {name!r} lacks the field {field.name!r}, which has no default here."
+    )
 
 
 def _expected(cls: type, base: type, name: str, kind: str) -> Any:

@@ -45,10 +45,10 @@ def _members(writer: Writer, obj: set[Any] | frozenset[Any], level: int) -> list
     kinds = set(map(type, obj))
     # Strings hash differently in each process: sorted, the same set gives the same bytes.
     members = sorted(obj) if len(kinds) == 1 and kinds <= _ORDERED else list(obj)
-    return writer.list(members, level, step=lambda _: "{…}", owner=obj)
+    return writer.items(members, level, step=lambda _: "{…}", owner=obj)
 
 
-def _read_set(kind: type[set[Any]] | type[frozenset[Any]]) -> Callable[[Reader, Any], Any]:
+def _read_set(kind: type[set[Any] | frozenset[Any]]) -> Callable[[Reader, Any], Any]:
     def read(_: Reader, value: Any) -> Any:
         made = kind(_list(value))
         if len(made) != len(value):
@@ -65,7 +65,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _write_deque(writer: Writer, obj: deque[Any], level: int) -> list[Any]:
-    return [writer.list(list(obj), level + 1, owner=obj), obj.maxlen]
+    return [writer.items(list(obj), level + 1, owner=obj), obj.maxlen]
 
 
 def _read_deque(_: Reader, value: Any) -> deque[Any]:
@@ -92,7 +92,7 @@ def _read_default(reader: Reader, value: Any) -> defaultdict[Any, Any]:
 
 
 def _three(writer: Writer, obj: range | slice, level: int) -> list[Any]:
-    return writer.list([obj.start, obj.stop, obj.step], level, owner=obj)
+    return writer.items([obj.start, obj.stop, obj.step], level, owner=obj)
 
 
 def _read_range(_: Reader, value: Any) -> range:
@@ -110,7 +110,7 @@ CONTAINERS: Final = (
         "tuple",
         "tree",
         (tuple,),
-        lambda writer, obj, level: writer.list(list(obj), level, owner=obj),
+        lambda writer, obj, level: writer.items(list(obj), level, owner=obj),
         lambda _, value: tuple(_list(value)),
     ),
     Form("set", "tree", (set,), _members, _read_set(set)),

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from holdall.typed.writer import Writer
 
 # Compared by name: pydantic.networks is imported only where a URL is at hand.
-_URLS: Final = frozenset({
-    ("pydantic.networks", "_BaseUrl"),
-    ("pydantic.networks", "_BaseMultiHostUrl"),
-    ("pydantic_core._pydantic_core", "Url"),
-    ("pydantic_core._pydantic_core", "MultiHostUrl"),
-})
+_URLS: Final = frozenset(
+    {
+        ("pydantic.networks", "_BaseUrl"),
+        ("pydantic.networks", "_BaseMultiHostUrl"),
+        ("pydantic_core._pydantic_core", "Url"),
+        ("pydantic_core._pydantic_core", "MultiHostUrl"),
+    }
+)
 _SECRETS: Final = frozenset({("pydantic.types", "_SecretBase"), ("pydantic.types", "Secret")})
 
 
@@ -36,7 +38,7 @@ def library_plan(kind: type, /) -> Callable[[Writer, Any, int], Any] | None:
         name = class_name(kind)
         return lambda writer, obj, _: writer.tagged("url", writer.text(str(obj)), name=name)
     if (kind.__module__, kind.__name__) == ("pydantic.networks", "NameEmail"):
-        return lambda writer, obj, level: writer.tagged("name-email", writer.list([obj.name, obj.email], level))
+        return lambda writer, obj, level: writer.tagged("name-email", writer.items([obj.name, obj.email], level))
     if (kind.__module__, kind.__name__) == ("pydantic.types", "ByteSize"):
         return lambda writer, obj, level: writer.tagged("byte-size", writer.value(int(obj), level))
     return None

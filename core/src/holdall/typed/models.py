@@ -35,8 +35,8 @@ def model_plan(kind: type, /) -> Callable[[Writer, Any, int], Any] | None:
         if unset := [field for field in fields if field not in obj.model_fields_set]:
             more["unset"] = unset
         if private := obj.__pydantic_private__:
-            more["private"] = writer.dict(private, level, owner=obj, attributes=True)
-        payload = writer.dict(fields, level, owner=obj, attributes=True)
+            more["private"] = writer.fields(private, level, owner=obj, attributes=True)
+        payload = writer.fields(fields, level, owner=obj, attributes=True)
         try:
             _validated(kind, fields)
         except ValidationError as error:

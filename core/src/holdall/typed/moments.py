@@ -7,7 +7,7 @@ Text is ISO 8601 as `isoformat` writes it; a zone of the IANA database follows i
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,19 +20,23 @@ if TYPE_CHECKING:
     from holdall.typed.reader import Reader
     from holdall.typed.writer import Writer
 
-_STAMP: Final = re.compile(r"([0-9T:.+-]+)(?:\[(?P<zone>[A-Za-z0-9_+./-]+)\]|\[_name=(?P<name>[^\]]*)\])?(\[_fold=1\])?")
+_STAMP: Final = re.compile(
+    r"([0-9T:.+-]+)(?:\[(?P<zone>[A-Za-z0-9_+./-]+)\]|\[_name=(?P<name>[^\]]*)\])?(\[_fold=1\])?"
+)
 
 
 def _write(_: Writer, obj: datetime | time, __: int) -> str:
     fold = "[_fold=1]" if obj.fold else ""
     zone = obj.tzinfo
-    if zone is None or zone is timezone.utc:
+    if zone is None or zone is UTC:
         return f"{obj.isoformat()}{fold}"
     if type(zone) is timezone:
         return f"{obj.isoformat()}{_label(zone)}{fold}"
     if type(zone) is ZoneInfo and zone.key:
         return f"{obj.isoformat()}[{zone.key}]{fold}"
-    raise Refused(f"has the time zone {type_name(type(zone))}: only zoneinfo (by key) and datetime.timezone have a form")
+    raise Refused(
+        f"has the time zone {type_name(type(zone))}: only zoneinfo (by key) and datetime.timezone have a form"
+    )
 
 
 def _label(zone: timezone) -> str:
@@ -62,7 +66,7 @@ def _zone(_: Reader | None, key: str) -> ZoneInfo:
         return ZoneInfo(key)
     except (ZoneInfoNotFoundError, OSError) as error:  # OSError: the key is a folder of the database
         raise SerializationError(
-            f"The stored data names the time zone {key!r}, which this machine's database does not have: pip install tzdata."
+            f"The stored data names the time zone {key!r}, which the database here does not have: pip install tzdata."
         ) from error
 
 
@@ -83,7 +87,7 @@ def _read_offset(_: Reader, value: Any) -> timezone:
 def _write_offset(writer: Writer, obj: timezone, level: int) -> list[Any]:
     offset = obj.utcoffset(None)
     name = obj.tzname(None) if _label(obj) else None
-    return writer.list([offset.days, offset.seconds, offset.microseconds, name], level)
+    return writer.items([offset.days, offset.seconds, offset.microseconds, name], level)
 
 
 def _delta(_: Reader | None, value: Any) -> timedelta:
@@ -101,7 +105,7 @@ MOMENTS: Final = (
         "timedelta",
         "tree",
         (timedelta,),
-        lambda writer, obj, level: writer.list([obj.days, obj.seconds, obj.microseconds], level),
+        lambda writer, obj, level: writer.items([obj.days, obj.seconds, obj.microseconds], level),
         _delta,
     ),
     Form("timezone", "tree", (timezone,), _write_offset, _read_offset),

@@ -51,8 +51,8 @@ def find_class(name: Any, /, *, trust: Trust, kind: str) -> type:
     if found is None:
         hint = " A class of __main__ is only found by the script that defines it." if module == "__main__" else ""
         raise SerializationError(
-            f"The stored data holds a {kind} of class {name!r}, and the module has no such class here: was it renamed or "
-            f"moved?{hint}"
+            f"The stored data holds a {kind} of class {name!r}, and the module has no such class here: was it renamed "
+            f"or moved?{hint}"
         )
     if not isinstance(found, type):
         raise CorruptResultError(f"The stored data says that {name!r} is the class of a {kind}; it is no class.")

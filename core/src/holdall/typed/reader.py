@@ -26,7 +26,9 @@ class Reader:
 
     __slots__ = ("decoder", "serializer", "trust")
 
-    def __init__(self, serializer: str, trust: Trust, /, *, decoder: Callable[[], Callable[[Any], Any]] | None = None) -> None:
+    def __init__(
+        self, serializer: str, trust: Trust, /, *, decoder: Callable[[], Callable[[Any], Any]] | None = None
+    ) -> None:
         self.serializer = serializer
         self.trust = trust
         self.decoder = decoder
@@ -53,7 +55,7 @@ class Reader:
     def value(self, tree: Any, level: int, /) -> Any:
         return self.node(tree, level) if type(tree) in self.compound else tree
 
-    def dict(self, tree: dict[str, Any], level: int, /) -> dict[str, Any]:
+    def fields(self, tree: dict[str, Any], level: int, /) -> dict[str, Any]:
         self._check(level)
         compound = self.compound
         for key, item in tree.items():
@@ -61,7 +63,7 @@ class Reader:
                 tree[key] = self.node(item, level + 1)
         return tree
 
-    def list(self, tree: list[Any], level: int, /) -> list[Any]:
+    def items(self, tree: list[Any], level: int, /) -> list[Any]:
         self._check(level)
         compound = self.compound
         if not compound.isdisjoint(map(type, tree)):
@@ -70,8 +72,10 @@ class Reader:
                     tree[index] = self.node(item, level + 1)
         return tree
 
-    def form(self, tag: Any, payload: Any, level: int, /, *, name: Any = None, more: dict[str, Any] | None = None) -> Any:
-        """The object of a tagged node at that level; every way in which the payload may be wrong is a corrupt result."""
+    def form(
+        self, tag: Any, payload: Any, level: int, /, *, name: Any = None, more: dict[str, Any] | None = None
+    ) -> Any:
+        """The object of a tagged node at that level; whatever may be wrong with the payload is a corrupt result."""
         form = BY_TAG.get(tag) if isinstance(tag, str) else None
         if form is None:
             raise CorruptResultError(f"The stored {self.serializer} data has a form with an unknown tag: {tag!r:.60}.")
@@ -95,7 +99,9 @@ class Reader:
                 f"The stored {self.serializer} data has a malformed {tag} ({type(error).__name__})."
             ) from error
         if more or (name is not None and form.payload != "class"):
-            raise CorruptResultError(f"The stored {self.serializer} data has a {tag} with more to it than the form has.")
+            raise CorruptResultError(
+                f"The stored {self.serializer} data has a {tag} with more to it than the form has."
+            )
         return made
 
     def _decoded(self, value: Any) -> Any:

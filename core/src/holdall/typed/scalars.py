@@ -98,7 +98,7 @@ def _read_pattern(_: Reader, value: Any) -> re.Pattern[Any]:
 SCALARS: Final = (
     _text("int", int, _int, hex),
     _text("float", float, _float, repr),
-    Form("complex", "tree", (complex,), lambda writer, z, level: writer.list([z.real, z.imag], level), _complex),
+    Form("complex", "tree", (complex,), lambda writer, z, level: writer.items([z.real, z.imag], level), _complex),
     Form("bytes", "blob", (bytes,), lambda writer, obj, _: writer.blob(obj), lambda _, blob: bytes(blob)),
     Form("bytearray", "blob", (bytearray,), lambda writer, obj, _: writer.blob(obj), lambda _, blob: bytearray(blob)),
     _text("decimal", Decimal, Decimal),
@@ -106,7 +106,7 @@ SCALARS: Final = (
         "fraction",
         "tree",
         (Fraction,),
-        lambda writer, obj, level: writer.list([obj.numerator, obj.denominator], level),
+        lambda writer, obj, level: writer.items([obj.numerator, obj.denominator], level),
         _fraction,
     ),
     _text("uuid", uuid.UUID, uuid.UUID),

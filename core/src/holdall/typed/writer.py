@@ -40,7 +40,9 @@ class Writer:
 
     # What a format decides.
 
-    def tagged(self, tag: str, payload: Any, /, *, name: str | None = None, more: Mapping[str, Any] | None = None) -> Any:
+    def tagged(
+        self, tag: str, payload: Any, /, *, name: str | None = None, more: Mapping[str, Any] | None = None
+    ) -> Any:
         """The node for a payload: `name` is that of a class, `more` what the form says beside the payload."""
         raise NotImplementedError
 
@@ -61,14 +63,14 @@ class Writer:
                 f"The {self.serializer} serializer could not walk the result: {error}.", value=obj
             ) from error
 
-    def value(self, obj: Any, level: int, /) -> Any:
+    def value(self, obj: Any, level: int, /) -> Any:  # noqa: PLR0911 - one line a type, in order of frequency
         kind = type(obj)
         if kind is str:
             return self.text(obj)
         if kind is dict:
-            return self.dict(obj, level)
+            return self.fields(obj, level)
         if kind is list:
-            return self.list(obj, level)
+            return self.items(obj, level)
         if kind is int:
             return obj if LEAST <= obj <= MOST else self.tagged("int", hex(obj))
         if kind is float:
@@ -87,7 +89,9 @@ class Writer:
                 raise Refused("is a string with a lone surrogate, which is no Unicode text") from None
         return obj
 
-    def dict(self, obj: dict[Any, Any], level: int, /, *, owner: Any = None, attributes: bool = False) -> Any:
+    def fields(  # noqa: C901, PLR0912 - the hottest loop: a call per item would double its cost
+        self, obj: dict[Any, Any], level: int, /, *, owner: Any = None, attributes: bool = False
+    ) -> Any:
         """`owner` is the object whose fields these are; `attributes` says that the path to them is dotted."""
         if level > MAX_LEVELS:
             raise too_deep(MAX_LEVELS)
@@ -117,15 +121,17 @@ class Writer:
             else:
                 return out
         except Refused as refused:
-            raise refused.at(f".{key}" if attributes else key_step(key), obj if owner is None else owner) from refused.__cause__
+            raise refused.at(
+                f".{key}" if attributes else key_step(key), obj if owner is None else owner
+            ) from refused.__cause__
         if level + 1 > MAX_LEVELS:
             raise too_deep(MAX_LEVELS)
         return self.tagged("dict", pairs(self, obj, level + 1, owner))
 
-    def list(
+    def items(
         self, obj: list[Any], level: int, /, *, owner: Any = None, step: Callable[[int], str] = "[{}]".format
     ) -> list[Any]:
-        """The items; `step` writes the path to one, `owner` is what they belong to where that is not the list itself."""
+        """The items; `step` writes the path to one, `owner` is what they belong to, where not the list."""
         if level > MAX_LEVELS:
             raise too_deep(MAX_LEVELS)
         if self._plain(obj):
@@ -133,7 +139,7 @@ class Writer:
         out = obj
         index = 0
         try:
-            for index, item in enumerate(obj):  # noqa: B007 - the handler below reads it
+            for index, item in enumerate(obj):
                 kind = type(item)
                 if kind is str:
                     if item.isascii():
@@ -161,7 +167,7 @@ class Writer:
             return bool(min(obj) >= LEAST and max(obj) <= MOST)
         if kind is str:
             return all(map(str.isascii, obj))
-        return kind is bool or kind is _NoneType
+        return kind is bool or kind is _NoneType or (kind is bytes and self.native_bytes)
 
     def _formed(self, kind: type, obj: Any, level: int, /) -> Any:
         """What the table has a form for, by exact type or by the kind of its class; the encoder has the rest."""
@@ -178,13 +184,14 @@ class Writer:
         except Refused as refused:
             if self.encoder is None or refused.inside or refused.too_deep:
                 raise
-        return self._encoded(obj, level)
+        return self._encoded(self.encoder, obj, level)
 
-    def _encoded(self, obj: Any, level: int, /) -> Any:
+    def _encoded(self, encoder: Callable[[Any], Any], obj: Any, level: int, /) -> Any:
         kind = described(type(obj))
         try:
-            encoded = self.encoder(obj)  # type: ignore[misc] - asked for only where there is one
-        except Exception as error:  # noqa: BLE001 - the user's function: whatever it raises means "no", with its cause
+            encoded = encoder(obj)
+        except Exception as error:
+            # The user's function: whatever it raises means "no", with its cause.
             raise Refused(f"is {kind}, and the object_encoder raised {type(error).__name__}: {error}") from error
         if encoded is obj:
             raise Refused(f"is {kind}, which the object_encoder gave back as it was")
