@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable  # noqa: TC003 - pydantic evaluates the annotations
+from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic evaluates the annotations
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import Field, ValidationError, field_serializer, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_serializer, field_validator
 
 from holdall.abc import Serializer
-from holdall.builtin import jsonlib as libraries
+from holdall.builtin.jsonlib import decode, encode, library
 from holdall.builtin.jsontree import JSONReader, JSONWriter, may_hold_forms
 from holdall.errors import ConfigurationError, CorruptResultError, HoldallError, SerializationError
+from holdall.types import Trust
 
 if TYPE_CHECKING:
-    from holdall.types import Parts, Source, Trust
+    from holdall.types import Parts, Source
 
 
 class JSONSerializer(Serializer):
@@ -37,14 +38,42 @@ class JSONSerializer(Serializer):
     dumps_kwargs: dict[str, Any] = Field(default_factory=dict)
     loads_kwargs: dict[str, Any] = Field(default_factory=dict)
 
+    _stored: bool = PrivateAttr(default=False)
+    """Whether stored data described this one: then it imports only what the reader trusts."""
+
     if not TYPE_CHECKING:  # type checkers keep the signature that pydantic derives from the fields
 
         def __init__(self, **options: Any) -> None:
             try:
                 super().__init__(**options)
             except ValidationError as error:
-                raise ConfigurationError(_told(error)) from error
-            libraries.check(self.jsonlib)
+                raise ConfigurationError(_told(error)) from None
+            library(self.jsonlib)
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any], /) -> Self:
+        """Imports nothing: whether a module that the options name may be is the reader's to say."""
+        unsure = {"jsonlib", "object_encoder", "object_decoder"} & options.keys()
+        if not all(isinstance(options[name], str) for name in unsure):
+            raise ConfigurationError(f"The json serializer takes names as {', '.join(sorted(unsure))}.")
+        made = cls(**{**options, "jsonlib": "json"})
+        fields = {**made.__dict__, "jsonlib": options.get("jsonlib", "json")}
+        described = cls.model_construct(_fields_set=made.model_fields_set & options.keys(), **fields)
+        described._stored = True  # noqa: SLF001 - a private attribute of this class
+        return described
+
+    def __getstate__(self) -> dict[Any, Any]:
+        return {**super().__getstate__(), "stored": self._stored}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__({name: part for name, part in state.items() if name != "stored"})
+        self._stored = state["stored"]
+
+    def __eq__(self, other: object) -> bool:
+        """By configuration: where it came from does not count."""
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    __hash__ = Serializer.__hash__
 
     @field_validator("object_encoder", "object_decoder")
     @classmethod
@@ -77,9 +106,12 @@ class JSONSerializer(Serializer):
 
     def dump(self, obj: Any, /) -> Parts:
         encoder = self.object_encoder
-        tree = JSONWriter(self.slug, encoder=_imported(encoder) if isinstance(encoder, str) else encoder).write(obj)
+        if isinstance(encoder, str):
+            encoder = self._function(encoder, Trust())
+        tree = JSONWriter(self.slug, encoder=encoder).write(obj)
         try:
-            return [libraries.encode(self.jsonlib, tree, self.dumps_kwargs)]
+            name, options = (self.jsonlib, self.dumps_kwargs) if self._may_import(self.jsonlib) else ("json", {})
+            return [encode(name, tree, options)]
         except HoldallError:
             raise
         except Exception as error:
@@ -91,12 +123,10 @@ class JSONSerializer(Serializer):
             ) from error
 
     def load(self, source: Source, /) -> Any:
-        # One normal form: a library that only the stored options name is not imported, the standard one reads as well.
-        named = self.jsonlib in sys.modules or self.jsonlib in libraries.KNOWN
-        library, options = (self.jsonlib, self.loads_kwargs) if named else ("json", {})
+        name, options = (self.jsonlib, self.loads_kwargs) if self._may_import(self.jsonlib) else ("json", {})
         try:
             data = source.buffer()
-            tree = libraries.decode(library, data, options)
+            tree = decode(name, data, options)
         except HoldallError:
             raise
         except RecursionError:
@@ -108,13 +138,34 @@ class JSONSerializer(Serializer):
             return tree
         return JSONReader(self.slug, source.trust, decoder=self._decoder(source.trust)).read(tree)
 
+    def _may_import(self, name: str) -> bool:
+        """There is one normal form: where nobody here chose the library, the standard one does as well."""
+        return not self._stored or name in sys.modules
+
     def _decoder(self, trust: Trust) -> Callable[[], Callable[[Any], Any]] | None:
-        """Found only when the data needs it, and imported only where the reader trusts it."""
+        """Found only when the data needs it."""
         decoder = self.object_decoder
         if isinstance(decoder, str):
-            module, _, name = decoder.partition(":")
-            return lambda: _attribute(trust.module(module, needed_for=f"The object_decoder {decoder!r}"), name)
+            return lambda: self._function(decoder, trust)
         return None if decoder is None else lambda: decoder
+
+    def _function(self, path: str, trust: Trust) -> Callable[[Any], Any]:
+        module, _, name = path.partition(":")
+        if self._stored:
+            found: Any = trust.module(module, needed_for=f"A stored JSON serializer, by its function {path!r},")
+        else:
+            try:
+                found = import_module(module)
+            except ImportError as error:
+                raise ConfigurationError(
+                    f"{path!r} is a function of this serializer; {module!r} cannot be imported."
+                ) from error
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if not callable(found):
+            raise ConfigurationError(f"{path!r} is a function of this serializer; the module has no such function.")
+        function: Callable[[Any], Any] = found
+        return function
 
 
 def _told(error: ValidationError) -> str:
@@ -131,22 +182,3 @@ def _dotted(function: Callable[[Any], Any]) -> str | None:
     for part in name.split("."):
         found = getattr(found, part, None)
     return f"{module}:{name}" if found is function else None
-
-
-def _imported(path: str) -> Callable[[Any], Any]:
-    """A function that the writing side configured itself."""
-    module, _, name = path.partition(":")
-    try:
-        return _attribute(import_module(module), name)
-    except ImportError as error:
-        raise ConfigurationError(f"object_encoder={path!r}: the module {module!r} cannot be imported.") from error
-
-
-def _attribute(module: Any, name: str) -> Callable[[Any], Any]:
-    found = module
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if not callable(found):
-        raise ConfigurationError(f"The module {module.__name__!r} has no function {name!r}.")
-    function: Callable[[Any], Any] = found
-    return function

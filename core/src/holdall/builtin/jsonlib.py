@@ -1,12 +1,10 @@
-"""Plain data to JSON text and back, by the standard library, by orjson, or by any module with dumps and loads."""
+"""Plain data to JSON text and back, by the standard library, orjson, or any module with dumps and loads."""
 
 from __future__ import annotations
 
 import json
-import sys
 from functools import lru_cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.errors import ConfigurationError, CorruptResultError
@@ -16,29 +14,21 @@ if TYPE_CHECKING:
 
     from holdall.types import Buffer
 
-KNOWN: Final = frozenset({"json", "orjson", "rapidjson", "simplejson", "ujson"})
-"""Libraries of which it is known that importing them does nothing else."""
-
-
-def check(name: str, /) -> None:
-    """Refuse what cannot be a JSON library, without importing a module that only stored data may have named.
-
-    Raises:
-        ConfigurationError: it is not installed, or it lacks `dumps` or `loads`.
-    """
-    if name in sys.modules or name in KNOWN:
-        library(name)
-    elif not name.isprintable() or find_spec(name.partition(".")[0]) is None:
-        raise _missing(name)
-
 
 @lru_cache(maxsize=32)
 def library(name: str, /) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """`dumps` and `loads` of the module."""
+    """`dumps` and `loads` of the module.
+
+    Raises:
+        ConfigurationError: it is not installed, or it lacks one of them.
+    """
     try:
         module = import_module(name)
-    except ImportError as error:
-        raise _missing(name) from error
+    except (ImportError, ValueError, TypeError) as error:  # the last two: names like "" and ".json"
+        raise ConfigurationError(
+            f"jsonlib={name!r} names a module that cannot be imported here ({error}). Where it is a package that is not "
+            f"installed: pip install {name.partition('.')[0]}"
+        ) from error
     dumps, loads = getattr(module, "dumps", None), getattr(module, "loads", None)
     if not callable(dumps) or not callable(loads):
         raise ConfigurationError(
@@ -46,11 +36,6 @@ def library(name: str, /) -> tuple[Callable[..., Any], Callable[..., Any]]:
             f"{'dumps' if not callable(dumps) else 'loads'}."
         )
     return dumps, loads
-
-
-def _missing(name: str) -> ConfigurationError:
-    install = f"pip install {name.partition('.')[0]}"
-    return ConfigurationError(f"jsonlib={name!r} names a module that cannot be imported here. Install it: {install}")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

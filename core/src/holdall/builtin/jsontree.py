@@ -20,7 +20,7 @@ VALUE: Final = "value"
 
 
 def may_hold_forms(data: Buffer, /) -> bool:
-    """Whether an object of this JSON can have the key `$type`, plain or in escapes; if not, there is nothing to walk."""
+    """Whether an object here can have the key `$type`, plain or in escapes; if not, there is nothing to walk."""
     data = bytes(data) if isinstance(data, memoryview) else data
     return b'"$type"' in data or b"\\u00" in data
 

@@ -59,7 +59,7 @@ def _items(packer: Packer, items: list[Any]) -> Iterator[Buffer]:
     """Items without a header: many small ones are packed at the speed of C, as a list whose header is cut off again."""
     if _NESTING.isdisjoint(map(type, items)) or all(map(_shallow, items)):
         yield from _flush(packer)
-        yield memoryview(packb(items))[1 if len(items) < 16 else 3 :]  # noqa: PLR2004 - fixarray ends at 15 items
+        yield memoryview(packb(items))[1 if len(items) < 16 else 3 :]  # a fixarray ends at 15 items
     else:
         for item in items:
             yield from _node(packer, item)
