@@ -35,8 +35,10 @@ def pairs(writer: Writer, obj: dict[Any, Any], level: int, owner: Any = None) ->
 
 
 def read_pairs(_: Reader, value: Any) -> dict[Any, Any]:
-    made = {key: item for key, item in value}  # noqa: C416 - dict(value) would take two-letter strings for pairs
-    if not isinstance(value, list) or len(made) != len(value):
+    if not all(type(pair) is list for pair in _list(value)):
+        raise TypeError("pairs")
+    made: dict[Any, Any] = dict(value)
+    if len(made) != len(value):
         raise ValueError("a key twice")
     return made
 

@@ -39,7 +39,8 @@ def model_plan(kind: type, /) -> Callable[[Writer, Any, int], Any] | None:
         payload = writer.fields(fields, level, owner=obj, attributes=True)
         try:
             _validated(kind, fields)
-        except ValidationError as error:
+        except Exception as error:
+            # Validators are the user's code, and many take only what they were given first.
             raise Refused(
                 f"is {described(kind)} whose own validation refuses the fields it has, so that it could not be read "
                 f"again ({_first(error)})"
@@ -65,8 +66,10 @@ def _validated(kind: type[BaseModel], fields: dict[str, Any]) -> BaseModel:
     return kind.model_validate(fields, by_name=True, by_alias=False)
 
 
-def _first(error: ValidationError) -> str:
+def _first(error: Exception) -> str:
     """Where and what, never the input: it may be a secret."""
+    if not isinstance(error, ValidationError):
+        return type(error).__name__
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc'])) or 'the model'}: {first['type']}"
 
@@ -83,7 +86,8 @@ def _read_model(reader: Reader, name: str, value: Any, more: dict[str, Any]) -> 
         raise SerializationError(f"The stored model {name!r} has fields that it lacks here: {sorted(unknown)}.")
     try:
         validated = _validated(cls, value)
-    except ValidationError as error:
+    except Exception as error:
+        # As in write.
         raise SerializationError(
             f"The stored fields of the model {name!r} do not pass its validation here ({_first(error)})."
         ) from None
