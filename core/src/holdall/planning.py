@@ -93,7 +93,12 @@ def make_storage(value: Any, root: Root) -> Storage:
 
         return blocks.from_value(value, settings=root.settings, directory=root.directory)
     if isinstance(value, Storage):
-        return value.resolved(root.directory)
+        storage = value.resolved(root.directory)
+        if hasattr(storage, "secret_values"):
+            from holdall.places import remember  # noqa: PLC0415 - for blocks, which have imported pydantic already
+
+            remember(storage, root.settings)
+        return storage
     raise ConfigurationError(
         f"result_storage is a slug as 's3/prod', a block as LocalFileSystem(basepath='results'), a path or a URL, "
         f"not a {type(value).__name__}."

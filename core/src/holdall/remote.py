@@ -80,19 +80,19 @@ def _packed(
 
 
 def _sealed(storage: Any, key: bytes | None) -> Any:
-    if not hasattr(storage, "secret_values"):
+    if key is None or not hasattr(storage, "secret_values"):
         return storage
-    from holdall import blocks  # noqa: PLC0415 - for storages that may hold secrets
+    from holdall import vault  # noqa: PLC0415 - for storages that may hold secrets
 
-    return blocks.pack(storage, key)
+    return vault.pack(storage, key)
 
 
 def _unsealed(storage: Any, key: bytes | None) -> Any:
-    if not isinstance(storage, bytes):
+    if key is None or not isinstance(storage, bytes):
         return storage
-    from holdall import blocks  # noqa: PLC0415 - as above
+    from holdall import vault  # noqa: PLC0415 - as above
 
-    return blocks.unpack(storage, key)
+    return vault.unpack(storage, key)
 
 
 def arrive(call: Call, key: bytes | None) -> State[Any]:

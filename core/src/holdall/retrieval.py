@@ -42,9 +42,9 @@ def open_storage(where: StorageReference, /) -> Storage:
         from holdall.builtin.directory import Directory  # noqa: PLC0415 - a reference may be to anything else
 
         return Directory(where.location["basepath"])
-    from holdall import blocks  # noqa: PLC0415 - pydantic and plugins, for storages that are no local folder
+    from holdall.places import storage_at  # noqa: PLC0415 - pydantic and plugins, for what is no local folder
 
-    return blocks.at(where.type, where.location, slug=where.slug, settings=settings.current())
+    return storage_at(where, settings.current())
 
 
 def load_result(
@@ -64,7 +64,7 @@ def load_result(
         raise ConfigurationError("load_result takes run=… or key=…, one of them; key=… may come with storage=….")
     found = settings.current()
     if storage is not None and key is not None:
-        from holdall import blocks  # noqa: PLC0415 - as above
+        from holdall import blocks  # noqa: PLC0415 - as in open_storage
 
         place = blocks.from_value(storage, settings=found, directory=os.getcwd())
         store = ResultStore(place, make_codec(results.SerializerReference(type="pickle")))

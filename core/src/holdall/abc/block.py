@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from importlib import import_module
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import PrivateAttr
 
@@ -15,6 +15,9 @@ from holdall.errors import ConfigurationError
 
 class StorageBlock(Component, Storage, ABC):
     """A `Storage` with fields: `slug` is its type name, as `s3` in the saved block `s3/prod`."""
+
+    endpoint_fields: ClassVar[tuple[str, ...]] = ("endpoint_url",)
+    """Fields that say whose server is asked: credentials of a slug go to no other than its own."""
 
     inline_limit: int = 8192
     _block_slug: str | None = PrivateAttr(default=None)

@@ -29,11 +29,6 @@ class Storage(ABC):
     inline_limit: int
     """Payloads up to this many bytes lie inside their record; 8192 unless configured."""
 
-    @property
-    def block_slug(self) -> str | None:
-        """The name it was found under, as `s3/prod`; None for one that was made in place."""
-        return None
-
     @abstractmethod
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         """Write the parts, read once and in order, as one object.
