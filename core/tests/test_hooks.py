@@ -152,8 +152,8 @@ def test_a_listener_that_raises_costs_one_warning_for_each_hook() -> None:
 
     (warning,) = caught
     assert str(warning.message) == (
-        "The listener 'Sore' raised ValueError in cache_hit: clean. The run goes on; this listener's further failures in "
-        "this hook are not reported."
+        "The listener 'Sore' raised ValueError in cache_hit: clean. The run goes on; this listener's further failures "
+        "in this hook are not reported."
     )
     assert len(ear.heard) == 1 + 1
 

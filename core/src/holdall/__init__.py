@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from holdall.futures import Future, as_completed, wait
     from holdall.results import ResultLiteral, ResultReference
     from holdall.retries import exponential_backoff
+    from holdall.retrieval import load_result
     from holdall.settings import Settings
     from holdall.states import State
-    from holdall.retrieval import load_result
     from holdall.tasks import Task, task, unmapped
 
     __version__: str

@@ -193,8 +193,11 @@ def discover(*, wanted: bool | None = None) -> None:
     `entry_points.txt` on `sys.path` has the group in it (1 ms for 40 distributions). Listeners that only a custom
     finder or a zip file knows of need `HOLDALL_HOOKS=1`. docs/adr/0002-hooks-and-discovery-cost.md has the figures.
     """
-    if _bus.discovered:
-        return
+    if not _bus.discovered:
+        _discover(wanted)
+
+
+def _discover(wanted: bool | None) -> None:
     with _bus.lock:
         if _bus.discovered or _bus.discovering:  # a listener's module may itself run a flow while it is imported
             return
