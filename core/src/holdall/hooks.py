@@ -81,7 +81,7 @@ _HOOKS = tuple(name for name in vars(Specs) if not name.startswith("_"))
 class _Bus:
     """Who listens; whether anybody does is `signals.ear.active`."""
 
-    __slots__ = ("active", "complained", "discovered", "discovering", "lock", "manager")
+    __slots__ = ("complained", "discovering", "lock", "manager")
 
     def __init__(self) -> None:
         self.discovering = False
