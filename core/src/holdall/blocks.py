@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from holdall.abc import Catalog, StorageBlock
     from holdall.settings import Settings
 
+ANONYMOUS = "anonymous-"
+"""How the names begin under which the catalog keeps secrets of blocks that have no slug."""
 _NAME = re.compile(r"[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*")
 _THIS_PROCESS = "this process"
 
@@ -189,7 +191,9 @@ def listing(settings: Settings | None = None, /, *, catalog: Catalog | None = No
     settings = settings or current()
     kinds = {slug: (block.slug, _THIS_PROCESS) for slug, block in _defined.items()}
     files = {slug: (slug.partition("/")[0], settings.sources[f"blocks.{slug}"]) for slug in settings.blocks}
-    saved = {each.slug: (each.type, _saved_in(settings)) for each in (catalog or _catalog(settings)).blocks()}
+    place = _saved_in(settings)
+    documents = (catalog or _catalog(settings)).blocks()
+    saved = {each.slug: (each.type, place) for each in documents if f"/{ANONYMOUS}" not in each.slug}
     variables = block_fields.slugs_in_environment(settings)
     environment = {}
     for slug in {*kinds, *files, *saved}:
@@ -202,8 +206,8 @@ def listing(settings: Settings | None = None, /, *, catalog: Catalog | None = No
             environment[slug] = (slug.partition("/")[0], f"environment variables {prefix}*")
     entries = []
     winners: dict[str, str] = {}
-    for place in (kinds, environment, files, saved):
-        for slug, (kind, source) in place.items():
+    for found in (kinds, environment, files, saved):
+        for slug, (kind, source) in found.items():
             entries.append(BlockEntry(slug=slug, type=kind, source=source, shadowed_by=winners.get(slug)))
             winners.setdefault(slug, source)
     return sorted(entries, key=lambda entry: entry.slug)
@@ -299,10 +303,10 @@ def _saved_in(settings: Settings) -> str:
 
 
 def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or name.startswith(ANONYMOUS):
         raise ConfigurationError(
             f"{name!r} is no name for a block. A name has letters and digits, and single '-', '_' or '.' between them, "
-            "as in prod or eu-west.2."
+            f"as in prod or eu-west.2; it does not begin with {ANONYMOUS!r}."
         )
 
 

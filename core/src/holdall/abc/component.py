@@ -14,7 +14,7 @@ class Component(BaseModel):
     """Base of storage blocks and serializers.
 
     Equality, hash and `repr` follow the configuration. Pickling keeps the fields that are no secrets and drops cached
-    clients: a runner hands secrets over another way. Names that start with an underscore (`PrivateAttr`) are for clients.
+    clients: a runner hands secrets over another way. Names that start with an underscore (`PrivateAttr`) are for those.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False)
