@@ -516,6 +516,21 @@ def test_values_that_are_storages() -> None:
     assert value("test-bucket://b/p").block_slug is None
 
 
+def test_a_relative_block_keeps_its_slug_when_its_path_is_resolved() -> None:
+    """`resolved` makes another block; references still record the slug."""
+
+    class Relative(Bucket):
+        def resolved(self, directory: str, /) -> Relative:
+            return Relative(bucket_path=f"{directory}/{self.bucket_path}")
+
+    blocks.define(SLUG, Relative(bucket_path="x"))
+
+    found = blocks.from_value(SLUG, settings=settings(), directory="/run")
+
+    assert Relative(bucket_path="/run/x") == found
+    assert found.block_slug == SLUG
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

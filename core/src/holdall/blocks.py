@@ -168,7 +168,7 @@ def from_value(value: Any, *, settings: Settings, directory: str) -> Storage:
         And what `find` raises.
     """
     if isinstance(value, Storage):
-        return value.resolved(directory)
+        return _resolved(value, directory)
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(text, str) or not text.strip():
         made = f" Make an instance: {value.__name__}(…)." if isinstance(value, type) else ""
@@ -178,12 +178,10 @@ def from_value(value: Any, *, settings: Settings, directory: str) -> Storage:
         )
     form = "path" if text is not value else storage_forms.form(text)
     if form == "url":
-        return _at_url(text, settings).resolved(directory)
+        return _resolved(_at_url(text, settings), directory)
     if form == "path":
         return _folder(text, directory)
-    block = find(text, settings)
-    resolved = block.resolved(directory)
-    return resolved.named(text) if isinstance(resolved, type(block)) else resolved
+    return _resolved(find(text, settings), directory)
 
 
 def listing(settings: Settings | None = None, /, *, catalog: Catalog | None = None) -> list[BlockEntry]:
@@ -250,6 +248,14 @@ def _from_document(document: BlockDocument, settings: Settings) -> StorageBlock:
 
     # The key is part of what it was made of: after a change of key, secrets that it opened do not open any more.
     return _shared(document.slug, (cls, document, settings.home, settings.environ.get(SECRET_KEY)), make)
+
+
+def _resolved(storage: Storage, directory: str) -> Storage:
+    resolved = storage.resolved(directory)
+    if storage.block_slug is None or resolved.block_slug is not None or not isinstance(resolved, type(storage)):
+        return resolved
+    # A copy with an absolute path is still the block of that name.
+    return cast("StorageBlock", resolved).named(storage.block_slug)
 
 
 def _folder(path: str, directory: str) -> Storage:
