@@ -173,7 +173,7 @@ def from_value(value: Any, *, settings: Settings, directory: str) -> Storage:
     if not isinstance(text, str) or not text.strip():
         made = f" Make an instance: {value.__name__}(…)." if isinstance(value, type) else ""
         raise ConfigurationError(
-            f"{value!r} cannot be a storage.{made} A storage is a block such as LocalFileSystem('results'), a "
+            f"{value!r} cannot be a storage.{made} A storage is a block such as LocalFileSystem(basepath='results'), a "
             "pathlib.Path, or a string: a slug (s3/prod), a path (./results) or a URL (s3://bucket/prefix)."
         )
     form = "path" if text is not value else storage_forms.form(text)
@@ -327,14 +327,15 @@ def _refuse_slug(slug: str, settings: Settings | None = None, catalog: Catalog |
 
 def _refuse_unknown(slug: str, settings: Settings, catalog: Catalog | None) -> NoReturn:
     kind = slug.partition("/")[0]
-    hint = ""
     try:
         _registry.find("storage", kind, prefer=settings.plugins_prefer)
     except (PluginError, UnknownBlockError) as error:
-        hint = f" {error}"
+        way_out = str(error)
+    else:
+        name, prefix = slug.partition("/")[2], block_fields.variable_prefix(slug)
+        way_out = f"Save one with .save({name!r}), or set {prefix}<FIELD>."
     raise UnknownBlockError(
-        f"No storage block is saved or configured as {slug!r}. {_known(slug, settings, catalog)}{hint} Save one with "
-        f".save({slug.partition('/')[2]!r}), or set {block_fields.variable_prefix(slug)}<FIELD>."
+        f"No storage block is saved or configured as {slug!r}. {_known(slug, settings, catalog)} {way_out}"
     )
 
 
