@@ -124,8 +124,8 @@ class JSONSerializer(Serializer):
 
     def load(self, source: Source, /) -> Any:
         name, options = (self.jsonlib, self.loads_kwargs) if self._may_import(self.jsonlib) else ("json", {})
+        data = source.buffer()
         try:
-            data = source.buffer()
             tree = decode(name, data, options)
         except HoldallError:
             raise
