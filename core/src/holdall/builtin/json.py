@@ -140,7 +140,7 @@ class JSONSerializer(Serializer):
 
     def _may_import(self, name: str) -> bool:
         """There is one normal form: where nobody here chose the library, the standard one does as well."""
-        return not self._stored or name in sys.modules
+        return name in sys.modules or not self._stored
 
     def _decoder(self, trust: Trust) -> Callable[[], Callable[[Any], Any]] | None:
         """Found only when the data needs it."""
