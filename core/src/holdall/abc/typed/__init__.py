@@ -13,11 +13,11 @@ but through the reader's `Trust`, and nothing that data names is called unless i
 
 from __future__ import annotations
 
-from holdall.typed.form import MAX_LEVELS, Form, Payload
-from holdall.typed.names import class_name
-from holdall.typed.reader import Reader
-from holdall.typed.refusal import Refused
-from holdall.typed.table import FORMS
-from holdall.typed.writer import Writer
+from holdall.abc.typed.form import MAX_LEVELS, Form, Payload
+from holdall.abc.typed.names import class_name
+from holdall.abc.typed.reader import Reader
+from holdall.abc.typed.refusal import Refused
+from holdall.abc.typed.table import FORMS
+from holdall.abc.typed.writer import Writer
 
 __all__ = ["FORMS", "MAX_LEVELS", "Form", "Payload", "Reader", "Refused", "Writer", "class_name"]

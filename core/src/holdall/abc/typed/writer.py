@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from holdall.abc.typed.containers import pairs
+from holdall.abc.typed.form import MAX_LEVELS
+from holdall.abc.typed.refusal import Refused, described, key_step, too_deep
+from holdall.abc.typed.table import BY_TYPE, plan
 from holdall.errors import SerializationError
-from holdall.typed.containers import pairs
-from holdall.typed.form import MAX_LEVELS
-from holdall.typed.refusal import Refused, described, key_step, too_deep
-from holdall.typed.table import BY_TYPE, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

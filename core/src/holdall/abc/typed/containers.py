@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, defaultdict, deque
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.typed.form import Form
-from holdall.typed.refusal import Refused, key_step
+from holdall.abc.typed.form import Form
+from holdall.abc.typed.refusal import Refused, key_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdall.typed.reader import Reader
-    from holdall.typed.writer import Writer
+    from holdall.abc.typed.reader import Reader
+    from holdall.abc.typed.writer import Writer
 
 _FACTORIES: Final[dict[str, Callable[[], Any]]] = {
     kind.__name__: kind for kind in (list, dict, set, int, float, str, bool, tuple, frozenset, bytes)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall.abc.typed.form import Form
+from holdall.abc.typed.names import class_name, find_class
+from holdall.abc.typed.refusal import Refused, described
 from holdall.errors import CorruptResultError
-from holdall.typed.form import Form
-from holdall.typed.names import class_name, find_class
-from holdall.typed.refusal import Refused, described
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdall.typed.reader import Reader
-    from holdall.typed.writer import Writer
+    from holdall.abc.typed.reader import Reader
+    from holdall.abc.typed.writer import Writer
 
 # Compared by name: pydantic.networks is imported only where a URL is at hand.
 _URLS: Final = frozenset(

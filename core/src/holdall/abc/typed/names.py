@@ -6,8 +6,8 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from holdall.abc.typed.refusal import Refused, described
 from holdall.errors import CorruptResultError, SerializationError
-from holdall.typed.refusal import Refused, described
 
 if TYPE_CHECKING:
     from types import ModuleType

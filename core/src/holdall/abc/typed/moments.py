@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from holdall.abc.typed.form import Form
+from holdall.abc.typed.refusal import Refused, type_name
 from holdall.errors import SerializationError
-from holdall.typed.form import Form
-from holdall.typed.refusal import Refused, type_name
 
 if TYPE_CHECKING:
-    from holdall.typed.reader import Reader
-    from holdall.typed.writer import Writer
+    from holdall.abc.typed.reader import Reader
+    from holdall.abc.typed.writer import Writer
 
 _STAMP: Final = re.compile(
     r"([0-9T:.+-]+)(?:\[(?P<zone>[A-Za-z0-9_+./-]+)\]|\[_name=(?P<name>[^\]]*)\])?(\[_fold=1\])?"

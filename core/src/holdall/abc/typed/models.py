@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, RootModel, ValidationError
 
+from holdall.abc.typed.classes import refuse_strays
+from holdall.abc.typed.form import Form
+from holdall.abc.typed.names import class_name, find_class
+from holdall.abc.typed.refusal import Refused, described
 from holdall.errors import CorruptResultError, SerializationError
-from holdall.typed.classes import refuse_strays
-from holdall.typed.form import Form
-from holdall.typed.names import class_name, find_class
-from holdall.typed.refusal import Refused, described
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdall.typed.reader import Reader
-    from holdall.typed.writer import Writer
+    from holdall.abc.typed.reader import Reader
+    from holdall.abc.typed.writer import Writer
 
 
 def model_plan(kind: type, /) -> Callable[[Writer, Any, int], Any] | None:
@@ -39,8 +39,7 @@ def model_plan(kind: type, /) -> Callable[[Writer, Any, int], Any] | None:
         payload = writer.fields(fields, level, owner=obj, attributes=True)
         try:
             _validated(kind, fields)
-        except Exception as error:
-            # Validators are the user's code, and many take only what they were given first.
+        except Exception as error:  # noqa: BLE001 - validators are the user's code, and raise what they like
             raise Refused(
                 f"is {described(kind)} whose own validation refuses the fields it has, so that it could not be read "
                 f"again ({_first(error)})"
@@ -86,8 +85,7 @@ def _read_model(reader: Reader, name: str, value: Any, more: dict[str, Any]) -> 
         raise SerializationError(f"The stored model {name!r} has fields that it lacks here: {sorted(unknown)}.")
     try:
         validated = _validated(cls, value)
-    except Exception as error:
-        # As in write.
+    except Exception as error:  # noqa: BLE001 - as in write
         raise SerializationError(
             f"The stored fields of the model {name!r} do not pass its validation here ({_first(error)})."
         ) from None

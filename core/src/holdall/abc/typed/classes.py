@@ -7,16 +7,16 @@ from enum import Enum, Flag
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall.abc.typed.form import Form
+from holdall.abc.typed.names import class_name, find_class
+from holdall.abc.typed.refusal import Refused, described
 from holdall.errors import CorruptResultError, SerializationError
-from holdall.typed.form import Form
-from holdall.typed.names import class_name, find_class
-from holdall.typed.refusal import Refused, described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from holdall.typed.reader import Reader
-    from holdall.typed.writer import Writer
+    from holdall.abc.typed.reader import Reader
+    from holdall.abc.typed.writer import Writer
 
 _HEAP_TYPE: Final = 1 << 9
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.typed.classes import CLASSES, class_plan
-from holdall.typed.containers import CONTAINERS
-from holdall.typed.form import Form
-from holdall.typed.libraries import LIBRARIES, library_plan
-from holdall.typed.models import MODELS, model_plan
-from holdall.typed.moments import MOMENTS
-from holdall.typed.refusal import Refused, described
-from holdall.typed.scalars import SCALARS
+from holdall.abc.typed.classes import CLASSES, class_plan
+from holdall.abc.typed.containers import CONTAINERS
+from holdall.abc.typed.form import Form
+from holdall.abc.typed.libraries import LIBRARIES, library_plan
+from holdall.abc.typed.models import MODELS, model_plan
+from holdall.abc.typed.moments import MOMENTS
+from holdall.abc.typed.refusal import Refused, described
+from holdall.abc.typed.scalars import SCALARS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,15 +10,15 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall.abc.typed.form import Form
+from holdall.abc.typed.refusal import Refused
 from holdall.errors import SerializationError
-from holdall.typed.form import Form
-from holdall.typed.refusal import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdall.typed.reader import Reader
-    from holdall.typed.writer import Writer
+    from holdall.abc.typed.reader import Reader
+    from holdall.abc.typed.writer import Writer
 
 _FLOATS: Final = frozenset({"nan", "inf", "-inf"})
 _FLAGS: Final = int(re.ASCII | re.IGNORECASE | re.LOCALE | re.MULTILINE | re.DOTALL | re.VERBOSE | re.UNICODE)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from holdall.abc.typed.form import MAX_LEVELS
+from holdall.abc.typed.table import BY_TAG
 from holdall.errors import CorruptResultError, SerializationError
-from holdall.typed.form import MAX_LEVELS
-from holdall.typed.table import BY_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,10 @@ class Reader:
         try:
             return self.value(tree, 1)
         except RecursionError:
-            raise CorruptResultError(f"The stored {self.serializer} data is nested too deeply to read here.") from None
+            # What is too deep for the format is found by level: here the caller's own stack has no room left.
+            raise SerializationError(
+                f"The stored {self.serializer} data is nested too deeply to be read from within this many calls."
+            ) from None
 
     def value(self, tree: Any, level: int, /) -> Any:
         return self.node(tree, level) if type(tree) in self.compound else tree
