@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from holdall.errors import KeyMissing
+from holdall.errors import KeyMissing, StorageError
 from holdall.types import ObjectMeta
 from holdall_fsspec import RemoteBlock, keys
 from holdall_fsspec.faults import Answer
@@ -192,13 +192,35 @@ class S3(RemoteBlock):
         try:
             return download(self.filesystem, self.bucket, name, start=start, stop=stop, attempts=self.max_attempts)
         except Exception as error:  # noqa: BLE001 - the plugin boundary: a backend may raise anything
-            answer = Answer.of(error)
-            if answer.status == 416:  # noqa: PLR2004 - range not satisfiable
+            if Answer.of(error).status == 416:  # noqa: PLR2004 - range not satisfiable
                 return self._nothing(key, start, guard)
-            if answer.status == 412:  # noqa: PLR2004 - precondition failed: a piece of another object
-                replaced = guard.failed("the object was replaced while it was read. Read it again.", transient=True)
-                raise replaced from error
-            raise guard.mapped(error) from error
+            raise self._unread(guard, error) from error
+
+    def _unread(self, guard: Guard, error: Exception) -> StorageError:
+        if Answer.of(error).status == 412:  # noqa: PLR2004 - precondition failed: a piece of another object
+            return guard.failed("the object was replaced while it was read. Read it again.", transient=True)
+        return guard.mapped(error)
+
+    def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
+        from holdall_s3.transfer import download  # noqa: PLC0415 - as in new_filesystem
+
+        name, guard = self.name_of(key), self.guard(key, "get")
+        meta = self._head(key, guard)
+        for start in range(0, meta.size, chunk):
+            stop = min(start + chunk, meta.size)
+            try:
+                piece = download(
+                    self.filesystem,
+                    self.bucket,
+                    name,
+                    start=start,
+                    stop=stop,
+                    etag=meta.etag,
+                    attempts=self.max_attempts,
+                )
+            except Exception as error:  # noqa: BLE001 - the plugin boundary: a backend may raise anything
+                raise self._unread(guard, error) from error
+            yield piece
 
     def _nothing(self, key: str, start: int, guard: Guard) -> bytes:
         """The answer to a range of no bytes, which HTTP cannot ask for."""

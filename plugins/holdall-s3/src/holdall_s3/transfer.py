@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _PIECE: Final = 16 << 20
 _TOGETHER: Final = 4
+_WRITABLE: Final = 64 << 10
+"""From here on a second copy would cost more than a caller gains who gets bytes."""
 _FIRST_LARGER: Final = 2_000  # of the 10,000 parts that S3 takes
 
 
@@ -76,10 +78,21 @@ def _wait_for_room(sent: list[Future[dict[str, Any]]]) -> None:
 
 
 def download(  # noqa: PLR0913 - one call, one caller
-    filesystem: S3FileSystem, bucket: str, name: str, /, *, start: int = 0, stop: int | None = None, attempts: int
+    filesystem: S3FileSystem,
+    bucket: str,
+    name: str,
+    /,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    etag: str | None = None,
+    attempts: int,
 ) -> bytes | bytearray:
-    """Read an object or a part of it: bytes where it is small, else a bytearray that the pieces arrive in."""
-    reader = _Reader(filesystem, bucket, name, attempts)
+    """Read an object or a part of it: bytes where it is small, else a bytearray that the pieces arrive in.
+
+    With an `etag`, of that object only; whatever is there is never mixed from two.
+    """
+    reader = _Reader(filesystem, {"Bucket": bucket, "Key": name}, attempts, _match(etag))
     data: bytes | bytearray = sync(filesystem.loop, reader.read, start, stop)
     return data
 
@@ -87,35 +100,37 @@ def download(  # noqa: PLR0913 - one call, one caller
 class _Reader:
     """One object being read, on fsspec's event loop: the first answer says how large it is, and which one it is."""
 
-    def __init__(self, filesystem: S3FileSystem, bucket: str, name: str, attempts: int) -> None:
+    def __init__(
+        self, filesystem: S3FileSystem, target: dict[str, str], attempts: int, condition: dict[str, str]
+    ) -> None:
         self._filesystem = filesystem
-        self._target = {"Bucket": bucket, "Key": name}
+        self._target = target
         self._attempts = attempts
+        self._condition = condition
 
     async def read(self, start: int, stop: int | None) -> bytes | bytearray:
         answer = await self._ask(start, stop)
-        length = answer["ContentLength"]
-        if _ignored_range(answer, start, stop):
+        if (start, stop) != (0, None) and answer["ResponseMetadata"]["HTTPStatusCode"] == 200:  # noqa: PLR2004
             # A server that knows no ranges sends everything.
             async with answer["Body"] as body:
-                return (await body.read())[start:stop]
-        if length <= _PIECE:
-            small = bytearray(length)
-            await self._fill(memoryview(small), answer, start, start + length)
-            return bytes(small) if length < (64 << 10) else small
+                return bytes((await body.read())[start:stop])
+        length = answer["ContentLength"]
+        self._condition = self._condition or _match(answer.get("ETag"))
         data = bytearray(length)
-        view = memoryview(data)
-        same = {"IfMatch": answer["ETag"]} if answer.get("ETag") else {}
+        with memoryview(data) as view:
+            await self._fill_all(view, answer, start)
+        return data if length >= _WRITABLE else bytes(data)
+
+    async def _fill_all(self, view: memoryview, answer: dict[str, Any], start: int) -> None:
         room = asyncio.Semaphore(_TOGETHER)
 
-        async def piece(offset: int) -> None:
-            end = min(offset + _PIECE, length)
+        async def fill(offset: int) -> None:
+            end = min(offset + _PIECE, len(view))
             async with room:
-                await self._fill(view[offset:end], None, start + offset, start + end, same)
+                # The first answer serves the first piece, so that asking how large the object is costs no request.
+                await self._fill(view[offset:end], None if offset else answer, start + offset)
 
-        # The first answer is used for the first piece, so that a large object costs no request of its own.
-        first = self._fill(view[:_PIECE], answer, start, start + _PIECE, same)
-        tasks = [asyncio.ensure_future(each) for each in (first, *map(piece, range(_PIECE, length, _PIECE)))]
+        tasks = [asyncio.ensure_future(fill(offset)) for offset in range(0, max(len(view), 1), _PIECE)]
         try:
             await asyncio.gather(*tasks)
         except BaseException:
@@ -123,23 +138,19 @@ class _Reader:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
-        return data
 
-    async def _ask(self, start: int, stop: int | None, same: dict[str, str] | None = None) -> dict[str, Any]:
+    async def _ask(self, start: int, stop: int | None) -> dict[str, Any]:
         wanted = {} if start == 0 and stop is None else {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
         answer: dict[str, Any] = await self._filesystem._call_s3(  # noqa: SLF001 - the awaitable twin of call_s3
-            "get_object", **self._target, **wanted, **(same or {})
+            "get_object", **self._target, **wanted, **self._condition
         )
         return answer
 
-    async def _fill(
-        self, view: memoryview, answer: dict[str, Any] | None, start: int, stop: int, same: dict[str, str] | None = None
-    ) -> None:
-        """Fill `view` with bytes `start` to `stop`; asks again where the connection breaks in the middle of them."""
+    async def _fill(self, view: memoryview, answer: dict[str, Any] | None, start: int) -> None:
+        """Fill `view` with the bytes from `start`; asks again where the connection breaks in the middle of them."""
         for attempt in range(self._attempts):
             if answer is None:
-                answer = await self._ask(start, stop, same)
-            same = same or ({"IfMatch": answer["ETag"]} if answer.get("ETag") else {})
+                answer = await self._ask(start, start + len(view))
             try:
                 await _receive(answer["Body"], view)
             except Exception:  # whatever the transport raises for a broken stream
@@ -147,7 +158,8 @@ class _Reader:
                     raise
                 answer = None
             else:
-                return
+                break
+        view.release()
 
 
 async def _receive(body: Any, view: memoryview) -> None:
@@ -163,5 +175,5 @@ async def _receive(body: Any, view: memoryview) -> None:
         body.close()
 
 
-def _ignored_range(answer: dict[str, Any], start: int, stop: int | None) -> bool:
-    return (start, stop) != (0, None) and answer["ResponseMetadata"]["HTTPStatusCode"] == 200  # noqa: PLR2004
+def _match(etag: str | None) -> dict[str, str]:
+    return {"IfMatch": f'"{etag.strip(chr(34))}"'} if etag else {}
