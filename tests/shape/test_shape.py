@@ -13,11 +13,9 @@ ROOT = Path(__file__).parents[2]
 HARD_LIMIT = 400
 SOFT_LIMIT = 150
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "common", "misc"}
-# Written apart, so that this file does not hold what it looks for.
-MACHINE_PATHS = re.compile(r"(?<![\w.\\/-])/(?:" + "|".join(["work", "root", "farm", "home/[a-z]"]) + r")/[\w.-]")
-REGISTRY_HOSTS = re.compile("registry = \"http|" + "|".join(re.escape(host) for host in [
-    "files.python" + "hosted.org", "registry." + "npmjs.org", "pypi.org/" + "simple",
-]))  # fmt: skip
+MACHINE_PATHS = re.compile(r"(?<![\w.\\/-])/(?:work|root|farm|home/[a-z]\w*)/[\w.-]")
+# Written with a class of one character, so that this file does not hold what it looks for.
+REGISTRY_HOSTS = re.compile(r"registry = [\"']http|files[.]pythonhosted[.]org|registry[.]npmjs[.]org|pypi[.]org/simple")
 
 
 @cache

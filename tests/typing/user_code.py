@@ -132,9 +132,9 @@ async def asynchronous_main(x: int) -> int:
 
 
 async def flows() -> None:
+    assert_type(asynchronous_main, Flow[[int], Coroutine[Any, Any, int]])
     assert_type(main(1), float)
     assert_type(main(1, y="a"), float)
-    assert_type(main.with_options(retries=1), Flow[[int], float])  # type: ignore[assert-type]  # pyright: ignore[reportAssertTypeFailure]
     assert_type(main.with_options(retries=1)(1), float)
     assert_type(main.with_options(return_state=True)(1), State[float])
     assert_type(await asynchronous_main(1), int)
