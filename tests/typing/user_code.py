@@ -5,14 +5,16 @@ Each wrong call carries what the checkers are expected to say; an expectation th
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, assert_type
+from typing import TYPE_CHECKING, Any, assert_type
 
 from holdall import Flow, Future, ResultLiteral, ResultReference, State, Task, flow, load_result, task, unmapped
 from holdall.filesystems import LocalFileSystem
 from holdall.results import from_json
 from holdall.serializers import JSONSerializer
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 # ---------------------------------------------------------------------------------------------------- tasks, sync
 
