@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "core" / "src" / "holdall"
-INTERFACES = {"holdall.abc", "holdall.errors", "holdall.ids", "holdall.types"}
+# `typed` is how serializers write types that their format has no word for, and is theirs to use as the interfaces are.
+INTERFACES = {"holdall.abc", "holdall.errors", "holdall.ids", "holdall.typed", "holdall.types"}
 VALUES = {"holdall.record", "holdall.results", "holdall.resolution", "holdall._registry"}
 FACES = {"holdall.filesystems", "holdall.serializers"}
 
