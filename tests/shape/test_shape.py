@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 HARD_LIMIT = 400
 SOFT_LIMIT = 150
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "common", "misc"}
-MACHINE_PATHS = re.compile(r"(?<![\w.\\/-])/(?:work|root|farm|home/[a-z]\w*)/[\w.-]")
+MACHINE_PATHS = re.compile(r"(?<![\w.\\/-])/(?:work|root|farm)/[\w.-]")
 # Written with a class of one character, so that this file does not hold what it looks for.
 REGISTRY_HOSTS = re.compile(r"registry = [\"']http|files[.]pythonhosted[.]org|registry[.]npmjs[.]org|pypi[.]org/simple")
 
