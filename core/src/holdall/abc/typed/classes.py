@@ -113,9 +113,12 @@ def _refuse_hidden_state(kind: type, fields: Iterable[str]) -> None:
 
 
 def refuse_strays(obj: Any, known: Iterable[str], /) -> None:
-    """Refuse an instance with attributes that are no fields; what a `cached_property` left there is made anew."""
+    """Refuse an instance with attributes that are no fields.
+
+    What a `cached_property` left there is made anew, and `__orig_class__` is a note of `typing` for itself.
+    """
     kind = type(obj)
-    for stray in getattr(obj, "__dict__", {}).keys() - set(known):
+    for stray in getattr(obj, "__dict__", {}).keys() - set(known) - {"__orig_class__"}:
         if not isinstance(getattr(kind, stray, None), cached_property):
             raise Refused(f"is {described(kind)} with the attribute {stray!r}, which is no field")
 

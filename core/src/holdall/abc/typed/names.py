@@ -73,5 +73,5 @@ def _walk(module: ModuleType, qualname: str, /) -> Any:
     for part in qualname.split("."):
         if found is not module and not isinstance(found, type):
             return None
-        found = vars(found).get(part)
+        found = getattr(found, "__dict__", {}).get(part)
     return found
