@@ -9,12 +9,19 @@ from holdall.errors import KeyExists, KeyMissing, StorageError
 from holdall_fsspec.faults import Guard
 
 
-class Answered(Exception):
+class AnsweredError(Exception):
     """As botocore's ClientError: what the service answered lies in `response`."""
 
     def __init__(self, status: int, code: str) -> None:
         super().__init__("a text that quotes hunter2")
         self.response: dict[str, Any] = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+def fail(error: Exception) -> None:
+    """Raise as s3fs does: the client's own exception is the cause of one that Python knows."""
+    if isinstance(error, AnsweredError):
+        raise OSError("translated") from error
+    raise error
 
 
 def guard(operation: str) -> Guard:
@@ -35,20 +42,20 @@ def guard(operation: str) -> Guard:
     [
         (FileNotFoundError(), "get", KeyMissing, False, "holds nothing under the key 'k'"),
         (FileNotFoundError(), "scan", StorageError, False, "does not exist"),
-        (Answered(404, "NoSuchKey"), "head", KeyMissing, False, "holds nothing"),
-        (Answered(404, "NoSuchBucket"), "get", StorageError, False, "the bucket 'bucket' does not exist"),
+        (AnsweredError(404, "NoSuchKey"), "head", KeyMissing, False, "holds nothing"),
+        (AnsweredError(404, "NoSuchBucket"), "get", StorageError, False, "the bucket 'bucket' does not exist"),
         (FileExistsError(), "put", KeyExists, False, "left alone"),
-        (Answered(412, "PreconditionFailed"), "put", KeyExists, False, "left alone"),
-        (Answered(409, "BlobAlreadyExists"), "put", KeyExists, False, "left alone"),
-        (Answered(409, "ConditionalRequestConflict"), "put", StorageError, True, "Try again"),
-        (Answered(403, "AccessDenied"), "get", StorageError, False, "may not do that (AccessDenied HTTP 403)"),
-        (Answered(403, "SignatureDoesNotMatch"), "get", StorageError, False, "not accepted"),
-        (Answered(301, "PermanentRedirect"), "get", StorageError, False, "another region"),
-        (Answered(416, "InvalidRange"), "get", StorageError, False, "past the end"),
-        (Answered(429, "TooManyRequests"), "get", StorageError, True, "fewer requests"),
-        (Answered(503, "SlowDown"), "put", StorageError, True, "fewer requests"),
-        (Answered(500, "InternalError"), "put", StorageError, True, "the service failed"),
-        (Answered(418, "Teapot"), "put", StorageError, False, "the service refused (Teapot HTTP 418)"),
+        (AnsweredError(412, "PreconditionFailed"), "put", KeyExists, False, "left alone"),
+        (AnsweredError(409, "BlobAlreadyExists"), "put", KeyExists, False, "left alone"),
+        (AnsweredError(409, "ConditionalRequestConflict"), "put", StorageError, True, "Try again"),
+        (AnsweredError(403, "AccessDenied"), "get", StorageError, False, "may not do that (AccessDenied HTTP 403)"),
+        (AnsweredError(403, "SignatureDoesNotMatch"), "get", StorageError, False, "not accepted"),
+        (AnsweredError(301, "PermanentRedirect"), "get", StorageError, False, "another region"),
+        (AnsweredError(416, "InvalidRange"), "get", StorageError, False, "past the end"),
+        (AnsweredError(429, "TooManyRequests"), "get", StorageError, True, "fewer requests"),
+        (AnsweredError(503, "SlowDown"), "put", StorageError, True, "fewer requests"),
+        (AnsweredError(500, "InternalError"), "put", StorageError, True, "the service failed"),
+        (AnsweredError(418, "Teapot"), "put", StorageError, False, "the service refused (Teapot HTTP 418)"),
         (PermissionError(), "get", StorageError, False, "may not do that"),
         (TimeoutError(), "get", StorageError, True, "http://host did not answer in time"),
         (ConnectionResetError(), "get", StorageError, True, "http://host cannot be reached"),
@@ -61,9 +68,7 @@ def test_every_fault_has_its_sentence(
 ) -> None:
     """The backend's own error is the cause, and none of its text is in ours."""
     with pytest.raises(StorageError) as caught, guard(operation):
-        if isinstance(error, Answered):
-            raise OSError("translated") from error
-        raise error
+        fail(error)
 
     found = caught.value
     assert kind is type(found)
@@ -76,12 +81,12 @@ def test_every_fault_has_its_sentence(
 
 def test_what_a_caller_was_handling_does_not_count() -> None:
     """The context of an exception may be any failure that the caller was busy with."""
-    with pytest.raises(StorageError) as caught:
-        try:
-            raise FileNotFoundError("the caller's own")
-        except FileNotFoundError:
-            with guard("get"):
-                raise ZeroDivisionError  # noqa: B904 - the missing `from` is the test
+    busy_with = FileNotFoundError("the caller's own")
+    unrelated = ZeroDivisionError()
+    unrelated.__context__ = busy_with
+
+    with pytest.raises(StorageError) as caught, guard("get"):
+        raise unrelated
 
     assert not isinstance(caught.value, KeyMissing)
 
