@@ -134,17 +134,19 @@ class FsspecFileSystem(RemoteBlock):
         stream = pieces(parts, size=lambda _: _PIECE)
         first = next(stream)
         second = next(stream, None)
-        if mode == "create":
+        if mode == "create" or second is None or self.protocol == "memory":
+            # fsspec's files in memory are seen while they are written; no backend creates on condition from a stream.
             whole = first if second is None else b"".join([first, second, *stream])
-            with guard:
-                self._create(name, whole, guard)
-            return ObjectMeta(key, len(whole))
+            if mode == "create":
+                with guard:
+                    self._create(name, whole, guard)
+                return ObjectMeta(key, len(whole))
+            if self.protocol in _WHOLE:
+                with guard:
+                    self.filesystem.pipe_file(name, whole)
+                return ObjectMeta(key, len(whole))
         pending = iter([first]) if second is None else chain([first, second], stream)
         if self.protocol in _WHOLE:
-            if second is None:
-                with guard:
-                    self.filesystem.pipe_file(name, first)
-                return ObjectMeta(key, len(first))
             return ObjectMeta(key, self._write(name, pending, guard))
         parent = name.rpartition("/")[0]
         temporary = f"{parent}/{_TEMPORARY}{new_id()}"
