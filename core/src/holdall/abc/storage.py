@@ -25,6 +25,8 @@ class Storage(ABC):
     `StorageBlock` is the same thing as users configure, save and name it.
     """
 
+    __slots__ = ()
+
     slug: ClassVar[str]
     inline_limit: int
     """Payloads up to this many bytes lie inside their record; 8192 unless configured."""
