@@ -136,7 +136,7 @@ def _keys(settings: Settings) -> _Keys | None:
         with open(path, encoding="ascii") as stream:
             _close_to_others(path, os.fstat(stream.fileno()))
             text = stream.read().strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
