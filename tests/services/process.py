@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -72,10 +72,8 @@ class ServerProcess:
     def kill(self) -> None:
         """SIGKILL to the whole group: a polite stop takes some of these servers 15 s."""
         if self._process.returncode is None:
-            try:
+            with suppress(ProcessLookupError):  # it ended on its own
                 os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:  # it ended on its own
-                pass
             self._process.wait()
 
     def _said(self) -> str:

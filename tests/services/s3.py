@@ -174,9 +174,7 @@ def _identities(admin: Keys, reader: Keys) -> str:
         return {"name": name, "credentials": credentials, "actions": actions}
 
     everything = ["Admin", "Read", "Write", "List", "Tagging"]
-    return json.dumps(
-        {"identities": [identity("admin", admin, everything), identity("ro", reader, ["Read", "List"])]}
-    )
+    return json.dumps({"identities": [identity("admin", admin, everything), identity("ro", reader, ["Read", "List"])]})
 
 
 def _arguments(folder: Path, ports: list[int]) -> list[str]:
@@ -199,7 +197,7 @@ def _arguments(folder: Path, ports: list[int]) -> list[str]:
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-s3.autoCreateBucket=false",
-        "-volume.max=0",
+        "-volume.max=4096",  # every bucket takes volumes of its own; none is allocated before it is filled
         "-master.volumeSizeLimitMB=1024",
         "-master.telemetry=false",
         "-volume.minFreeSpace=1",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from holdall import hooks
 from holdall.deferred import MATTER, has_deferred, resolved
 from holdall.engine import begin, call_plain, execute
+from holdall.signals import ear
 from holdall.states import State
 from holdall.steps import adrive, drive
 from holdall.types import UNSET
@@ -29,10 +29,10 @@ def call(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     if not MATTER.isdisjoint(map(type, args)) or (kwargs and not MATTER.isdisjoint(map(type, kwargs.values()))):
         args, kwargs = _ready(args, kwargs)
     plan, run = begin(unit)
-    if plan.plain and not return_state and not hooks.active():
+    if plan.plain and not return_state and not ear.active:
         return call_plain(unit, run, plan, args, kwargs)
     keyed = None
-    if plan.quick and run.replays is None and not return_state and not hooks.active():
+    if plan.quick and run.replays is None and not return_state and not ear.active:
         from holdall.caching import call_cached  # noqa: PLC0415 - hashing and locks, for calls that are cached
 
         value, keyed = call_cached(unit, run, plan, args, kwargs)

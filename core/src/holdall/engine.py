@@ -12,7 +12,7 @@ import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from holdall import hooks, settings
+from holdall import settings
 from holdall.attempts import attempts, claims_of, replay, settle
 from holdall.context import current
 from holdall.deferred import resolved
@@ -22,6 +22,7 @@ from holdall.outcomes import Done, Outcome, failure_of, row_of, state_of
 from holdall.planning import Plan, plan
 from holdall.results import ResultLiteral
 from holdall.runs import Replays, Root, Run
+from holdall.signals import discover, ear
 from holdall.steps import Blocking
 from holdall.types import UNSET
 
@@ -43,7 +44,7 @@ def begin(unit: Unit[Any, Any]) -> tuple[Plan, Run]:
         alone = unit.plan_alone
         if alone is not None and alone[0] is found and alone[1].directory == directory:
             return alone[2], Run(unit.kind, unit.name, None, alone[1])
-        hooks.discover()
+        discover()
         root = Root(found, directory)
         made = plan(unit, None, root)
         # A slug may lead elsewhere by the next call; whatever else was resolved stays true while the settings do.
@@ -102,7 +103,9 @@ def execute(
         if unit.kind == "flow":
             _enter_flow(unit, run, plan)
             recorder.record(row_of(unit, run, "running", None, started, None, cached=False))
-        if hooks.active():
+        if ear.active:
+            from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
+
             hooks.run_started(run_id=run.id, kind=unit.kind, name=unit.name)
         try:
             done = yield from _produce(unit, run, plan, args, kwargs, keyed)
@@ -120,7 +123,9 @@ def execute(
             unit, run, outcome.state.type, outcome.state.message, started, result_json, cached=outcome.state.cached
         )
         recorder.record(row)
-        if hooks.active():
+        if ear.active:
+            from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
+
             hooks.run_finished(
                 run_id=run.id,
                 kind=unit.kind,

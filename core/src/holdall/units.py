@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
@@ -67,13 +66,14 @@ class Unit(Generic[P, R_co]):
     @cached_property
     def source(self) -> str:
         """The source text where there is one, else a digest of the code: what TASK_SOURCE compares."""
+        from hashlib import sha256  # noqa: PLC0415 - as in signature
         from inspect import getsource  # noqa: PLC0415 - as in signature
 
         try:
             return getsource(self.fn)
         except (OSError, TypeError):
             code = getattr(self.fn, "__code__", None)
-            return hashlib.sha256(code.co_code + repr(code.co_names).encode()).hexdigest() if code else repr(self.fn)
+            return sha256(code.co_code + repr(code.co_names).encode()).hexdigest() if code else repr(self.fn)
 
     @cached_property
     def uncached(self) -> Self:

@@ -80,7 +80,7 @@ class Storage(ABC):
         return True
 
     def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
-        """The object in pieces of `chunk` bytes; a writer that replaces it meanwhile is seen as an error, never mixed."""
+        """The object in pieces of `chunk` bytes; override so that one replaced meanwhile is an error, never a mixture."""
         size = self.head(key).size
         for start in range(0, size, chunk):
             yield self.get(key, byte_range=ByteRange(start, min(start + chunk, size)))
@@ -94,7 +94,7 @@ class Storage(ABC):
         del directory
         return self
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most storages have nothing to let go of
         """Let go of clients and files; the next call opens them anew."""
 
     async def aput(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:

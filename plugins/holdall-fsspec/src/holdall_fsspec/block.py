@@ -7,15 +7,16 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from holdall.abc import StorageBlock
-from holdall.errors import StorageError
-from holdall.types import ByteRange, ObjectMeta
 from pydantic import PrivateAttr
 
 from holdall_fsspec import keys
-from holdall_fsspec.faults import Answer, Guard
+from holdall_fsspec.faults import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from holdall.errors import StorageError
+    from holdall.types import ByteRange, ObjectMeta
 
 
 class Clients(dict[int, Any]):
@@ -30,7 +31,7 @@ class Clients(dict[int, Any]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Clients)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 class RemoteBlock(StorageBlock):
@@ -114,6 +115,3 @@ class RemoteBlock(StorageBlock):
         if start < 0 or (stop is not None and stop < start):
             return guard.failed(f"the range {start}:{stop} is none. Count from 0, and stop where it starts or later.")
         return None
-
-
-__all__ = ["Answer", "Clients", "Guard", "RemoteBlock"]

@@ -17,24 +17,64 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=StorageError)
 
-_UNREACHABLE: Final = frozenset({
-    "ConnectionError", "ClientConnectionError", "EndpointConnectionError", "ConnectionClosedError", "ProxyConnectionError",
-    "ClientPayloadError", "IncompleteRead", "IncompleteReadError", "ServiceRequestError", "ServiceResponseError",
-    "ResponseStreamingError", "HTTPClientError", "SSLError", "gaierror",
-})  # fmt: skip
-_TIMEOUT: Final = frozenset({
-    "TimeoutError", "FSTimeoutError", "ConnectTimeoutError", "ReadTimeoutError", "ServerTimeoutError",
-    "ServiceRequestTimeoutError", "ServiceResponseTimeoutError",
-})  # fmt: skip
-_CREDENTIALS: Final = frozenset({
-    "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound", "TokenRetrievalError",
-    "UnauthorizedSSOTokenError", "SSOTokenLoadError", "NoAuthTokenError", "DefaultCredentialsError", "RefreshError",
-    "CredentialUnavailableError", "ClientAuthenticationError",
-})  # fmt: skip
-_BAD_KEYS: Final = frozenset({
-    "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired",
-    "AuthFailure", "AuthenticationFailed", "InvalidAuthenticationInfo", "AuthorizationHeaderMalformed",
-})  # fmt: skip
+_UNREACHABLE: Final = frozenset(
+    [
+        "ConnectionError",
+        "ClientConnectionError",
+        "EndpointConnectionError",
+        "ConnectionClosedError",
+        "ProxyConnectionError",
+        "ClientPayloadError",
+        "IncompleteRead",
+        "IncompleteReadError",
+        "ServiceRequestError",
+        "ServiceResponseError",
+        "ResponseStreamingError",
+        "HTTPClientError",
+        "SSLError",
+        "gaierror",
+    ]
+)
+_TIMEOUT: Final = frozenset(
+    [
+        "TimeoutError",
+        "FSTimeoutError",
+        "ConnectTimeoutError",
+        "ReadTimeoutError",
+        "ServerTimeoutError",
+        "ServiceRequestTimeoutError",
+        "ServiceResponseTimeoutError",
+    ]
+)
+_CREDENTIALS: Final = frozenset(
+    [
+        "NoCredentialsError",
+        "PartialCredentialsError",
+        "CredentialRetrievalError",
+        "ProfileNotFound",
+        "TokenRetrievalError",
+        "UnauthorizedSSOTokenError",
+        "SSOTokenLoadError",
+        "NoAuthTokenError",
+        "DefaultCredentialsError",
+        "RefreshError",
+        "CredentialUnavailableError",
+        "ClientAuthenticationError",
+    ]
+)
+_BAD_KEYS: Final = frozenset(
+    [
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "ExpiredToken",
+        "InvalidToken",
+        "TokenRefreshRequired",
+        "AuthFailure",
+        "AuthenticationFailed",
+        "InvalidAuthenticationInfo",
+        "AuthorizationHeaderMalformed",
+    ]
+)
 _BUSY: Final = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "ServerBusy"})
 _BUSY_CODES: Final = frozenset({"RequestTimeout", "OperationAborted", "ConditionalRequestConflict"})
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -68,24 +108,30 @@ class Answer:
             code = code or str(getattr(each, "error_code", None) or "")  # azure
             for attribute in ("status_code", "status", "code"):  # azure, aiohttp, gcsfs
                 found = getattr(each, attribute, None)
-                if status is None and isinstance(found, int) and 100 <= found < 600:  # noqa: PLR2004 - HTTP's range
+                if status is None and isinstance(found, int) and 100 <= found < 600:
                     status = found
         return cls(status=status, code=code, names=frozenset(names), retries=retries)
 
     @property
+    def said(self) -> str:
+        """Error code and HTTP status, as far as there are any."""
+        words = [self.code if not self.code.isdigit() else "", f"HTTP {self.status}" if self.status else ""]
+        return " ".join(filter(None, words))
+
+    @property
     def absent(self) -> bool:
         """The object, or what should hold it, is not there."""
-        return self.status == 404 or (self.status is None and "FileNotFoundError" in self.names)  # noqa: PLR2004
+        return self.status == 404 or (self.status is None and "FileNotFoundError" in self.names)
 
     @property
     def taken(self) -> bool:
         """The key was to be free and is not."""
-        return self.status == 412 or self.code == "BlobAlreadyExists" or "FileExistsError" in self.names  # noqa: PLR2004
+        return self.status == 412 or self.code == "BlobAlreadyExists" or "FileExistsError" in self.names
 
     @property
     def conflict(self) -> bool:
         """Another conditional write of the key was under way: neither taken nor free, yet (S3)."""
-        return self.status == 409 and not self.taken  # noqa: PLR2004
+        return self.status == 409 and not self.taken
 
     @property
     def transient(self) -> bool:
@@ -144,7 +190,9 @@ class Guard:
 
     def exists(self) -> KeyExists:
         """Something is there that was not to be."""
-        return self._made(KeyExists, f"{self.named} holds something under the key {self.key!r} already; it was left alone.")
+        return self._made(
+            KeyExists, f"{self.named} holds something under the key {self.key!r} already; it was left alone."
+        )
 
     def no_container(self) -> StorageError:
         """What should hold the objects is not there: that says nothing about the object."""
@@ -161,36 +209,51 @@ class Guard:
         return kind(message, block=self.block, key=self.key, operation=self.operation)
 
     def _advice(self, answer: Answer, error: BaseException) -> str:
-        said = " ".join(filter(None, [answer.code if not answer.code.isdigit() else "", f"HTTP {answer.status}" * bool(answer.status)]))
-        said = said or type(error).__name__
-        if answer.code in _NO_CONTAINER or (answer.absent and self.operation == "scan"):
-            return f"{self.container} does not exist ({said}). Create it, or correct the name in the block."
-        if answer.names & _CREDENTIALS and answer.status is None:
-            return f"no usable credentials were found ({said}). {self.credentials}"
-        if answer.code in _BAD_KEYS or answer.status == 401:
-            return f"the credentials were not accepted ({said}): wrong, expired, or of another account. {self.credentials}"
-        if answer.status == 403 or "PermissionError" in answer.names:
-            return f"these credentials may not do that ({said}). Grant them {self.operation} on {self.container}, or use others."
-        if answer.status in {301, 307, 308}:
-            return f"{self.container} is in another region ({said}). Set the region of the block."
-        if answer.status is not None:
-            return self._said_by_status(answer, said)
-        if answer.names & _TIMEOUT:
-            return f"{self.endpoint} did not answer in time ({said}). Try again, or raise the timeouts of the block."
-        if answer.names & _UNREACHABLE:
-            return f"{self.endpoint} cannot be reached, or broke the connection ({said}). Check the address and the network."
-        if isinstance(error, ImportError):
-            return "the fsspec implementation of this protocol is not installed. The error below names the package."
-        return f"the backend raised {said}; the error below is its own."
-
-    def _said_by_status(self, answer: Answer, said: str) -> str:
-        if answer.status == 429 or answer.code in _BUSY:
-            return f"the service asks for fewer requests ({said}). Try again in a moment."
-        if answer.status == 416:
-            return f"the range starts past the end of the object ({said})."
-        if answer.transient:
-            return f"the service failed ({said}). Try again in a moment."
-        return f"the service refused ({said}); the error below is its own."
+        said = answer.said or type(error).__name__
+        where, who = self.container, self.credentials
+        sentences = (
+            (
+                answer.code in _NO_CONTAINER or (answer.absent and self.operation == "scan"),
+                f"{where} does not exist ({said}). Create it, or correct the name in the block.",
+            ),
+            (
+                answer.status is None and answer.names & _CREDENTIALS,
+                f"no usable credentials were found ({said}). {who}",
+            ),
+            (
+                answer.code in _BAD_KEYS or answer.status == 401,
+                f"the credentials were not accepted ({said}): wrong, expired, or of another account. {who}",
+            ),
+            (
+                answer.status == 403 or "PermissionError" in answer.names,
+                f"these credentials may not do that ({said}). Grant them {self.operation} on {where}, or use others.",
+            ),
+            (
+                answer.status in {301, 307, 308},
+                f"{where} is in another region ({said}). Set the region of the block.",
+            ),
+            (answer.status == 416, f"the range starts past the end of the object ({said})."),
+            (
+                answer.status == 429 or answer.code in _BUSY,
+                f"the service asks for fewer requests ({said}). Try again in a moment.",
+            ),
+            (answer.status and answer.transient, f"the service failed ({said}). Try again in a moment."),
+            (answer.status, f"the service refused ({said}); the error below is its own."),
+            (
+                answer.names & _TIMEOUT,
+                f"{self.endpoint} did not answer in time ({said}). Try again, or raise the timeouts of the block.",
+            ),
+            (
+                answer.names & _UNREACHABLE,
+                f"{self.endpoint} cannot be reached, or broke the connection ({said}). Check address and network.",
+            ),
+            (
+                "ImportError" in answer.names,
+                "the fsspec implementation of this protocol is not installed. The error below names the package.",
+            ),
+            (True, f"the backend raised {said}; the error below is its own."),
+        )
+        return next(sentence for applies, sentence in sentences if applies)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

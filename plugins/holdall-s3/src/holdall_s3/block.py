@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import time
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from holdall.errors import KeyMissing, StorageError
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from holdall_fsspec.faults import Guard
 
 _CONFLICTS: Final = 6
-_COPIED_AT_ONCE: Final = 5 << 30  # S3's own limit for one copy request
+_SENT_AT_ONCE: Final = 5 << 30
+"""S3's own limit for one request that writes or copies, in bytes."""
 _PATH = re.compile(r"(?P<bucket>arn:aws[\w-]*:s3[\w-]*:[^/]*:accesspoint[/:][^/]+|[^/]+)(?:/+(?P<prefix>.*))?")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:.*")
 
@@ -150,17 +152,34 @@ class S3(RemoteBlock):
             with guard:
                 answer = self._put_at_once(name, first, mode)
             return ObjectMeta(key, len(first), _etag(answer))
-        if mode == "create" and self.exists(key):  # spares the loser the upload; the last request decides
-            raise guard.exists()
-        answer, size = upload(
-            self.filesystem, self.bucket, name, chain([first, second], stream), guard=guard, create=mode == "create"
-        )
+        pending = chain([first, second], stream)
+        if mode == "create":
+            return self._create_large(key, name, pending, guard)
+        answer, size = upload(self.filesystem, self.bucket, name, pending, guard=guard)
         return ObjectMeta(key, size, _etag(answer))
 
-    def _put_at_once(self, name: str, data: bytes, mode: WriteMode) -> dict[str, Any]:
+    def _create_large(self, key: str, name: str, pending: Iterator[bytes], guard: Guard) -> ObjectMeta:
+        """One conditional request from a temporary file.
+
+        A condition on the completion of a multipart upload is atomic at Amazon, and SeaweedFS lets two racers win.
+        """
+        if self.exists(key):  # spares the loser the writing; the request below decides
+            raise guard.exists()
+        with TemporaryFile(prefix="holdall-s3-") as file:
+            for piece in pending:
+                file.write(piece)
+            if (size := file.tell()) > _SENT_AT_ONCE:
+                raise guard.failed(f"{size} bytes are more than one request takes, and mode='create' needs one.")
+            with guard:
+                answer = self._put_at_once(name, file, "create")
+        return ObjectMeta(key, size, _etag(answer))
+
+    def _put_at_once(self, name: str, data: bytes | IO[bytes], mode: WriteMode) -> dict[str, Any]:
         if mode == "overwrite":
             return self._call("put_object", Key=name, Body=data)
         for attempt in range(_CONFLICTS):
+            if not isinstance(data, bytes):
+                data.seek(0)
             try:
                 return self._call("put_object", Key=name, Body=data, IfNoneMatch="*")
             except OSError as error:
@@ -168,16 +187,20 @@ class S3(RemoteBlock):
                 if answer.conflict and attempt + 1 < _CONFLICTS:
                     time.sleep(0.05 * 2**attempt)  # S3 asks for that: who is first is known in a moment
                     continue
-                if answer.taken and answer.retries and self._stored(name) == data:
+                if answer.taken and answer.retries and self._holds(name, data):
                     # The request was sent again after its answer was lost: it is our own object that is in the way.
                     return self._call("head_object", Key=name)
                 raise
         raise AssertionError("the last attempt returns or raises")
 
-    def _stored(self, name: str) -> Buffer:
+    def _holds(self, name: str, data: bytes | IO[bytes]) -> bool:
         from holdall_s3.transfer import download  # noqa: PLC0415 - as in new_filesystem
 
-        return download(self.filesystem, self.bucket, name, attempts=self.max_attempts)
+        stored = download(self.filesystem, self.bucket, name, attempts=self.max_attempts)
+        if not isinstance(data, bytes):
+            data.seek(0)
+            data = data.read()
+        return stored == data
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         from holdall_s3.transfer import download  # noqa: PLC0415 - as in new_filesystem
@@ -191,13 +214,13 @@ class S3(RemoteBlock):
                 return self._nothing(key, start, guard)
         try:
             return download(self.filesystem, self.bucket, name, start=start, stop=stop, attempts=self.max_attempts)
-        except Exception as error:  # noqa: BLE001 - the plugin boundary: a backend may raise anything
-            if Answer.of(error).status == 416:  # noqa: PLR2004 - range not satisfiable
+        except Exception as error:
+            if Answer.of(error).status == 416:
                 return self._nothing(key, start, guard)
             raise self._unread(guard, error) from error
 
     def _unread(self, guard: Guard, error: Exception) -> StorageError:
-        if Answer.of(error).status == 412:  # noqa: PLR2004 - precondition failed: a piece of another object
+        if Answer.of(error).status == 412:
             return guard.failed("the object was replaced while it was read. Read it again.", transient=True)
         return guard.mapped(error)
 
@@ -218,7 +241,7 @@ class S3(RemoteBlock):
                     etag=meta.etag,
                     attempts=self.max_attempts,
                 )
-            except Exception as error:  # noqa: BLE001 - the plugin boundary: a backend may raise anything
+            except Exception as error:
                 raise self._unread(guard, error) from error
             yield piece
 
@@ -246,11 +269,11 @@ class S3(RemoteBlock):
         """An answer to HEAD has no body to say what is not there: the object, or the whole bucket."""
         try:
             self._call("head_bucket")
-        except Exception as error:  # noqa: BLE001 - the plugin boundary: a backend may raise anything
+        except Exception as error:
             answer = Answer.of(error)
             if answer.absent:
                 raise guard.no_container() from error
-            if answer.status != 403:  # noqa: PLR2004 - who may not ask for the bucket was answered for the object
+            if answer.status != 403:
                 raise guard.mapped(error) from error
 
     def delete(self, key: str, /) -> None:
@@ -284,7 +307,7 @@ class S3(RemoteBlock):
 
     def publish(self, source: str, target: str, /) -> None:
         origin, name = self.name_of(source), self.name_of(target)
-        if self.head(source).size > _COPIED_AT_ONCE:
+        if self.head(source).size > _SENT_AT_ONCE:
             super().publish(source, target)
             return
         with self.guard(target, "put"):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from s3fs import S3FileSystem
+from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
-    from holdall_s3.block import S3
     from pydantic import SecretStr
+
+    from holdall_s3.block import S3
 
 
 def connect(block: S3, /) -> S3FileSystem:

@@ -7,13 +7,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from fsspec.asyn import sync
+from fsspec.asyn import sync  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from holdall_fsspec.faults import Guard
-    from s3fs import S3FileSystem
+    from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
 _PIECE: Final = 16 << 20
 _TOGETHER: Final = 4
@@ -23,12 +23,12 @@ _FIRST_LARGER: Final = 2_000  # of the 10,000 parts that S3 takes
 
 
 def piece_size(number: int, /) -> int:
-    """Bytes of the part with that number, from 0. They grow, so that 10,000 of them hold 1 TB without knowing the end."""
+    """Bytes of the part with that number, from 0. They grow: 10,000 of them hold 1 TB, and nobody knows the end yet."""
     return _PIECE if number < _FIRST_LARGER else 8 * _PIECE
 
 
-def upload(  # noqa: PLR0913 - one call, one caller
-    filesystem: S3FileSystem, bucket: str, name: str, stream: Iterator[bytes], /, *, guard: Guard, create: bool
+def upload(
+    filesystem: S3FileSystem, bucket: str, name: str, stream: Iterator[bytes], /, *, guard: Guard
 ) -> tuple[dict[str, Any], int]:
     """Send the pieces as one object; returns the service's answer and the size.
 
@@ -53,11 +53,8 @@ def upload(  # noqa: PLR0913 - one call, one caller
                 sent.append(pool.submit(send, number, piece))
                 size += len(piece)
             parts = [each.result() for each in sent]
-        condition = {"IfNoneMatch": "*"} if create else {}
         with guard:
-            answer = filesystem.call_s3(
-                "complete_multipart_upload", **target, MultipartUpload={"Parts": parts}, **condition
-            )
+            answer = filesystem.call_s3("complete_multipart_upload", **target, MultipartUpload={"Parts": parts})
     except BaseException:
         with suppress(Exception):  # what went wrong before is what matters
             filesystem.call_s3("abort_multipart_upload", **target)
@@ -110,7 +107,7 @@ class _Reader:
 
     async def read(self, start: int, stop: int | None) -> bytes | bytearray:
         answer = await self._ask(start, stop)
-        if (start, stop) != (0, None) and answer["ResponseMetadata"]["HTTPStatusCode"] == 200:  # noqa: PLR2004
+        if (start, stop) != (0, None) and answer["ResponseMetadata"]["HTTPStatusCode"] == 200:
             # A server that knows no ranges sends everything.
             async with answer["Body"] as body:
                 return bytes((await body.read())[start:stop])
