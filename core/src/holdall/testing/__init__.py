@@ -1,0 +1,1 @@
+"""For plugin authors: contracts to subclass, and wrappers that misbehave on purpose. Needs pytest."""
