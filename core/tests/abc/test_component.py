@@ -11,13 +11,15 @@ import sys
 import threading
 from dataclasses import dataclass
 from datetime import date  # noqa: TC003 - pydantic reads the annotation
-from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import pytest
 from holdall.abc.component import Component
 from pydantic import BaseModel, Field, PrivateAttr, Secret, SecretBytes, SecretStr
 from typing_extensions import TypedDict
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HIDDEN = "correct-horse"
 
@@ -199,7 +201,7 @@ def test_equal_components_have_equal_hashes() -> None:
 def test_components_cannot_be_changed(vault: Vault) -> None:
     """A configuration that is somebody's key stays what it is."""
     with pytest.raises(ValueError, match="frozen"):
-        vault.url = "https://example.net"  # type: ignore[misc]  # the mistake under test
+        vault.url = "https://example.net"
 
 
 def test_a_post_init_of_its_own_runs_again() -> None:
@@ -242,11 +244,11 @@ def test_a_component_works_in_a_fork(vault: Vault) -> None:
 
 def test_a_component_reaches_a_fresh_process(tmp_path: Path) -> None:
     """A pickled block is all that a worker needs."""
-    from holdall.builtin.local import LocalFileSystem  # noqa: PLC0415 - the one concrete block this module needs
+    from holdall.builtin.local import LocalFileSystem
 
     block = LocalFileSystem(basepath=tmp_path)
     block.put("object", [b"from here"])
     script = "import pickle, sys; print(pickle.loads(sys.stdin.buffer.read()).get('object'))"
-    done = subprocess.run([sys.executable, "-c", script], input=pickle.dumps(block), capture_output=True, check=True)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", script], input=pickle.dumps(block), capture_output=True, check=True)
 
     assert done.stdout.strip() == b"b'from here'"
