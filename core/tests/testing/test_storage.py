@@ -173,7 +173,7 @@ class _Unpickled(FaultyStorage):
     """Loses its configuration on the way through pickle."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Unpickled, (MemoryFileSystem(namespace=uuid.uuid4().hex),)
+        return FaultyStorage, (MemoryFileSystem(namespace=uuid.uuid4().hex),)
 
 
 class _Forgetful(FaultyStorage):
