@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from holdall.errors import KeyExists, KeyMissing, StorageError
 from holdall_fsspec.faults import Guard
 
@@ -40,9 +41,9 @@ def guard(operation: str) -> Guard:
 @pytest.mark.parametrize(
     ("error", "operation", "kind", "transient", "message"),
     [
-        (FileNotFoundError(), "get", KeyMissing, False, "holds nothing under the key 'k'"),
+        (FileNotFoundError(), "get", KeyMissing, False, "found nothing under that key"),
         (FileNotFoundError(), "scan", StorageError, False, "does not exist"),
-        (AnsweredError(404, "NoSuchKey"), "head", KeyMissing, False, "holds nothing"),
+        (AnsweredError(404, "NoSuchKey"), "head", KeyMissing, False, "found nothing"),
         (AnsweredError(404, "NoSuchBucket"), "get", StorageError, False, "the bucket 'bucket' does not exist"),
         (FileExistsError(), "put", KeyExists, False, "left alone"),
         (AnsweredError(412, "PreconditionFailed"), "put", KeyExists, False, "left alone"),

@@ -11,11 +11,11 @@ from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from pydantic import Field, SecretStr, field_validator
+
 from holdall.errors import KeyMissing, StorageError
 from holdall.ids import new_id
 from holdall.types import ByteRange, ObjectMeta
-from pydantic import Field, SecretStr, field_validator
-
 from holdall_fsspec import keys
 from holdall_fsspec.block import RemoteBlock
 from holdall_fsspec.faults import Answer, Guard
@@ -107,7 +107,11 @@ class FsspecFileSystem(RemoteBlock):
 
     @property
     def root(self) -> str:
-        return self.basepath
+        return self.basepath.partition("://")[2].partition("/")[2]
+
+    def name_of(self, key: str, /) -> str:
+        keys.checked(key, root=self.root)
+        return f"{self.basepath}/{key}"
 
     @property
     def container(self) -> str:
