@@ -67,7 +67,7 @@ def test_a_block_shows_no_secret() -> None:
     """Neither printed, nor by its location, nor in its plain fields."""
     block = S3(bucket_path="bucket/p", endpoint_url="https://host/", region_name="eu-west-1", **SECRETS)
 
-    shown = f"{block!r} {block} {block.location()} {block.plain_fields()} {block.named}"
+    shown = f"{block!r} {block} {block.location()} {block.plain_fields()} {block.title}"
 
     assert not [secret for secret in SECRETS.values() if secret in shown]
     assert {"bucket_path": "bucket/p", "endpoint_url": "https://host", "region_name": "eu-west-1"} == block.location()

@@ -57,7 +57,7 @@ class RemoteBlock(StorageBlock):
         """What holds the objects, as messages call it: "the bucket 'lake'"."""
 
     @property
-    def named(self) -> str:
+    def title(self) -> str:
         """This block as messages call it, without its secrets."""
         return f"{type(self).__name__}({next(iter(self.location().values()), '')!r})"
 
@@ -92,7 +92,7 @@ class RemoteBlock(StorageBlock):
         """A context manager around calls of the backend, from which only `StorageError`s leave."""
         return Guard(
             block=self.slug,
-            named=self.named,
+            named=self.title,
             container=self.container,
             endpoint=self.endpoint,
             credentials=self.credentials_advice,
