@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
-from pathlib import Path
+import subprocess
+import sys
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
@@ -13,15 +16,17 @@ from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_valid
 from holdall import _registry, blocks
 from holdall._block_fields import variable_prefix
 from holdall._storage_forms import file_path, form, without_credentials
-from holdall.abc import Catalog, Storage, StorageBlock
+from holdall.abc import Storage, StorageBlock
+from holdall.builtin.directory import Directory
+from holdall.builtin.sqlite import SQLiteCatalog
+from holdall.catalogs import close_catalogs
 from holdall.errors import ConfigurationError, PluginMissingError, UnknownBlockError
 from holdall.settings import Settings
 from holdall.testing.distributions import registrations_undone
+from holdall.types import BlockDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from holdall.types import BlockDocument
 
 KEY = Fernet.generate_key().decode()
 
@@ -66,27 +71,6 @@ class Masked(Bucket):
     pairs: dict[str, int] = Field(default_factory=dict, exclude=True)
 
 
-class Shelf:
-    """The part of a catalog that keeps blocks."""
-
-    def __init__(self) -> None:
-        self.documents: dict[str, BlockDocument] = {}
-
-    def save_block(self, document: BlockDocument, /, *, overwrite: bool = False) -> None:
-        if document.slug in self.documents and not overwrite:
-            raise ConfigurationError(f"{document.slug} is taken")
-        self.documents[document.slug] = document
-
-    def block(self, slug: str, /) -> BlockDocument | None:
-        return self.documents.get(slug)
-
-    def blocks(self) -> list[BlockDocument]:
-        return [self.documents[slug] for slug in sorted(self.documents)]
-
-    def delete_block(self, slug: str, /) -> bool:
-        return self.documents.pop(slug, None) is not None
-
-
 @pytest.fixture(autouse=True)
 def _registered() -> Iterator[None]:
     with registrations_undone():
@@ -98,8 +82,10 @@ def _registered() -> Iterator[None]:
 
 
 @pytest.fixture
-def shelf() -> Catalog:
-    return cast("Catalog", Shelf())
+def shelf(tmp_path: Path) -> Iterator[SQLiteCatalog]:
+    catalog = SQLiteCatalog(str(tmp_path / "catalog.db"))
+    yield catalog
+    catalog.close()
 
 
 def settings(tables: dict[str, dict[str, Any]] | None = None, /, **environ: str) -> Settings:
@@ -116,7 +102,7 @@ PREFIX = "HOLDALL_BLOCK__TEST_BUCKET__PROD__"
 SLUG = "test-bucket/prod"
 
 
-def test_a_saved_block_comes_back(shelf: Catalog) -> None:
+def test_a_saved_block_comes_back(shelf: SQLiteCatalog) -> None:
     """Equal, secrets included, under its slug; the catalog holds no secret in the clear."""
     block = Bucket(bucket_path="b/p", secret=SecretStr("correct horse"), ports=[1])
 
@@ -133,7 +119,7 @@ def test_a_saved_block_comes_back(shelf: Catalog) -> None:
     assert document.created > 0
 
 
-def test_a_block_without_secrets_is_saved_without_a_key(shelf: Catalog) -> None:
+def test_a_block_without_secrets_is_saved_without_a_key(shelf: SQLiteCatalog) -> None:
     """No token, no key file."""
     blocks.save(Bucket(bucket_path="b"), "prod", catalog=shelf, settings=Settings(home="/proc/none"))
 
@@ -142,12 +128,12 @@ def test_a_block_without_secrets_is_saved_without_a_key(shelf: Catalog) -> None:
     assert document.secrets is None
 
 
-def test_saving_twice_needs_overwrite(shelf: Catalog) -> None:
+def test_saving_twice_needs_overwrite(shelf: SQLiteCatalog) -> None:
     """The second save under a name is refused unless it says so; the new block is found at once."""
     blocks.save(Bucket(bucket_path="old"), "prod", catalog=shelf, settings=settings())
     blocks.find(SLUG, settings(), catalog=shelf)
 
-    with pytest.raises(ConfigurationError, match="is taken"):
+    with pytest.raises(ConfigurationError, match="is saved as 'test-bucket/prod' already"):
         blocks.save(Bucket(bucket_path="new"), "prod", catalog=shelf, settings=settings())
     blocks.save(Bucket(bucket_path="new"), "prod", overwrite=True, catalog=shelf, settings=settings())
 
@@ -155,13 +141,13 @@ def test_saving_twice_needs_overwrite(shelf: Catalog) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "-a", "a-", "a__b", "a--b", "ä", "a\n", ".."])
-def test_names_that_are_refused(shelf: Catalog, name: str) -> None:
+def test_names_that_are_refused(shelf: SQLiteCatalog, name: str) -> None:
     """Names that could not be spelt as a variable, or would look like a path, are no names."""
     with pytest.raises(ConfigurationError, match="is no name for a block"):
         blocks.save(Bucket(bucket_path="b"), name, catalog=shelf, settings=settings())
 
 
-def test_a_class_that_is_not_registered_cannot_be_saved(shelf: Catalog) -> None:
+def test_a_class_that_is_not_registered_cannot_be_saved(shelf: SQLiteCatalog) -> None:
     """Nobody could load it; that is said when it is saved."""
 
     class Stray(Bucket):
@@ -175,7 +161,7 @@ def test_a_class_that_is_not_registered_cannot_be_saved(shelf: Catalog) -> None:
             blocks.save(block, "prod", catalog=shelf, settings=settings())
 
 
-def test_a_block_whose_json_is_another_block_cannot_be_saved(shelf: Catalog) -> None:
+def test_a_block_whose_json_is_another_block_cannot_be_saved(shelf: SQLiteCatalog) -> None:
     """What would not come back as it is, is refused while its owner is there."""
     with pytest.raises(ConfigurationError, match="its JSON makes another block"):
         blocks.save(Masked(bucket_path="b", pairs={"a": 1}), "prod", catalog=shelf, settings=settings())
@@ -183,7 +169,7 @@ def test_a_block_whose_json_is_another_block_cannot_be_saved(shelf: Catalog) -> 
     assert [] == list(shelf.blocks())
 
 
-def test_the_first_place_wins_whole(shelf: Catalog) -> None:
+def test_the_first_place_wins_whole(shelf: SQLiteCatalog) -> None:
     """This process, environment, file, catalog: in that order, and fields are never mixed."""
     blocks.save(Bucket(bucket_path="catalog", ports=[1]), "prod", catalog=shelf, settings=settings())
     table = {SLUG: {"bucket_path": "file", "anonymous": True}}
@@ -305,7 +291,7 @@ def test_a_secret_of_the_wrong_kind_is_not_shown() -> None:
     assert "12345" not in str(caught.value)
 
 
-def test_an_unknown_slug(shelf: Catalog) -> None:
+def test_an_unknown_slug(shelf: SQLiteCatalog) -> None:
     """The error has the nearest spelling, what is known, and how to make it known."""
     blocks.save(Bucket(bucket_path="b"), "dev", catalog=shelf, settings=settings())
     known = settings({"test-bucket/prod": {}}, HOLDALL_BLOCK__TEST_BUCKET__ENV__BUCKET_PATH="b")
@@ -321,7 +307,7 @@ def test_an_unknown_slug(shelf: Catalog) -> None:
     assert expected == str(caught.value)
 
 
-def test_an_unknown_slug_of_a_plugin_that_is_not_installed(shelf: Catalog) -> None:
+def test_an_unknown_slug_of_a_plugin_that_is_not_installed(shelf: SQLiteCatalog) -> None:
     """The install line is there."""
     with pytest.raises(UnknownBlockError, match="pip install holdall-gcs"):
         blocks.find("gcs/lake", settings(), catalog=shelf)
@@ -337,13 +323,13 @@ def test_a_configured_block_of_a_plugin_that_is_not_installed() -> None:
 
 
 @pytest.mark.parametrize("slug", ["prod", "a/b/c", "/x", "x/"])
-def test_what_is_no_slug(shelf: Catalog, slug: str) -> None:
+def test_what_is_no_slug(shelf: SQLiteCatalog, slug: str) -> None:
     """A slug has a type and a name."""
     with pytest.raises(UnknownBlockError, match="is no slug of a block: that has a type and a name, as s3/prod"):
         blocks.find(slug, settings(), catalog=shelf)
 
 
-def test_the_wrong_key_names_the_block(shelf: Catalog) -> None:
+def test_the_wrong_key_names_the_block(shelf: SQLiteCatalog) -> None:
     """Also where the block was read with the right key before."""
     blocks.save(Bucket(bucket_path="b", secret=SecretStr("x")), "prod", catalog=shelf, settings=settings())
     blocks.find(SLUG, settings(), catalog=shelf)
@@ -352,7 +338,7 @@ def test_the_wrong_key_names_the_block(shelf: Catalog) -> None:
         blocks.find(SLUG, settings(HOLDALL_SECRET_KEY=Fernet.generate_key().decode()), catalog=shelf)
 
 
-def test_one_source_is_one_object(shelf: Catalog) -> None:
+def test_one_source_is_one_object(shelf: SQLiteCatalog) -> None:
     """A block found twice shares its client; a source that changed makes a new one."""
     blocks.save(Bucket(bucket_path="b", secret=SecretStr("x")), "prod", catalog=shelf, settings=settings())
     saved = blocks.find(SLUG, settings(), catalog=shelf)
@@ -365,7 +351,7 @@ def test_one_source_is_one_object(shelf: Catalog) -> None:
     assert ["1", "2"] == [cast("Bucket", block).bucket_path for block in (table, changed)]
 
 
-def test_the_listing(shelf: Catalog) -> None:
+def test_the_listing(shelf: SQLiteCatalog) -> None:
     """Every place of every block, in the order in which they are asked, with what shadows it."""
     blocks.save(Bucket(bucket_path="b"), "my_store", catalog=shelf, settings=settings())
     blocks.define("test-bucket/a", Bucket(bucket_path="b"))
@@ -389,7 +375,17 @@ def test_the_listing(shelf: Catalog) -> None:
     assert {"test-bucket"} == {entry.type for entry in blocks.listing(given, catalog=shelf)}
 
 
-def test_delete(shelf: Catalog) -> None:
+def test_anonymous_documents_are_not_listed(shelf: SQLiteCatalog) -> None:
+    """Secrets of blocks without a slug lie beside the saved blocks, and are nobody's to name."""
+    slug = f"test-bucket/{blocks.ANONYMOUS}0123"
+    shelf.save_block(BlockDocument(slug=slug, type="test-bucket", fields={"bucket_path": "b"}))
+
+    assert [] == blocks.listing(settings(), catalog=shelf)
+    with pytest.raises(ConfigurationError, match="is no name for a block"):
+        blocks.save(Bucket(bucket_path="b"), f"{blocks.ANONYMOUS}0123", catalog=shelf, settings=settings())
+
+
+def test_delete(shelf: SQLiteCatalog) -> None:
     """What is in the catalog goes; what is configured elsewhere is not ours to delete, and says where it is."""
     blocks.save(Bucket(bucket_path="b"), "prod", catalog=shelf, settings=settings())
 
@@ -411,6 +407,33 @@ def test_load_by_class_and_by_slug(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert by_name is by_slug
     with pytest.raises(ConfigurationError, match="is a Bucket, and a Masked was asked for"):
         Masked.load(SLUG)
+
+
+def test_save_and_load_through_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`.save` and `.load` use the catalog and the key file below HOLDALL_HOME, and another process reads them."""
+    home = tmp_path / "home"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOLDALL_HOME", str(home))
+    monkeypatch.delenv("HOLDALL_SECRET_KEY", raising=False)
+    block = Bucket(bucket_path="b", secret=SecretStr("correct horse"))
+    code = (
+        "import sys; sys.path[:0] = [sys.argv[1]]; from test_blocks import Bucket; from holdall import _registry\n"
+        "_registry.register(Bucket); print(Bucket.load('prod').secret.get_secret_value())"
+    )
+
+    try:
+        slug = block.save("prod")
+        loaded = Bucket.load("prod")
+        shown = subprocess.run(
+            [sys.executable, "-c", code, os.path.dirname(__file__)], capture_output=True, text=True, check=True
+        )
+    finally:
+        close_catalogs()
+
+    assert slug == SLUG
+    assert block == loaded
+    assert shown.stdout == "correct horse\n"
+    assert not [file for file in home.iterdir() if b"correct horse" in file.read_bytes()]
 
 
 def test_a_name_is_no_part_of_a_block() -> None:
@@ -478,7 +501,7 @@ def test_credentials_in_a_url_are_not_shown() -> None:
     assert without_credentials("s3://key:secret@host/b?token=1") == "s3://…@host/b"
 
 
-def test_values_that_are_storages(shelf: Catalog) -> None:
+def test_values_that_are_storages() -> None:
     """An instance is itself, a URL the block of its scheme, a slug what it stands for."""
     block = Bucket(bucket_path="b")
     blocks.define(SLUG, block)
@@ -491,6 +514,43 @@ def test_values_that_are_storages(shelf: Catalog) -> None:
     assert block == value(SLUG)
     assert value(SLUG).block_slug == SLUG
     assert value("test-bucket://b/p").block_slug is None
+
+
+def test_a_relative_block_keeps_its_slug_when_its_path_is_resolved() -> None:
+    """`resolved` makes another block; references still record the slug."""
+
+    class Relative(Bucket):
+        def resolved(self, directory: str, /) -> Relative:
+            return Relative(bucket_path=f"{directory}/{self.bucket_path}")
+
+    blocks.define(SLUG, Relative(bucket_path="x"))
+
+    found = blocks.from_value(SLUG, settings=settings(), directory="/run")
+
+    assert Relative(bucket_path="/run/x") == found
+    assert found.block_slug == SLUG
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("./x", "run/x"),
+        ("../x", "x"),
+        (PurePath("x"), "run/x"),
+        (PurePath("s3/prod"), "run/s3/prod"),
+        ("/{base}/x", "x"),
+        ("file:///{base}/a%20b", "a b"),
+    ],
+)
+def test_folders(tmp_path: Path, given: str | PurePath, expected: str) -> None:
+    """Relative ones start from the run's directory; a `pathlib` path is never a slug."""
+    if isinstance(given, str):
+        given = given.replace("/{base}", tmp_path.as_posix())
+
+    found = blocks.from_value(given, settings=settings(), directory=str(tmp_path / "run"))
+
+    assert isinstance(found, Directory)
+    assert Path(tmp_path / expected) == Path(found.base)
 
 
 @pytest.mark.parametrize("value", [None, 3, "", "  ", b"/x", Bucket, ["s3/prod"]])

@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 import pytest
-from holdall import hooks
+from holdall import hooks, signals
 from holdall.errors import ConfigurationError, HoldallWarning
 from holdall.testing.distributions import on_path, write_distribution
 
@@ -55,7 +55,9 @@ class Sore(Ear):
 @pytest.fixture(autouse=True)
 def _nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hooks, "_bus", hooks._Bus())
-    monkeypatch.delenv(hooks.SWITCH, raising=False)
+    monkeypatch.setattr(signals.ear, "active", False)
+    monkeypatch.setattr(signals.ear, "discovered", False)
+    monkeypatch.delenv(signals.SWITCH, raising=False)
 
 
 def hit() -> None:

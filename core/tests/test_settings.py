@@ -130,7 +130,7 @@ def test_an_empty_variable_is_not_set(project: Path) -> None:
 
 
 def test_the_nearest_directory_wins(project: Path) -> None:
-    """A pyproject.toml without [tool.holdall] is passed over, and what is further up than the nearest file is not read."""
+    """A pyproject.toml without [tool.holdall] is passed over, and nothing above the nearest file is read."""
     inner = project / "inner"
     inner.mkdir()
     (inner / "pyproject.toml").write_text('[project]\nname = "holdall-user"\ndependencies = [\n  "holdall>=1",\n]\n')
@@ -175,7 +175,10 @@ def test_a_project_that_only_depends_on_holdall_costs_no_toml_parser(project: Pa
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("results.persist_by_defualt = true", ["'results.persist_by_defualt'", "Did you mean results.persist_by_default"]),
+        (
+            "results.persist_by_defualt = true",
+            ["'results.persist_by_defualt'", "Did you mean results.persist_by_default"],
+        ),
         ("progess = true", ["'progess'", "Did you mean progress?"]),
         ("results = 3", ["results is 3", "table"]),
         ("progress = 3", ["progress: 3 is not true or false"]),

@@ -152,7 +152,7 @@ def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     """Without a place for the file, the error names the variable to set instead."""
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(ConfigurationError, match="No key file can be made.*HOLDALL_SECRET_KEY"):
+    with pytest.raises(ConfigurationError, match=r"No key file can be made.*HOLDALL_SECRET_KEY"):
         vault.encrypt(SECRETS, settings(tmp_path / "file" / "home"))
 
 
@@ -164,9 +164,7 @@ def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
         f"print(vault.encrypt({SECRETS!r}, Settings(home={str(tmp_path / 'home')!r})))"
     )
     start = [sys.executable, "-c", code]
-    workers = [
-        subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(6)
-    ]
+    workers = [subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(6)]
     for worker in workers:
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"

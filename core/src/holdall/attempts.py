@@ -6,13 +6,13 @@ import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from holdall import hooks
 from holdall.deferred import resolved
 from holdall.errors import ConfigurationError, HoldallWarning, PersistenceRequiredError, ResultError, StorageError
 from holdall.keeping import Kept
 from holdall.outcomes import Done, state_of
 from holdall.planning import refusal
 from holdall.retries import delay_before
+from holdall.signals import ear
 from holdall.steps import Blocking, Body, Sleep
 from holdall.types import UNSET
 
@@ -56,7 +56,9 @@ def attempts(
             refused.__cause__ = failure
             return UNSET, refused
         delay = delay_before(run.attempt, retries=options.retries, delay=options.retry_delay_seconds)
-        if hooks.active():
+        if ear.active:
+            from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
+
             hooks.retry_scheduled(run_id=run.id, name=unit.name, attempt=run.attempt, delay=delay)
         if delay:
             yield Sleep(delay)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from holdall.abc import Catalog, StorageBlock
     from holdall.settings import Settings
 
+ANONYMOUS = "anonymous-"
+"""How the names begin under which the catalog keeps secrets of blocks that have no slug."""
 _NAME = re.compile(r"[A-Za-z0-9]+(?:[-_.][A-Za-z0-9]+)*")
 _THIS_PROCESS = "this process"
 
@@ -166,22 +168,20 @@ def from_value(value: Any, *, settings: Settings, directory: str) -> Storage:
         And what `find` raises.
     """
     if isinstance(value, Storage):
-        return value.resolved(directory)
+        return _resolved(value, directory)
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(text, str) or not text.strip():
         made = f" Make an instance: {value.__name__}(…)." if isinstance(value, type) else ""
         raise ConfigurationError(
-            f"{value!r} cannot be a storage.{made} A storage is a block such as LocalFileSystem('results'), a "
+            f"{value!r} cannot be a storage.{made} A storage is a block such as LocalFileSystem(basepath='results'), a "
             "pathlib.Path, or a string: a slug (s3/prod), a path (./results) or a URL (s3://bucket/prefix)."
         )
     form = "path" if text is not value else storage_forms.form(text)
     if form == "url":
-        return _at_url(text, settings).resolved(directory)
+        return _resolved(_at_url(text, settings), directory)
     if form == "path":
         return _folder(text, directory)
-    block = find(text, settings)
-    resolved = block.resolved(directory)
-    return resolved.named(text) if isinstance(resolved, type(block)) else resolved
+    return _resolved(find(text, settings), directory)
 
 
 def listing(settings: Settings | None = None, /, *, catalog: Catalog | None = None) -> list[BlockEntry]:
@@ -189,7 +189,9 @@ def listing(settings: Settings | None = None, /, *, catalog: Catalog | None = No
     settings = settings or current()
     kinds = {slug: (block.slug, _THIS_PROCESS) for slug, block in _defined.items()}
     files = {slug: (slug.partition("/")[0], settings.sources[f"blocks.{slug}"]) for slug in settings.blocks}
-    saved = {each.slug: (each.type, _saved_in(settings)) for each in (catalog or _catalog(settings)).blocks()}
+    place = _saved_in(settings)
+    documents = (catalog or _catalog(settings)).blocks()
+    saved = {each.slug: (each.type, place) for each in documents if f"/{ANONYMOUS}" not in each.slug}
     variables = block_fields.slugs_in_environment(settings)
     environment = {}
     for slug in {*kinds, *files, *saved}:
@@ -202,8 +204,8 @@ def listing(settings: Settings | None = None, /, *, catalog: Catalog | None = No
             environment[slug] = (slug.partition("/")[0], f"environment variables {prefix}*")
     entries = []
     winners: dict[str, str] = {}
-    for place in (kinds, environment, files, saved):
-        for slug, (kind, source) in place.items():
+    for found in (kinds, environment, files, saved):
+        for slug, (kind, source) in found.items():
             entries.append(BlockEntry(slug=slug, type=kind, source=source, shadowed_by=winners.get(slug)))
             winners.setdefault(slug, source)
     return sorted(entries, key=lambda entry: entry.slug)
@@ -246,6 +248,14 @@ def _from_document(document: BlockDocument, settings: Settings) -> StorageBlock:
 
     # The key is part of what it was made of: after a change of key, secrets that it opened do not open any more.
     return _shared(document.slug, (cls, document, settings.home, settings.environ.get(SECRET_KEY)), make)
+
+
+def _resolved(storage: Storage, directory: str) -> Storage:
+    resolved = storage.resolved(directory)
+    if storage.block_slug is None or resolved.block_slug is not None or not isinstance(resolved, type(storage)):
+        return resolved
+    # A copy with an absolute path is still the block of that name.
+    return cast("StorageBlock", resolved).named(storage.block_slug)
 
 
 def _folder(path: str, directory: str) -> Storage:
@@ -299,10 +309,10 @@ def _saved_in(settings: Settings) -> str:
 
 
 def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or name.startswith(ANONYMOUS):
         raise ConfigurationError(
             f"{name!r} is no name for a block. A name has letters and digits, and single '-', '_' or '.' between them, "
-            "as in prod or eu-west.2."
+            f"as in prod or eu-west.2; it does not begin with {ANONYMOUS!r}."
         )
 
 
@@ -317,14 +327,15 @@ def _refuse_slug(slug: str, settings: Settings | None = None, catalog: Catalog |
 
 def _refuse_unknown(slug: str, settings: Settings, catalog: Catalog | None) -> NoReturn:
     kind = slug.partition("/")[0]
-    hint = ""
     try:
         _registry.find("storage", kind, prefer=settings.plugins_prefer)
     except (PluginError, UnknownBlockError) as error:
-        hint = f" {error}"
+        way_out = str(error)
+    else:
+        name, prefix = slug.partition("/")[2], block_fields.variable_prefix(slug)
+        way_out = f"Save one with .save({name!r}), or set {prefix}<FIELD>."
     raise UnknownBlockError(
-        f"No storage block is saved or configured as {slug!r}. {_known(slug, settings, catalog)}{hint} Save one with "
-        f".save({slug.partition('/')[2]!r}), or set {block_fields.variable_prefix(slug)}<FIELD>."
+        f"No storage block is saved or configured as {slug!r}. {_known(slug, settings, catalog)} {way_out}"
     )
 
 

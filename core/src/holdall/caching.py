@@ -6,12 +6,12 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from holdall import hooks
 from holdall.cache import CacheContext, computing, lock_for
 from holdall.errors import ConfigurationError, ResultError, StorageError
 from holdall.keeping import lookup
 from holdall.keys import record_key
 from holdall.outcomes import Done, row_of
+from holdall.signals import ear
 from holdall.steps import Blocking
 from holdall.types import UNSET
 
@@ -90,7 +90,9 @@ def cached(
     )
     if not options.refresh_cache and (hit := (yield Blocking(look))) is not None:
         return _hit(unit, run, hit)
-    if hooks.active():
+    if ear.active:
+        from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
+
         hooks.cache_miss(run_id=run.id, name=unit.name, key=record_key(key))
     manager = lock_for(store.storage, record_key(key))
     if manager is None:
@@ -108,6 +110,8 @@ def cached(
 
 def _hit(unit: Unit[Any, Any], run: Run, hit: tuple[Any, Kept]) -> Done:
     value, kept = hit
-    if hooks.active():
+    if ear.active:
+        from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
+
         hooks.cache_hit(run_id=run.id, name=unit.name, reference=kept.json)
     return Done(value, kept, cached=True, message="cached")

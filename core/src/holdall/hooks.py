@@ -28,7 +28,6 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal
 
 from holdall import _registry
-from holdall._entry_points import declared
 from holdall._loading import target_of
 from holdall.errors import ConfigurationError, HoldallWarning, PluginBrokenError
 from holdall.events import (
@@ -41,6 +40,7 @@ from holdall.events import (
     RunStarted,
     Specs,
 )
+from holdall.signals import GROUP, SWITCH, declared, ear
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,20 +75,15 @@ __all__ = [
     "unlisten",
 ]
 
-GROUP = "holdall.hooks"
-SWITCH = "HOLDALL_HOOKS"
-
 _HOOKS = tuple(name for name in vars(Specs) if not name.startswith("_"))
 
 
 class _Bus:
-    """Who listens. `active` is all that a run without listeners looks at."""
+    """Who listens; whether anybody does is `signals.ear.active`."""
 
-    __slots__ = ("active", "complained", "discovered", "discovering", "lock", "manager")
+    __slots__ = ("complained", "discovering", "lock", "manager")
 
     def __init__(self) -> None:
-        self.active = False
-        self.discovered = False
         self.discovering = False
         self.complained: set[tuple[str, str]] = set()
         self.lock = RLock()
@@ -159,7 +154,7 @@ def listen(listener: object, /, *, name: str | None = None) -> None:
         if problem is not None:
             host.unregister(listener)
             raise ConfigurationError(f"{label} cannot listen: {problem}")
-        _bus.active = True
+        ear.active = True
 
 
 def unlisten(listener: object, /) -> None:
@@ -167,7 +162,7 @@ def unlisten(listener: object, /) -> None:
     with _bus.lock:
         if _bus.manager is not None and _bus.manager.is_registered(listener):
             _bus.manager.unregister(listener)
-            _bus.active = bool(_bus.manager.get_plugins())
+            ear.active = bool(_bus.manager.get_plugins())
 
 
 @contextmanager
@@ -182,7 +177,7 @@ def listening(listener: object, /, *, name: str | None = None) -> Iterator[None]
 
 def active() -> bool:
     """Whether anybody listens: asked before an event is worked out that costs something to describe."""
-    return _bus.active
+    return ear.active
 
 
 def discover(*, wanted: bool | None = None) -> None:
@@ -193,13 +188,13 @@ def discover(*, wanted: bool | None = None) -> None:
     `entry_points.txt` on `sys.path` has the group in it (1 ms for 40 distributions). Listeners that only a custom
     finder or a zip file knows of need `HOLDALL_HOOKS=1`. docs/adr/0002-hooks-and-discovery-cost.md has the figures.
     """
-    if not _bus.discovered:
+    if not ear.discovered:
         _discover(wanted)
 
 
 def _discover(wanted: bool | None) -> None:
     with _bus.lock:
-        if _bus.discovered or _bus.discovering:  # a listener's module may itself run a flow while it is imported
+        if ear.discovered or _bus.discovering:  # a listener's module may itself run a flow while it is imported
             return
         if wanted is None:
             wanted = _switch()
@@ -210,7 +205,7 @@ def _discover(wanted: bool | None) -> None:
             if wanted:
                 _listen_to_installed()
         finally:
-            _bus.discovered, _bus.discovering = True, False
+            ear.discovered, _bus.discovering = True, False
 
 
 def _listen_to_installed() -> None:
@@ -260,42 +255,42 @@ def _unfit(host: PluginManager, listener: object) -> str | None:
 
 def run_started(*, run_id: str, kind: Kind, name: str) -> None:
     """Fire `RunStarted`."""
-    if _bus.active:
+    if ear.active:
         _bus.fire("run_started", RunStarted(run_id=run_id, kind=kind, name=name))
 
 
 def run_finished(*, run_id: str, kind: Kind, name: str, state: str, duration: float, cached: bool = False) -> None:
     """Fire `RunFinished`."""
-    if _bus.active:
+    if ear.active:
         event = RunFinished(run_id=run_id, kind=kind, name=name, state=state, duration=duration, cached=cached)
         _bus.fire("run_finished", event)
 
 
 def result_written(*, reference: str, size: int, seconds: float) -> None:
     """Fire `ResultWritten`."""
-    if _bus.active:
+    if ear.active:
         _bus.fire("result_written", ResultWritten(reference=reference, size=size, seconds=seconds))
 
 
 def result_read(*, reference: str, size: int, seconds: float) -> None:
     """Fire `ResultRead`."""
-    if _bus.active:
+    if ear.active:
         _bus.fire("result_read", ResultRead(reference=reference, size=size, seconds=seconds))
 
 
 def cache_hit(*, run_id: str, name: str, reference: str) -> None:
     """Fire `CacheHit`."""
-    if _bus.active:
+    if ear.active:
         _bus.fire("cache_hit", CacheHit(run_id=run_id, name=name, reference=reference))
 
 
 def cache_miss(*, run_id: str, name: str, key: str) -> None:
     """Fire `CacheMiss`."""
-    if _bus.active:
+    if ear.active:
         _bus.fire("cache_miss", CacheMiss(run_id=run_id, name=name, key=key))
 
 
 def retry_scheduled(*, run_id: str, name: str, attempt: int, delay: float) -> None:
     """Fire `RetryScheduled`."""
-    if _bus.active:
+    if ear.active:
         _bus.fire("retry_scheduled", RetryScheduled(run_id=run_id, name=name, attempt=attempt, delay=delay))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import platform
+import sys
 import time
 import warnings
 from functools import cache as memoized
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from holdall import hooks
 from holdall.errors import (
     ConfigurationError,
     CorruptResultError,
@@ -23,6 +22,7 @@ from holdall.errors import (
 )
 from holdall.keys import own_key, record_key
 from holdall.results import ResultLiteral, ResultReference, is_literal
+from holdall.signals import ear
 from holdall.types import ReferenceRow
 
 if TYPE_CHECKING:
@@ -134,7 +134,9 @@ def keep(
     run.root.recorder.add_reference(
         ReferenceRow(store.label, reference.key, text, run.id, unit.name, size, created, expires)
     )
-    if hooks.active():
+    if ear.active:
+        from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
+
         hooks.result_written(reference=text, size=size, seconds=time.time() - created)
     return Kept(reference, text)
 
@@ -171,14 +173,19 @@ def keep_uncatalogued(unit: Unit[Any, Any], run: Run, store: ResultStore, value:
 def producer(unit: Unit[Any, Any], run: Run) -> str:
     """JSON for the record: what made the result."""
     flow = run.flow_run_id
-    return (
-        f'{_made_by(unit.kind, unit.function_name, unit.name)},"run_id":"{run.id}","flow_run_id":{json.dumps(flow)}}}'
-    )
+    told = "null" if flow is None else f'"{flow}"'
+    return f'{_made_by(unit.kind, unit.function_name, unit.name)},"run_id":"{run.id}","flow_run_id":{told}}}'
 
 
 @memoized
 def _made_by(kind: str, function: str, name: str) -> str:
     from holdall._version import VERSION  # noqa: PLC0415 - beside the only place that writes it down
 
-    made = {"kind": kind, "name": name, "function": function, "holdall": VERSION, "python": platform.python_version()}
+    made = {
+        "kind": kind,
+        "name": name,
+        "function": function,
+        "holdall": VERSION,
+        "python": "{}.{}.{}".format(*sys.version_info),
+    }
     return json.dumps(made)[:-1]

@@ -87,4 +87,4 @@ def _remembered(where: StorageReference, settings: Settings) -> dict[str, str]:
 
 def _anonymous(kind: str, location: Mapping[str, Any]) -> str:
     place = json.dumps(dict(location), sort_keys=True)
-    return f"{kind}/anonymous-{sha256(place.encode()).hexdigest()[:16]}"
+    return f"{kind}/{blocks.ANONYMOUS}{sha256(place.encode()).hexdigest()[:16]}"

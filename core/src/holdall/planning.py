@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.abc.codec import Codec
@@ -80,12 +79,12 @@ def make_store(resolution: Resolution, root: Root) -> ResultStore:
 
 
 def _by_value(value: Any) -> Any:
-    return value if isinstance(value, (str, PurePath)) else id(value)
+    return value if isinstance(value, (str, os.PathLike)) else id(value)
 
 
 def make_storage(value: Any, root: Root) -> Storage:
-    if isinstance(value, PurePath):
-        value = os.path.join(".", str(value)) if not value.is_absolute() else str(value)
+    if isinstance(value, os.PathLike):
+        value = os.path.join(root.directory, os.fspath(value))
     if isinstance(value, str) and value.startswith(_PATH_STARTS):
         return Directory(os.path.normpath(os.path.join(root.directory, os.path.expanduser(value))))
     if isinstance(value, str):

@@ -120,6 +120,11 @@ class ResultReference:
 
         return await to_thread(self.get, accept=accept)
 
+    def hold(self, value: Any, /) -> None:
+        """Let `get` answer with this object, unless it has one or may keep none; `UNSET` changes nothing."""
+        if self._object is UNSET and self.cache_in_memory:
+            object.__setattr__(self, "_object", value)
+
     @classmethod
     def from_record(cls, record: Record, /) -> ResultReference:
         return cls(key=record.key, storage=record.storage, serializer=record.serializer)

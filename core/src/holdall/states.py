@@ -44,14 +44,16 @@ class State(Generic[R_co]):
             if raise_on_failure:
                 raise self._error
             return self._error  # type: ignore[return-value] - what the caller asked for by name
-        if self._value is not UNSET:
-            return self._value  # type: ignore[no-any-return]
         if self.reference is None:
-            raise MissingResultError(
-                f"The {self.kind} run {self.name} kept no result. Set persist_result=True on it, or leave "
-                "cache_result_in_memory on."
-            )
+            if self._value is UNSET:
+                raise MissingResultError(
+                    f"The {self.kind} run {self.name} kept no result. Set persist_result=True on it, or leave "
+                    "cache_result_in_memory on."
+                )
+            return self._value  # type: ignore[no-any-return]
         if isinstance(self.reference, ResultReference):
+            # It comes from another process without the object that came along in the state.
+            self.reference.hold(self._value)
             return self.reference.get(accept=accept)  # type: ignore[no-any-return]
         return self.reference.get()  # type: ignore[return-value] - a literal of the type that the run returned
 

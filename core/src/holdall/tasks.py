@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, ParamSpec, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, TypeVar, Unpack, overload
 
-from holdall.cache import task_input_hash
 from holdall.options import Declared
 from holdall.retries import exponential_backoff
 from holdall.runnable import Runnable, decorated
 from holdall.unmapping import unmapped
+
+if TYPE_CHECKING:
+    from holdall.cache import task_input_hash
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,3 +33,11 @@ def task(**options: Unpack[Declared]) -> Callable[[Callable[P, R]], Task[P, R]]:
 def task(fn: Any = None, /, **options: Unpack[Declared]) -> Any:
     """Make a function a task; see `holdall.options.Declared` for the options."""
     return decorated(Task, "task", fn, options)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "task_input_hash":
+        from holdall.cache import task_input_hash  # noqa: PLC0415 - hashing, for tasks that are cached by it
+
+        return task_input_hash
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 import enum
+import inspect
+import json
+import sys
 import threading
 from collections import defaultdict, deque, namedtuple
 from datetime import datetime, timedelta, tzinfo
@@ -16,12 +19,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from pydantic import BaseModel, PrivateAttr, SecretBytes, SecretStr, field_validator
+from pydantic import BaseModel, PrivateAttr, Secret, SecretBytes, SecretStr, field_validator
 
 from holdall.builtin.json import JSONSerializer
 from holdall.errors import SerializationError
 from holdall.testing.sources import BytesSource
-from holdall.testing.typed import Address, Plain, Point
+from holdall.testing.typed import Address, Plain, Point, typed_values
 
 T = TypeVar("T")
 
@@ -74,6 +77,11 @@ class Listed(list):  # type: ignore[type-arg] # a dataclass that is a list as we
     x: int = 0
 
 
+@dataclasses.dataclass
+class Wrapped(Generic[T]):
+    content: T
+
+
 class Slots:
     __slots__ = ("hidden",)
 
@@ -92,7 +100,7 @@ class Cached:
         return 2 * self.x
 
 
-Stray = namedtuple("Elsewhere", "a")  # noqa: PYI024, PLC0105 - a class that is not found under its name
+Stray = namedtuple("Elsewhere", "a")  # noqa: PYI024 - a class that is not found under its name
 
 
 def refusal(value: Any, **options: Any) -> SerializationError:
@@ -129,7 +137,7 @@ def _unset() -> Plain:
     [
         ([threading.Lock()], "result[0]", "_thread.lock, which has no form"),
         ({"model": Plain(1, threading.Lock())}, 'result["model"].inner', "_thread.lock"),
-        ({"a b\"\\": {3: [print]}}, 'result["a b\\"\\\\"][3][0]', "builtin_function_or_method"),
+        ({'a b"\\': {3: [print]}}, 'result["a b\\"\\\\"][3][0]', "builtin_function_or_method"),
         ({(1, print): 2}, "result.keys()[0][1]", "builtin_function_or_method"),
         ({(1, 2): print}, "result.values()[0]", "builtin_function_or_method"),
         ({"s": {print}}, 'result["s"]{…}', "builtin_function_or_method"),
@@ -142,6 +150,7 @@ def _unset() -> Plain:
         ({"\udcff": 1}, 'result["\udcff"]', "lone surrogate"),
         (Login(user="a", password=SecretStr("hunter2")), "result.password", "a secret is not written in the clear"),
         ([SecretBytes(b"hunter2")], "result[0]", "a secret is not written in the clear"),
+        ([Secret[int](5)], "result[0]", "a secret is not written in the clear"),
         (Locked(), "result._lock", "_thread.lock"),
         (Box[int](content=1), "result", "generic model"),
         (Split(words="a,b"), "result", "whose own validation refuses the fields"),
@@ -224,6 +233,41 @@ def test_the_limit_itself_is_kept(jsonlib: str, levels: int, wrap: Any) -> None:
     assert value == serializer.load(BytesSource(b"".join(serializer.dump(value))))
 
 
+@pytest.mark.parametrize("name", sorted(typed_values()))
+def test_the_deepest_place_that_is_written_is_read(name: str) -> None:
+    """Each form counts its own levels, so that both libraries have room for it."""
+    value = [typed_values()[name]]
+    written = None
+    for _ in range(251):
+        try:
+            written = [b"".join(JSONSerializer(jsonlib=jsonlib).dump(value)) for jsonlib in ("json", "orjson")]
+        except SerializationError as error:
+            assert "deeper than" in str(error)  # noqa: PT017 - the end of the loop
+            break
+        deepest, value = value, [value]
+
+    assert written is not None
+    for data, jsonlib in zip(written, ("orjson", "json"), strict=True):
+        assert deepest == JSONSerializer(jsonlib=jsonlib).load(BytesSource(data))
+
+
+def test_a_stack_with_no_room_left_is_told() -> None:
+    """Writing or reading from deep within a program: an error, and no crash."""
+    value: Any = 1
+    for _ in range(240):
+        value = [value]
+    data = json.dumps(value)[:-240] + ', {"$type": "tuple", "value": []}' + "]" * 240
+
+    def within(calls: int, act: Any) -> Any:
+        return act() if calls == 0 else within(calls - 1, act)
+
+    room = sys.getrecursionlimit() - len(inspect.stack()) - 120
+    with pytest.raises(SerializationError, match="recursion"):
+        within(room, lambda: list(JSONSerializer(jsonlib="orjson").dump([(value,)])))
+    with pytest.raises(SerializationError, match="within this many calls"):
+        within(room, lambda: JSONSerializer(jsonlib="orjson").load(BytesSource(data.encode())))
+
+
 def test_shared_parts_are_no_cycle() -> None:
     """The same list twice is written twice."""
     shared = [1]
@@ -243,7 +287,9 @@ def test_nothing_that_is_passed_in_is_changed() -> None:
 
 def test_a_zone_without_a_key_is_refused() -> None:
     """Another process could not find it."""
-    zone = ZoneInfo.from_file(BytesIO(b"TZif" + bytes(32) + b"\x00\x00\x00\x01\x00\x00\x00\x04" + bytes(6) + b"UTC\x00"))
+    zone = ZoneInfo.from_file(
+        BytesIO(b"TZif" + bytes(32) + b"\x00\x00\x00\x01\x00\x00\x00\x04" + bytes(6) + b"UTC\x00")
+    )
     error = refusal([zone])
 
     assert "without a key" in str(error)
@@ -265,3 +311,10 @@ def test_validators_do_not_change_what_comes_back() -> None:
     made = JSONSerializer().load(BytesSource(b"".join(JSONSerializer().dump(model))))
 
     assert 2 == made.number
+
+
+def test_a_generic_dataclass_is_kept_without_its_parameters() -> None:
+    """They are a note of the typing module, which the values do not depend on."""
+    made = JSONSerializer().load(BytesSource(b"".join(JSONSerializer().dump(Wrapped[int](1)))))
+
+    assert Wrapped(1) == made

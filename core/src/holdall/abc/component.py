@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from copy import deepcopy
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr
+from pydantic import BaseModel, ConfigDict, Secret, SecretBytes, SecretStr, TypeAdapter
+from pydantic_core import to_jsonable_python
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+_SECRETS = (Secret, SecretStr, SecretBytes)
+_Made = TypeVar("_Made", bound=BaseModel)
+_HASHED = (str, int, float, bool, type(None))
 
 
 class Component(BaseModel):
     """Base of storage blocks and serializers.
 
     Equality, hash and `repr` follow the configuration. Pickling keeps the fields that are no secrets and drops cached
-    clients: a runner hands secrets over another way. Names that start with an underscore (`PrivateAttr`) are for clients.
+    clients: a runner hands secrets over another way. Copies keep the secrets and drop the clients as well. Names that
+    start with an underscore (`PrivateAttr`) are for clients; they start from their defaults in each copy.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False)
@@ -24,59 +32,105 @@ class Component(BaseModel):
 
     @classmethod
     def secret_fields(cls) -> frozenset[str]:
-        """Names of the fields whose annotation holds a `SecretStr` or `SecretBytes`."""
-        return frozenset(
-            name for name, field in cls.model_fields.items() if _holds(field.annotation, SecretStr, SecretBytes)
-        )
+        """Names of the fields that hold a secret, at any depth: in a container, a nested model or a dataclass too."""
+        return frozenset(name for name, field in cls.model_fields.items() if _is_secret(field.annotation, set()))
 
     def plain_fields(self) -> dict[str, Any]:
         """The JSON-ready fields that were set and are no secrets."""
         return self.model_dump(mode="json", exclude=set(self.secret_fields()), exclude_unset=True)
 
-    def secret_values(self) -> dict[str, str]:
-        """The secrets that are set, in the clear: for encryption, never for a message."""
-        found = {name: getattr(self, name) for name in self.secret_fields()}
+    def secret_values(self) -> dict[str, Any]:
+        """The secret fields that are set, JSON-ready and in the clear: for encryption, never for a message."""
+        found = {name: getattr(self, name) for name in sorted(self.secret_fields())}
         return {name: _reveal(value) for name, value in found.items() if value is not None}
 
-    def with_secrets(self, values: Mapping[str, str], /) -> Self:
+    def with_secrets(self, values: Mapping[str, Any], /) -> Self:
         """A copy that holds these secrets, as `secret_values` gives them, and no others; clients are not copied."""
         state = self.__getstate__()
-        state["__dict__"].update({name: self._sealed(name, value) for name, value in values.items()})
+        for name, value in values.items():
+            state["__dict__"][name] = TypeAdapter(type(self).model_fields[name].annotation).validate_python(value)
         twin = type(self).__new__(type(self))
         twin.__setstate__(state)
         return twin
 
-    @classmethod
-    def _sealed(cls, name: str, value: str) -> SecretStr | SecretBytes:
-        # A field that takes both kinds is given text: that is what configuration holds.
-        return SecretStr(value) if _holds(cls.model_fields[name].annotation, SecretStr) else SecretBytes(value.encode())
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        return _without_clients(super().model_copy(update=update, deep=deep))
+
+    def __copy__(self) -> Self:
+        return _without_clients(super().__copy__())
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        # Not the base class's, which copies clients deeply, and with them locks and sockets.
+        made = self.__copy__()
+        object.__setattr__(made, "__dict__", deepcopy(made.__dict__, memo))
+        return made
 
     def __getstate__(self) -> dict[Any, Any]:
-        state = super().__getstate__()
         secrets = self.secret_fields()
-        kept = {name: None if name in secrets else value for name, value in self.__dict__.items()}
-        return {**state, "__dict__": kept, "__pydantic_private__": None}
+        kept = {name: None if name in secrets else self.__dict__.get(name) for name in type(self).model_fields}
+        return {
+            "__dict__": kept,
+            "__pydantic_extra__": None,
+            "__pydantic_fields_set__": set(self.__pydantic_fields_set__),
+            "__pydantic_private__": None,
+        }
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
         self.model_post_init(None)
 
     def __eq__(self, other: object) -> bool:
-        # pydantic would compare private attributes too, and so clients.
-        if not isinstance(other, Component):
+        if type(self) is not type(other):
             return NotImplemented
-        return type(self) is type(other) and all(getattr(self, n) == getattr(other, n) for n in type(self).model_fields)
+        return all(self.__dict__.get(name) == other.__dict__.get(name) for name in type(self).model_fields)
 
     def __hash__(self) -> int:
-        return hash((type(self), self.model_dump_json()))
+        # Simple values only: what is left out can but collide, whereas equal dictionaries may print in two orders.
+        values = (self.__dict__.get(name) for name in type(self).model_fields)
+        return hash((type(self), *(value for value in values if isinstance(value, _HASHED))))
 
 
-def _reveal(value: SecretStr | SecretBytes) -> str:
-    secret = value.get_secret_value()
-    return secret.decode() if isinstance(secret, bytes) else secret
+def _without_clients(made: _Made) -> _Made:
+    values = {name: value for name, value in made.__dict__.items() if name in type(made).model_fields}
+    object.__setattr__(made, "__dict__", values)
+    object.__setattr__(made, "__pydantic_private__", None)
+    made.model_post_init(None)
+    return made
 
 
-def _holds(annotation: Any, *kinds: type) -> bool:
-    if isinstance(annotation, type):
-        return issubclass(annotation, kinds)
-    return any(_holds(inner, *kinds) for inner in getattr(annotation, "__args__", ()))
+def _reveal(value: Any) -> Any:
+    if isinstance(value, _SECRETS):
+        return _reveal(value.get_secret_value())
+    if isinstance(value, dict):
+        return {key: _reveal(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_reveal(inner) for inner in value]
+    if isinstance(value, BaseModel):
+        return {name: _reveal(getattr(value, name)) for name in type(value).model_fields}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _reveal(getattr(value, field.name)) for field in fields(value)}
+    return to_jsonable_python(value)
+
+
+def _is_secret(annotation: Any, seen: set[int]) -> bool:
+    if id(annotation) in seen:  # a model may hold itself
+        return False
+    seen.add(id(annotation))
+    if isinstance(annotation, str):  # a name that only its own module can look up: better one secret too many
+        return "Secret" in annotation
+    kinds = (annotation, getattr(annotation, "__origin__", None))
+    if any(isinstance(kind, type) and issubclass(kind, _SECRETS) for kind in kinds):
+        return True
+    return any(_is_secret(inner, seen) for inner in _annotations_inside(annotation))
+
+
+def _annotations_inside(annotation: Any) -> Iterable[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [field.annotation for field in annotation.model_fields.values()]
+    if is_dataclass(annotation) or hasattr(annotation, "__total__"):  # the latter marks a TypedDict of any origin
+        try:
+            return list(get_type_hints(annotation).values())
+        except NameError:
+            return list(annotation.__annotations__.values())
+    alias = getattr(annotation, "__value__", None)  # `type Token = SecretStr`
+    return [*getattr(annotation, "__args__", ()), *([alias] if alias is not None else [])]

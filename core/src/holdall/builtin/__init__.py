@@ -1,1 +1,1 @@
-"""The plugins that come with the core. They import only interfaces, values and errors, as a third party's would."""
+"""The plugins that come with the core; they know only what any plugin knows: abc, types, errors, ids."""

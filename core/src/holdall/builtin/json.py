@@ -124,8 +124,8 @@ class JSONSerializer(Serializer):
 
     def load(self, source: Source, /) -> Any:
         name, options = (self.jsonlib, self.loads_kwargs) if self._may_import(self.jsonlib) else ("json", {})
+        data = source.buffer()
         try:
-            data = source.buffer()
             tree = decode(name, data, options)
         except HoldallError:
             raise
@@ -140,7 +140,7 @@ class JSONSerializer(Serializer):
 
     def _may_import(self, name: str) -> bool:
         """There is one normal form: where nobody here chose the library, the standard one does as well."""
-        return not self._stored or name in sys.modules
+        return name in sys.modules or not self._stored
 
     def _decoder(self, trust: Trust) -> Callable[[], Callable[[Any], Any]] | None:
         """Found only when the data needs it."""

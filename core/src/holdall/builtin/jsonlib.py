@@ -24,10 +24,10 @@ def library(name: str, /) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """
     try:
         module = import_module(name)
-    except (ImportError, ValueError, TypeError) as error:  # the last two: names like "" and ".json"
+    except (ImportError, ValueError, TypeError) as error:  # names like "" and ".json"
         raise ConfigurationError(
-            f"jsonlib={name!r} names a module that cannot be imported here ({error}). Where it is a package that is not "
-            f"installed: pip install {name.partition('.')[0]}"
+            f"jsonlib={name!r} cannot be imported here ({error}). If it is not installed: "
+            f"pip install {name.partition('.')[0]}"
         ) from error
     dumps, loads = getattr(module, "dumps", None), getattr(module, "loads", None)
     if not callable(dumps) or not callable(loads):
@@ -58,6 +58,7 @@ _DECODE: Final = json.JSONDecoder(**_HOOKS).decode
 
 def encode(name: str, tree: Any, options: Mapping[str, Any], /) -> bytes:
     """UTF-8. The options go to the library's `dumps`; whatever that raises is passed on."""
+    text: Any
     if name == "json":
         text = json.dumps(tree, **{"ensure_ascii": False, "allow_nan": False, **options}) if options else _ENCODE(tree)
     else:

@@ -6,8 +6,8 @@ from base64 import b64encode
 from binascii import a2b_base64
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from holdall.abc.typed import Reader, Writer
 from holdall.errors import CorruptResultError
-from holdall.typed import Reader, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -48,7 +48,7 @@ def _fault_of_segment(segment: str) -> str | None:
     rules = (
         (not segment, "has an empty segment"),
         (segment in {".", ".."}, f"has the segment {segment!r}, which could leave the base path"),
-        (segment.lower().startswith(TEMPORARY), f"has a segment that starts with {TEMPORARY}, kept for unfinished files"),
+        (segment.lower().startswith(TEMPORARY), f"has a segment that starts with {TEMPORARY}, as unfinished files do"),
         (_device(segment), f"has the segment {segment!r}, a device on Windows"),
         (
             len(segment.encode(errors="replace")) > _LONGEST,

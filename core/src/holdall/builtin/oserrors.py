@@ -1,25 +1,27 @@
-"""What an error of the operating system means for somebody who keeps results in a folder."""
+"""What goes wrong with results in a folder, told to somebody who keeps them there."""
 
 from __future__ import annotations
 
 import errno
 import os
-from typing import Final
+from typing import Final, NamedTuple
 
-from holdall.errors import StorageError
+from holdall.errors import KeyExists, KeyMissing, StorageError
 
 _FULL = "the disk is full: free some space or choose another basepath; what was stored before is unchanged"
-_DENIED = "this process may not do that here, or the place is not writable: check the owner and mode of the basepath"
+_DENIED = "this process may not do that here, or the place is not writable: check owner and mode of the basepath"
+_NO_FOLDER = "a file stands where a folder is needed: one key or path is the beginning of another"
+_NO_FILE = "a folder stands where a file is needed: the key is the beginning of others"
 _ADVICE: Final = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: "the disk quota is used up: free some space or choose another basepath; nothing stored was changed",
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
     errno.EROFS: "the filesystem is read-only, so not writable: choose another basepath or mount it writable",
-    errno.ENOTDIR: "a file stands where a folder is needed: one key or path is the beginning of another",
-    errno.EEXIST: "a file stands where a folder is needed: one key or path is the beginning of another",
-    errno.EISDIR: "a folder stands where a file is needed: the key is the beginning of others",
-    errno.ENOTEMPTY: "a folder stands where a file is needed: the key is the beginning of others",
+    errno.ENOTDIR: _NO_FOLDER,
+    errno.EEXIST: _NO_FOLDER,
+    errno.EISDIR: _NO_FILE,
+    errno.ENOTEMPTY: _NO_FILE,
     errno.ENAMETOOLONG: "basepath and key together are longer than this system allows",
     errno.EMFILE: "this process has too many files open: raise the limit (ulimit -n) or close some",
     errno.ENFILE: "the system has too many files open",
@@ -31,17 +33,38 @@ _ADVICE: Final = {
 _TRANSIENT: Final = frozenset({errno.EINTR, errno.EAGAIN, errno.ESTALE})
 
 
-def explained(error: OSError, /, *, block: str, base: str, key: str, operation: str) -> StorageError:
-    """The error to raise from `error`; one that is explained already comes back as it is."""
-    if isinstance(error, StorageError):
-        return error
-    advice = _ADVICE.get(error.errno or 0, "")
-    found = error.strerror or os.strerror(error.errno or 0)
-    return StorageError(
-        f"{block} at {base}: {operation} of {key!r} failed: {advice}{' ' if advice else ''}"
-        f"({errno.errorcode.get(error.errno or 0, type(error).__name__)}: {found}).",
-        block=block,
-        key=key,
-        operation=operation,
-        transient=error.errno in _TRANSIENT,
-    )
+class FolderErrors(NamedTuple):
+    """Makes the errors of the storage `block` at `base`; raises none itself."""
+
+    block: str
+    base: str
+
+    def failed(self, error: OSError, key: str, operation: str, /) -> StorageError:
+        code = error.errno or 0
+        name = errno.errorcode.get(code, type(error).__name__)
+        advice = f"{_ADVICE[code]} " if code in _ADVICE else ""
+        return self._error(
+            f"failed: {advice}({name}: {error.strerror or os.strerror(code)})", key, operation, code in _TRANSIENT
+        )
+
+    def refused(self, key: str, operation: str, reason: str, /) -> StorageError:
+        return self._error(f"refused: the key {reason}", key, operation)
+
+    def short(self, key: str, found: int, expected: int, /) -> StorageError:
+        reason = "something shortened the file while it was read"
+        return self._error(f"found {found} bytes where there should be {expected}: {reason}", key, "get")
+
+    def outside(self, key: str, start: int, stop: int | None, size: int, /) -> StorageError:
+        return self._error(f"failed: bytes {start} to {stop} were asked for, of an object of {size}", key, "get")
+
+    def missing(self, key: str, operation: str, /) -> KeyMissing:
+        message = f"{self.block} at {self.base}: {operation} of {key!r} found nothing under that key."
+        return KeyMissing(message, block=self.block, key=key, operation=operation)
+
+    def taken(self, key: str, /) -> KeyExists:
+        message = f"{self.block} at {self.base}: put of {key!r} may only create it, and the key is taken."
+        return KeyExists(message, block=self.block, key=key, operation="put")
+
+    def _error(self, outcome: str, key: str, operation: str, transient: bool = False) -> StorageError:
+        message = f"{self.block} at {self.base}: {operation} of {key!r} {outcome}."
+        return StorageError(message, block=self.block, key=key, operation=operation, transient=transient)

@@ -1,4 +1,4 @@
-"""A value for every form of `holdall.typed`, for tests of serializers that claim to keep them all."""
+"""A value for every form of `holdall.abc.typed`, for tests of serializers that claim to keep them all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 class Colour(Enum):
     RED = "r"
-    CRIMSON = "r"
+    CRIMSON = RED
     BLUE = (0, 0, 255)
 
 

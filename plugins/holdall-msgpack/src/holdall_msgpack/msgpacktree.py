@@ -10,10 +10,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from holdall.errors import CorruptResultError
-from holdall.typed import Reader, Writer
 from msgpack import ExtType, Timestamp  # type: ignore[import-untyped] # it ships no annotations
 
+from holdall.abc.typed import Reader, Writer
+from holdall.errors import CorruptResultError
 from holdall_msgpack.codes import CODES, PAYLOADS, SCALAR, TAGS
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ def pieces(tree: Any, /) -> Iterator[Buffer]:
     Raises:
         ValueError, OverflowError: something is longer than the format can say (4 GiB, or 2**32 items).
     """
-    if _shallow(tree):
+    if _shallow(tree) or (type(tree) is dict and len(tree) <= _FEW and all(map(_shallow, tree.values()))):
         yield packb(tree)
         return
     packer = Packer(autoreset=False)
@@ -72,7 +72,10 @@ def _shallow(node: Any) -> bool:
         return True
     if kind is bytes:
         return len(node) < _PIECE
-    return len(node) <= _FEW and all(map(_leaf, node.values() if kind is dict else node))
+    if len(node) > _FEW:
+        return False
+    items = node.values() if kind is dict else node
+    return _NESTING.isdisjoint(map(type, items)) or all(map(_leaf, items))
 
 
 def _leaf(node: Any) -> bool:

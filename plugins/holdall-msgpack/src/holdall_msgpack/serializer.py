@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from holdall.abc import Serializer
-from holdall.errors import CorruptResultError, SerializationError
 from msgpack import Unpacker  # type: ignore[import-untyped] # it ships no annotations
 from msgpack.exceptions import UnpackException  # type: ignore[import-untyped] # as above
 
+from holdall.abc import Serializer
+from holdall.errors import CorruptResultError, SerializationError
 from holdall_msgpack.msgpacktree import MsgpackReader, MsgpackWriter
 from holdall_msgpack.packing import pieces
 

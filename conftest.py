@@ -1,0 +1,28 @@
+"""What every test of the workspace shares: the environment of its clients, and the real servers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+# Clients look at these when they are imported or built. Without them each asks a cloud's metadata service first, and
+# gcsfs hangs on an emulator.
+os.environ.update(
+    AWS_EC2_METADATA_DISABLED="true",
+    NO_GCE_CHECK="true",
+    GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT="false",
+    RAY_USAGE_STATS_ENABLED="0",
+    UV_PYTHON_DOWNLOADS="never",
+)
+# Credentials and endpoints of whoever runs the tests must neither be used nor decide what a test sees.
+for _name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_EC2_METADATA_DISABLED"]:
+    del os.environ[_name]
+os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+
+if (_root := str(Path(__file__).parent)) not in sys.path:
+    sys.path.insert(0, _root)  # so that the tests of every package can import tests.services
+
+from tests.services.plugin import moto, seaweedfs  # noqa: E402 - the environment comes first
+
+__all__ = ["moto", "seaweedfs"]

@@ -1,0 +1,116 @@
+"""Numbers, bytes, identifiers, paths, addresses and patterns: values with nothing inside."""
+
+from __future__ import annotations
+
+import ipaddress
+import pathlib
+import re
+import uuid
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final
+
+from holdall.abc.typed.form import Form
+from holdall.abc.typed.refusal import Refused
+from holdall.errors import SerializationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdall.abc.typed.reader import Reader
+    from holdall.abc.typed.writer import Writer
+
+_FLOATS: Final = frozenset({"nan", "inf", "-inf"})
+_FLAGS: Final = int(re.ASCII | re.IGNORECASE | re.LOCALE | re.MULTILINE | re.DOTALL | re.VERBOSE | re.UNICODE)
+_HERE: Final = type(pathlib.Path())
+_PATHS: Final = {
+    pathlib.PurePosixPath: "pure-posix-path",
+    pathlib.PureWindowsPath: "pure-windows-path",
+    pathlib.PosixPath: "posix-path",
+    pathlib.WindowsPath: "windows-path",
+}
+_ADDRESSES: Final = {
+    ipaddress.IPv4Address: "ipv4-address",
+    ipaddress.IPv4Interface: "ipv4-interface",
+    ipaddress.IPv4Network: "ipv4-network",
+    ipaddress.IPv6Address: "ipv6-address",
+    ipaddress.IPv6Interface: "ipv6-interface",
+    ipaddress.IPv6Network: "ipv6-network",
+}
+
+
+def _text(tag: str, kind: type, read: Callable[[str], Any], show: Callable[[Any], str] = str) -> Form:
+    return Form(tag, "text", (kind,), lambda writer, obj, _: writer.text(show(obj)), lambda _, text: read(text))
+
+
+def _int(text: str) -> int:
+    # Hexadecimal is linear in its length, and bound to no limit of digits.
+    return int(text, 16)
+
+
+def _float(text: str) -> float:
+    if text not in _FLOATS:
+        raise ValueError("a finite float is plain data")
+    return float(text)
+
+
+def _complex(_: Reader, value: Any) -> complex:
+    real, imaginary = value
+    return complex(_number(real), _number(imaginary))
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (float, int):
+        raise TypeError(type(value).__name__)
+    return float(value)
+
+
+def _fraction(_: Reader, value: Any) -> Fraction:
+    numerator, denominator = value
+    return Fraction(numerator, denominator)
+
+
+def _path(kind: type) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        if issubclass(kind, pathlib.Path) and kind is not _HERE:
+            raise SerializationError(f"The stored data holds a {kind.__name__}, which this platform cannot make.")
+        return kind(text)
+
+    return read
+
+
+def _write_pattern(writer: Writer, obj: re.Pattern[Any], level: int) -> list[Any]:
+    if obj.flags & ~_FLAGS:
+        raise Refused("is a pattern with flags that cannot be kept")
+    return [writer.value(obj.pattern, level + 1), obj.flags]
+
+
+def _read_pattern(_: Reader, value: Any) -> re.Pattern[Any]:
+    pattern, flags = value
+    if type(flags) is not int or flags & ~_FLAGS:
+        raise ValueError("flags")
+    try:
+        return re.compile(pattern, flags)
+    except (re.error, Warning) as error:  # Warning: where warnings are errors, doubtful patterns are
+        raise ValueError("pattern") from error
+
+
+SCALARS: Final = (
+    _text("int", int, _int, hex),
+    _text("float", float, _float, repr),
+    Form("complex", "tree", (complex,), lambda writer, z, level: writer.items([z.real, z.imag], level), _complex),
+    Form("bytes", "blob", (bytes,), lambda writer, obj, _: writer.blob(obj), lambda _, blob: bytes(blob)),
+    Form("bytearray", "blob", (bytearray,), lambda writer, obj, _: writer.blob(obj), lambda _, blob: bytearray(blob)),
+    _text("decimal", Decimal, Decimal),
+    Form(
+        "fraction",
+        "tree",
+        (Fraction,),
+        lambda writer, obj, level: writer.items([obj.numerator, obj.denominator], level),
+        _fraction,
+    ),
+    _text("uuid", uuid.UUID, uuid.UUID),
+    *(_text(tag, kind, _path(kind)) for kind, tag in _PATHS.items()),
+    *(_text(tag, kind, kind) for kind, tag in _ADDRESSES.items()),
+    Form("pattern", "tree", (re.Pattern,), _write_pattern, _read_pattern),
+)

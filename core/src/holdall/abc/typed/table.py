@@ -1,0 +1,41 @@
+"""All forms, by tag and by type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from holdall.abc.typed.classes import CLASSES, class_plan
+from holdall.abc.typed.containers import CONTAINERS
+from holdall.abc.typed.enums import ENUMS, enum_plan
+from holdall.abc.typed.form import Form
+from holdall.abc.typed.libraries import LIBRARIES, library_plan
+from holdall.abc.typed.models import MODELS, model_plan
+from holdall.abc.typed.moments import MOMENTS
+from holdall.abc.typed.refusal import Refused, described
+from holdall.abc.typed.scalars import SCALARS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The decoder belongs to the reader, which calls it itself.
+_CUSTOM: Final = Form("custom", "tree", (), lambda *_: None, lambda *_: None)
+
+FORMS: Final[tuple[Form, ...]] = (*SCALARS, *MOMENTS, *CONTAINERS, *ENUMS, *CLASSES, *MODELS, *LIBRARIES, _CUSTOM)
+BY_TAG: Final = {form.tag: form for form in FORMS}
+BY_TYPE: Final = {kind: form for form in FORMS for kind in form.types}
+
+
+def plan(kind: type, /) -> Callable[..., Any]:
+    """How instances of a class outside `BY_TYPE` are written: `plan(kind)(writer, obj, level)`, the node whole.
+
+    Raises:
+        Refused: no form covers the class.
+    """
+    for find in (enum_plan, model_plan, class_plan, library_plan):
+        write = find(kind)
+        if write is not None:
+            return write
+    for base in kind.__mro__[1:]:
+        if base is not object and base.__module__ == "builtins":
+            raise Refused(f"is {described(kind)}, a subclass of {base.__name__} that has no form of its own")
+    raise Refused(f"is {described(kind)}, which has no form")

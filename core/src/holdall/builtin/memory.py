@@ -1,0 +1,127 @@
+"""Results in the memory of this process."""
+
+from __future__ import annotations
+
+import os
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from holdall.abc.block import StorageBlock
+from holdall.builtin.keys import fault
+from holdall.errors import KeyExists, KeyMissing, StorageError
+from holdall.types import ObjectMeta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from holdall.types import Buffer, ByteRange, Parts, WriteMode
+
+
+class _Object(NamedTuple):
+    data: bytes
+    modified: float
+
+
+_namespaces: dict[str, dict[str, _Object]] = {}
+_lock = Lock()
+if hasattr(os, "register_at_fork"):  # absent on Windows; a child must not inherit a lock that a thread of ours holds
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+class MemoryFileSystem(StorageBlock):
+    """Objects in a dictionary of this process, shared by all blocks of one `namespace`; gone when the process ends.
+
+    A block that is pickled into another process finds that process's own objects under its namespace: none at first. A
+    forked child starts with a copy. Keys are the same as on disk, so what works here works there.
+    """
+
+    slug: ClassVar[str] = "memory"
+
+    namespace: str = "default"
+
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        self._check(key, "put")
+        # Parts of a generator are copied one by one: it may use one buffer for all of them.
+        data = b"".join(parts if isinstance(parts, (list, tuple)) else [bytes(part) for part in parts])
+        stored = _Object(data, time.time())
+        with _lock:
+            objects = _namespaces.setdefault(self.namespace, {})
+            if mode == "create" and key in objects:
+                raise KeyExists(
+                    f"{self._place}: put of {key!r} may only create it, and the key is taken.",
+                    block=self.slug,
+                    key=key,
+                    operation="put",
+                )
+            objects[key] = stored
+        return ObjectMeta(key, len(data), None, stored.modified)
+
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        data = self._found(key, "get").data
+        if byte_range is None:
+            return data
+        start, stop = byte_range.start, len(data) if byte_range.stop is None else byte_range.stop
+        if not 0 <= start <= len(data) or stop < start:
+            raise self._error(key, "get", f"failed: bytes {start} to {stop} asked for, of an object of {len(data)}")
+        return data[start:stop]
+
+    def head(self, key: str, /) -> ObjectMeta:
+        found = self._found(key, "head")
+        return ObjectMeta(key, len(found.data), None, found.modified)
+
+    def delete(self, key: str, /) -> None:
+        self._check(key, "delete")
+        with _lock:
+            _namespaces.get(self.namespace, {}).pop(key, None)
+
+    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+        with _lock:
+            objects = list(_namespaces.get(self.namespace, {}).items())
+        for key, found in sorted(objects):
+            if key.startswith(prefix):
+                yield ObjectMeta(key, len(found.data), None, found.modified)
+
+    def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
+        data = self._found(key, "get").data
+        for start in range(0, len(data), chunk):
+            yield data[start : start + chunk]
+
+    def publish(self, source: str, target: str, /) -> None:
+        found = self._found(source, "get")
+        self._check(target, "put")
+        with _lock:
+            _namespaces.setdefault(self.namespace, {})[target] = found
+
+    def location(self) -> dict[str, Any]:
+        return {"namespace": self.namespace}
+
+    def clear(self) -> None:
+        """Forget every object of the namespace."""
+        with _lock:
+            _namespaces.pop(self.namespace, None)
+
+    @property
+    def _place(self) -> str:
+        return f"{self.slug} ({self.namespace})"
+
+    def _found(self, key: str, operation: str) -> _Object:
+        self._check(key, operation)
+        with _lock:
+            found = _namespaces.get(self.namespace, {}).get(key)
+        if found is None:
+            raise KeyMissing(
+                f"{self._place}: {operation} of {key!r} found nothing under that key.",
+                block=self.slug,
+                key=key,
+                operation=operation,
+            )
+        return found
+
+    def _check(self, key: str, operation: str) -> None:
+        if reason := fault(key):
+            raise self._error(key, operation, f"refused: the key {reason}")
+
+    def _error(self, key: str, operation: str, outcome: str) -> StorageError:
+        message = f"{self._place}: {operation} of {key!r} {outcome}."
+        return StorageError(message, block=self.slug, key=key, operation=operation)

@@ -1,0 +1,268 @@
+"""The one place where a backend's exceptions become `StorageError`s.
+
+Nothing of a backend's own text gets into a message of ours, only its error code and the name of its class: texts quote
+headers, URLs and credentials. The whole of it is chained as `__cause__`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from holdall.errors import HoldallError, KeyExists, KeyMissing, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+E = TypeVar("E", bound=StorageError)
+
+_UNREACHABLE: Final = frozenset(
+    [
+        "ConnectionError",
+        "ClientConnectionError",
+        "EndpointConnectionError",
+        "ConnectionClosedError",
+        "ProxyConnectionError",
+        "ClientPayloadError",
+        "IncompleteRead",
+        "IncompleteReadError",
+        "ServiceRequestError",
+        "ServiceResponseError",
+        "ResponseStreamingError",
+        "HTTPClientError",
+        "SSLError",
+        "gaierror",
+    ]
+)
+_TIMEOUT: Final = frozenset(
+    [
+        "TimeoutError",
+        "FSTimeoutError",
+        "ConnectTimeoutError",
+        "ReadTimeoutError",
+        "ServerTimeoutError",
+        "ServiceRequestTimeoutError",
+        "ServiceResponseTimeoutError",
+    ]
+)
+_CREDENTIALS: Final = frozenset(
+    [
+        "NoCredentialsError",
+        "PartialCredentialsError",
+        "CredentialRetrievalError",
+        "ProfileNotFound",
+        "TokenRetrievalError",
+        "UnauthorizedSSOTokenError",
+        "SSOTokenLoadError",
+        "NoAuthTokenError",
+        "DefaultCredentialsError",
+        "RefreshError",
+        "CredentialUnavailableError",
+        "ClientAuthenticationError",
+    ]
+)
+_BAD_KEYS: Final = frozenset(
+    [
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "ExpiredToken",
+        "InvalidToken",
+        "TokenRefreshRequired",
+        "AuthFailure",
+        "AuthenticationFailed",
+        "InvalidAuthenticationInfo",
+        "AuthorizationHeaderMalformed",
+    ]
+)
+_BUSY: Final = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "ServerBusy"})
+_BUSY_CODES: Final = frozenset({"RequestTimeout", "OperationAborted", "ConditionalRequestConflict"})
+_TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_NO_CONTAINER: Final = frozenset({"NoSuchBucket", "ContainerNotFound"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a backend's exception says, whichever library raised it."""
+
+    status: int | None
+    code: str
+    names: frozenset[str]
+    retries: int
+
+    @classmethod
+    def of(cls, error: BaseException, /) -> Self:
+        """Read the exception and those that it was raised from."""
+        status: int | None = None
+        code = ""
+        names: set[str] = set()
+        retries = 0
+        for each in _chain(error):
+            names.update(base.__name__ for base in type(each).__mro__)
+            response = getattr(each, "response", None)
+            if isinstance(response, dict):  # botocore
+                code = code or str(response.get("Error", {}).get("Code", ""))
+                meta = response.get("ResponseMetadata", {})
+                status = status or meta.get("HTTPStatusCode")
+                retries = max(retries, meta.get("RetryAttempts", 0))
+            code = code or str(getattr(each, "error_code", None) or "")  # azure
+            for attribute in ("status_code", "status", "code"):  # azure, aiohttp, gcsfs
+                found = getattr(each, attribute, None)
+                if status is None and isinstance(found, int) and 100 <= found < 600:
+                    status = found
+        return cls(status=status, code=code, names=frozenset(names), retries=retries)
+
+    @property
+    def said(self) -> str:
+        """Error code and HTTP status, as far as there are any."""
+        words = [self.code if not self.code.isdigit() else "", f"HTTP {self.status}" if self.status else ""]
+        return " ".join(filter(None, words))
+
+    @property
+    def absent(self) -> bool:
+        """The object, or what should hold it, is not there."""
+        return self.status == 404 or (self.status is None and "FileNotFoundError" in self.names)
+
+    @property
+    def taken(self) -> bool:
+        """The key was to be free and is not."""
+        return self.status == 412 or self.code == "BlobAlreadyExists" or "FileExistsError" in self.names
+
+    @property
+    def conflict(self) -> bool:
+        """Another conditional write of the key was under way: neither taken nor free, yet (S3)."""
+        return self.status == 409 and not self.taken
+
+    @property
+    def transient(self) -> bool:
+        """The same call may well succeed in a moment."""
+        if self.status is not None and self.code not in _BUSY:
+            return self.status in _TRANSIENT_STATUS or self.code in _BUSY_CODES
+        return self.code in _BUSY or bool(self.names & (_TIMEOUT | _UNREACHABLE))
+
+
+class Guard:
+    """A context manager: whatever a backend raises inside leaves as a `StorageError` that says what to do.
+
+    Only calls of the backend go inside, never the reading of a caller's parts: what those raise is the caller's.
+
+    Args:
+        named: the block as messages name it, without its secrets.
+        container: what holds the objects, as "the bucket 'lake'".
+        endpoint: where requests go, for a message that it cannot be reached.
+        credentials: how to give this block credentials, as a sentence.
+    """
+
+    __slots__ = ("block", "container", "credentials", "endpoint", "key", "named", "operation")
+
+    def __init__(
+        self, *, block: str, named: str, container: str, endpoint: str, credentials: str, key: str, operation: str
+    ) -> None:
+        self.block = block
+        self.named = named
+        self.container = container
+        self.endpoint = endpoint
+        self.credentials = credentials
+        self.key = key
+        self.operation = operation
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        if error is not None and isinstance(error, Exception) and not isinstance(error, HoldallError):
+            raise self.mapped(error) from error
+
+    def mapped(self, error: BaseException, /) -> StorageError:
+        """The error that says the same in our words."""
+        answer = Answer.of(error)
+        if answer.taken and self.operation == "put":
+            return self.exists()
+        if answer.absent and answer.code not in _NO_CONTAINER and self.operation in {"get", "head"}:
+            return self.missing()
+        return self.failed(self._advice(answer, error), transient=answer.transient)
+
+    def missing(self) -> KeyMissing:
+        """Nothing is there."""
+        return self._made(KeyMissing, f"{self._asked} found nothing under that key.")
+
+    def exists(self) -> KeyExists:
+        """Something is there that was not to be."""
+        return self._made(KeyExists, f"{self._asked} found something under that key already; it was left alone.")
+
+    def no_container(self) -> StorageError:
+        """What should hold the objects is not there: that says nothing about the object."""
+        return self.failed(f"{self.container} does not exist. Create it, or correct the name in the block.")
+
+    def failed(self, advice: str, /, *, transient: bool = False) -> StorageError:
+        """Any other failure."""
+        error = self._made(StorageError, f"{self._asked} failed: {advice}")
+        error.transient = transient
+        return error
+
+    @property
+    def _asked(self) -> str:
+        what = f" {self.key!r}" if self.key else ""
+        return f"{self.operation}{what} in the {self.block} block {self.named}"
+
+    def _made(self, kind: type[E], message: str) -> E:
+        return kind(message, block=self.block, key=self.key, operation=self.operation)
+
+    def _advice(self, answer: Answer, error: BaseException) -> str:
+        said = answer.said or type(error).__name__
+        where, who = self.container, self.credentials
+        sentences = (
+            (
+                answer.code in _NO_CONTAINER or (answer.absent and self.operation == "scan"),
+                f"{where} does not exist ({said}). Create it, or correct the name in the block.",
+            ),
+            (
+                answer.status is None and answer.names & _CREDENTIALS,
+                f"no usable credentials were found ({said}). {who}",
+            ),
+            (
+                answer.code in _BAD_KEYS or answer.status == 401,
+                f"the credentials were not accepted ({said}): wrong, expired, or of another account. {who}",
+            ),
+            (
+                answer.status == 403 or "PermissionError" in answer.names,
+                f"these credentials may not do that ({said}). Grant them {self.operation} on {where}, or use others.",
+            ),
+            (
+                answer.status in {301, 307, 308},
+                f"{where} is in another region ({said}). Set the region of the block.",
+            ),
+            (answer.status == 416, f"the range starts past the end of the object ({said})."),
+            (
+                answer.status == 429 or answer.code in _BUSY,
+                f"the service asks for fewer requests ({said}). Try again in a moment.",
+            ),
+            (answer.status and answer.transient, f"the service failed ({said}). Try again in a moment."),
+            (answer.status, f"the service refused ({said}); the error below is its own."),
+            (
+                answer.names & _TIMEOUT,
+                f"{self.endpoint} did not answer in time ({said}). Try again, or raise the timeouts of the block.",
+            ),
+            (
+                answer.names & _UNREACHABLE,
+                f"{self.endpoint} cannot be reached, or broke the connection ({said}). Check address and network.",
+            ),
+            (
+                "ImportError" in answer.names,
+                "the fsspec implementation of this protocol is not installed. The error below names the package.",
+            ),
+            (True, f"the backend raised {said}; the error below is its own."),
+        )
+        return next(sentence for applies, sentence in sentences if applies)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    # Not __context__: that may be whatever the caller was handling when it called.
+    each: BaseException | None = error
+    for _ in range(8):
+        if each is None:
+            return
+        yield each
+        each = each.__cause__
