@@ -7,6 +7,7 @@ import os
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from unittest import mock
 
@@ -64,7 +65,7 @@ class SharingContract:
         """Of many that create one key at once, one returns, the others raise KeyExists, and the winner's bytes stay."""
         for attempt in range(3):
             key = f"contested/{attempt}"
-            outcomes = _race(self.racers, lambda number, key=key: _create(storage, key, number))
+            outcomes = _race(self.racers, partial(_create, storage, key))
 
             winners = [outcome for outcome in outcomes if outcome != "KeyExists"]
 
