@@ -12,7 +12,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pkgutil import iter_modules
 from traceback import extract_tb
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from holdall import settings
 from holdall.errors import ConfigurationError
@@ -38,7 +38,7 @@ def tasks_named_by(unit: AnyUnit, /) -> list[AnyUnit]:
         function = function.func
     function = getattr(function, "__func__", function)
     if not hasattr(function, "__code__"):
-        function = getattr(type(function), "__call__", function)
+        function = getattr(type(function), "__call__", function)  # noqa: B004 - its code is looked for, not whether it has any
     code = getattr(function, "__code__", None)
     if code is None:
         return []
@@ -87,7 +87,9 @@ def load_target(text: str, /) -> AnyUnit:
     """
     place, colon, name = text.rpartition(":")
     if not colon or not place or not name:
-        hint = "." if colon or not text else f", as {text}:my_flow." if not text.endswith(".py") else f": {text}:my_flow."
+        hint = (
+            "." if colon or not text else f", as {text}:my_flow." if not text.endswith(".py") else f": {text}:my_flow."
+        )
         raise ConfigurationError(
             f"{text!r} does not say which task or flow. Write module:name or path/to/file.py:name{hint}"
         )
@@ -109,7 +111,7 @@ def load_target(text: str, /) -> AnyUnit:
 def _module(name: str) -> ModuleType:
     _first_on_path(os.getcwd())
     try:
-        return _imported(name, partial(import_module, name))
+        return cast("ModuleType", _imported(name, partial(import_module, name)))
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise

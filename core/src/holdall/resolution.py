@@ -143,7 +143,10 @@ def _persist_rules(options: Options, around: Scope | None, defaults: Defaults) -
     if (setting := defaults.results_persist_by_default) is not None:
         reason = f"the setting HOLDALL_RESULTS_PERSIST_BY_DEFAULT is {setting} (rule 6)"
         rules.append(Decision(value=setting, source="settings", reason=reason))
-    nobody = "nothing asks for it: no persist_result, storage, caching or retries of its own, and no flow or setting that says so"
+    nobody = (
+        "nothing asks for it: no persist_result, storage, caching or retries of its own, and no flow or setting that "
+        "says so"
+    )
     rules.append(Decision(value=False, source="default", reason=f"{nobody} (rule 7)"))
     return rules
 

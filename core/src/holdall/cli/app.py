@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from holdall.cli import block, config, explain, plugin, result, run as runs, version
+from holdall.cli import block, config, explain, plugin, result, version
+from holdall.cli import run as runs
 from holdall.cli.output import complain
 from holdall.errors import HoldallError, HoldallWarning
 

@@ -104,7 +104,7 @@ def save(
     fields = _fields(given or [], from_env or [], prompted or [])
     found = settings.current()
     cls = _registry.load("storage", kind, prefer=found.plugins_prefer)
-    block = _block_fields.build(cls, _block_fields.RawBlock(slug, "as given", fields, {}))  # type: ignore[arg-type]
+    block = _block_fields.build(cls, _block_fields.RawBlock(slug, "as given", fields, {}))
     if not overwrite and open_catalog(found).block(slug) is not None:
         raise ConfigurationError(
             f"A block is saved as {slug} already; `holdall block show {slug}` shows it. Save under another name, or "

@@ -132,7 +132,7 @@ def _console() -> Console:
     from rich.console import Console  # noqa: PLC0415 - as in table
 
     plain = {"markup": False, "highlight": False, "emoji": False}
-    console = Console(**plain)  # type: ignore[arg-type] - three flags
+    console = Console(**plain)  # type: ignore[arg-type]  # three flags
     return console if console.is_terminal else Console(width=_ENDLESS, **plain)  # type: ignore[arg-type]
 
 

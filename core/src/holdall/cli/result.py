@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from holdall.cli.output import Json, confirmed, moment, print_json, remark, say, size as shown_size, table
+from holdall.cli.output import Json, confirmed, moment, print_json, remark, say, table
+from holdall.cli.output import size as shown_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 app = typer.Typer(help="Kept results: where they are, what made them, their bytes.")
 
-_Name = Annotated[
-    str, typer.Argument(metavar="KEY", help="The key of a result, or the id of the run that made it.")
-]
+_Name = Annotated[str, typer.Argument(metavar="KEY", help="The key of a result, or the id of the run that made it.")]
 _Storage = Annotated[
     str | None, typer.Option(metavar="STORAGE", help="Look in this storage (slug, path or URL), not in the catalog.")
 ]

@@ -181,6 +181,6 @@ def _whereabouts(row: RunRow, catalog: Catalog) -> str:
     from holdall.results import from_json  # noqa: PLC0415 - not needed for help
     from holdall.store import label  # noqa: PLC0415 - as above
 
-    where = label(from_json(row.result).storage)  # type: ignore[union-attr] - a reference, as its type says
+    where = label(from_json(row.result).storage)  # type: ignore[union-attr]  # a reference, as its type says
     forgotten = "" if catalog.references(limit=1, key=document["key"]) else " (deleted since)"
     return f"Its result is in {where}, under {document['key']}{forgotten}."

@@ -137,9 +137,7 @@ def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | 
 
 def open_named(storage: str, /) -> Storage:
     """The storage that an option names: as `result_storage`, or as listings print it."""
-    return blocks.from_value(
-        storage.removeprefix(f"{_LOCAL}:"), settings=settings.current(), directory=os.getcwd()
-    )
+    return blocks.from_value(storage.removeprefix(f"{_LOCAL}:"), settings=settings.current(), directory=os.getcwd())
 
 
 def _at(reference: ResultLiteral | ResultReference, catalog: Catalog) -> Whereabouts:

@@ -100,8 +100,10 @@ def _payload(payload: Payload, record: Record, found: Whereabouts) -> list[str]:
     written = ", ".join(f"{name} {version}" for name, version in record.written_with.items())
     return [
         f"Its payload of {size(payload.size)} {where}.",
-        f"It was written by the {record.serializer.type} serializer{options}"
-        f"{f' ({written})' if written else ''}, as {payload.media_type}.",
+        (
+            f"It was written by the {record.serializer.type} serializer{options}"
+            f"{f' ({written})' if written else ''}, as {payload.media_type}."
+        ),
     ]
 
 
