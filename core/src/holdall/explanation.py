@@ -12,7 +12,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pkgutil import iter_modules
 from traceback import extract_tb
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from holdall import settings
 from holdall.errors import ConfigurationError
@@ -38,7 +38,7 @@ def tasks_named_by(unit: AnyUnit, /) -> list[AnyUnit]:
         function = function.func
     function = getattr(function, "__func__", function)
     if not hasattr(function, "__code__"):
-        function = getattr(type(function), "__call__", function)  # noqa: B004 - its code is looked for, not whether it has any
+        function = type(function).__call__  # an instance that can be called
     code = getattr(function, "__code__", None)
     if code is None:
         return []
@@ -111,7 +111,7 @@ def load_target(text: str, /) -> AnyUnit:
 def _module(name: str) -> ModuleType:
     _first_on_path(os.getcwd())
     try:
-        return cast("ModuleType", _imported(name, partial(import_module, name)))
+        _imported(name, partial(import_module, name))
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
@@ -123,6 +123,7 @@ def _module(name: str) -> ModuleType:
         raise ConfigurationError(
             f"There is no module {error.name!r}, in {os.getcwd()} or among what is installed.{hint}"
         ) from error
+    return sys.modules[name]
 
 
 def _module_of_file(path: str) -> ModuleType:
@@ -153,9 +154,9 @@ def _module_of_file(path: str) -> ModuleType:
     return module
 
 
-def _imported(what: str, work: Callable[[], Any]) -> Any:
+def _imported(what: str, work: Callable[[], object]) -> None:
     try:
-        return work()
+        work()
     except ModuleNotFoundError as error:
         if error.name is not None and f"{what}.".startswith(f"{error.name}."):
             raise  # it is the one that was asked for

@@ -60,7 +60,7 @@ class Whereabouts:
         base = str(place.get("basepath") or place.get("bucket_path") or "").rstrip("/")
         if self.store.where.type == _LOCAL:
             return os.path.join(base, *key.split("/"))
-        return f"{base}/{key}" if "://" in base else f"{self.store.where.type}://{base}/{key}".replace(":///", "://")
+        return f"{base}/{key}" if "://" in base else f"{self.store.where.type}://{base}/{key}"
 
     def delete(self) -> list[str]:
         """Record, payload, references; returns what there is to say."""
