@@ -95,9 +95,8 @@ class Resolution:
             lines.append("True, False and None are not kept either, because somebody said False.")
             lines += [_conflict(self.name, need) for need in self.needs]
         else:
-            where = (
-                "as well as in its cache record" if self.persist.source == "caching" else "with no object in storage"
-            )
+            cached = any(need != "retries" for need in self.needs)
+            where = "as well as in its cache record" if cached else "with no object in storage"
             lines.append(f"True, False and None are kept in the catalog, {where}.")
         return "\n".join(lines)
 
@@ -154,10 +153,10 @@ def _inherited(what: str, own: Any, around: Scope | None, setting: str | None) -
         rules.append(Decision(value=own, source="configured", reason=f"result_{what} is set on it (rule 1)"))
     if around is not None:
         above: Decision = getattr(around, what)
-        reason = f"flow {around.flow!r} around it uses that {what} (rule 2)"
+        reason = f"flow {around.flow!r} around it uses {_shown(above.value)} (rule 2)"
         rules.append(Decision(value=above.value, source="flow", reason=reason))
     if setting is not None:
-        reason = f"the setting HOLDALL_RESULTS_DEFAULT_{what.upper()} says so (rule 3)"
+        reason = f"the setting HOLDALL_RESULTS_DEFAULT_{what.upper()} says {setting} (rule 3)"
         rules.append(Decision(value=setting, source="settings", reason=reason))
     default = DEFAULT_STORAGE if what == "storage" else DEFAULT_SERIALIZER
     reason = (
@@ -174,5 +173,5 @@ def _shown(value: Any) -> str:
 
 
 def _conflict(name: str, need: str) -> str:
-    when = "at the first retry" if need == "retries" else "when it is called"
-    return f"Its {need} needs a kept result, so {name!r} raises PersistenceRequiredError {when}."
+    verb, when = ("need", "at the first retry") if need == "retries" else ("needs", "when it is called")
+    return f"Its {need} {verb} a kept result, so {name!r} raises PersistenceRequiredError {when}."
