@@ -89,6 +89,8 @@ def test_every_combination_of_literals_and_needs() -> None:
 
         assert (not persisted and number != 7) is resolution.forbidden, case
         assert len([n for n, _, _ in table(*case) if n == 4]) == len(resolution.needs), case
+        asking = [source for _, yes, source in table(*case) if yes]
+        assert (["retries"] == asking and persisted) is resolution.for_retries_alone, case
 
 
 @pytest.mark.parametrize(
