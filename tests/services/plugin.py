@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.services.s3 import Moto, SeaweedFS
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ class ServerProcess:
         self.command = list(command)
         self.log = log
         with log.open("ab") as out:
-            self._process = subprocess.Popen(  # noqa: S603 - the command is a fixture's own
+            self._process = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

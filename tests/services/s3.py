@@ -44,8 +44,8 @@ class S3Server:
 
     def client(self, keys: Keys | None = None, /) -> Any:
         """A boto3 client, for looking at the server past the code under test."""
-        import boto3  # noqa: PLC0415 - only once a server is asked for
-        from botocore.config import Config  # noqa: PLC0415 - as above
+        import boto3
+        from botocore.config import Config
 
         keys = keys or self.admin
         client = boto3.client(
@@ -61,7 +61,7 @@ class S3Server:
 
     def new_bucket(self, name: str | None = None, /) -> str:
         """Make an empty bucket, under a name of its own where none is given, and say its name."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only once a server is asked for
+        from botocore.exceptions import BotoCoreError, ClientError
 
         name = name or f"bucket-{os.getpid()}-{next(_bucket_numbers)}"
         client = self.client()
@@ -116,8 +116,8 @@ class SeaweedFS(S3Server):
     @contextmanager
     def running(cls, folder: Path, /) -> Iterator[Self]:
         """One server that keeps its data in `folder`, until the block ends."""
-        admin = Keys(access_key_id="admin-access-key", secret_access_key="admin-Secret/Key+0123456789")  # noqa: S106
-        reader = Keys(access_key_id="reader-access-key", secret_access_key="reader-Secret/Key+0123456789")  # noqa: S106
+        admin = Keys(access_key_id="admin-access-key", secret_access_key="admin-Secret/Key+0123456789")
+        reader = Keys(access_key_id="reader-access-key", secret_access_key="reader-Secret/Key+0123456789")
         (folder / "data").mkdir(parents=True)
         (folder / "s3.json").write_text(_identities(admin, reader))
         ports = free_ports(8)
@@ -144,7 +144,7 @@ class Moto(S3Server):
         (port,) = free_ports(1)
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
         process = ServerProcess(command, log=folder / "moto.log")
-        keys = Keys(access_key_id="moto-access-key", secret_access_key="moto-Secret/Key")  # noqa: S106
+        keys = Keys(access_key_id="moto-access-key", secret_access_key="moto-Secret/Key")
         server = cls(endpoint_url=f"http://127.0.0.1:{port}", admin=keys, process=process, races=False)
         try:
             process.wait_until(lambda: _answers(f"{server.endpoint_url}/moto-api/"))

@@ -79,6 +79,13 @@ def test_no_file_records_where_packages_were_downloaded_from() -> None:
     assert [] == names + found
 
 
+def test_no_merge_was_left_half_done() -> None:
+    """Conflict markers stand in no file."""
+    marker = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
+
+    assert [] == [str(path) for path, text in texts() if marker.search(text)]
+
+
 def test_the_constraints_are_plain_pins() -> None:
     """Every line is `name==version`, with a marker at most."""
     pin = re.compile(r"[a-z0-9][a-z0-9._-]*==[\w.+!]+( ; .+)?")

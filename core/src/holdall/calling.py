@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from holdall.deferred import MATTER, has_deferred, resolved
 from holdall.engine import begin, call_plain, execute
+from holdall.outcomes import failure_of, state_of
+from holdall.results import ResultLiteral, is_literal
 from holdall.signals import ear
 from holdall.states import State
 from holdall.steps import adrive, drive
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
-    from holdall.engine import Outcome
+    from holdall.outcomes import Outcome
+    from holdall.planning import Plan
+    from holdall.runs import Run
     from holdall.units import Unit
 
 
@@ -56,8 +60,11 @@ async def _acall(
 def call_state(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> State[Any]:
     """What a runner's worker does: the state, whatever happens; an async function gets an event loop of its own."""
     try:
-        args, kwargs = _ready(args, kwargs)
+        if not MATTER.isdisjoint(map(type, args)) or kwargs:
+            args, kwargs = _ready(args, kwargs)
         plan, run = begin(unit)
+        if plan.plain and not unit.is_async and not ear.active:
+            return _plain_state(unit, run, plan, args, kwargs)
         steps = execute(unit, run, plan, args, kwargs)
         if unit.is_async:
             from asyncio import run as run_loop  # noqa: PLC0415 - only async functions need it
@@ -66,6 +73,18 @@ def call_state(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, An
         return drive(steps).state
     except Exception as error:  # noqa: BLE001 - refused before the body ran: whoever asks for the result gets it
         return not_started(unit, error)
+
+
+def _plain_state(
+    unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> State[Any]:
+    try:
+        value = call_plain(unit, run, plan, args, kwargs)
+    except BaseException as error:  # noqa: BLE001 - the state holds it
+        kind, message = failure_of(error)
+        return state_of(unit, run, kind, message, None, UNSET, error)
+    literal = ResultLiteral(value=value) if is_literal(value) and not plan.resolution.forbidden else None
+    return state_of(unit, run, "completed", None, literal, value, None)
 
 
 def not_started(unit: Unit[Any, Any], error: BaseException) -> State[Any]:

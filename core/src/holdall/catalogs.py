@@ -24,12 +24,17 @@ _open: dict[str, Catalog] = {}
 _lock = threading.Lock()
 
 
+def catalog_path(settings: Home, /) -> str:
+    """Where the catalog is, or will be."""
+    return os.path.join(settings.home, "catalog.db")
+
+
 def open_catalog(settings: Home, /) -> Catalog:
     """The catalog under `settings.home`, the same object for every caller of this process.
 
     Costs nothing until it is used: no folder is made and no error raised before then.
     """
-    path = os.path.join(settings.home, "catalog.db")
+    path = catalog_path(settings)
     found = _open.get(path)
     if found is not None:
         return found

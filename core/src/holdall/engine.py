@@ -18,7 +18,7 @@ from holdall.context import current
 from holdall.deferred import resolved
 from holdall.errors import HoldallWarning, ResultError, StorageError
 from holdall.keeping import keep, keep_uncatalogued
-from holdall.outcomes import Done, Outcome, failure_of, row_of, state_of
+from holdall.outcomes import Done, Outcome, failure_of, row_of
 from holdall.planning import Plan, plan
 from holdall.results import ResultLiteral
 from holdall.runs import Replays, Root, Run
@@ -111,18 +111,14 @@ def execute(
             done = yield from _produce(unit, run, plan, args, kwargs, keyed)
         except BaseException as error:  # noqa: BLE001 - the outcome holds it; drivers raise it to the caller
             kind, message = failure_of(error)
-            result_json = None
-            outcome = Outcome(state_of(unit, run, kind, message, None, UNSET, error), UNSET, error)
+            outcome = Outcome(unit, run, kind, message, None, UNSET, UNSET, error)
         else:
-            result_json = done.kept.json if done.kept is not None else None
-            kept = done.kept.result if done.kept is not None else None
-            held = done.value if unit.options.cache_result_in_memory or kept is None else UNSET
-            state = state_of(unit, run, "completed", done.message, kept, held, None, cached=done.cached)
-            outcome = Outcome(state, done.value, None)
-        row = row_of(
-            unit, run, outcome.state.type, outcome.state.message, started, result_json, cached=outcome.state.cached
-        )
-        recorder.record(row)
+            held = done.value if unit.options.cache_result_in_memory or done.kept is None else UNSET
+            outcome = Outcome(
+                unit, run, "completed", done.message, done.kept, done.value, held, None, cached=done.cached
+            )
+        result_json = None if outcome.kept is None else outcome.kept.json
+        recorder.record(row_of(unit, run, outcome.kind, outcome.message, started, result_json, cached=outcome.cached))
         if ear.active:
             from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
 
@@ -130,9 +126,9 @@ def execute(
                 run_id=run.id,
                 kind=unit.kind,
                 name=unit.name,
-                state=row.state,
+                state=outcome.kind,
                 duration=time.time() - started,
-                cached=row.cached,
+                cached=outcome.cached,
             )
         is_literal = result_json is not None and result_json.startswith(_LITERAL)
         if (unit.kind == "flow" and run.parent is None) or (is_literal and plan.store is not None):

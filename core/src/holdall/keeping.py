@@ -173,9 +173,8 @@ def keep_uncatalogued(unit: Unit[Any, Any], run: Run, store: ResultStore, value:
 def producer(unit: Unit[Any, Any], run: Run) -> str:
     """JSON for the record: what made the result."""
     flow = run.flow_run_id
-    return (
-        f'{_made_by(unit.kind, unit.function_name, unit.name)},"run_id":"{run.id}","flow_run_id":{json.dumps(flow)}}}'
-    )
+    told = "null" if flow is None else f'"{flow}"'
+    return f'{_made_by(unit.kind, unit.function_name, unit.name)},"run_id":"{run.id}","flow_run_id":{told}}}'
 
 
 @memoized

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from holdall.ids import shard
+
 
 def own_key(run_id: str) -> str:
     """Of a result that is looked up by its run alone."""
-    return f"results/{run_id[-4:-2]}/{run_id}.json"
+    return f"results/{shard(run_id)}/{run_id}.json"
 
 
 def record_key(cache_key: str) -> str:

@@ -11,6 +11,7 @@ from holdall.types import RunRow
 if TYPE_CHECKING:
     from holdall.keeping import Kept
     from holdall.runs import Run
+    from holdall.states import StateType
     from holdall.units import Unit
 
 
@@ -24,15 +25,26 @@ class Done(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What the body gave (even where the state lets it go), or what it raised."""
+    """How a run ended. `value` is what the body gave, `held` what may stay in memory of it; `error` what it raised."""
 
-    state: State[Any]
+    unit: Unit[Any, Any]
+    run: Run
+    kind: StateType
+    message: str | None
+    kept: Kept | None
     value: Any
+    held: Any
     error: BaseException | None
+    cached: bool = False
+
+    @property
+    def state(self) -> State[Any]:
+        kept = None if self.kept is None else self.kept.result
+        return state_of(self.unit, self.run, self.kind, self.message, kept, self.held, self.error, cached=self.cached)
 
 
-def failure_of(error: BaseException) -> tuple[str, str]:
-    kind = "failed" if isinstance(error, Exception) else "cancelled"
+def failure_of(error: BaseException) -> tuple[StateType, str]:
+    kind: StateType = "failed" if isinstance(error, Exception) else "cancelled"
     return kind, f"{type(error).__name__}: {error}"[:1000]
 
 

@@ -76,7 +76,7 @@ def body(
     until = "null" if expires is None else f'"{timestamp(expires)}"'
     return (
         f'{start},"written_with":{written_with}}},"key":{quoted(key)},"created":"{timestamp(created)}",'
-        f'"expires":{until},"producer":{producer},"payload":{payload}'
+        f'"producer":{producer},"expires":{until},"payload":{payload}'
     )
 
 
@@ -111,8 +111,8 @@ class Record:
         return None if self.expires is None else datetime.fromisoformat(self.expires).timestamp()
 
 
-def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, dict[str, str]] | None:
-    """The inlined payload of a record that begins with `start` (a store's own `head`), and what wrote it.
+def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, bytes] | None:
+    """The inlined payload of a record that begins with `start` (a store's own `head`), and `written_with` as it stands.
 
     None for whatever else it may be (foreign, damaged, expired, literal, with a payload of its own): `parse` then says
     what. A hit costs mostly the reading of its record, so this skips all that a hit does not need.
@@ -122,18 +122,28 @@ def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, dic
     sealed = data[:-_SEAL_SIZE]
     if data[-_SEAL_SIZE:] != b'%b%b"}' % (_SEAL, xxh3_64_hexdigest(sealed).encode()):
         return None
-    document = _decode('{"serializer":{"":0' + str(data[len(start) :], "utf-8"))
+    # Inside a JSON string the quotes would be escaped, so these are the members themselves.
+    key = data.find(b',"key":', len(start))
+    expires_at = data.find(b',"expires":', key)
+    document = _decode("{" + str(data[expires_at + 1 :], "utf-8"))
     expires, payload = document["expires"], document["payload"]
     if payload is None or "inline" not in payload:
         return None
     if expires is not None and datetime.fromisoformat(expires).timestamp() <= now:
         return None
+    written_with = data[len(start) : key]
     inline = payload["inline"]
     if inline == "base64":
-        return a2b_base64(document["data"]), document["serializer"]["written_with"]
+        return a2b_base64(document["data"]), written_with
     if inline == "text":
-        return document["data"].encode(), document["serializer"]["written_with"]
-    return sealed[-payload["size"] :], document["serializer"]["written_with"]
+        return document["data"].encode(), written_with
+    return sealed[-payload["size"] :], written_with
+
+
+def written_with_of(member: bytes, /) -> dict[str, str]:
+    """What the second part of `quick_payload` says."""
+    written_with: dict[str, str] = _decode('{"":0' + str(member, "utf-8"))["written_with"]
+    return written_with
 
 
 def parse(data: Buffer, /, *, where: str) -> Record:

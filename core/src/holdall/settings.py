@@ -164,6 +164,16 @@ _KEYS = (*(option.key for option in _OPTIONS), "blocks")
 _VARIABLES = (*(option.variable for option in _OPTIONS), SECRET_KEY, SIGNING_KEY)
 
 
+def options() -> list[str]:
+    """The fields of `Settings` that a user can set, in the order of their declaration."""
+    return [option.name for option in _OPTIONS]
+
+
+def variable(name: str) -> str:
+    """The environment variable of a field."""
+    return next(option.variable for option in _OPTIONS if option.name == name)
+
+
 def _from_environment(option: _Option, environ: Mapping[str, str], directory: str) -> tuple[Any, str] | None:
     text = environ.get(option.variable)
     if not text:  # an empty variable is how a shell says "not set"

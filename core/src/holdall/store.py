@@ -19,7 +19,7 @@ from holdall.errors import (
     SerializationError,
     StorageError,
 )
-from holdall.ids import new_id
+from holdall.ids import new_id, shard
 from holdall.results import ResultReference, SerializerReference, StorageReference
 from holdall.sources import InlineSource, PayloadSource
 from holdall.types import UNSET, Trust
@@ -35,12 +35,13 @@ if TYPE_CHECKING:
 _WRITES: Final = 2  # a put that failed for a passing reason is repeated once, by dumping again
 _SUFFIX_OF_RECORD: Final = ".record"
 _NO_TRUST: Final = Trust()
+_PLAIN: Final = '{"picklelib":"pickle"}'  # what most small results say of themselves, without asking json
 
 
 class ResultStore:
     """Writes results to one storage with one serializer, and reads whatever records lie there."""
 
-    __slots__ = ("_head", "_start", "_tail", "codec", "label", "serializer", "storage", "where")
+    __slots__ = ("_familiar", "_head", "_start", "_tail", "codec", "label", "serializer", "storage", "where")
 
     def __init__(self, storage: Storage, codec: Codec) -> None:
         self.storage = storage
@@ -52,6 +53,7 @@ class ResultStore:
         how = _json({"type": self.serializer.type, "options": self.serializer.options})
         self._head = records.head(where, how)
         self._start = self._head.encode()
+        self._familiar = b""
         self._tail = f',"storage":{where},"serializer":{how}}}'
 
     def write(
@@ -157,7 +159,7 @@ class ResultStore:
                     )
                     return _json(self.codec.written_with(dumped)), payload, None, len(small)
             unique = new_id()
-            path = f"payloads/{unique[-4:-2]}/{unique}{self.codec.suffix}"
+            path = f"payloads/{shard(unique)}/{unique}{self.codec.suffix}"
             through = Checksummer()
             self.storage.put(path, through.through(parts))
         except SerializationError as error:
@@ -223,8 +225,9 @@ class ResultStore:
         if found is None:
             return UNSET
         data, written_with = found
-        if written_with:
-            self.codec.check_written_with(written_with)
+        if written_with != self._familiar:
+            self.codec.check_written_with(records.written_with_of(written_with))
+            self._familiar = written_with
         return self.codec.load(InlineSource(data, _NO_TRUST))
 
     def load(self, record: Record, /, *, accept: Iterable[str] = ()) -> Any:
@@ -319,4 +322,6 @@ def _nbytes(part: Buffer) -> int:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":")) if value else "{}"
+    if not value:
+        return "{}"
+    return _PLAIN if value == {"picklelib": "pickle"} else json.dumps(value, separators=(",", ":"))

@@ -82,16 +82,26 @@ class Unit(Generic[P, R_co]):
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Parameters by name, defaults included. Raises TypeError as the call itself would."""
+        if len(args) == self._plain_names and not kwargs:
+            return dict(zip(self.signature.parameters, args, strict=True))
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
         instance = getattr(self.fn, "__self__", None)
         return bound.arguments if instance is None else {"self": instance, **bound.arguments}
 
+    @cached_property
+    def _plain_names(self) -> int:
+        """How many parameters there are where all may be given by position, else -1: then `bind` need not ask inspect."""
+        kinds = [parameter.kind for parameter in self.signature.parameters.values()]
+        plain = all(kind.name in {"POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD"} for kind in kinds)
+        return len(kinds) if plain and not hasattr(self.fn, "__self__") else -1
+
     def bound_to(self, instance: object) -> Self:
         """As a method of the instance; shares the resolved plans, as the options are the same."""
         bound = object.__new__(type(self))
         bound.__dict__.update(self.__dict__)
-        bound.__dict__.pop("signature", None)
+        for cached in ("signature", "_plain_names"):
+            bound.__dict__.pop(cached, None)
         bound.fn = self.fn.__get__(instance)  # type: ignore[attr-defined] - functions are descriptors
         return bound
 

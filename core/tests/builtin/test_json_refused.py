@@ -77,6 +77,11 @@ class Listed(list):  # type: ignore[type-arg] # a dataclass that is a list as we
     x: int = 0
 
 
+@dataclasses.dataclass
+class Wrapped(Generic[T]):
+    content: T
+
+
 class Slots:
     __slots__ = ("hidden",)
 
@@ -306,3 +311,10 @@ def test_validators_do_not_change_what_comes_back() -> None:
     made = JSONSerializer().load(BytesSource(b"".join(JSONSerializer().dump(model))))
 
     assert 2 == made.number
+
+
+def test_a_generic_dataclass_is_kept_without_its_parameters() -> None:
+    """They are a note of the typing module, which the values do not depend on."""
+    made = JSONSerializer().load(BytesSource(b"".join(JSONSerializer().dump(Wrapped[int](1)))))
+
+    assert Wrapped(1) == made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from holdall_s3 import S3
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import sys
 from typing import Any
 
 import pytest
-from holdall_s3 import S3
 from pydantic import ValidationError
+
+from holdall_s3 import S3
 
 SECRETS = {
     "aws_access_key_id": "AKIASECRETID",
@@ -67,7 +68,7 @@ def test_a_block_shows_no_secret() -> None:
     """Neither printed, nor by its location, nor in its plain fields."""
     block = S3(bucket_path="bucket/p", endpoint_url="https://host/", region_name="eu-west-1", **SECRETS)
 
-    shown = f"{block!r} {block} {block.location()} {block.plain_fields()} {block.title}"
+    shown = f"{block!r} {block} {block.location()} {block.plain_fields()} {block.shown}"
 
     assert not [secret for secret in SECRETS.values() if secret in shown]
     assert {"bucket_path": "bucket/p", "endpoint_url": "https://host", "region_name": "eu-west-1"} == block.location()
@@ -80,7 +81,7 @@ def test_pickling_drops_secrets() -> None:
     block = S3(bucket_path="bucket/p", read_timeout=7, **SECRETS)
 
     pickled = pickle.dumps(block)
-    back = pickle.loads(pickled)  # noqa: S301 - our own
+    back = pickle.loads(pickled)
 
     assert not [secret for secret in SECRETS.values() if secret.encode() in pickled]
     assert S3(bucket_path="bucket/p", read_timeout=7).plain_fields() == back.plain_fields()
@@ -94,6 +95,6 @@ def test_building_a_block_imports_no_backend() -> None:
         "print([name for name in ('s3fs', 'fsspec', 'aiobotocore', 'botocore', 'aiohttp') if name in sys.modules])"
     )
 
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert "[]" == said.stdout.strip()

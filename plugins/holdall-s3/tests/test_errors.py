@@ -7,18 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from holdall.errors import KeyMissing, StorageError
-
 from tests.services.process import free_ports
 from tests.services.s3 import SeaweedFS
+
+from holdall.errors import KeyMissing, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from holdall_s3 import S3
-
     from tests.services.s3 import S3Server
+
+    from holdall_s3 import S3
 
 pytestmark = pytest.mark.services
 
@@ -59,7 +59,7 @@ def test_who_may_only_read_may_not_write(seaweedfs: S3Server, make: Callable[...
 
     error = refused(lambda: block.put("k", [b"1"]), seaweedfs.read_only.secret_access_key)
 
-    assert f"put 'k' in S3('{bucket}/p') failed: these credentials may not do that" in str(error)
+    assert f"put 'k' in the s3 block S3('{bucket}/p') failed: these credentials may not do that" in str(error)
     assert ("k", "put", False) == (error.key, error.operation, error.transient)
     assert b"readable" == block.get("there")
     refused(lambda: block.put("k", [bytes(20 * MIB)]), seaweedfs.read_only.secret_access_key)
@@ -104,7 +104,7 @@ def test_an_endpoint_where_nobody_listens(seaweedfs: S3Server, make: Callable[..
 
 def test_no_credentials_at_all(seaweedfs: S3Server) -> None:
     """The message names the fields and the variables."""
-    from holdall_s3 import S3  # noqa: PLC0415 - beside its only use at run time
+    from holdall_s3 import S3
 
     block = S3(bucket_path="bucket", endpoint_url=seaweedfs.endpoint_url, region_name="us-east-1")
 
@@ -117,7 +117,7 @@ def test_no_credentials_at_all(seaweedfs: S3Server) -> None:
 
 def test_a_profile_that_is_not_there(seaweedfs: S3Server) -> None:
     """It is a matter of credentials, and not of the network."""
-    from holdall_s3 import S3  # noqa: PLC0415 - as above
+    from holdall_s3 import S3
 
     block = S3(bucket_path="bucket", endpoint_url=seaweedfs.endpoint_url, profile="nobody")
 

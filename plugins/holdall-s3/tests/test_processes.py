@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from holdall_s3 import S3
-
     from tests.services.s3 import S3Server
+
+    from holdall_s3 import S3
 
 pytestmark = pytest.mark.services
 

@@ -8,16 +8,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+
 from holdall.errors import ConfigurationError, KeyExists, KeyMissing, StorageError
 from holdall.types import ByteRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.services.s3 import S3Server
+
     from holdall.types import WriteMode
     from holdall_s3 import S3
-
-    from tests.services.s3 import S3Server
 
 pytestmark = pytest.mark.services
 

@@ -34,7 +34,13 @@ class Catalog(ABC):
 
     @abstractmethod
     def runs(
-        self, *, limit: int = 100, kind: str | None = None, flow_run_id: str | None = None, name: str | None = None
+        self,
+        *,
+        limit: int = 100,
+        kind: str | None = None,
+        flow_run_id: str | None = None,
+        parent_run_id: str | None = None,
+        name: str | None = None,
     ) -> list[RunRow]:
         """Newest first."""
 
@@ -43,8 +49,10 @@ class Catalog(ABC):
         """The newest reference with that record key, or of that run."""
 
     @abstractmethod
-    def references(self, *, limit: int = 100, storage: str | None = None, name: str | None = None) -> list[ReferenceRow]:
-        """Newest first."""
+    def references(
+        self, *, limit: int = 100, storage: str | None = None, key: str | None = None, name: str | None = None
+    ) -> list[ReferenceRow]:
+        """Newest first. One key may stand in several storages."""
 
     @abstractmethod
     def delete_reference(self, storage: str, key: str, /) -> bool:

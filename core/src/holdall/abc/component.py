@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, get_type_hints, is_typeddict
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Secret, SecretBytes, SecretStr, TypeAdapter
 from pydantic_core import to_jsonable_python
@@ -48,7 +48,8 @@ class Component(BaseModel):
         """A copy that holds these secrets, as `secret_values` gives them, and no others; clients are not copied."""
         state = self.__getstate__()
         for name, value in values.items():
-            state["__dict__"][name] = TypeAdapter(type(self).model_fields[name].annotation).validate_python(value)
+            annotation: Any = type(self).model_fields[name].annotation
+            state["__dict__"][name] = TypeAdapter(annotation).validate_python(value)
         twin = type(self).__new__(type(self))
         twin.__setstate__(state)
         return twin
@@ -127,10 +128,10 @@ def _is_secret(annotation: Any, seen: set[int]) -> bool:
 def _annotations_inside(annotation: Any) -> Iterable[Any]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [field.annotation for field in annotation.model_fields.values()]
-    if is_dataclass(annotation) or is_typeddict(annotation):
+    if is_dataclass(annotation) or hasattr(annotation, "__total__"):  # the latter marks a TypedDict of any origin
         try:
-            return get_type_hints(annotation).values()
+            return list(get_type_hints(annotation).values())
         except NameError:
-            return annotation.__annotations__.values()
+            return list(annotation.__annotations__.values())
     alias = getattr(annotation, "__value__", None)  # `type Token = SecretStr`
     return [*getattr(annotation, "__args__", ()), *([alias] if alias is not None else [])]

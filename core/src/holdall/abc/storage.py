@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from holdall.errors import KeyMissing
+from holdall.errors import KeyMissing, StorageError
 from holdall.types import ByteRange
 
 if TYPE_CHECKING:
@@ -80,10 +80,22 @@ class Storage(ABC):
         return True
 
     def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
-        """The object in pieces of `chunk` bytes; override so that one replaced meanwhile is an error, never a mixture."""
-        size = self.head(key).size
-        for start in range(0, size, chunk):
-            yield self.get(key, byte_range=ByteRange(start, min(start + chunk, size)))
+        """The object in pieces of `chunk` bytes.
+
+        A writer that replaces it meanwhile is seen as a `StorageError`, at the latest after the last piece: override
+        where one open handle can do better.
+        """
+        before = self.head(key)
+        for start in range(0, before.size, chunk):
+            yield self.get(key, byte_range=ByteRange(start, min(start + chunk, before.size)))
+        if self.head(key) != before:
+            raise StorageError(
+                f"{self.slug}: get of {key!r} failed: the object was replaced while it was read.",
+                block=self.slug,
+                key=key,
+                operation="get",
+                transient=True,
+            )
 
     def publish(self, source: str, target: str, /) -> None:
         """Make the bytes of `source` readable under `target` too, for other tools. Override where no copy is needed."""

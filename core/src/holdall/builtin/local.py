@@ -32,6 +32,17 @@ class LocalFileSystem(StorageBlock):
 
     _directory: Directory | None = PrivateAttr(default=None)
 
+    if TYPE_CHECKING:  # the field is text, and a path is welcome: a type checker has no other way to know
+
+        def __init__(
+            self,
+            *,
+            basepath: str | os.PathLike[str] = ".holdall-results",
+            fsync: bool = False,
+            memory_map: bool = False,
+            inline_limit: int = 8192,
+        ) -> None: ...
+
     @field_validator("basepath", mode="before")
     @classmethod
     def _path_as_text(cls, value: Any) -> Any:

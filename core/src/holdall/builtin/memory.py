@@ -82,6 +82,11 @@ class MemoryFileSystem(StorageBlock):
             if key.startswith(prefix):
                 yield ObjectMeta(key, len(found.data), None, found.modified)
 
+    def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
+        data = self._found(key, "get").data
+        for start in range(0, len(data), chunk):
+            yield data[start : start + chunk]
+
     def publish(self, source: str, target: str, /) -> None:
         found = self._found(source, "get")
         self._check(target, "put")

@@ -119,9 +119,15 @@ class SQLiteCatalog(Catalog):
         return _run_row(rows[0]) if rows else None
 
     def runs(
-        self, *, limit: int = 100, kind: str | None = None, flow_run_id: str | None = None, name: str | None = None
+        self,
+        *,
+        limit: int = 100,
+        kind: str | None = None,
+        flow_run_id: str | None = None,
+        parent_run_id: str | None = None,
+        name: str | None = None,
     ) -> list[RunRow]:
-        where, values = _where(kind=kind, flow_run_id=flow_run_id, name=name)
+        where, values = _where(kind=kind, flow_run_id=flow_run_id, parent_run_id=parent_run_id, name=name)
         rows = self._select(_RUNS + where + " ORDER BY id DESC LIMIT ?", (*values, limit))
         return [_run_row(row) for row in rows]
 
@@ -130,9 +136,9 @@ class SQLiteCatalog(Catalog):
         return found[0] if found else None
 
     def references(
-        self, *, limit: int = 100, storage: str | None = None, name: str | None = None
+        self, *, limit: int = 100, storage: str | None = None, key: str | None = None, name: str | None = None
     ) -> list[ReferenceRow]:
-        return self._references(limit, storage=storage, name=name)
+        return self._references(limit, storage=storage, key=key, name=name)
 
     def _references(self, limit: int, **conditions: str | None) -> list[ReferenceRow]:
         where, values = _where(**conditions)

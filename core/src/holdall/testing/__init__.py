@@ -1,1 +1,1 @@
-"""Contract suites and stand-ins for plugin authors; the suites need pytest."""
+"""For plugin authors: contracts to subclass, stand-ins, and wrappers that misbehave on purpose. Needs pytest."""

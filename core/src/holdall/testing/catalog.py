@@ -127,14 +127,15 @@ class CatalogContract(ABC):
         assert [a_run(4), a_run(3), a_run(2)] == catalog.runs(limit=3)
 
     def test_filters_runs(self, catalog: Catalog) -> None:
-        """By kind, by flow run and by name, and by several at once."""
+        """By kind, by flow run, by the run around and by name, and by several at once."""
         flow = a_run(1, kind="flow", name="etl")
-        child = a_run(2, flow_run_id=flow.id)
+        child = a_run(2, flow_run_id=flow.id, parent_run_id="0123")
         other = a_run(3)
         catalog.add_runs([flow, child, other])
 
         assert [flow] == catalog.runs(kind="flow")
         assert [child] == catalog.runs(flow_run_id=flow.id)
+        assert [child] == catalog.runs(parent_run_id="0123")
         assert [other, child] == catalog.runs(name="clean")
         assert [] == catalog.runs(kind="flow", name="clean")
 
@@ -163,7 +164,7 @@ class CatalogContract(ABC):
         assert elsewhere == catalog.reference(key=elsewhere.key)
 
     def test_filters_references(self, catalog: Catalog) -> None:
-        """By storage and name, newest first, the limit cutting the oldest."""
+        """By storage, key and name, newest first, the limit cutting the oldest."""
         rows = [a_reference(n, storage=s, name=m) for n, (s, m) in enumerate(itertools.product("ab", "xyz"))]
         for row in rows:
             catalog.add_reference(row)
@@ -172,6 +173,7 @@ class CatalogContract(ABC):
         assert [rows[5], rows[2]] == catalog.references(name="z")
         assert [rows[4]] == catalog.references(storage="b", name="y")
         assert rows[:3:-1] == catalog.references(limit=2)
+        assert [rows[4]] == catalog.references(key=rows[4].key)
 
     def test_deletes_a_reference(self, catalog: Catalog) -> None:
         """Of that storage alone, and says whether there was one."""

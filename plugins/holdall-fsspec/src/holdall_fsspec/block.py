@@ -6,9 +6,9 @@ import os
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from holdall.abc import StorageBlock
 from pydantic import PrivateAttr
 
+from holdall.abc import StorageBlock
 from holdall_fsspec import keys
 from holdall_fsspec.faults import Guard
 
@@ -19,25 +19,11 @@ if TYPE_CHECKING:
     from holdall.types import ByteRange, ObjectMeta
 
 
-class Clients(dict[int, Any]):
-    """The filesystem of each process id. All are equal, because a block's equality follows its configuration alone.
-
-    A child of `fork` finds its parent's under another id and leaves it alone: the sockets and the event loop behind
-    it are the parent's.
-    """
-
-    __slots__ = ()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Clients)
-
-    __hash__ = None
-
-
 class RemoteBlock(StorageBlock):
     """Base of the blocks over fsspec: say what filesystem to make and where in it the keys begin."""
 
-    _clients: Clients = PrivateAttr(default_factory=Clients)
+    # By process id: a child of `fork` leaves its parent's alone, whose sockets and event loop are not its own.
+    _clients: dict[int, Any] = PrivateAttr(default_factory=dict)
 
     @abstractmethod
     def new_filesystem(self) -> Any:
@@ -57,8 +43,8 @@ class RemoteBlock(StorageBlock):
         """What holds the objects, as messages call it: "the bucket 'lake'"."""
 
     @property
-    def title(self) -> str:
-        """This block as messages call it, without its secrets."""
+    def shown(self) -> str:
+        """This block as messages show it, without its secrets."""
         return f"{type(self).__name__}({next(iter(self.location().values()), '')!r})"
 
     @property
@@ -91,8 +77,8 @@ class RemoteBlock(StorageBlock):
     def guard(self, key: str, operation: str) -> Guard:
         """A context manager around calls of the backend, from which only `StorageError`s leave."""
         return Guard(
-            block=self.slug,
-            named=self.title,
+            block=self.block_slug or self.slug,
+            named=self.shown,
             container=self.container,
             endpoint=self.endpoint,
             credentials=self.credentials_advice,

@@ -155,7 +155,7 @@ class Guard:
 
     __slots__ = ("block", "container", "credentials", "endpoint", "key", "named", "operation")
 
-    def __init__(  # noqa: PLR0913 - they are the words of one message
+    def __init__(
         self, *, block: str, named: str, container: str, endpoint: str, credentials: str, key: str, operation: str
     ) -> None:
         self.block = block
@@ -186,13 +186,11 @@ class Guard:
 
     def missing(self) -> KeyMissing:
         """Nothing is there."""
-        return self._made(KeyMissing, f"{self.named} holds nothing under the key {self.key!r}.")
+        return self._made(KeyMissing, f"{self._asked} found nothing under that key.")
 
     def exists(self) -> KeyExists:
         """Something is there that was not to be."""
-        return self._made(
-            KeyExists, f"{self.named} holds something under the key {self.key!r} already; it was left alone."
-        )
+        return self._made(KeyExists, f"{self._asked} found something under that key already; it was left alone.")
 
     def no_container(self) -> StorageError:
         """What should hold the objects is not there: that says nothing about the object."""
@@ -200,10 +198,14 @@ class Guard:
 
     def failed(self, advice: str, /, *, transient: bool = False) -> StorageError:
         """Any other failure."""
-        what = f" {self.key!r}" if self.key else ""
-        error = self._made(StorageError, f"{self.operation}{what} in {self.named} failed: {advice}")
+        error = self._made(StorageError, f"{self._asked} failed: {advice}")
         error.transient = transient
         return error
+
+    @property
+    def _asked(self) -> str:
+        what = f" {self.key!r}" if self.key else ""
+        return f"{self.operation}{what} in the {self.block} block {self.named}"
 
     def _made(self, kind: type[E], message: str) -> E:
         return kind(message, block=self.block, key=self.key, operation=self.operation)

@@ -11,11 +11,11 @@ from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from pydantic import Field, SecretStr, field_validator
+
 from holdall.errors import KeyMissing, StorageError
 from holdall.ids import new_id
 from holdall.types import ByteRange, ObjectMeta
-from pydantic import Field, SecretStr, field_validator
-
 from holdall_fsspec import keys
 from holdall_fsspec.block import RemoteBlock
 from holdall_fsspec.faults import Answer, Guard
@@ -107,7 +107,11 @@ class FsspecFileSystem(RemoteBlock):
 
     @property
     def root(self) -> str:
-        return self.basepath
+        return self.basepath.partition("://")[2].partition("/")[2]
+
+    def name_of(self, key: str, /) -> str:
+        keys.checked(key, root=self.root)
+        return f"{self.basepath}/{key}"
 
     @property
     def container(self) -> str:
@@ -134,17 +138,19 @@ class FsspecFileSystem(RemoteBlock):
         stream = pieces(parts, size=lambda _: _PIECE)
         first = next(stream)
         second = next(stream, None)
-        if mode == "create":
+        if mode == "create" or second is None or self.protocol == "memory":
+            # fsspec's files in memory are seen while they are written; no backend creates on condition from a stream.
             whole = first if second is None else b"".join([first, second, *stream])
-            with guard:
-                self._create(name, whole, guard)
-            return ObjectMeta(key, len(whole))
+            if mode == "create":
+                with guard:
+                    self._create(name, whole, guard)
+                return ObjectMeta(key, len(whole))
+            if self.protocol in _WHOLE:
+                with guard:
+                    self.filesystem.pipe_file(name, whole)
+                return ObjectMeta(key, len(whole))
         pending = iter([first]) if second is None else chain([first, second], stream)
         if self.protocol in _WHOLE:
-            if second is None:
-                with guard:
-                    self.filesystem.pipe_file(name, first)
-                return ObjectMeta(key, len(first))
             return ObjectMeta(key, self._write(name, pending, guard))
         parent = name.rpartition("/")[0]
         temporary = f"{parent}/{_TEMPORARY}{new_id()}"

@@ -9,12 +9,13 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
+from pydantic import Field, SecretStr, field_validator, model_validator
+
 from holdall.errors import KeyMissing, StorageError
 from holdall.types import ObjectMeta
 from holdall_fsspec import RemoteBlock, keys
 from holdall_fsspec.faults import Answer
 from holdall_fsspec.pieces import pieces
-from pydantic import Field, SecretStr, field_validator, model_validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,9 @@ from fsspec.asyn import sync  # type: ignore[import-untyped]
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdall_fsspec.faults import Guard
     from s3fs import S3FileSystem  # type: ignore[import-untyped]
+
+    from holdall_fsspec.faults import Guard
 
 _PIECE: Final = 16 << 20
 _TOGETHER: Final = 4
@@ -74,7 +75,7 @@ def _wait_for_room(sent: list[Future[dict[str, Any]]]) -> None:
             each.result()
 
 
-def download(  # noqa: PLR0913 - one call, one caller
+def download(
     filesystem: S3FileSystem,
     bucket: str,
     name: str,

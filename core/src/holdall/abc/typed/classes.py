@@ -1,14 +1,13 @@
-"""Enums, named tuples and dataclasses: values of classes that users write, kept under the name of the class."""
+"""Named tuples and dataclasses: values of classes that users write, kept under the name of the class."""
 
 from __future__ import annotations
 
 import dataclasses
-from enum import Enum, Flag
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.abc.typed.form import Form
-from holdall.abc.typed.names import class_name, find_class
+from holdall.abc.typed.names import class_name, expected, find_class
 from holdall.abc.typed.refusal import Refused, described
 from holdall.errors import CorruptResultError, SerializationError
 
@@ -22,46 +21,11 @@ _HEAP_TYPE: Final = 1 << 9
 
 
 def class_plan(kind: type, /) -> Callable[[Writer, Any, int], Any] | None:
-    if issubclass(kind, Enum):
-        return _enum_plan(kind)
     if dataclasses.is_dataclass(kind):
         return _dataclass_plan(kind)
     if issubclass(kind, tuple) and isinstance(getattr(kind, "_fields", None), tuple):
         return _namedtuple_plan(kind)
     return None
-
-
-def _enum_plan(kind: type[Enum]) -> Callable[[Writer, Any, int], Any]:
-    name = class_name(kind)
-
-    def write_flag(writer: Writer, obj: Flag, level: int) -> Any:
-        return writer.tagged("flag", writer.value(obj.value, level), name=name)
-
-    def write(writer: Writer, obj: Enum, _: int) -> Any:
-        if kind.__members__.get(obj.name) is not obj:
-            raise Refused(f"is {described(kind)} that is no member under its own name")
-        return writer.tagged("enum", writer.text(obj.name), name=name)
-
-    return write_flag if issubclass(kind, Flag) else write
-
-
-def _read_enum(reader: Reader, name: str, value: Any, _: dict[str, Any]) -> Enum:
-    cls = _expected(find_class(name, trust=reader.trust, kind="enum"), Enum, name, "enum")
-    member: Enum | None = cls.__members__.get(value) if isinstance(value, str) else None
-    if member is None:
-        raise SerializationError(f"The stored data names a member that the enum {name!r} does not have here.")
-    return member
-
-
-def _read_flag(reader: Reader, name: str, value: Any, _: dict[str, Any]) -> Flag:
-    cls = _expected(find_class(name, trust=reader.trust, kind="flag"), Flag, name, "flag")
-    if type(value) is not int:
-        raise TypeError("value of a flag")
-    try:
-        made: Flag = cls(value)
-    except ValueError as error:
-        raise SerializationError(f"The stored data holds a value that the flag {name!r} does not have here.") from error
-    return made
 
 
 def _namedtuple_plan(kind: Any) -> Callable[[Writer, Any, int], Any]:
@@ -78,7 +42,7 @@ def _namedtuple_plan(kind: Any) -> Callable[[Writer, Any, int], Any]:
 
 
 def _read_namedtuple(reader: Reader, name: str, value: Any, _: dict[str, Any]) -> Any:
-    cls: Any = _expected(find_class(name, trust=reader.trust, kind="namedtuple"), tuple, name, "namedtuple")
+    cls: Any = expected(find_class(name, trust=reader.trust, kind="namedtuple"), tuple, name, "namedtuple")
     if not isinstance(getattr(cls, "_fields", None), tuple):
         raise CorruptResultError(f"The stored data says that {name!r} is a namedtuple; it is another kind of tuple.")
     if set(cls._fields) != set(value):
@@ -113,9 +77,12 @@ def _refuse_hidden_state(kind: type, fields: Iterable[str]) -> None:
 
 
 def refuse_strays(obj: Any, known: Iterable[str], /) -> None:
-    """Refuse an instance with attributes that are no fields; what a `cached_property` left there is made anew."""
+    """Refuse an instance with attributes that are no fields.
+
+    What a `cached_property` left there is made anew, and `__orig_class__` is a note of `typing` for itself.
+    """
     kind = type(obj)
-    for stray in getattr(obj, "__dict__", {}).keys() - set(known):
+    for stray in getattr(obj, "__dict__", {}).keys() - set(known) - {"__orig_class__"}:
         if not isinstance(getattr(kind, stray, None), cached_property):
             raise Refused(f"is {described(kind)} with the attribute {stray!r}, which is no field")
 
@@ -146,19 +113,11 @@ def _default(field: dataclasses.Field[Any], name: str) -> Any:
     )
 
 
-def _expected(cls: type, base: type, name: str, kind: str) -> Any:
-    if not issubclass(cls, base):
-        raise CorruptResultError(f"The stored data says that {name!r} is the class of a {kind}; it is of another kind.")
-    return cls
-
-
 def _by_plan(*_: Any) -> Any:
     raise AssertionError("written by class_plan")
 
 
 CLASSES: Final = (
-    Form("enum", "class", (), _by_plan, _read_enum),
-    Form("flag", "class", (), _by_plan, _read_flag),
     Form("namedtuple", "class", (), _by_plan, _read_namedtuple),
     Form("dataclass", "class", (), _by_plan, _read_dataclass),
 )

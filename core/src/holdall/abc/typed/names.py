@@ -59,6 +59,13 @@ def find_class(name: Any, /, *, trust: Trust, kind: str) -> type:
     return found
 
 
+def expected(cls: type, base: type, name: str, kind: str, /) -> Any:
+    """`cls` itself. Raises `CorruptResultError` where it is no subclass of `base`."""
+    if not issubclass(cls, base):
+        raise CorruptResultError(f"The stored data says that {name!r} is the class of a {kind}; it is of another kind.")
+    return cls
+
+
 def _module(name: str, trust: Trust, needed_for: str) -> ModuleType:
     if name in _OWN:
         return import_module(name)
@@ -73,5 +80,5 @@ def _walk(module: ModuleType, qualname: str, /) -> Any:
     for part in qualname.split("."):
         if found is not module and not isinstance(found, type):
             return None
-        found = vars(found).get(part)
+        found = getattr(found, "__dict__", {}).get(part)
     return found

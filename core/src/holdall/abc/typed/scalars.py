@@ -91,7 +91,7 @@ def _read_pattern(_: Reader, value: Any) -> re.Pattern[Any]:
         raise ValueError("flags")
     try:
         return re.compile(pattern, flags)
-    except re.error as error:
+    except (re.error, Warning) as error:  # Warning: where warnings are errors, doubtful patterns are
         raise ValueError("pattern") from error
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from holdall.abc.typed.classes import CLASSES, class_plan
 from holdall.abc.typed.containers import CONTAINERS
+from holdall.abc.typed.enums import ENUMS, enum_plan
 from holdall.abc.typed.form import Form
 from holdall.abc.typed.libraries import LIBRARIES, library_plan
 from holdall.abc.typed.models import MODELS, model_plan
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 # The decoder belongs to the reader, which calls it itself.
 _CUSTOM: Final = Form("custom", "tree", (), lambda *_: None, lambda *_: None)
 
-FORMS: Final[tuple[Form, ...]] = (*SCALARS, *MOMENTS, *CONTAINERS, *CLASSES, *MODELS, *LIBRARIES, _CUSTOM)
+FORMS: Final[tuple[Form, ...]] = (*SCALARS, *MOMENTS, *CONTAINERS, *ENUMS, *CLASSES, *MODELS, *LIBRARIES, _CUSTOM)
 BY_TAG: Final = {form.tag: form for form in FORMS}
 BY_TYPE: Final = {kind: form for form in FORMS for kind in form.types}
 
@@ -30,7 +31,7 @@ def plan(kind: type, /) -> Callable[..., Any]:
     Raises:
         Refused: no form covers the class.
     """
-    for find in (model_plan, class_plan, library_plan):
+    for find in (enum_plan, model_plan, class_plan, library_plan):
         write = find(kind)
         if write is not None:
             return write

@@ -1,0 +1,96 @@
+"""The program as a whole: its commands, their order, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from holdall.cli import block, config, explain, plugin, result, run as runs, version
+from holdall.cli.output import complain
+from holdall.errors import HoldallError, HoldallWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_ORDER: Final = ("result", "run", "explain", "block", "plugin", "config", "version")
+_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count it
+
+
+class _Program(TyperGroup):
+    """Ends with 0, with 1 and one message where holdall has an error of its own, with 2 where the usage is wrong."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        return [name for name in _ORDER if name in self.commands]
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except HoldallError as error:
+            complain("Error", str(error))
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(_INTERRUPTED) from None
+
+
+# Plain help: to draw it with rich would take three times as long as all the rest. Tracebacks are Python's own, as
+# typer's may show the values of variables, secrets among them.
+app = typer.Typer(cls=_Program, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
+for _name, _commands in (
+    ("result", result.app),
+    ("run", runs.app),
+    ("block", block.app),
+    ("plugin", plugin.app),
+    ("config", config.app),
+):
+    app.add_typer(_commands, name=_name, no_args_is_help=True)
+app.command("explain")(explain.explain)
+app.command("version")(version.version)
+
+
+def _version_and_exit(asked: bool) -> None:
+    if asked:
+        version.version()
+        raise typer.Exit
+
+
+@app.callback()
+def _holdall(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Same as `holdall version`.", callback=_version_and_exit, is_eager=True)
+    ] = False,
+) -> None:
+    """See what holdall keeps: results, runs, storage blocks, and why a result is kept where it is.
+
+    Every listing takes --json: then nothing else stands on standard output, and the keys named in its help are stable.
+    The exit status is 0, 1 after an error, 2 where the command was not understood.
+    """
+
+
+def run() -> None:
+    """Run the program on this process's arguments, and end it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a name in a catalog may have what the terminal has not
+    warnings.showwarning = _showing(warnings.showwarning)
+    try:
+        app(prog_name="holdall")
+    except KeyboardInterrupt:
+        # typer is not there to catch it while it reads the arguments or leaves.
+        os._exit(_INTERRUPTED)
+
+
+def _showing(before: Callable[..., None]) -> Callable[..., None]:
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, HoldallWarning):
+            complain("Warning", str(message))
+        else:
+            before(message, category, *where, **more)
+
+    return show

@@ -1,0 +1,66 @@
+"""`holdall config show`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from holdall.cli.output import HIDDEN, Json, print_json, remark, table
+
+app = typer.Typer(help="The settings that are in force here.")
+
+
+@app.callback()
+def _config() -> None:
+    """The settings that are in force here."""
+
+
+@app.command()
+def show(*, as_json: Json = False) -> None:
+    """Each setting, and where its value comes from. Secrets are not shown.
+
+    JSON: a list of objects with name, value, source (the name of an environment variable, the path of a file, or
+    default), variable (the one that would set it; null for a block). A key that is set has the value **********.
+    """
+    from holdall import settings  # noqa: PLC0415 - not needed for help
+
+    found = settings.current()
+    rows: list[dict[str, Any]] = []
+    for option in settings.options():
+        value = getattr(found, option)
+        rows.append(
+            {
+                "name": option,
+                "value": sorted(value) if isinstance(value, frozenset) else value,
+                "source": found.sources[option].removeprefix("environment variable "),
+                "variable": settings.variable(option),
+            }
+        )
+    for variable in (settings.SECRET_KEY, settings.SIGNING_KEY):
+        name = variable.removeprefix("HOLDALL_").lower()
+        given = bool(found.environ.get(variable))
+        source = variable if given else settings.DEFAULT
+        rows.append({"name": name, "value": HIDDEN if given else None, "source": source, "variable": variable})
+    for slug in sorted(found.blocks):
+        # Which of its fields are secrets, its class knows, and that may not be installed.
+        name = f"blocks.{slug}"
+        rows.append({"name": name, "value": HIDDEN, "source": found.sources[name], "variable": None})
+    if as_json:
+        print_json(rows)
+        return
+    table(("SETTING", "VALUE", "FROM"), ((row["name"], _shown(row["value"]), row["source"]) for row in rows))
+    if found.blocks:
+        remark("`holdall block show` shows a block without its secrets.")
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={each}" for key, each in value.items()) or "-"
+    if isinstance(value, list):
+        return ", ".join(value) or "-"
+    return str(value)

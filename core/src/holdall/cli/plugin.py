@@ -1,0 +1,97 @@
+"""`holdall plugin`: what is installed, and whether it works."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from holdall.cli.output import Json, complain, pairs, print_json, remark, say, table
+
+app = typer.Typer(help="Storages, serializers and other plugins: what is installed, and whether it works.")
+
+_KEYS = ("kind", "name", "distribution", "version", "target", "location", "shadowed_by")
+
+
+@app.command("ls")
+def ls(*, as_json: Json = False) -> None:
+    """Every plugin by kind and name, the built-in ones included. Imports none of them.
+
+    JSON: a list of objects with kind, name, distribution, version, target, location, shadowed_by (the folder of the
+    copy that is used instead, or null).
+    """
+    from holdall.plugins import installed  # noqa: PLC0415 - a scan of what is installed
+
+    found = installed()
+    if as_json:
+        print_json([{key: getattr(info, key) for key in _KEYS} for info in found])
+        return
+    table(
+        ("KIND", "NAME", "FROM", "TARGET"),
+        (
+            (
+                info.kind,
+                info.name,
+                f"{info.distribution} {info.version}" + (" (not used)" if info.shadowed_by else ""),
+                info.target,
+            )
+            for info in found
+        ),
+    )
+    remark("`holdall plugin doctor` tries whether they all work.")
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A name (s3), a kind and a name (storage.s3) or a distribution.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """A plugin in detail: what it is, the options it takes, what is wrong with it. Imports it.
+
+    JSON: a list of objects with kind, name, distribution, version, target, location, shadowed_by, status, problem,
+    api_version, summary, options (name: type).
+    """
+    from holdall import plugins, settings  # noqa: PLC0415 - a scan of what is installed
+
+    details = plugins.show(name, prefer=settings.current().plugins_prefer)
+    if as_json:
+        rows = []
+        for each in details:
+            more = {key: value for key, value in asdict(each).items() if key != "info"}
+            rows.append({key: getattr(each.info, key) for key in _KEYS} | more)
+        print_json(rows)
+        return
+    for each in details:
+        info = each.info
+        say(f"{info.kind}.{info.name} from {info.distribution} {info.version}: {each.status}".replace("  ", " "))
+        if each.summary:
+            say(" ".join(each.summary.split()))
+        if each.problem:
+            say(each.problem)
+        pairs([("target", info.target), ("location", info.location), ("api version", each.api_version or "unknown")])
+        if each.options:
+            say("Options:")
+            pairs(each.options.items())
+
+
+@app.command()
+def doctor(*, as_json: Json = False) -> None:
+    """Import every plugin and say what is wrong. The exit status is 1 where something is.
+
+    JSON: a list of objects with level (error or note), kind, name, distribution, message.
+    """
+    from holdall import plugins, settings  # noqa: PLC0415 - a scan of what is installed
+
+    findings = plugins.doctor(prefer=settings.current().plugins_prefer)
+    if as_json:
+        print_json([asdict(each) for each in findings])
+    else:
+        for each in findings:
+            complain("Error" if each.level == "error" else "Note", f"{each.kind}.{each.name}: {each.message}")
+        broken = len({(each.kind, each.name) for each in findings if each.level == "error"})
+        count = len({(info.kind, info.name) for info in plugins.installed()})
+        say(f"{count} plugins, {broken} with errors." if broken else f"All {count} plugins work.")
+    if any(each.level == "error" for each in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,29 @@
+"""`holdall version`."""
+
+from __future__ import annotations
+
+import sys
+
+from holdall.cli.output import Json, pairs, print_json, say
+
+
+def version(*, as_json: Json = False) -> None:
+    """Versions of holdall, of Python, and of the distributions that bring plugins.
+
+    JSON: an object with holdall, python, platform, plugins (distribution: version).
+    """
+    import platform  # noqa: PLC0415 - not needed for help
+
+    from holdall._version import VERSION  # noqa: PLC0415 - as above
+    from holdall.plugins import installed  # noqa: PLC0415 - a scan of what is installed
+
+    found = {info.distribution: info.version for info in installed() if info.shadowed_by is None and info.distribution}
+    found.pop("holdall", None)
+    if as_json:
+        print_json(
+            {"holdall": VERSION, "python": platform.python_version(), "platform": sys.platform, "plugins": found}
+        )
+        return
+    say(f"holdall {VERSION}", f"Python {platform.python_version()} on {sys.platform}")
+    say("Plugins:" if found else "Plugins: none but the built-in ones")
+    pairs(found.items())

@@ -1,0 +1,178 @@
+"""From what a user typed to one kept result: its storage, its record, its bytes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Final
+
+from holdall import blocks, settings
+from holdall.builtin.pickling import PickleCodec
+from holdall.cli.absent import catalog_to_read
+from holdall.cli.near import suggestion
+from holdall.errors import ConfigurationError, CorruptResultError, MissingResultError
+from holdall.results import ResultLiteral, ResultReference, from_json
+from holdall.retrieval import open_storage
+from holdall.sources import InlineSource, PayloadSource
+from holdall.store import ResultStore
+from holdall.types import Trust
+
+if TYPE_CHECKING:
+    from holdall.abc.catalog import Catalog
+    from holdall.abc.storage import Storage
+    from holdall.record import Payload, Record
+    from holdall.types import RunRow
+
+_PAYLOADS: Final = "payloads/"
+_RECORD: Final = ".record"
+_LOCAL: Final = "local-file-system"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Literal:
+    """A result that is in the catalog alone."""
+
+    run: RunRow
+    value: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """A record's key and the storage that has it. `label` names the storage as the catalog does."""
+
+    key: str
+    label: str
+    store: ResultStore
+    catalog: Catalog
+
+    def record(self) -> Record:
+        return self.store.record(self.key)
+
+    def open(self, payload: Payload, /) -> IO[bytes]:
+        if payload.inline is not None or payload.path is None or payload.checksum is None:
+            return InlineSource(payload.inline or b"", Trust()).open()
+        return PayloadSource(self.store.storage, payload.path, payload.size, payload.checksum, Trust()).open()
+
+    def path_of(self, key: str, /) -> str:
+        """The file under a key of this storage, or its URL: what `StorageBlock.from_url` would take, and the key."""
+        place = self.store.where.location
+        base = str(place.get("basepath") or place.get("bucket_path") or "").rstrip("/")
+        if self.store.where.type == _LOCAL:
+            return os.path.join(base, *key.split("/"))
+        return f"{base}/{key}" if "://" in base else f"{self.store.where.type}://{base}/{key}".replace(":///", "://")
+
+    def delete(self) -> list[str]:
+        """Record, payload, references; returns what there is to say."""
+        said = [f"Deleted {self.key} in {self.label}."]
+        storage = self.store.storage
+        left = None
+        try:
+            record = self.record()
+        except MissingResultError:
+            said = [f"The record {self.key} was gone from {self.label} already; the catalog has forgotten it now."]
+        except CorruptResultError:
+            # Which payload was its own, it cannot say any more.
+            storage.delete(self.key)
+            said.append("It was damaged and did not say where its payload is: that was left in the storage.")
+        else:
+            self.store.delete(self.key)
+            left = self._published(record)
+        for row in self.catalog.references(key=self.key):
+            reference = from_json(row.reference)
+            if row.storage == self.label or (
+                isinstance(reference, ResultReference) and dict(reference.storage.location) == storage.location()
+            ):
+                self.catalog.delete_reference(row.storage, row.key)
+        if left is not None:
+            said.append(f"The copy for other tools, {self.path_of(left)}, was left. Delete it there.")
+        return said
+
+    def _published(self, record: Record) -> str | None:
+        """The readable copy of a result that has a `result_storage_key`, where there is one."""
+        if record.payload is None or record.payload.path is None or self.key.startswith(("results/", "cache/")):
+            return None
+        suffix = os.path.splitext(record.payload.path)[1]
+        name = self.key.removesuffix(_RECORD) if self.key.endswith(_RECORD) else self.key + suffix
+        return name if self.store.storage.exists(name) else None
+
+
+def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | Whereabouts:
+    """The result under a key or of a run; in `storage` where that is given, else as the catalog knows it.
+
+    With `whole`, a record in `storage` that is damaged is refused here already.
+
+    Raises:
+        MissingResultError: with the nearest keys.
+        ConfigurationError: several storages have the key.
+    """
+    found = settings.current()
+    catalog = catalog_to_read(found)
+    if storage is not None:
+        return _in_storage(name, open_named(storage), catalog, whole=whole)
+    rows = catalog.references(limit=10, key=name)
+    if not rows:
+        rows = []
+        run = catalog.run(name)
+        if run is not None and run.result is not None:
+            result = from_json(run.result)
+            if isinstance(result, ResultLiteral):
+                return Literal(run=run, value=result.value)
+            return _at(result, catalog)
+        if run is not None:
+            raise MissingResultError(
+                f"The {run.kind} run {run.id} ({run.name}) is {run.state} and kept no result. "
+                "`holdall explain` says which rule decided."
+            )
+        near = suggestion(name, (row.key for row in catalog.references(limit=1000)), cutoff=0.8)
+        raise MissingResultError(
+            f"The catalog in {found.home} knows no result {name!r}.{near} `holdall result ls` lists those it knows; "
+            "--storage looks in a storage itself."
+        )
+    if len(rows) > 1:
+        places = " or ".join(_option(row.reference) for row in rows)
+        raise ConfigurationError(f"{len(rows)} storages have a result {name}. Say which: --storage {places}")
+    return _at(from_json(rows[0].reference), catalog)
+
+
+def open_named(storage: str, /) -> Storage:
+    """The storage that an option names: as `result_storage`, or as listings print it."""
+    return blocks.from_value(
+        storage.removeprefix(f"{_LOCAL}:"), settings=settings.current(), directory=os.getcwd()
+    )
+
+
+def _at(reference: ResultLiteral | ResultReference, catalog: Catalog) -> Whereabouts:
+    if not isinstance(reference, ResultReference):
+        raise MissingResultError("The catalog has a literal where a reference should be.")
+    store = _store(open_storage(reference.storage))
+    return Whereabouts(key=reference.key, label=store.label, store=store, catalog=catalog)
+
+
+def _in_storage(name: str, storage: Storage, catalog: Catalog, *, whole: bool) -> Whereabouts:
+    store = _store(storage)
+    try:
+        key = store.find(name).key
+    except CorruptResultError:
+        if whole:
+            raise
+        key = name
+    except MissingResultError as error:
+        keys = (meta.key for meta in storage.scan() if not meta.key.startswith(_PAYLOADS))
+        near = suggestion(name, islice(keys, 1000), cutoff=0.8)
+        raise MissingResultError(
+            f"There is no result {name!r} in {store.label}.{near} `holdall result ls --storage` lists those there."
+        ) from error
+    return Whereabouts(key=key, label=store.label, store=store, catalog=catalog)
+
+
+def _store(storage: Storage) -> ResultStore:
+    # Records and bytes are read here and nothing is deserialised, so no plugin of a format is needed.
+    return ResultStore(storage, PickleCodec())
+
+
+def _option(reference: str) -> str:
+    found = from_json(reference)
+    if not isinstance(found, ResultReference):
+        return "?"
+    return found.storage.slug or str(next(iter(found.storage.location.values()), found.storage.type))

@@ -1,0 +1,208 @@
+"""Storages that misbehave on purpose: to try how a caller bears it, and to prove that a contract notices.
+
+```python
+store = ShortRead(MemoryFileSystem())      # every `get` loses its last byte
+```
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from holdall.abc.storage import Storage
+from holdall.errors import KeyMissing, StorageError
+from holdall.types import ObjectMeta
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from holdall.types import Buffer, ByteRange, Parts, WriteMode
+
+
+class FaultyStorage(Storage):
+    """Passes everything on to `inner` as it is; subclasses spoil one thing each."""
+
+    slug: ClassVar[str] = "faulty"
+
+    def __init__(self, inner: Storage, /) -> None:
+        self.inner = inner
+        self.inline_limit = inner.inline_limit
+
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        return self.inner.put(key, parts, mode=mode)
+
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        return self.inner.get(key, byte_range=byte_range)
+
+    def head(self, key: str, /) -> ObjectMeta:
+        return self.inner.head(key)
+
+    def delete(self, key: str, /) -> None:
+        self.inner.delete(key)
+
+    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+        return self.inner.scan(prefix)
+
+    def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
+        return self.inner.stream(key, chunk=chunk)
+
+    def publish(self, source: str, target: str, /) -> None:
+        self.inner.publish(source, target)
+
+    def location(self) -> dict[str, Any]:
+        return self.inner.location()
+
+
+class ShortRead(FaultyStorage):
+    """Loses the last byte of whatever is read, and says nothing."""
+
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        return self.inner.get(key, byte_range=byte_range)[:-1]
+
+    def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
+        for piece in self.inner.stream(key, chunk=chunk):
+            yield piece[:-1]
+
+
+class LostWrite(FaultyStorage):
+    """Acknowledges writes and keeps nothing."""
+
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        del mode
+        return ObjectMeta(key, sum(memoryview(part).nbytes for part in parts))
+
+
+class LateListing(FaultyStorage):
+    """Lists what was there one listing ago, as a cached listing does."""
+
+    def __init__(self, inner: Storage, /) -> None:
+        super().__init__(inner)
+        self._before: dict[str, list[ObjectMeta]] = {}
+
+    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+        before = self._before.get(prefix, [])
+        self._before[prefix] = list(self.inner.scan(prefix))
+        yield from before
+
+
+class WrongError(FaultyStorage):
+    """Lets a bare error out where a key is absent, as a client does whose errors nobody maps."""
+
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        try:
+            return self.inner.get(key, byte_range=byte_range)
+        except KeyMissing:
+            raise FileNotFoundError(2, "No such file or directory", key) from None
+
+    def head(self, key: str, /) -> ObjectMeta:
+        try:
+            return self.inner.head(key)
+        except KeyMissing:
+            raise FileNotFoundError(2, "No such file or directory", key) from None
+
+
+class AlwaysAbsent(FaultyStorage):
+    """Takes every trouble for absence: `get` and `head` of a storage in trouble say that nothing is there."""
+
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        try:
+            return self.inner.get(key, byte_range=byte_range)
+        except StorageError as error:
+            raise KeyMissing(str(error), block=error.block, key=key, operation="get") from error
+
+    def head(self, key: str, /) -> ObjectMeta:
+        try:
+            return self.inner.head(key)
+        except StorageError as error:
+            raise KeyMissing(str(error), block=error.block, key=key, operation="head") from error
+
+
+class TornOverwrite(FaultyStorage):
+    """Writes part by part, each time the object as far as it has come, so that readers and failures meet halves."""
+
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        so_far = b""
+        meta = self.inner.put(key, [so_far], mode=mode)
+        for part in parts:
+            so_far += bytes(part)
+            meta = self.inner.put(key, [so_far])
+        return meta
+
+
+class RacyCreate(FaultyStorage):
+    """Looks first and writes then, so that several creators of one key win; `pause` seconds lie between."""
+
+    def __init__(self, inner: Storage, /, *, pause: float = 0.01) -> None:
+        super().__init__(inner)
+        self.pause = pause
+
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        if mode == "create" and self.inner.exists(key):
+            return self.inner.put(key, parts, mode=mode)
+        if mode == "create":
+            time.sleep(self.pause)
+        return self.inner.put(key, parts)
+
+
+class SlowStorage(FaultyStorage):
+    """Takes `delay` seconds more for each call."""
+
+    def __init__(self, inner: Storage, /, *, delay: float) -> None:
+        super().__init__(inner)
+        self.delay = delay
+
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        time.sleep(self.delay)
+        return self.inner.put(key, parts, mode=mode)
+
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        time.sleep(self.delay)
+        return self.inner.get(key, byte_range=byte_range)
+
+    def head(self, key: str, /) -> ObjectMeta:
+        time.sleep(self.delay)
+        return self.inner.head(key)
+
+    def delete(self, key: str, /) -> None:
+        time.sleep(self.delay)
+        self.inner.delete(key)
+
+
+class FlakyStorage(FaultyStorage):
+    """Fails the first `failures` calls of put, get, head and delete with a transient error, then works.
+
+    A put that fails has read its parts, as one that broke off on the way has.
+    """
+
+    def __init__(self, inner: Storage, /, *, failures: int) -> None:
+        super().__init__(inner)
+        self.failures = failures
+
+    def _fail(self, key: str, operation: str) -> None:
+        if self.failures > 0:
+            self.failures -= 1
+            raise StorageError(
+                f"{self.slug}: {operation} of {key!r} failed: the connection was cut on purpose.",
+                block=self.slug,
+                key=key,
+                operation=operation,
+                transient=True,
+            )
+
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        read = [bytes(part) for part in parts]
+        self._fail(key, "put")
+        return self.inner.put(key, read, mode=mode)
+
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        self._fail(key, "get")
+        return self.inner.get(key, byte_range=byte_range)
+
+    def head(self, key: str, /) -> ObjectMeta:
+        self._fail(key, "head")
+        return self.inner.head(key)
+
+    def delete(self, key: str, /) -> None:
+        self._fail(key, "delete")
+        self.inner.delete(key)

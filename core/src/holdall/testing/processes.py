@@ -1,0 +1,68 @@
+"""The same storage in another process: run as a program by the contract, never imported by a storage."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+from holdall.errors import KeyMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from holdall.abc.storage import Storage
+
+
+def answer(storage: Storage, asked: str, told: str, /) -> bytes:
+    """What the storage holds under `asked`, or nothing; `told` is written beside it."""
+    storage.put(told, [b"from the child"])
+    try:
+        return bytes(storage.get(asked))
+    except KeyMissing:
+        return b""
+
+
+def in_spawned_child(storage: Storage, asked: str, told: str, /, *, environment: Mapping[str, str]) -> bytes:
+    """`answer` from a fresh interpreter that gets the storage as a pickle."""
+    child = subprocess.run(  # noqa: S603 - this interpreter, this module
+        [sys.executable, "-W", "error", "-m", __name__],
+        input=pickle.dumps((sys.path, pickle.dumps(storage), asked, told)),
+        env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr.decode(errors="replace")
+    return child.stdout
+
+
+def in_forked_child(storage: Storage, asked: str, told: str, /) -> bytes:
+    """`answer` from a fork of this process, which has the storage and its open clients as they are."""
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # clients may run threads; surviving that is the point
+        child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.write(writer, answer(storage, asked, told))
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(writer)
+    with open(reader, "rb") as file:
+        found = file.read()
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, "the forked child failed; its traceback is on standard error"
+    return found
+
+
+if __name__ == "__main__":
+    # The path comes first: the class of the storage may lie anywhere on it.
+    path, pickled, key, reply = pickle.loads(sys.stdin.buffer.read())
+    sys.path[:] = path
+    sys.stdout.buffer.write(answer(pickle.loads(pickled), key, reply))

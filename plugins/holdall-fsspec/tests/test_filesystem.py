@@ -1,0 +1,235 @@
+"""Any fsspec URL as a storage: one that is whole by itself (memory), and one that shows what is half written."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import fsspec
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+from pydantic import ValidationError
+
+from holdall.errors import ConfigurationError, KeyExists, KeyMissing, StorageError
+from holdall.types import ByteRange
+from holdall_fsspec import FsspecFileSystem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MIB = 1 << 20
+
+
+class Shared(LocalFileSystem):  # type: ignore[misc]
+    """Stands for sftp, smb, hdfs: a real filesystem behind a protocol that holdall knows nothing of."""
+
+    protocol = "holdall-shared"
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        stripped: str = super()._strip_protocol(path.removeprefix("holdall-shared://"))
+        return stripped
+
+
+fsspec.register_implementation("holdall-shared", Shared, clobber=True)
+
+
+@pytest.fixture(params=["memory", "holdall-shared"])
+def block(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FsspecFileSystem]:
+    """A block in an empty place."""
+    block = FsspecFileSystem(basepath=f"{request.param}://{tmp_path}")
+    yield block
+    if request.param == "memory":
+        block.filesystem.store.clear()
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[FsspecFileSystem]:
+    """A block in memory, which can create on condition."""
+    block = FsspecFileSystem(basepath=f"memory://{tmp_path}")
+    yield block
+    block.filesystem.store.clear()
+
+
+def test_what_is_put_is_got(block: FsspecFileSystem) -> None:
+    """In parts, as a whole, by range."""
+    meta = block.put("a/b.bin", [b"0123", bytearray(b"456"), memoryview(b"789")])
+
+    assert b"0123456789" == block.get("a/b.bin")
+    assert b"345" == block.get("a/b.bin", byte_range=ByteRange(3, 6))
+    assert b"" == block.get("a/b.bin", byte_range=ByteRange(10))
+    assert ("a/b.bin", 10) == (meta.key, block.head("a/b.bin").size)
+    with pytest.raises(StorageError, match="past the end of the object at 10"):
+        block.get("a/b.bin", byte_range=ByteRange(11))
+
+
+def test_only_keymissing_means_absent(block: FsspecFileSystem) -> None:
+    """A folder is no object."""
+    block.put("folder/k", [b""])
+
+    for key in ("nowhere", "folder"):
+        with pytest.raises(KeyMissing):
+            block.head(key)
+        assert not block.exists(key)
+    with pytest.raises(KeyMissing):
+        block.get("nowhere")
+    block.delete("nowhere")
+    block.delete("folder/k")
+    assert [] == list(block.scan())
+
+
+def test_large_objects_go_round(block: FsspecFileSystem) -> None:
+    """In pieces, into a buffer that is the caller's to change."""
+    content = os.urandom(40 * MIB)
+
+    block.put("large", iter([content[: 7 * MIB], memoryview(content)[7 * MIB :]]))
+    back = block.get("large")
+
+    assert content == back
+    assert isinstance(back, bytearray)
+
+
+def test_parts_that_fail_leave_nothing(block: FsspecFileSystem) -> None:
+    """What was there before is there still; nothing half written is."""
+    block.put("k", [b"before"])
+
+    def parts() -> Iterator[bytes]:
+        yield bytes(40 * MIB)
+        raise ZeroDivisionError("from the caller")
+
+    with pytest.raises(ZeroDivisionError, match="from the caller"):
+        block.put("k", parts())
+
+    assert b"before" == block.get("k")
+    assert 1 == len(block.filesystem.find(block.basepath))
+
+
+def test_scan_is_in_order_of_code_points(block: FsspecFileSystem) -> None:
+    """Every key that starts with the prefix."""
+    expected = sorted(["a-b", "a/b", "a/b.c/d", "a0", "b", "é", "Z"])
+    for key in expected:
+        block.put(key, [key.encode()])
+
+    assert expected == [meta.key for meta in block.scan()]
+    assert ["a-b", "a/b", "a/b.c/d", "a0"] == [meta.key for meta in block.scan("a")]
+    assert ["a/b", "a/b.c/d"] == [meta.key for meta in block.scan("a/")]
+    assert [] == list(block.scan("none/of/them"))
+
+
+def test_publish_gives_a_second_name(block: FsspecFileSystem) -> None:
+    """The same bytes under another key."""
+    block.put("source", [b"bytes"])
+
+    block.publish("source", "public/name")
+
+    assert b"bytes" == block.get("public/name")
+    with pytest.raises(KeyMissing):
+        block.publish("nowhere", "public/other")
+
+
+def test_of_many_racers_one_creates(memory: FsspecFileSystem) -> None:
+    """Memory is looked at and written in one step."""
+
+    def race(number: int) -> int | None:
+        try:
+            memory.put("lock", [str(number).encode()], mode="create")
+        except KeyExists:
+            return None
+        return number
+
+    with ThreadPoolExecutor(16) as pool:
+        winners = [number for number in pool.map(race, range(64)) if number is not None]
+
+    assert 1 == len(winners)
+    assert str(winners[0]).encode() == memory.get("lock")
+
+
+def test_a_store_that_cannot_create_says_so(tmp_path: Path) -> None:
+    """A look followed by a write would let two callers both win."""
+    block = FsspecFileSystem(basepath=f"holdall-shared://{tmp_path}")
+
+    with pytest.raises(StorageError, match="no way to create an object only where none is") as caught:
+        block.put("k", [b""], mode="create")
+
+    assert not isinstance(caught.value, KeyExists)
+    assert not block.exists("k")
+
+
+@pytest.mark.parametrize("key", ["", "/a", "../a", "a//b", "a\x00", "a\\b", "C:x"])
+def test_keys_that_are_no_names_are_refused(block: FsspecFileSystem, key: str) -> None:
+    """Before anything is asked of the filesystem."""
+    with pytest.raises(ConfigurationError, match="The storage key"):
+        block.put(key, [b""])
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"basepath": "no/url"}, "must be one URL"),
+        ({"basepath": "simplecache::s3://bucket"}, "must be one URL"),
+        ({"basepath": "file:///tmp/x"}, "LocalFileSystem"),
+        ({"basepath": "sftp://me:hunter2@host/x"}, "must hold no password"),
+        ({"basepath": "sftp://host/a/../b"}, "could leave the prefix"),
+        ({"basepath": "s3://b", "settings": {"secret": "hunter2"}}, "put it into secret_settings"),
+        ({"basepath": "s3://b", "settings": {"client_kwargs": {"aws_session_token": "hunter2"}}}, "secret_settings"),
+        ({"basepath": "s3://b", "secret_settings": "hunter2"}, "must be a mapping"),
+    ],
+)
+def test_what_cannot_be_right_is_refused(fields: dict[str, Any], message: str) -> None:
+    """With a sentence, and without repeating a secret."""
+    with pytest.raises(ValidationError, match=message) as caught:
+        FsspecFileSystem(**fields)
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_secrets_stay_where_they_are() -> None:
+    """Neither shown, nor pickled, nor in the location; the filesystem gets them."""
+    block = FsspecFileSystem(
+        basepath="s3://bucket/p/",
+        settings={"endpoint_url": "http://h"},
+        secret_settings={"key": "K", "secret": "hunter2"},
+    )
+
+    assert "hunter2" not in f"{block!r} {block.location()} {block.plain_fields()}"
+    assert b"hunter2" not in pickle.dumps(block)
+    assert {"basepath": "s3://bucket/p", "settings": {"endpoint_url": "http://h"}} == block.location()
+    assert FsspecFileSystem(**block.location(), **block.secret_values()) == block
+    back = pickle.loads(pickle.dumps(block))
+    assert FsspecFileSystem(**block.location()) == FsspecFileSystem(**back.location())
+
+
+def test_a_used_block_equals_an_unused_one(memory: FsspecFileSystem) -> None:
+    """Equality follows the configuration, and so does the hash."""
+    memory.put("k", [b""])
+    fresh = FsspecFileSystem(basepath=memory.basepath)
+
+    assert fresh == memory
+    assert hash(fresh) == hash(memory)
+
+
+def test_an_implementation_that_is_not_there_is_named() -> None:
+    """The backend's own error says what to install."""
+    block = FsspecFileSystem(basepath="no-such-protocol://host/x")
+
+    with pytest.raises(StorageError, match="get 'k' in the fsspec block FsspecFileSystem") as caught:
+        block.get("k")
+
+    assert "no-such-protocol" in str(caught.value.__cause__)
+
+
+def test_building_a_block_imports_no_fsspec() -> None:
+    """Importing a flow that names a block costs no client."""
+    program = (
+        "import sys, holdall_fsspec; holdall_fsspec.FsspecFileSystem(basepath='s3://bucket').location();"
+        "print([name for name in sys.modules if name.partition('.')[0] in ('fsspec', 's3fs', 'aiohttp')])"
+    )
+
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "[]" == said.stdout.strip()
