@@ -214,7 +214,7 @@ def _compute(
     try:
         kept = yield Blocking(partial(keep, unit, run, made.store, value, key=key, parameters=parameters))
     except (ResultError, StorageError) as failure:
-        if made.resolution.persist.source != "retries":
+        if not made.resolution.for_retries_alone:
             failure.value = value  # type: ignore[union-attr]  # both leaves that `keep` raises have it
             raise
         warnings.warn(
