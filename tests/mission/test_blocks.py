@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from holdall.serializers import JSONSerializer, PickleSerializer
-
 from tests.mission.examples import EXAMPLES, run
 from tests.mission.world import names
+
+from holdall.serializers import JSONSerializer, PickleSerializer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 import pytest
+from tests.mission.world import names
+
 from holdall import PersistenceRequiredError, ResultLiteral, ResultReference, State, flow, task
 from holdall.filesystems import LocalFileSystem, MemoryFileSystem
 from holdall.results import from_json
 from holdall.serializers import JSONSerializer, PickleSerializer
-
-from tests.mission.world import names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -277,7 +277,9 @@ def test_an_alternative_pickle_library(world: World, monkeypatch: pytest.MonkeyP
     """Alternative pickle libraries can be specified."""
     monkeypatch.syspath_prepend(request.path.with_name("modules"))
 
-    @flow(persist_result=True, result_serializer=PickleSerializer(picklelib="custompickle"), cache_result_in_memory=False)
+    @flow(
+        persist_result=True, result_serializer=PickleSerializer(picklelib="custompickle"), cache_result_in_memory=False
+    )
     def customised() -> list[int]:
         return [1, 2]
 
@@ -488,4 +490,3 @@ def test_a_reference_works_in_another_process(world: World) -> None:
 
 def _named(world: World, folder: str) -> list[tuple[str, str]]:
     return [(each.name, each.serializer) for each in world.in_folder(world.directory / folder)]
-

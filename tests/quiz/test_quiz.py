@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.mission.world import BUCKET, World, names
+
 from holdall import PersistenceRequiredError, blocks, flow, task
 from holdall.filesystems import S3, MemoryFileSystem
-
-from tests.mission.world import BUCKET, World, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

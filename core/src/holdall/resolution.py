@@ -64,6 +64,8 @@ class Resolution:
     serializer: Decision
     needs: tuple[str, ...] = ()
     """Options of its own that need a kept result: `cache_key_fn` or `cache_policy`, `retries`."""
+    for_retries_alone: bool = False
+    """Nobody but its `retries` asks for a kept result: one that cannot be kept is worth a warning and no error."""
 
     @property
     def forbidden(self) -> bool:
@@ -95,9 +97,8 @@ class Resolution:
             lines.append("True, False and None are not kept either, because somebody said False.")
             lines += [_conflict(self.name, need) for need in self.needs]
         else:
-            where = (
-                "as well as in its cache record" if self.persist.source == "caching" else "with no object in storage"
-            )
+            cached = any(need != "retries" for need in self.needs)
+            where = "as well as in its cache record" if cached else "with no object in storage"
             lines.append(f"True, False and None are kept in the catalog, {where}.")
         return "\n".join(lines)
 
@@ -105,13 +106,19 @@ class Resolution:
 def resolve(kind: Literal["task", "flow"], options: Options, around: Scope | None, defaults: Defaults) -> Resolution:
     """Apply the rules, first match wins; see the explanation of resolution in the documentation for their numbers."""
     needs = tuple(need for need in (options.caching, "retries" if options.retries > 0 else None) if need is not None)
-    persist = _first(_persist_rules(options, around, defaults))
+    rules = _persist_rules(options, around, defaults)
     storage = _first(_inherited("storage", options.result_storage, around, defaults.results_default_storage))
     serializer = _first(
         _inherited("serializer", options.result_serializer, around, defaults.results_default_serializer)
     )
     return Resolution(
-        kind=kind, name=options.name, persist=persist, storage=storage, serializer=serializer, needs=needs
+        kind=kind,
+        name=options.name,
+        persist=_first(rules),
+        storage=storage,
+        serializer=serializer,
+        needs=needs,
+        for_retries_alone=rules[0].source == "retries" and not any(rule.value for rule in rules[1:]),
     )
 
 
@@ -143,7 +150,10 @@ def _persist_rules(options: Options, around: Scope | None, defaults: Defaults) -
     if (setting := defaults.results_persist_by_default) is not None:
         reason = f"the setting HOLDALL_RESULTS_PERSIST_BY_DEFAULT is {setting} (rule 6)"
         rules.append(Decision(value=setting, source="settings", reason=reason))
-    nobody = "nothing asks for it: no persist_result, storage, caching or retries of its own, and no flow or setting that says so"
+    nobody = (
+        "nothing asks for it: no persist_result, storage, caching or retries of its own, and no flow or setting that "
+        "says so"
+    )
     rules.append(Decision(value=False, source="default", reason=f"{nobody} (rule 7)"))
     return rules
 
@@ -154,10 +164,10 @@ def _inherited(what: str, own: Any, around: Scope | None, setting: str | None) -
         rules.append(Decision(value=own, source="configured", reason=f"result_{what} is set on it (rule 1)"))
     if around is not None:
         above: Decision = getattr(around, what)
-        reason = f"flow {around.flow!r} around it uses that {what} (rule 2)"
+        reason = f"flow {around.flow!r} around it uses {_shown(above.value)} (rule 2)"
         rules.append(Decision(value=above.value, source="flow", reason=reason))
     if setting is not None:
-        reason = f"the setting HOLDALL_RESULTS_DEFAULT_{what.upper()} says so (rule 3)"
+        reason = f"the setting HOLDALL_RESULTS_DEFAULT_{what.upper()} says {setting} (rule 3)"
         rules.append(Decision(value=setting, source="settings", reason=reason))
     default = DEFAULT_STORAGE if what == "storage" else DEFAULT_SERIALIZER
     reason = (
@@ -174,5 +184,5 @@ def _shown(value: Any) -> str:
 
 
 def _conflict(name: str, need: str) -> str:
-    when = "at the first retry" if need == "retries" else "when it is called"
-    return f"Its {need} needs a kept result, so {name!r} raises PersistenceRequiredError {when}."
+    verb, when = ("need", "at the first retry") if need == "retries" else ("needs", "when it is called")
+    return f"Its {need} {verb} a kept result, so {name!r} raises PersistenceRequiredError {when}."

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
-from datetime import date  # noqa: TC003 - pydantic reads the annotation
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import pytest
-from holdall.abc.component import Component
 from pydantic import BaseModel, Field, PrivateAttr, Secret, SecretBytes, SecretStr
 from typing_extensions import TypedDict
+
+from holdall.abc.component import Component
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+
 from holdall.builtin.directory import Directory
 from holdall.builtin.keys import TEMPORARY, fault
 from holdall.errors import ConfigurationError, KeyExists, KeyMissing, StorageError
@@ -651,7 +652,7 @@ for base, operation in (("closed", "put"), ("hidden", "get"), ("hidden", "scan")
 
 def test_an_unwritable_base_path_is_told() -> None:
     """Without the right to write or to look, each call says so; none takes it for an empty storage."""
-    import tempfile  # noqa: PLC0415 - pytest's own folders are closed to other users
+    import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)

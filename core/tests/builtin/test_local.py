@@ -7,12 +7,13 @@ import pickle
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
+
 from holdall.abc import StorageBlock
 from holdall.builtin.directory import Directory
 from holdall.builtin.local import LocalFileSystem
 from holdall.errors import StorageError
 from holdall.testing.storage import StorageContract
-from pydantic import ValidationError
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
+
 from holdall.builtin.memory import MemoryFileSystem
 from holdall.errors import StorageError
 from holdall.testing.storage import StorageContract

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
 from holdall.builtin.directory import Directory
 from holdall.errors import StorageError
 from holdall.testing.faults import FlakyStorage, SlowStorage

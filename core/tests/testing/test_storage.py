@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+
 from holdall.builtin.directory import Directory
 from holdall.builtin.memory import MemoryFileSystem
 from holdall.errors import HoldallError, KeyExists, KeyMissing, StorageError
@@ -190,7 +191,7 @@ class _Forgetful(FaultyStorage):
 
 
 def _process() -> int:
-    import os  # noqa: PLC0415 - a forked child asks anew
+    import os
 
     return os.getpid()
 
@@ -279,7 +280,7 @@ def test_the_contract_lets_the_honest_pass(
 
 def test_every_promise_has_its_liar() -> None:
     """No test of the contract is left out above."""
-    promises = {name for name in vars(StorageContract) if name.startswith("test_")}
+    promises = {name for name in dir(StorageContract) if name.startswith("test_")}
 
     assert promises == {promise for promise, _, _ in LIARS}
 

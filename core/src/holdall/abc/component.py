@@ -48,7 +48,8 @@ class Component(BaseModel):
         """A copy that holds these secrets, as `secret_values` gives them, and no others; clients are not copied."""
         state = self.__getstate__()
         for name, value in values.items():
-            state["__dict__"][name] = TypeAdapter(type(self).model_fields[name].annotation).validate_python(value)
+            annotation: Any = type(self).model_fields[name].annotation
+            state["__dict__"][name] = TypeAdapter(annotation).validate_python(value)
         twin = type(self).__new__(type(self))
         twin.__setstate__(state)
         return twin

@@ -63,6 +63,6 @@ def in_forked_child(storage: Storage, asked: str, told: str, /) -> bytes:
 
 if __name__ == "__main__":
     # The path comes first: the class of the storage may lie anywhere on it.
-    path, pickled, key, reply = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from the parent
+    path, pickled, key, reply = pickle.loads(sys.stdin.buffer.read())
     sys.path[:] = path
-    sys.stdout.buffer.write(answer(pickle.loads(pickled), key, reply))  # noqa: S301 - from the parent
+    sys.stdout.buffer.write(answer(pickle.loads(pickled), key, reply))
