@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from holdall.errors import told
 from holdall.states import State
 from holdall.types import RunRow
 
@@ -23,6 +24,14 @@ class Done(NamedTuple):
     message: str | None = None
 
 
+class Failed(Exception):  # noqa: N818 - it is no error, it carries one
+    """Carries what the body raised through the generators of the engine."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
 class Outcome(NamedTuple):
     """What the body gave (even where the state lets it go), or what it raised."""
 
@@ -33,7 +42,7 @@ class Outcome(NamedTuple):
 
 def failure_of(error: BaseException) -> tuple[str, str]:
     kind = "failed" if isinstance(error, Exception) else "cancelled"
-    return kind, f"{type(error).__name__}: {error}"[:1000]
+    return kind, told(error)[:1000]
 
 
 def row_of(

@@ -32,7 +32,7 @@ Inline = Literal["json", "text", "base64"]
 
 def timestamp(seconds: float | None) -> str | None:
     """RFC 3339 in UTC with microseconds."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="microseconds")
 
 
 def seal(body: bytes) -> bytes:
@@ -40,12 +40,22 @@ def seal(body: bytes) -> bytes:
     return b'%b%b%b"}' % (body, _SEAL, xxh3_64_hexdigest(body).encode())
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def is_ours(data: Buffer, /) -> bool:
+    """Whether it begins as a record does, damaged or not."""
+    return bytes(data[: len(_HEAD)]) == _HEAD
+
+
 def inline_form(payload: bytes, media_type: str) -> tuple[Inline, bytes]:
     """How a small payload stands in its record, and the JSON value that stands there."""
     if media_type == "application/json":
         try:
-            json.loads(payload)
-        except ValueError:
+            # As UTF-8 text: from bytes, json reads UTF-16 and byte order marks too, which have no place in a record.
+            json.loads(payload.decode(), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
             pass  # some other library's dialect: keep the bytes as bytes
         else:
             return "json", payload
@@ -122,7 +132,13 @@ def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, dic
     sealed = data[:-_SEAL_SIZE]
     if data[-_SEAL_SIZE:] != b'%b%b"}' % (_SEAL, xxh3_64_hexdigest(sealed).encode()):
         return None
-    document = _decode('{"serializer":{"":0' + str(data[len(start) :], "utf-8"))
+    try:
+        return _quickly(_decode('{"serializer":{"":0' + str(data[len(start) :], "utf-8")), sealed, now)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _quickly(document: dict[str, Any], sealed: bytes, now: float) -> tuple[bytes, dict[str, str]] | None:
     expires, payload = document["expires"], document["payload"]
     if payload is None or "inline" not in payload:
         return None
@@ -153,7 +169,7 @@ def parse(data: Buffer, /, *, where: str) -> Record:
     if version.isdigit() and int(version) > VERSION:
         raise CorruptResultError(
             f"{where} was written by a newer holdall (record version {int(version)}); this one reads up to version "
-            f"{VERSION}. Upgrade holdall to read it; it was left as it is."
+            f"{VERSION}. Upgrade holdall to read it."
         )
     if not end.startswith(_SEAL) or end[len(_SEAL) : -2] != xxh3_64_hexdigest(sealed).encode():
         raise CorruptResultError(
@@ -162,7 +178,7 @@ def parse(data: Buffer, /, *, where: str) -> Record:
         )
     try:
         return _record(json.loads(raw), sealed)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptResultError(f"{where} is no valid record: {type(error).__name__}: {error}.") from error
 
 
