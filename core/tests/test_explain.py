@@ -250,9 +250,7 @@ def _calling(unit: Any) -> Callable[[], Any]:
 def _compare(world: World, directory: Path, explained: list[Resolution], value: Any) -> None:
     literal = not isinstance(value, list)
     found = {
-        (each.name, folder.name, each.serializer)
-        for folder in directory.iterdir()
-        for each in world.in_folder(folder)
+        (each.name, folder.name, each.serializer) for folder in directory.iterdir() for each in world.in_folder(folder)
     }
     expected = {
         (each.name, each.storage.value.removeprefix("./"), each.serializer.value)
