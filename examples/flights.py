@@ -108,14 +108,15 @@ def delays(rows: int | None = None) -> dict[str, dict[str, dict[str, float]]]:
     return answers
 
 
-def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    named = (*(Column(name) for name in columns), *(Column(name, justify="right") for name in right))
-    return Table(*named, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold underline")
+def table(*columns: str, justify: Any = "left") -> Table:
+    named = (Column(name, justify=justify if number else "left") for number, name in enumerate(columns))
+    return Table(*named, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
 
 
 def show_plan() -> None:
     """What `explain` says before anything has run."""
     plan = table("result of", "kept in", "as", "because")
+    plan.columns[1].no_wrap = True
     for each in (load, clean, join, worst_tenth, draw, delays):
         found = each.explain(flow=delays if each is not delays else ())
         plan.add_row(each.name, found.storage.value, found.serializer.value, found.persist.reason)
@@ -123,31 +124,28 @@ def show_plan() -> None:
 
 
 def show_runs(flow_run_id: str) -> None:
-    """What the catalog knows of this run of the flow, and of earlier ones that made what it found."""
+    """What the catalog knows of this run of the flow, and of the earlier ones that made what it found."""
     catalog = open_catalog(settings.current())
     runs = catalog.runs(flow_run_id=flow_run_id, limit=1000)[::-1]
-    references = {run.id: catalog.reference(key=from_json(run.result).key) for run in runs}
-    done = table("task", right=("runs", "found", "longest", "kept"))
+    kept = {run.id: catalog.reference(key=from_json(run.result).key) for run in runs}
+    done = table("task", "runs", "found", "longest", "size", justify="right")
     for name in dict.fromkeys(run.name for run in runs):
-        of_task = [run for run in runs if run.name == name]
-        longest = max(run.ended - run.started for run in of_task)
-        size = sum(references[run.id].size for run in of_task)
-        found = sum(run.cached for run in of_task)
-        done.add_row(name, str(len(of_task)), str(found), f"{longest:.2f} s", decimal(size))
+        mine = [run for run in runs if run.name == name]
+        longest = max(run.ended - run.started for run in mine)
+        size = sum(kept[run.id].size for run in mine if kept[run.id])
+        done.add_row(name, f"{len(mine)}", f"{sum(run.cached for run in mine)}", f"{longest:.2f} s", decimal(size))
     console.print(done, "")
 
+    makers = {catalog.run(kept[run.id].run_id).flow_run_id for run in runs if run.cached and kept[run.id]}
+    before = sum(run.ended - run.started for run in map(catalog.run, makers))
     this = catalog.run(flow_run_id)
     took = this.ended - this.started
-    makers = {catalog.run(references[run.id].run_id).flow_run_id for run in runs if run.cached}
-    before = sum(run.ended - run.started for run in map(catalog.run, makers))
-    if makers:
-        console.print(f"{took:.1f} s; making what was found took {before:.1f} s, so {before - took:.1f} s were saved.")
-    else:
-        console.print(f"{took:.1f} s. Run it again: what is kept is not computed twice.")
+    saved = f"It found what took {before:.1f} s to make" if makers else "Run it again, and it finds what it has made"
+    console.print(f"The flow took {took:.1f} s. {saved}.")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, help="only so many flights, for a quick look")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs have kept")
     options = parser.parse_args()
@@ -156,11 +154,11 @@ def main() -> None:
             shutil.rmtree("results", ignore_errors=True)
         show_plan()
         state = delays.with_options(return_state=True)(options.rows)
+        state.result()  # raises what the flow raised
         show_runs(state.run_id)
-    script = os.path.relpath(__file__)
     console.print(f"The plot is {os.path.relpath(HERE / 'results/delays.png')}. To see what is kept, and why:\n")
-    for arguments in ("result ls", f"run show {state.run_id}", f"explain {script}:delays"):
-        console.print(f"  {HOLDALL} {arguments}", soft_wrap=True, highlight=False)
+    for command in ("result ls", f"run show {state.run_id}", f"explain {os.path.relpath(__file__)}:delays"):
+        console.print(f"  {HOLDALL} {command}", soft_wrap=True, highlight=False)
 
 
 if __name__ == "__main__":
