@@ -13,6 +13,7 @@ _DENIED = "this process may not do that here, or the place is not writable: chec
 _ADVICE: Final = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: "the disk quota is used up: free some space or choose another basepath; nothing stored was changed",
+    errno.ENOENT: "a folder on the way is not there and cannot be made: check the basepath",
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
     errno.EROFS: "the filesystem is read-only, so not writable: choose another basepath or mount it writable",
@@ -45,3 +46,8 @@ def explained(error: OSError, /, *, block: str, base: str, key: str, operation: 
         operation=operation,
         transient=error.errno in _TRANSIENT,
     )
+
+
+def advice_for(error: BaseException, /) -> str | None:
+    """What to do about it, as the end of a sentence, where the error says so much."""
+    return _ADVICE.get(getattr(error, "errno", None) or 0)
