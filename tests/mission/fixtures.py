@@ -6,12 +6,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.mission.world import BUCKET, World
+
 from holdall import blocks
 from holdall.catalogs import open_catalog
 from holdall.recorder import recorder_for
 from holdall.settings import current
-
-from tests.mission.world import BUCKET, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,9 +51,7 @@ def s3_client(bucket_server: S3Server) -> Any:
 
 
 @pytest.fixture
-def s3_world(
-    world: World, bucket_server: S3Server, s3_client: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
+def s3_world(world: World, bucket_server: S3Server, s3_client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The standard variables point at a real server, and `s3/prod` is saved."""
     from holdall.filesystems import S3
 

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from holdall.serializers import JSONSerializer, PickleSerializer
-
 from tests.mission.examples import EXAMPLES, run
 from tests.mission.world import names
+
+from holdall.serializers import JSONSerializer, PickleSerializer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def test_all_examples_are_here() -> None:
 
 
 def test_toggling_persistence(s3_world: World, module: str | None) -> None:
-    """A task that says False keeps nothing, not even its None; the flow that says True keeps its None in the catalog."""
+    """A task that says False keeps not even its None; the flow that says True keeps its None in the catalog."""
     run("toggling persistence", module=module)
 
     assert [None] == s3_world.results_of("my_task")

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.mission.world import BUCKET, World, names
+
 from holdall import PersistenceRequiredError, blocks, flow, task
 from holdall.filesystems import S3, MemoryFileSystem
-
-from tests.mission.world import BUCKET, World, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ def test_q2_fails(s3_world: World, value: str | None) -> None:
     def my_flow() -> str | None:
         return my_task()
 
-    with pytest.raises(PersistenceRequiredError, match="my_task.*retries.*persist_result=False") as caught:
+    with pytest.raises(PersistenceRequiredError, match=r"my_task.*retries.*persist_result=False") as caught:
         my_flow()
 
     assert failure is caught.value.__cause__
@@ -186,7 +186,7 @@ def test_q5_no_storage(world: World, value: Any) -> None:
         return my_task(fail)
 
     my_flow(fail=False)
-    with pytest.raises(PersistenceRequiredError, match="my_task.*my_flow.*persist_result=False") as caught:
+    with pytest.raises(PersistenceRequiredError, match=r"my_task.*my_flow.*persist_result=False") as caught:
         my_flow(fail=True)
 
     assert [False, True] == calls
@@ -238,7 +238,7 @@ def test_q7(s3_world: World, runner: str) -> None:
     assert [] == s3_world.local
     tasks = s3_world.results_of("my_task")
     assert NONE in tasks
-    assert ["s3/prod"] == [each["storage"]["slug"] for each in tasks if each not in (NONE, None)]  # type: ignore[index]
+    assert ["s3/prod"] == [each["storage"]["slug"] for each in tasks if each not in (NONE, None)]
 
 
 @pytest.mark.services

@@ -43,7 +43,7 @@ class State(Generic[R_co]):
         if self._error is not None:
             if raise_on_failure:
                 raise self._error
-            return self._error  # type: ignore[return-value] - what the caller asked for by name
+            return self._error  # type: ignore[return-value]  # what the caller asked for by name
         if self.reference is None:
             if self._value is UNSET:
                 raise MissingResultError(
@@ -55,7 +55,7 @@ class State(Generic[R_co]):
             # It comes from another process without the object that came along in the state.
             self.reference.hold(self._value)
             return self.reference.get(accept=accept)  # type: ignore[no-any-return]
-        return self.reference.get()  # type: ignore[return-value] - a literal of the type that the run returned
+        return self.reference.get()  # type: ignore[return-value]  # a literal of the type that the run returned
 
     async def aresult(self, *, raise_on_failure: bool = True, accept: Iterable[str] = ()) -> R_co:
         """As `result`, without blocking the event loop."""
