@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from collections.abc import Callable, Mapping
 
 Rounds = dict[str, list[float]]
@@ -60,7 +60,7 @@ def interleaved(sides: Mapping[str, Callable[[], float]], *, rounds: int) -> Rou
 def in_fresh_process(script: Path, *arguments: str, directory: Path) -> dict[str, float]:
     """Run a side in a process of its own; what it prints last is its figures, as JSON."""
     environment = {**os.environ, "HOLDALL_HOME": str(directory / "home"), "PYTHONDONTWRITEBYTECODE": ""}
-    done = subprocess.run(  # noqa: S603 - our own script
+    done = subprocess.run(
         [sys.executable, str(script), *arguments],
         cwd=directory,
         env=environment,

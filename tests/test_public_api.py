@@ -7,8 +7,9 @@ from importlib import import_module
 from importlib.metadata import version
 from inspect import getsource
 
-import holdall
 import pytest
+
+import holdall
 
 
 def type_checking_block() -> dict[str, str]:

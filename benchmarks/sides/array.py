@@ -15,7 +15,7 @@ COUNT = 64 << 20
 
 def touch() -> None:
     # Memory that the host took back is slow when it is first touched: have twice the array's size at hand.
-    bytearray(2 * 8 * COUNT)[:: 4096] = b"1" * (2 * 8 * COUNT // 4096)
+    bytearray(2 * 8 * COUNT)[::4096] = b"1" * (2 * 8 * COUNT // 4096)
 
 
 def peak() -> int:

@@ -7,9 +7,11 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PUTS, KEYS, HITS = 1_000, 200, 2_000
 

@@ -23,8 +23,7 @@ def measure(directory: Path) -> list[Row]:
         environment = {**os.environ, "HOLDALL_HOME": str(place / "home"), "PYTHONDONTWRITEBYTECODE": ""}
         started = time.perf_counter()
         processes = [
-            subprocess.Popen([sys.executable, str(SCRIPT)], cwd=place, env=environment)  # noqa: S603
-            for _ in range(PROCESSES)
+            subprocess.Popen([sys.executable, str(SCRIPT)], cwd=place, env=environment) for _ in range(PROCESSES)
         ]
         failed = [process for process in processes if process.wait()]
         assert not failed, "a process failed"

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+
 from holdall.catalogs import close_catalogs, open_catalog
 from holdall.testing.catalog import a_run
 

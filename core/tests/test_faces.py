@@ -7,9 +7,10 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+import pytest
+
 import holdall.filesystems
 import holdall.serializers
-import pytest
 from holdall import _registry
 from holdall.errors import PluginBrokenError, PluginConflictError, PluginMissingError
 from holdall.testing.distributions import on_path, write_distribution

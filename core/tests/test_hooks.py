@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 import pytest
+
 from holdall import hooks, signals
 from holdall.errors import ConfigurationError, HoldallWarning
 from holdall.testing.distributions import on_path, write_distribution

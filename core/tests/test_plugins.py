@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from holdall import plugins
 from holdall.errors import ConfigurationError
 from holdall.testing.distributions import on_path, write_distribution

@@ -13,6 +13,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+
 from holdall import recorder as module
 from holdall.builtin.sqlite import SQLiteCatalog
 from holdall.errors import HoldallWarning
@@ -134,7 +135,7 @@ def test_the_caller_writes_where_the_thread_cannot_keep_up(
     for number in range(1000):
         recorder.record(a_run(number))
 
-        assert len(recorder._runs) <= 50  # noqa: SLF001 - the bound is on memory, which nothing else shows
+        assert len(recorder._runs) <= 50
 
     assert recorder.flush()
     assert 1000 == len(catalog.runs(limit=10_000))

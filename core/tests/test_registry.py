@@ -6,14 +6,15 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import holdall
 import pytest
+from pydantic import ConfigDict
+
+import holdall
 from holdall import _registry
 from holdall._known import KNOWN
 from holdall.abc import Codec, Serializer, StorageBlock
 from holdall.errors import ConfigurationError, PluginConflictError, UnknownSerializerError
 from holdall.testing.distributions import on_path, registrations_undone, write_distribution
-from pydantic import ConfigDict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from holdall.testing.distributions import write_distribution
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
 from holdall import _registry
 from holdall.errors import (
     ConfigurationError,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,7 +86,7 @@ def _identity(distribution: Distribution, /) -> tuple[str, str, str]:
     except (OSError, ValueError):
         metadata = ""
     fields = dict(re.findall(r"^(Name|Version):[ \t]*(\S+)", metadata.partition("\n\n")[0], re.MULTILINE))
-    folder = os.path.basename(str(getattr(distribution, "_path", "")))  # noqa: PTH119 - may be a path in a zip file
+    folder = os.path.basename(str(getattr(distribution, "_path", "")))
     stem_name, _, stem_version = folder.rpartition(".")[0].partition("-")
     return fields.get("Name") or stem_name or "?", fields.get("Version") or stem_version or "?", location
 

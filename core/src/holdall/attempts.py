@@ -27,26 +27,13 @@ if TYPE_CHECKING:
 def attempts(
     unit: Unit[Any, Any], run: Run, made: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Steps[tuple[Any, BaseException | None]]:
-    """The body, again while it fails and may. Returns the error: raised here, a StopIteration would end the generator."""
+    """The body, again while it fails and may. The error is returned: raised here, a StopIteration would be the end."""
     options = unit.options
     body = Body(partial(unit.fn, *args, **kwargs))
     while True:
         if run.replays is not None and unit.kind == "flow" and options.retries:
             run.replays.start_attempt()
-        try:
-            value = yield body
-        except BaseException as error:  # noqa: BLE001 - returned, not swallowed
-            failure: BaseException | None = error
-        else:
-            failure = None
-        if run.runner is not None:
-            # Nothing that this run submitted outlives it, and a future that it returns is its result.
-            yield Blocking(partial(settle, run))
-            if failure is None:
-                try:
-                    value = resolved(value)
-                except BaseException as error:  # noqa: BLE001 - as above
-                    failure = error
+        value, failure = yield from _attempt(run, body)
         if failure is None:
             return value, None
         if not isinstance(failure, Exception) or not _may_retry(unit, run, failure):
@@ -63,6 +50,23 @@ def attempts(
         if delay:
             yield Sleep(delay)
         run.attempt += 1
+
+
+def _attempt(run: Run, body: Body) -> Steps[tuple[Any, BaseException | None]]:
+    value, failure = UNSET, None
+    try:
+        value = yield body
+    except BaseException as error:  # noqa: BLE001 - returned, not swallowed
+        failure = error
+    if run.runner is not None:
+        # Nothing that this run submitted outlives it, and a future that it returns is its result.
+        yield Blocking(partial(settle, run))
+        if failure is None:
+            try:
+                value = resolved(value)
+            except BaseException as error:  # noqa: BLE001 - as above
+                failure = error
+    return value, failure
 
 
 def _may_retry(unit: Unit[Any, Any], run: Run, failure: Exception) -> bool:

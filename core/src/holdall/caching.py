@@ -78,7 +78,7 @@ def cache_key(unit: Unit[Any, Any], run: Run, parameters: dict[str, Any] | None)
 def cached(
     unit: Unit[Any, Any], run: Run, store: ResultStore, key: str, compute: Callable[[], Steps[Done]]
 ) -> Steps[Done]:
-    """The hit, or what `compute` gives: once per storage where the storage can lock, while others wait for its record."""
+    """The hit, or what `compute` gives: once per storage where it can lock, while others wait for the record."""
     options = unit.options
     look = partial(
         lookup,

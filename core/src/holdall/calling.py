@@ -1,4 +1,4 @@
-"""A call by its caller: inputs made ready, the run taken through, and the value, the state or the exception given back."""
+"""A call as its caller sees it: inputs made ready, the run taken through, the value, state or exception given back."""
 
 from __future__ import annotations
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import pickle
     from collections.abc import Callable
 
 # sha256, not xxh3: a key may be derived from sensitive values, and a collision would return a wrong result.

@@ -54,10 +54,10 @@ def begin(unit: Unit[Any, Any]) -> tuple[Plan, Run]:
     plans = parent.plans
     if plans is None:
         return plan(unit, parent, parent.root), Run(unit.kind, unit.name, parent, parent.root)
-    made = plans.get(unit.plan_key)
-    if made is None:
-        made = plans[unit.plan_key] = plan(unit, parent, parent.root)
-    return made, Run(unit.kind, unit.name, parent, parent.root)
+    known: Plan | None = plans.get(unit.plan_key)
+    if known is None:
+        known = plans[unit.plan_key] = plan(unit, parent, parent.root)
+    return known, Run(unit.kind, unit.name, parent, parent.root)
 
 
 def _is_slug(made: Plan) -> bool:
@@ -176,7 +176,7 @@ def _produce(
         if (result := table.kept(identity)) is not None:
             replayed = yield Blocking(partial(replay, unit, result))
             if replayed is not None:
-                return replayed  # type: ignore[no-any-return] - what _replay returns
+                return replayed  # type: ignore[no-any-return]  # what _replay returns
     if key is None or made.store is None:
         done = yield from _compute(unit, run, made, args, kwargs, None, parameters)
     else:
@@ -215,7 +215,7 @@ def _compute(
         kept = yield Blocking(partial(keep, unit, run, made.store, value, key=key, parameters=parameters))
     except (ResultError, StorageError) as failure:
         if not made.resolution.for_retries_alone:
-            failure.value = value  # type: ignore[union-attr] - both leaves that `keep` raises have it
+            failure.value = value  # type: ignore[union-attr]  # both leaves that `keep` raises have it
             raise
         warnings.warn(
             f"The result of {unit.kind} {unit.name!r} is returned but could not be kept, so a retry of the flow around "

@@ -38,7 +38,7 @@ def tasks_named_by(unit: AnyUnit, /) -> list[AnyUnit]:
         function = function.func
     function = getattr(function, "__func__", function)
     if not hasattr(function, "__code__"):
-        function = getattr(type(function), "__call__", function)
+        function = type(function).__call__  # an instance that can be called
     code = getattr(function, "__code__", None)
     if code is None:
         return []
@@ -87,7 +87,9 @@ def load_target(text: str, /) -> AnyUnit:
     """
     place, colon, name = text.rpartition(":")
     if not colon or not place or not name:
-        hint = "." if colon or not text else f", as {text}:my_flow." if not text.endswith(".py") else f": {text}:my_flow."
+        hint = (
+            "." if colon or not text else f", as {text}:my_flow." if not text.endswith(".py") else f": {text}:my_flow."
+        )
         raise ConfigurationError(
             f"{text!r} does not say which task or flow. Write module:name or path/to/file.py:name{hint}"
         )
@@ -109,7 +111,7 @@ def load_target(text: str, /) -> AnyUnit:
 def _module(name: str) -> ModuleType:
     _first_on_path(os.getcwd())
     try:
-        return _imported(name, partial(import_module, name))
+        _imported(name, partial(import_module, name))
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise
@@ -121,6 +123,7 @@ def _module(name: str) -> ModuleType:
         raise ConfigurationError(
             f"There is no module {error.name!r}, in {os.getcwd()} or among what is installed.{hint}"
         ) from error
+    return sys.modules[name]
 
 
 def _module_of_file(path: str) -> ModuleType:
@@ -151,9 +154,9 @@ def _module_of_file(path: str) -> ModuleType:
     return module
 
 
-def _imported(what: str, work: Callable[[], Any]) -> Any:
+def _imported(what: str, work: Callable[[], object]) -> None:
     try:
-        return work()
+        work()
     except ModuleNotFoundError as error:
         if error.name is not None and f"{what}.".startswith(f"{error.name}."):
             raise  # it is the one that was asked for

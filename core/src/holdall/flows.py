@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, Literal, ParamSpec, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, TypeVar, Unpack, overload
 
-from holdall.options import Declared
 from holdall.runnable import Runnable, decorated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdall.options import Declared
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -87,7 +87,7 @@ class Futures(list[Future[R]]):
 
 
 def wait(futures: Iterable[Future[T]], timeout: float | None = None) -> tuple[list[Future[T]], list[Future[T]]]:
-    """Wait until all are done or `timeout` seconds have passed; those that are done and those that are not, in order."""
+    """Wait until all are done or `timeout` seconds have passed; the done ones and the others, each in order."""
     from concurrent.futures import wait as wait_for  # noqa: PLC0415 - who has a future has imported it
 
     listed = list(futures)

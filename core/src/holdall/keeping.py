@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdall.errors import (
     ConfigurationError,
-    CorruptResultError,
     ExpiredResultError,
-    HoldallError,
     HoldallWarning,
     MissingResultError,
-    SerializationError,
+    ResultError,
     StorageError,
-    UntrustedResultError,
 )
 from holdall.keys import own_key, record_key
 from holdall.results import ResultLiteral, ResultReference, is_literal
@@ -49,25 +46,15 @@ def lookup(
     Raises:
         StorageError: the storage cannot be reached or refuses; that never means "no" (unless `on_storage_error="run"`).
     """
-    path = record_key(key)
+    record = None
     try:
-        record = store.record(path)
-    except MissingResultError:
-        return None
-    except CorruptResultError as error:
-        _bad_entry(error)
-        return None
-    except StorageError as error:
-        return _unreachable(error, on_storage_error)
-    try:
+        record = store.record(record_key(key))
         value = store.load(record, accept=accept)
-    except ExpiredResultError:
+    except (ResultError, StorageError) as error:
+        absent = isinstance(error, MissingResultError) and record is None
+        if not absent and not isinstance(error, ExpiredResultError):
+            _complain(error, on_storage_error)
         return None
-    except (MissingResultError, CorruptResultError, UntrustedResultError, SerializationError) as error:
-        _bad_entry(error)
-        return None
-    except StorageError as error:
-        return _unreachable(error, on_storage_error)
     return value, _found(store, record, value, cache_in_memory=cache_in_memory)
 
 
@@ -79,22 +66,14 @@ def _found(store: ResultStore, record: Record, value: Any, *, cache_in_memory: b
     return Kept(reference, store.reference_json(record.key))
 
 
-def _bad_entry(error: HoldallError) -> None:
-    warnings.warn(
-        f"A cached result could not be used, so the body runs again and replaces it: {error}",
-        HoldallWarning,
-        stacklevel=2,
-    )
-
-
-def _unreachable(error: StorageError, on_storage_error: str) -> None:
-    if on_storage_error != "run":
+def _complain(error: ResultError | StorageError, on_storage_error: str) -> None:
+    if isinstance(error, ResultError):
+        said = "A cached result could not be used, so the body runs again and replaces it"
+    elif on_storage_error == "run":
+        said = "The cache could not be asked, so the body runs (on_storage_error='run')"
+    else:
         raise error
-    warnings.warn(
-        f"The cache could not be asked, so the body runs (on_storage_error='run'): {error}",
-        HoldallWarning,
-        stacklevel=3,
-    )
+    warnings.warn(f"{said}: {error}", HoldallWarning, stacklevel=3)
 
 
 def keep(
@@ -152,19 +131,20 @@ def _named(unit: Unit[Any, Any], run: Run, parameters: Any) -> str | None:
         )
     except (KeyError, IndexError, AttributeError, ValueError) as error:
         raise ConfigurationError(
-            f"The result_storage_key {template!r} of {unit.name!r} cannot be filled in: {type(error).__name__}: {error}. "
+            f"The result_storage_key {template!r} of {unit.name!r} cannot be filled in: "
+            f"{type(error).__name__}: {error}. "
             "It may name {parameters[…]}, {task_run.name}, {flow_run.name}, {run.id} and {name}."
         ) from error
 
 
-def keep_uncatalogued(unit: Unit[Any, Any], run: Run, store: ResultStore, value: bool | None) -> None:  # noqa: FBT001
+def keep_uncatalogued(unit: Unit[Any, Any], run: Run, store: ResultStore, value: bool | None) -> None:
     """A literal that the catalog could not take, as a record in storage."""
     try:
         store.write_literal(value, key=own_key(run.id), producer=producer(unit, run))
     except StorageError as error:
         warnings.warn(
-            f"The result {value} of {unit.kind} {unit.name!r} is returned, but neither the catalog nor the storage kept "
-            f"it: {error}",
+            f"The result {value} of {unit.kind} {unit.name!r} is returned, but neither the catalog nor the storage "
+            f"kept it: {error}",
             HoldallWarning,
             stacklevel=2,
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import timedelta
 
 
 class Declared(TypedDict, total=False):
@@ -24,7 +26,6 @@ class Declared(TypedDict, total=False):
     - `on_storage_error`: "raise" (default), or "run" the body where the cache cannot be asked.
     - `retries`, `retry_delay_seconds`, `retry_condition_fn(task, run, state)`: how often, after how long, and whether.
     - `task_runner`: "threads" (default), "processes" or a TaskRunner, for what is submitted inside it.
-    - `return_state`: calls return a `State` instead of the value.
     - `wait_for`: futures and states to wait for before a call starts.
     """
 
@@ -43,7 +44,6 @@ class Declared(TypedDict, total=False):
     retry_delay_seconds: float | Sequence[float] | Callable[[int], Sequence[float]] | None
     retry_condition_fn: Callable[[Any, Any, Any], bool] | None
     task_runner: Any
-    return_state: bool
     wait_for: Iterable[Any] | None
 
 

@@ -9,7 +9,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from holdall import _registry, blocks, vault
-from holdall.abc.block import StorageBlock
 from holdall.catalogs import open_catalog
 from holdall.errors import CatalogError, ConfigurationError, HoldallWarning
 from holdall.types import BlockDocument
@@ -17,6 +16,7 @@ from holdall.types import BlockDocument
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from holdall.abc.block import StorageBlock
     from holdall.results import StorageReference
     from holdall.settings import Settings
 
@@ -35,14 +35,16 @@ def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
     if block.location() == dict(where.location):
         return block
     secrets = block.secret_values()
-    differing = [
-        name for name in block.endpoint_fields if block.location().get(name) != where.location.get(name)
-    ]
+    differing = [name for name in block.endpoint_fields if block.location().get(name) != where.location.get(name)]
     if block.slug != where.type or (secrets and differing):
-        what = f"type {block.slug!r}" if block.slug != where.type else f"{differing[0]} {block.location().get(differing[0])!r}"
+        what = (
+            f"type {block.slug!r}"
+            if block.slug != where.type
+            else f"{differing[0]} {block.location().get(differing[0])!r}"
+        )
         raise ConfigurationError(
-            f"The result was written to {dict(where.location)} by the block {where.slug!r}, which has the {what} here: its "
-            "credentials are not sent to another place. Configure the block as it was, or read with storage=…."
+            f"The result was written to {dict(where.location)} by the block {where.slug!r}, which has the {what} here: "
+            "its credentials are not sent to another place. Configure the block as it was, or read with storage=…."
         )
     return _made(type(block), where.location, secrets).named(where.slug)
 
@@ -51,11 +53,13 @@ def _made(cls: type[StorageBlock], location: Mapping[str, Any], secrets: Mapping
     try:
         return cls.model_validate({**location, **secrets})
     except ValueError as error:
-        raise ConfigurationError(f"A {cls.slug} block cannot be made from the recorded {dict(location)}: {error}") from None
+        raise ConfigurationError(
+            f"A {cls.slug} block cannot be made from the recorded {dict(location)}: {error}"
+        ) from None
 
 
 def remember(block: StorageBlock, settings: Settings) -> None:
-    """Keep the secrets of a block without a slug, encrypted, so that other processes with this catalog can read there."""
+    """Keep the secrets of a block without a slug, encrypted, for other processes with this catalog."""
     secrets = block.secret_values()
     if block.block_slug is not None or not secrets:
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from holdall.abc.codec import Codec
 from holdall.abc.storage import Storage
@@ -14,6 +14,7 @@ from holdall.resolution import resolve
 from holdall.store import ResultStore
 
 if TYPE_CHECKING:
+    from holdall.abc.block import StorageBlock
     from holdall.options import Options
     from holdall.resolution import Resolution
     from holdall.runs import Root, Run
@@ -62,8 +63,9 @@ def plan(unit: Unit[Any, Any], parent: Run | None, root: Root) -> Plan:
 def refusal(resolution: Resolution, need: str) -> str:
     what = f"The {resolution.kind} {resolution.name!r}"
     return (
-        f"{what} has {need}, which needs its result to be kept, and {resolution.persist.reason}. Set persist_result=True "
-        f"on it, give it a result_storage, or drop {need}; print({resolution.name}.explain()) shows every rule."
+        f"{what} has {need}, which needs its result to be kept, and {resolution.persist.reason}. "
+        f"Set persist_result=True on it, give it a result_storage, or drop {need}; "
+        f"print({resolution.name}.explain()) shows every rule."
     )
 
 
@@ -96,7 +98,7 @@ def make_storage(value: Any, root: Root) -> Storage:
         if hasattr(storage, "secret_values"):
             from holdall.places import remember  # noqa: PLC0415 - for blocks, which have imported pydantic already
 
-            remember(storage, root.settings)
+            remember(cast("StorageBlock", storage), root.settings)
         return storage
     raise ConfigurationError(
         f"result_storage is a slug as 's3/prod', a block as LocalFileSystem(basepath='results'), a path or a URL, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from inspect import getdoc
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -84,8 +85,10 @@ def show(name: str, /, *, prefer: Preference = None) -> list[PluginDetail]:
     everything = installed()
     found = [info for info in everything if name in {info.name, f"{info.kind}.{info.name}", info.distribution}]
     if not found:
-        known = ", ".join(sorted({f"{info.kind}.{info.name}" for info in everything}))
-        raise ConfigurationError(f"No plugin is called {name!r}. Installed: {known}.")
+        known = sorted({f"{info.kind}.{info.name}" for info in everything})
+        near = get_close_matches(name, {*known, *(info.name for info in everything)}, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ConfigurationError(f"No plugin is called {name!r}.{hint} Installed: {', '.join(known)}.")
     return [_detail(info, prefer) for info in found]
 
 

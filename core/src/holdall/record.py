@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from json.encoder import encode_basestring_ascii as quoted
+from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final, Literal
 
 from xxhash import xxh3_64_hexdigest
@@ -25,6 +25,7 @@ _HEAD: Final = b'{"holdall":'
 _SEAL: Final = b',"checksum":"xxh3:'
 _SEAL_SIZE: Final = len(_SEAL) + 16 + len(b'"}')
 
+quoted = encode_basestring_ascii
 _decode = json.JSONDecoder().decode
 
 Inline = Literal["json", "text", "base64"]
@@ -32,7 +33,7 @@ Inline = Literal["json", "text", "base64"]
 
 def timestamp(seconds: float | None) -> str | None:
     """RFC 3339 in UTC with microseconds."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def seal(body: bytes) -> bytes:
@@ -111,7 +112,7 @@ class Record:
         return None if self.expires is None else datetime.fromisoformat(self.expires).timestamp()
 
 
-def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, bytes] | None:
+def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, bytes] | None:  # noqa: PLR0911 - one way to be quick
     """The inlined payload of a record that begins with `start` (a store's own `head`), and `written_with` as it stands.
 
     None for whatever else it may be (foreign, damaged, expired, literal, with a payload of its own): `parse` then says

@@ -133,7 +133,7 @@ class ResultReference:
         return _rebuild, (self.json(), self.cache_in_memory)
 
 
-def _rebuild(text: str, cache_in_memory: bool) -> ResultReference:  # noqa: FBT001 - called by pickle alone
+def _rebuild(text: str, cache_in_memory: bool) -> ResultReference:
     return _reference(json.loads(text), cache_in_memory=cache_in_memory)
 
 

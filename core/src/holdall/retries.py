@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from holdall.errors import ConfigurationError
 
@@ -31,7 +32,7 @@ def delay_before(retry: int, /, *, retries: int, delay: Delay) -> float:
     return float(delay[min(retry, len(delay)) - 1]) if delay else 0.0
 
 
-def check_delay(delay: Delay, /) -> None:
+def check_delay(delay: Any, /) -> None:
     """Raises ConfigurationError where it is none of the forms, or negative."""
     if delay is None or callable(delay):
         return

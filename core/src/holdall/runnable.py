@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, Self, TypeVar, Unpack, overload
 
 from holdall import settings
 from holdall.calling import call
-from holdall.futures import Future, Futures
 from holdall.options import Declared, Options
 from holdall.resolution import Resolution, resolve
-from holdall.states import State
 from holdall.units import Unit, check_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from holdall.futures import Future, Futures
+    from holdall.states import State
 
 P = ParamSpec("P")
 P2 = ParamSpec("P2")
@@ -41,7 +44,7 @@ class Runnable(Unit[P, R_co]):
     """
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        return call(self, args, kwargs)  # type: ignore[no-any-return] - what the function returns
+        return call(self, args, kwargs)  # type: ignore[no-any-return]  # what the function returns
 
     @overload
     def submit(self: Runnable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> Future[T]: ...
@@ -64,15 +67,20 @@ class Runnable(Unit[P, R_co]):
         return submit_all(self, args, kwargs, kwargs.pop("wait_for", self.options.wait_for))
 
     @overload
-    def with_options(
-        self: Runnable[P, Coroutine[Any, Any, T]], *, return_state: Literal[True]
+    def with_options(  # type: ignore[overload-overlap]  # an awaitable T is the first form, whatever the second says
+        self: Runnable[P, Coroutine[Any, Any, T]], *, return_state: Literal[True], **options: Unpack[Declared]
     ) -> StatefulAsync[P, T]: ...
     @overload
-    def with_options(self: Runnable[P, T], *, return_state: Literal[True]) -> Stateful[P, T]: ...
+    def with_options(
+        self: Runnable[P, T], *, return_state: Literal[True], **options: Unpack[Declared]
+    ) -> Stateful[P, T]: ...
     @overload
     def with_options(self, **options: Unpack[Declared]) -> Self: ...
     def with_options(self, **options: Any) -> Any:
-        """A copy with these options changed; see `holdall.options.Declared` for what each means."""
+        """A copy with these options changed; see `holdall.options.Declared` for what each means.
+
+        With `return_state=True`, its calls return a `State` instead of the value.
+        """
         return self.replaced(options)
 
     @overload

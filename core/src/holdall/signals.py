@@ -49,13 +49,13 @@ def declared(group: str, /) -> bool:
 
 def _declarations(folder: str, /) -> Iterator[bytes]:
     try:
-        names = os.listdir(folder)  # noqa: PTH208 - pathlib is not loaded in a fresh process, and need not be
+        names = os.listdir(folder)
     except OSError:
         return
     for name in names:
         if name.endswith((".dist-info", ".egg-info")):
             try:
-                with open(f"{folder}/{name}/entry_points.txt", "rb") as file:  # noqa: PTH123 - as above
+                with open(f"{folder}/{name}/entry_points.txt", "rb") as file:
                     yield file.read()
             except OSError:
                 continue

@@ -104,7 +104,7 @@ class _RangeReader(io.RawIOBase):
         self._at = max(base + offset, 0)
         return self._at
 
-    def readinto(self, target: memoryview, /) -> int:  # type: ignore[override] - typeshed's WriteableBuffer is wider
+    def readinto(self, target: memoryview, /) -> int:  # type: ignore[override]  # typeshed's WriteableBuffer is wider
         data = self._source.read_range(self._at, self._at + len(target))
         target[: len(data)] = data
         self._at += len(data)

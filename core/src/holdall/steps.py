@@ -63,7 +63,7 @@ def drive(steps: Steps[R]) -> R:
             else:
                 step = steps.send(outcome)
     except StopIteration as done:
-        return done.value  # type: ignore[no-any-return] - what a generator returns
+        return done.value  # type: ignore[no-any-return]  # what a generator returns
 
 
 async def adrive(steps: Steps[R]) -> R:
@@ -77,7 +77,7 @@ async def adrive(steps: Steps[R]) -> R:
                 if type(step) is Body:
                     outcome = await step.function()
                 elif type(step) is Sleep:
-                    outcome = await sleep(step.seconds)
+                    outcome = await sleep(step.seconds, None)
                 else:
                     outcome = await to_thread(step.run)
             except BaseException as error:  # noqa: BLE001 - the engine's to handle, cancellation included
@@ -85,4 +85,4 @@ async def adrive(steps: Steps[R]) -> R:
             else:
                 step = steps.send(outcome)
     except StopIteration as done:
-        return done.value  # type: ignore[no-any-return] - what a generator returns
+        return done.value  # type: ignore[no-any-return]  # what a generator returns

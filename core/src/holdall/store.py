@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall import record as records
@@ -126,7 +127,7 @@ class ResultStore:
         *,
         key: str,
         producer: str = "{}",
-        expires: float | None = None,  # noqa: FBT001
+        expires: float | None = None,
     ) -> None:
         """A record that is the value, for whoever has the storage and not the catalog."""
         payload = f'null,"literal":"{json.dumps(value)}"'
@@ -180,10 +181,9 @@ class ResultStore:
             raise
 
     def _discard(self, path: str) -> None:
-        try:
+        # The storage is in trouble already, and says so; a payload without a record is garbage to `gc`.
+        with suppress(StorageError):
             self.storage.delete(path)
-        except StorageError:
-            pass  # the storage is in trouble already, and says so; a payload without a record is garbage to `gc`
 
     def record(self, key: str, /) -> Record:
         """The record under exactly this key.

@@ -65,7 +65,8 @@ def _spread(
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise ConfigurationError(
-            f"{unit.name}.map takes iterables of one length, and {told}. Wrap what every call gets whole in unmapped(…)."
+            f"{unit.name}.map takes iterables of one length, and {told}. "
+            "Wrap what every call gets whole in unmapped(…)."
         )
     for position in range(next(iter(lengths.values()))):
         picked = [columns[name][position] if name in columns else _plain(each) for name, each in named]
@@ -101,10 +102,10 @@ def make_runner(value: Any) -> TaskRunner:
         from importlib import import_module  # noqa: PLC0415 - one of the two, when it is first used
 
         module, cls = _BUILTIN[name]
-        return getattr(import_module(module), cls)()  # type: ignore[no-any-return] - one of the table's classes
+        return getattr(import_module(module), cls)()  # type: ignore[no-any-return]  # one of the table's classes
     from holdall import _registry  # noqa: PLC0415 - a scan of what is installed, for plugins only
 
-    return _registry.load("runners", name)()  # type: ignore[no-any-return] - the registry checks the base class
+    return _registry.load("runners", name)()  # type: ignore[no-any-return]  # the registry checks the base class
 
 
 def _submit(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, TypeVar, Unpack, overload
 
-from holdall.options import Declared
 from holdall.retries import exponential_backoff
 from holdall.runnable import Runnable, decorated
 from holdall.unmapping import unmapped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from holdall.cache import task_input_hash
+    from holdall.options import Declared
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,7 +22,7 @@ __all__ = ["Task", "exponential_backoff", "task", "task_input_hash", "unmapped"]
 
 
 class Task(Runnable[P, R_co]):
-    """A function whose calls are runs of their own: cached, retried and kept as its options and the flows around say."""
+    """A function whose calls are runs of their own: cached, retried, kept as its options and the flows around say."""
 
     kind: ClassVar[Literal["task"]] = "task"
 

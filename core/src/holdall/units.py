@@ -38,7 +38,7 @@ class Unit(Generic[P, R_co]):
         if taken:
             name = min(taken)
             raise ConfigurationError(
-                f"{options.name} has a parameter named {name!r}, which is a keyword of every {self.kind} call. Rename it."
+                f"{options.name} has a parameter named {name!r}, a keyword of every {self.kind} call. Rename it."
             )
         _check(options, self.kind)
         self.fn = fn
@@ -91,7 +91,7 @@ class Unit(Generic[P, R_co]):
 
     @cached_property
     def _plain_names(self) -> int:
-        """How many parameters there are where all may be given by position, else -1: then `bind` need not ask inspect."""
+        """How many parameters there are where all may go by position, else -1: `bind` then need not ask inspect."""
         kinds = [parameter.kind for parameter in self.signature.parameters.values()]
         plain = all(kind.name in {"POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD"} for kind in kinds)
         return len(kinds) if plain and not hasattr(self.fn, "__self__") else -1
@@ -102,7 +102,7 @@ class Unit(Generic[P, R_co]):
         bound.__dict__.update(self.__dict__)
         for cached in ("signature", "_plain_names"):
             bound.__dict__.pop(cached, None)
-        bound.fn = self.fn.__get__(instance)  # type: ignore[attr-defined] - functions are descriptors
+        bound.fn = self.fn.__get__(instance)
         return bound
 
     def replaced(self, changes: Mapping[str, Any]) -> Self:
@@ -142,7 +142,7 @@ def _found(module: str, qualname: str) -> Any:
     return found
 
 
-def _check(options: Options, kind: str) -> None:
+def _check(options: Any, kind: str) -> None:
     if options.persist_result not in (None, True, False):
         raise ConfigurationError(f"persist_result is True, False or None, not {options.persist_result!r}.")
     if not isinstance(options.retries, int) or options.retries < 0:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 import pytest
+
 from holdall.abc.codec import Codec
 from holdall.builtin.compressed import CHUNK, CompressedSerializer
 from holdall.builtin.pickling import PickleCodec

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+
 from holdall.builtin.filelock import FileLockManager
 from holdall.errors import StorageError
 
@@ -47,7 +48,7 @@ def locks(tmp_path: Path) -> FileLockManager:
 def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that holds the lock until its input ends."""
     (tmp_path / "locks").mkdir()
-    with subprocess.Popen(  # noqa: S603 - our own script
+    with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path / "locks")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -151,9 +152,7 @@ def test_processes(tmp_path: Path) -> None:
     """Four processes that count in one file lose no count, and no token is given twice."""
     (tmp_path / "total").write_text("0")
     running = [
-        subprocess.Popen(  # noqa: S603 - our own script
-            [sys.executable, "-c", COUNT, str(tmp_path)], stdout=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([sys.executable, "-c", COUNT, str(tmp_path)], stdout=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
     said = [process.communicate()[0].split() for process in running]

@@ -22,6 +22,9 @@ from typing import Any
 import cloudpickle  # type: ignore[import-untyped]
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from holdall.builtin import pickleframe
 from holdall.builtin.pickle import PickleSerializer
 from holdall.builtin.pickling import PickleCodec
@@ -35,8 +38,6 @@ from holdall.errors import (
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource
 from holdall.types import Trust
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 LARGE = 64 << 10
 PYTHON = ".".join(map(str, sys.version_info[:2]))
@@ -164,7 +165,7 @@ def test_bytes_are_those_of_cloudpickle(value: Any) -> None:
 
     assert cloudpickle.dumps(value, 5) == made
     assert value == PickleCodec().load(BytesSource(made))
-    assert value == pickle.loads(made)  # noqa: S301 - made here
+    assert value == pickle.loads(made)
 
 
 @pytest.mark.parametrize(
@@ -216,9 +217,7 @@ def test_plain_data_needs_no_cloudpickle() -> None:
         "print(sorted({'cloudpickle', 'pydantic', 'asyncio', 'logging'} & set(sys.modules)))\n"
     )
 
-    said = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True
-    ).stdout
+    said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
 
     assert said.strip() == "[]"
 
@@ -242,7 +241,7 @@ def test_large_bytes_are_not_copied() -> None:
     parts = list(PickleCodec().dump([big]))
 
     assert any(part is big for part in parts)
-    assert [big] == pickle.loads(b"".join(parts))  # noqa: S301 - made here
+    assert [big] == pickle.loads(b"".join(parts))
 
 
 def test_small_arrays_make_a_plain_pickle() -> None:
@@ -251,7 +250,7 @@ def test_small_arrays_make_a_plain_pickle() -> None:
 
     made = payload(PickleCodec(), small)
 
-    assert np.array_equal(small, pickle.load(io.BytesIO(made)))  # noqa: S301 - made here
+    assert np.array_equal(small, pickle.load(io.BytesIO(made)))
 
 
 @pytest.mark.parametrize("writable", [True, False])
@@ -594,7 +593,7 @@ else:
 print((peak() - before) / size)
 """
     for what in ("write", "read"):
-        done = subprocess.run(  # noqa: S603 - our own script
+        done = subprocess.run(
             [sys.executable, "-c", script, str(tmp_path / "wide.pkl"), what], check=True, capture_output=True, text=True
         )
 

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+
 from holdall.builtin import sqlite
 from holdall.builtin.sqlite import SQLiteCatalog
 from holdall.builtin.sqlite_schema import APPLICATION_ID, SCHEMA_VERSION
@@ -378,7 +379,7 @@ def test_notices_that_its_file_was_moved_away(catalog: SQLiteCatalog, tmp_path: 
 def test_an_interrupted_batch_is_undone(catalog: SQLiteCatalog) -> None:
     """What a signal leaves half done isn't finished by the next call's transaction."""
     catalog.blocks()
-    connection = catalog._connection  # noqa: SLF001 - the moment between two statements can't be had from outside
+    connection = catalog._connection
     assert connection
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("INSERT INTO blocks VALUES ('a', 'b', '{}', NULL, 0.0)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from holdall.cli import block, config, explain, plugin, result, run as runs, version
+from holdall.cli import block, config, explain, plugin, result, version
+from holdall.cli import run as runs
 from holdall.cli.output import complain
 from holdall.errors import HoldallError, HoldallWarning
 
@@ -82,8 +82,7 @@ def run() -> None:
     try:
         app(prog_name="holdall")
     except KeyboardInterrupt:
-        # typer is not there to catch it while it reads the arguments or leaves.
-        os._exit(_INTERRUPTED)
+        raise SystemExit(_INTERRUPTED) from None  # typer is not there to catch it before and after its own work
 
 
 def _showing(before: Callable[..., None]) -> Callable[..., None]:

@@ -10,14 +10,14 @@ import typer
 
 from holdall.cli.output import HIDDEN, Json, confirmed, pairs, print_json, remark, say, table
 
-app = typer.Typer(help="Storage blocks: places to keep results, configured once and named by a slug as s3/prod.")
+app = typer.Typer(help="Places to keep results, named as s3/prod.")
 
-_Slug = Annotated[str, typer.Argument(help="Type and name, as s3/prod.")]
+_Slug = Annotated[str, typer.Argument(metavar="SLUG", help="Type and name, as s3/prod.")]
 
 
 @app.command("ls")
 def ls(*, as_json: Json = False) -> None:
-    """Every block in every place that blocks are looked for, in the order in which these are asked.
+    """The blocks of every place that is asked for one.
 
     JSON: a list of objects with slug, type, source, shadowed_by (the place that is asked before it, or null).
     """
@@ -39,7 +39,7 @@ def ls(*, as_json: Json = False) -> None:
 
 @app.command()
 def show(slug: _Slug, *, as_json: Json = False) -> None:
-    """The block that a slug leads to, with its fields. Secrets are not shown.
+    """A block with its fields, secrets hidden.
 
     JSON: an object with slug, type, source, fields (a secret that is set is **********), secrets (the names of the
     fields that are secrets), location (what a reference records).
@@ -90,7 +90,7 @@ def save(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a block that is saved already.")] = False,
 ) -> None:
-    """Save a block in the catalog, its secrets encrypted.
+    """Save a block, its secrets encrypted.
 
     Give secrets by --set-env or --prompt: what follows --set stays in the history of the shell.
     """
@@ -104,7 +104,7 @@ def save(
     fields = _fields(given or [], from_env or [], prompted or [])
     found = settings.current()
     cls = _registry.load("storage", kind, prefer=found.plugins_prefer)
-    block = _block_fields.build(cls, _block_fields.RawBlock(slug, "as given", fields, {}))  # type: ignore[arg-type]
+    block = _block_fields.build(cls, _block_fields.RawBlock(slug, "as given", fields, {}))
     if not overwrite and open_catalog(found).block(slug) is not None:
         raise ConfigurationError(
             f"A block is saved as {slug} already; `holdall block show {slug}` shows it. Save under another name, or "
@@ -126,7 +126,10 @@ def delete(
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete saved blocks from the catalog. What they keep stays where it is."""
+    """Delete saved blocks.
+
+    They are deleted from the catalog; what they keep stays where it is.
+    """
     from holdall import blocks, settings  # noqa: PLC0415 - pydantic, which help does not need
     from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
 

@@ -18,7 +18,9 @@ def _config() -> None:
 
 @app.command()
 def show(*, as_json: Json = False) -> None:
-    """Each setting, and where its value comes from. Secrets are not shown.
+    """Each setting, and where its value comes from.
+
+    Secrets are not shown.
 
     JSON: a list of objects with name, value, source (the name of an environment variable, the path of a file, or
     default), variable (the one that would set it; null for a block). A key that is set has the value **********.

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def explain(
-    target: Annotated[str, typer.Argument(help="A task or flow: module:name or path/to/file.py:name.")],
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A task or flow: module:name or path/to/file.py:name.")
+    ],
     *,
     flow: Annotated[
         list[str] | None,
@@ -26,9 +28,9 @@ def explain(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say where results will be kept, when, and why, without running anything.
+    """Say where results will be kept, and why.
 
-    For a flow, that covers the flow and the tasks that its body names. The module is imported.
+    Nothing is run. For a flow, that covers the flow and the tasks that its body names. The module is imported.
 
     JSON: an object with target, covers (named or recorded), run (id of the run, or null), not_loaded (functions of that
     run that cannot be looked at), resolutions: a list of objects with kind, name, persist, storage, serializer (each

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from holdall.units import Unit
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from holdall.types import RunRow
 
     AnyUnit = Unit[Any, Any]
+
+
+_MOST: Final = 100_000  # runs of one flow run that are looked at, the newest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,28 +32,29 @@ class Recorded:
 
 def recorded(flow: AnyUnit, catalog: Catalog, /) -> Recorded | None:
     """What the last recorded run of a flow called; None where the catalog knows no run of it."""
-    runs = catalog.runs(kind="flow", name=flow.name)
-    last = next((row for row in runs if _is_of(row.function, flow)), None)
+    last = next((row for row in catalog.runs(kind="flow", name=flow.name) if _is_of(row.function, flow)), None)
     if last is None:
         return None
     called: dict[AnyUnit, list[AnyUnit]] = {}
     unknown: dict[str, None] = {}
-    _collect(last, flow, catalog, called, unknown)
-    return Recorded(run=last, called=called, unknown=tuple(unknown))
 
-
-def _collect(
-    run: RunRow, unit: AnyUnit, catalog: Catalog, called: dict[AnyUnit, list[AnyUnit]], unknown: dict[str, None]
-) -> None:
-    children = called.setdefault(unit, [])
-    for row in reversed(catalog.runs(limit=10_000, parent_run_id=run.id)):
-        child = _loaded(row.function, unit)
-        if child is None:
-            unknown[row.function] = None
-        elif child not in called or child not in children:
+    def collect(flow_run: RunRow, unit: AnyUnit) -> None:
+        units = {flow_run.id: unit}
+        # Ids are in order of time, so a caller comes before what it calls.
+        for row in reversed(catalog.runs(limit=_MOST, flow_run_id=flow_run.id)):
+            child = _loaded(row.function, unit)
+            if child is None:
+                unknown[row.function] = None
+                continue
+            units[row.id] = child
+            children = called.setdefault(units.get(row.parent_run_id or "", unit), [])
             if child not in children:
                 children.append(child)
-            _collect(row, child, catalog, called, unknown)
+            if child.kind == "flow":
+                collect(row, child)
+
+    collect(last, flow)
+    return Recorded(run=last, called=called, unknown=tuple(unknown))
 
 
 def _is_of(function: str, unit: AnyUnit) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall import record as records, settings
+from holdall import record as records
+from holdall import settings
 from holdall.cli.absent import catalog_to_read
 from holdall.cli.output import working
 from holdall.cli.whereabouts import open_named

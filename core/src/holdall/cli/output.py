@@ -40,7 +40,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], /) -> None:
     for row in rows:
         drawn.add_row(*(printable("" if cell is None else str(cell)) for cell in row))
     console = _console()
-    if console.is_terminal:
+    if sys.stdout.isatty():
         console.print(drawn)
         return
     with console.capture() as captured:
@@ -53,7 +53,7 @@ def say(*lines: str) -> None:
     """Sentences, wrapped in a terminal and one a line elsewhere."""
     console = _console()
     for line in lines:
-        console.print(printable(line), soft_wrap=not console.is_terminal)
+        console.print(printable(line), soft_wrap=not sys.stdout.isatty())
 
 
 def pairs(items: Iterable[tuple[str, object]], /) -> None:
@@ -112,7 +112,7 @@ def size(count: int, /) -> str:
 
 def duration(seconds: float, /) -> str:
     if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
+        return f"{seconds * 1000:.{0 if seconds >= 0.00995 else 1}f} ms"
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -131,9 +131,7 @@ def confirmed(question: str, /, *, yes: bool) -> None:
 def _console() -> Console:
     from rich.console import Console  # noqa: PLC0415 - as in table
 
-    plain = {"markup": False, "highlight": False, "emoji": False}
-    console = Console(**plain)  # type: ignore[arg-type] - three flags
-    return console if console.is_terminal else Console(width=_ENDLESS, **plain)  # type: ignore[arg-type]
+    return Console(width=None if sys.stdout.isatty() else _ENDLESS, markup=False, highlight=False, emoji=False)
 
 
 def _wrapped(text: str) -> str:

@@ -9,14 +9,16 @@ import typer
 
 from holdall.cli.output import Json, complain, pairs, print_json, remark, say, table
 
-app = typer.Typer(help="Storages, serializers and other plugins: what is installed, and whether it works.")
+app = typer.Typer(help="What is installed, and whether it works.")
 
 _KEYS = ("kind", "name", "distribution", "version", "target", "location", "shadowed_by")
 
 
 @app.command("ls")
 def ls(*, as_json: Json = False) -> None:
-    """Every plugin by kind and name, the built-in ones included. Imports none of them.
+    """Every plugin by kind and name.
+
+    The built-in ones are among them. None is imported.
 
     JSON: a list of objects with kind, name, distribution, version, target, location, shadowed_by (the folder of the
     copy that is used instead, or null).
@@ -44,11 +46,13 @@ def ls(*, as_json: Json = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A name (s3), a kind and a name (storage.s3) or a distribution.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A name (s3), a kind and a name (storage.s3) or a distribution.")
+    ],
     *,
     as_json: Json = False,
 ) -> None:
-    """A plugin in detail: what it is, the options it takes, what is wrong with it. Imports it.
+    """What a plugin is and takes, and whether it works.
 
     JSON: a list of objects with kind, name, distribution, version, target, location, shadowed_by, status, problem,
     api_version, summary, options (name: type).
@@ -78,7 +82,9 @@ def show(
 
 @app.command()
 def doctor(*, as_json: Json = False) -> None:
-    """Import every plugin and say what is wrong. The exit status is 1 where something is.
+    """Import every plugin and say what is wrong.
+
+    The exit status is 1 where something is.
 
     JSON: a list of objects with level (error or note), kind, name, distribution, message.
     """

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from holdall.cli.output import Json, confirmed, moment, print_json, remark, say, size as shown_size, table
+from holdall.cli.output import Json, confirmed, moment, print_json, remark, say, table
+from holdall.cli.output import size as shown_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-app = typer.Typer(help="Kept results: where they are, what made them, their bytes.")
+app = typer.Typer(help="Kept results: where they are, and their bytes.")
 
-_Name = Annotated[
-    str, typer.Argument(metavar="KEY", help="The key of a result, or the id of the run that made it.")
-]
+_Name = Annotated[str, typer.Argument(metavar="KEY", help="The key of a result, or the id of the run that made it.")]
 _Storage = Annotated[
     str | None, typer.Option(metavar="STORAGE", help="Look in this storage (slug, path or URL), not in the catalog.")
 ]
@@ -36,7 +35,9 @@ def ls(
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """Results that the catalog knows, newest first; with --storage, the records that lie there.
+    """What is kept, newest first.
+
+    That is what the catalog knows; with --storage, the records that lie there.
 
     JSON: a list of objects with key, name, storage, size (bytes of the payload), created, expires, expired, run_id,
     problem (why a record cannot be read, or null).
@@ -80,7 +81,9 @@ def ls(
 
 @app.command()
 def show(key: _Name, *, storage: _Storage = None, as_json: Json = False) -> None:
-    """The record of a result in words: when it was made and by what, where its bytes are, until when it is kept.
+    """The record of a result, in words.
+
+    It says what made the result and when, where its bytes are, and until when it is kept.
 
     JSON: an object with key, storage (slug, type, location), serializer (type, options, written_with), created,
     expires, expired, producer, payload (size, media_type, path, inline, checksum; null for a literal), literal ("true",
@@ -105,9 +108,9 @@ def show(key: _Name, *, storage: _Storage = None, as_json: Json = False) -> None
 
 @app.command()
 def cat(key: _Name, *, storage: _Storage = None) -> None:
-    """Write the payload to standard output, byte for byte, checked against its checksum.
+    """Write the payload to standard output.
 
-    A literal is written as its JSON: true, false or null.
+    Byte for byte, and checked against its checksum. A literal is written as its JSON: true, false or null.
     """
     from holdall.cli import whereabouts, wording  # noqa: PLC0415 - not needed for help
 
@@ -136,7 +139,7 @@ def cat(key: _Name, *, storage: _Storage = None) -> None:
 
 @app.command()
 def path(key: _Name, *, storage: _Storage = None) -> None:
-    """Where the payload lies: the path of a local file, else a URL.
+    """Where the payload lies: a path, or a URL.
 
     A small payload lies inside its record, and then it is the record's path.
     """
@@ -164,7 +167,10 @@ def delete(
     storage: _Storage = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete results: record, payload, and what the catalog knows of them. The record of the run stays."""
+    """Delete results for good.
+
+    Record, payload and what the catalog knows of them; what it knows of the run stays.
+    """
     from holdall.cli import whereabouts  # noqa: PLC0415 - not needed for help
     from holdall.errors import MissingResultError  # noqa: PLC0415 - as above
 

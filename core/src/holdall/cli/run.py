@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
     from holdall.types import RunRow
 
-app = typer.Typer(help="Runs of tasks and flows: how they ended, and where their results are.")
+app = typer.Typer(help="Runs of tasks and flows, and how they ended.")
 
 _NONE: Final = "No runs yet. Call a task or a flow, and what it did is listed here; the catalog is in {home}."
 
@@ -61,7 +61,7 @@ def show(
     limit: Annotated[int, typer.Option(min=1, help="At most so many runs inside it.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """One run: state, times, attempts, where its result is, and the runs inside it.
+    """One run, its result and the runs inside it.
 
     JSON: an object with the keys of `run ls` and children, a list of such objects.
     """
@@ -70,8 +70,9 @@ def show(
 
     catalog = catalog_to_read(settings.current())
     row = find_run(run_id, catalog)
-    # What a task of a flow calls belongs to the flow as well, so the run that called it decides.
-    children = catalog.runs(limit=limit + 1, parent_run_id=row.id)
+    # What runs inside a flow names it, which the catalog finds faster than the run that called it.
+    flow_run_id = row.id if row.kind == "flow" else row.flow_run_id
+    children = catalog.runs(limit=limit + 1, flow_run_id=flow_run_id, parent_run_id=row.id)
     more = len(children) > limit
     children = children[:limit][::-1]
     if as_json:
@@ -178,9 +179,11 @@ def _whereabouts(row: RunRow, catalog: Catalog) -> str:
     document = json.loads(row.result)
     if document["type"] != "reference":
         return f"Its result is {_literal(document)}, kept here in the catalog."
-    from holdall.results import from_json  # noqa: PLC0415 - not needed for help
+    from holdall.results import StorageReference  # noqa: PLC0415 - not needed for help
     from holdall.store import label  # noqa: PLC0415 - as above
 
-    where = label(from_json(row.result).storage)  # type: ignore[union-attr] - a reference, as its type says
-    forgotten = "" if catalog.references(limit=1, key=document["key"]) else " (deleted since)"
+    where = label(StorageReference(**document["storage"]))
+    forgotten = (
+        "" if catalog.references(limit=1, key=document["key"]) else " (which the catalog does not list any more)"
+    )
     return f"Its result is in {where}, under {document['key']}{forgotten}."

@@ -8,7 +8,7 @@ from holdall.cli.output import Json, pairs, print_json, say
 
 
 def version(*, as_json: Json = False) -> None:
-    """Versions of holdall, of Python, and of the distributions that bring plugins.
+    """Versions of holdall, Python and plugins.
 
     JSON: an object with holdall, python, platform, plugins (distribution: version).
     """

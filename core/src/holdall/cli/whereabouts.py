@@ -60,7 +60,7 @@ class Whereabouts:
         base = str(place.get("basepath") or place.get("bucket_path") or "").rstrip("/")
         if self.store.where.type == _LOCAL:
             return os.path.join(base, *key.split("/"))
-        return f"{base}/{key}" if "://" in base else f"{self.store.where.type}://{base}/{key}".replace(":///", "://")
+        return f"{base}/{key}" if "://" in base else f"{self.store.where.type}://{base}/{key}"
 
     def delete(self) -> list[str]:
         """Record, payload, references; returns what there is to say."""
@@ -137,9 +137,7 @@ def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | 
 
 def open_named(storage: str, /) -> Storage:
     """The storage that an option names: as `result_storage`, or as listings print it."""
-    return blocks.from_value(
-        storage.removeprefix(f"{_LOCAL}:"), settings=settings.current(), directory=os.getcwd()
-    )
+    return blocks.from_value(storage.removeprefix(f"{_LOCAL}:"), settings=settings.current(), directory=os.getcwd())
 
 
 def _at(reference: ResultLiteral | ResultReference, catalog: Catalog) -> Whereabouts:

@@ -97,11 +97,10 @@ def literal_document(found: Literal, /) -> dict[str, Any]:
 def _payload(payload: Payload, record: Record, found: Whereabouts) -> list[str]:
     where = "lies inside the record" if payload.path is None else f"is {found.path_of(payload.path)}"
     options = "".join(f", {name}={value!r}" for name, value in record.serializer.options.items())
-    written = ", ".join(f"{name} {version}" for name, version in record.written_with.items())
+    written = f" ({' '.join(record.written_with.values())})" if record.written_with else ""
     return [
         f"Its payload of {size(payload.size)} {where}.",
-        f"It was written by the {record.serializer.type} serializer{options}"
-        f"{f' ({written})' if written else ''}, as {payload.media_type}.",
+        f"It was written by the {record.serializer.type} serializer{options}{written}, as {payload.media_type}.",
     ]
 
 

@@ -157,7 +157,7 @@ class SerializerContract:
 
     def test_pickles(self, serializer: Codec, values: list[Any]) -> None:
         """It travels to workers."""
-        there = pickle.loads(pickle.dumps(serializer))  # noqa: S301 - made here
+        there = pickle.loads(pickle.dumps(serializer))
 
         assert there == serializer
         assert hash(there) == hash(serializer)
@@ -172,7 +172,7 @@ class SerializerContract:
                 pass
             recorded = serializer.written_with(parts)
 
-            assert all(isinstance(key, str) and isinstance(text, str) for key, text in recorded.items())
+            assert {str} >= {type(text) for entry in recorded.items() for text in entry}
             serializer.check_written_with(recorded)
 
     def test_threads_share_it(self, serializer: Codec, values: list[Any]) -> None:
