@@ -169,6 +169,7 @@ class Level:
     serializer: str | None
     retries: int
     cached: bool
+    submitted: bool
 
 
 LEVELS = st.builds(
@@ -178,6 +179,7 @@ LEVELS = st.builds(
     serializer=st.sampled_from([None, "json", "pickle"]),
     retries=st.sampled_from([0, 0, 1]),
     cached=st.sampled_from([False, False, False, True]),
+    submitted=st.booleans(),
 )
 SETTINGS = st.fixed_dictionaries(
     {
@@ -241,13 +243,13 @@ def _nested(levels: list[Level], name: str, value: Any) -> list[Any]:
             cache_key_fn=(lambda context, _: context.task.name) if level.cached else None,
         )(function)
         units.insert(0, unit)
-        function = _calling(unit)
+        function = _calling(unit, submitted=level.submitted)
     return units
 
 
-def _calling(unit: Any) -> Callable[[], Any]:
+def _calling(unit: Any, *, submitted: bool) -> Callable[[], Any]:
     def body() -> Any:
-        return unit()
+        return unit.submit().result() if submitted else unit()
 
     return body
 

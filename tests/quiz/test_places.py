@@ -315,3 +315,38 @@ def test_what_is_refused_is_refused_before_the_body(world: World, kind: Any) -> 
     for part in ("'cached'", "cache_key_fn", "'outer'", "persist_result=False", "=True", "result_storage"):
         assert part in message
     assert [] == world.local
+
+
+@pytest.mark.usefixtures("world")
+def test_a_failure_that_no_retry_would_follow_is_told_as_it_is() -> None:
+    """persist_result=False matters when a retry would start: not where a condition says no, nor after the last."""
+
+    @task(persist_result=False, retries=1, retry_condition_fn=lambda *_: False)
+    def fails() -> None:
+        raise ValueError("an ordinary failure")
+
+    with pytest.raises(ValueError, match="an ordinary failure"):
+        fails()
+
+
+@pytest.mark.parametrize("kind", [task, flow])
+def test_flows_and_tasks_raise_at_the_retry(world: World, kind: Any) -> None:
+    """With the failure as the cause, and the flow around it does not retry that."""
+    calls = []
+
+    def body() -> None:
+        calls.append(1)
+        raise ValueError("an ordinary failure")
+
+    fails = kind(name="fails", retries=3)(body)
+
+    @flow(persist_result=False, retries=3)
+    def around() -> None:
+        fails()
+
+    with pytest.raises(PersistenceRequiredError, match=r"'fails'.*retries.*'around'") as caught:
+        around()
+
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert [1] == calls
+    assert ["failed", "failed"] == [run.state for run in world.runs]
