@@ -29,13 +29,13 @@ class _Carried(Exception):  # noqa: N818 - pickles as the exception that it carr
         links = [None if each is None else _Carried(each) for each in (error.__cause__, error.__context__)]
         inner = [_Carried(each) for each in error.exceptions] if isinstance(error, BaseExceptionGroup) else None
         state = (*links, error.__suppress_context__)
-        return _rebuilt, (type(error), error.args, dict(error.__dict__), inner, state)
+        args = error.args if inner is None else error.args[:1]
+        return _rebuilt, (type(error), args, dict(error.__dict__), inner, state)
 
 
 def _rebuilt(cls: type[BaseException], args: tuple[Any, ...], attributes: dict[str, Any], inner: Any, links: Any) -> Any:
     if inner is not None:
         error: BaseException = cls.__new__(cls, args[0], inner)  # type: ignore[call-arg] - groups take two
-        error.args = (args[0], inner)
     else:
         error = cls.__new__(cls, *args)
         error.args = args
