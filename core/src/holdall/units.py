@@ -154,6 +154,14 @@ def _check(options: Any, kind: str) -> None:
         )
     if options.on_storage_error not in {"raise", "run"}:
         raise ConfigurationError(f"on_storage_error is 'raise' or 'run', not {options.on_storage_error!r}.")
+    if options.cache_policy is not None and not hasattr(options.cache_policy, "key"):
+        raise ConfigurationError(
+            f"cache_policy is a policy of holdall.cache, as INPUTS or INPUTS + TASK_SOURCE, not {options.cache_policy!r}."
+        )
+    if options.cache_expiration is not None and not hasattr(options.cache_expiration, "total_seconds"):
+        raise ConfigurationError(
+            f"cache_expiration is a timedelta, as timedelta(hours=1), not {options.cache_expiration!r}."
+        )
     if options.cache_key_fn is not None and options.cache_policy is not None:
         raise ConfigurationError(f"Give the {kind} {options.name!r} a cache_key_fn or a cache_policy, not both.")
     check_delay(options.retry_delay_seconds)
