@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import textwrap
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCRIPT = '''
+SCRIPT = """
 import os, sys, threading
 from holdall import flow, task, settings
 from holdall.builtin.processes import ProcessRunner
@@ -96,7 +93,7 @@ if __name__ == "__main__":
         if name == "recursion": print(recursive(2))
         elif name == "lone": print(pid.with_options(task_runner="processes").submit().result() != os.getpid())
         else: globals()[name]()
-'''
+"""
 
 
 def run(place: Path, *names: str) -> list[str]:

@@ -136,7 +136,12 @@ def test_the_vectors_of_the_format_are_read(path: Path) -> None:
     except CorruptResultError:
         found: Any = {"error": "corrupt"}
     else:
-        found = {"key": record.key, "created": record.created, "expires": record.expires, "serializer": record.serializer.type}
+        found = {
+            "key": record.key,
+            "created": record.created,
+            "expires": record.expires,
+            "serializer": record.serializer.type,
+        }
         if record.payload is None:
             found["literal"] = record.literal
         elif record.payload.inline is not None:
