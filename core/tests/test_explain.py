@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from holdall import PersistenceRequiredError, flow, task
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.mission.fixtures import world
 
+from holdall import PersistenceRequiredError, flow, task
 from holdall.filesystems import MemoryFileSystem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from holdall.resolution import Resolution
     from tests.mission.world import World
+
+    from holdall.resolution import Resolution
 
 __all__ = ["world"]
 
@@ -44,9 +45,9 @@ def retried_flow() -> None: ...
 def plain() -> None: ...
 
 
-SENTENCES = {
+SENTENCES: dict[str, tuple[Callable[[], Resolution], str]] = {
     "nothing said": (
-        lambda: plain.explain(),
+        plain.explain,
         """The result of task 'plain' is not persisted: nothing asks for it: no persist_result, storage, caching or \
 retries of its own, and no flow or setting that says so (rule 7).
 True, False and None are kept in the catalog, with no object in storage.""",
@@ -73,7 +74,7 @@ retries of its own, and no flow or setting that says so (rule 7).
 True, False and None are kept in the catalog, with no object in storage.""",
     ),
     "Q3, the flow": (
-        lambda: retried_flow.explain(),
+        retried_flow.explain,
         """The result of flow 'retried_flow' is persisted: its retries=2 need it (rule 4).
 It is written to ./.holdall-results: the default, a folder in the directory where the outermost run starts (rule 4).
 It is serialised with pickle: the default (rule 4).
@@ -97,7 +98,8 @@ True, False and None are kept in the catalog, with no object in storage.""",
     ),
     "Q5, caching": (
         lambda: plain.with_options(cache_key_fn=key_fn).explain(flow=keeps_nothing),
-        """The result of task 'plain' is not persisted: flow 'keeps_nothing' around it says persist_result=False (rule 3).
+        """The result of task 'plain' is not persisted: flow 'keeps_nothing' around it says persist_result=False \
+(rule 3).
   (This beat: its cache_key_fn needs it (rule 4).)
 True, False and None are not kept either, because somebody said False.
 Its cache_key_fn needs a kept result, so 'plain' raises PersistenceRequiredError when it is called.""",
@@ -167,6 +169,7 @@ class Level:
     serializer: str | None
     retries: int
     cached: bool
+    submitted: bool
 
 
 LEVELS = st.builds(
@@ -176,6 +179,7 @@ LEVELS = st.builds(
     serializer=st.sampled_from([None, "json", "pickle"]),
     retries=st.sampled_from([0, 0, 1]),
     cached=st.sampled_from([False, False, False, True]),
+    submitted=st.booleans(),
 )
 SETTINGS = st.fixed_dictionaries(
     {
@@ -239,20 +243,21 @@ def _nested(levels: list[Level], name: str, value: Any) -> list[Any]:
             cache_key_fn=(lambda context, _: context.task.name) if level.cached else None,
         )(function)
         units.insert(0, unit)
-        function = _calling(unit)
+        function = _calling(unit, submitted=level.submitted)
     return units
 
 
-def _calling(unit: Any) -> Callable[[], Any]:
-    return lambda: unit()
+def _calling(unit: Any, *, submitted: bool) -> Callable[[], Any]:
+    def body() -> Any:
+        return unit.submit().result() if submitted else unit()
+
+    return body
 
 
 def _compare(world: World, directory: Path, explained: list[Resolution], value: Any) -> None:
     literal = not isinstance(value, list)
     found = {
-        (each.name, folder.name, each.serializer)
-        for folder in directory.iterdir()
-        for each in world.in_folder(folder)
+        (each.name, folder.name, each.serializer) for folder in directory.iterdir() for each in world.in_folder(folder)
     }
     expected = {
         (each.name, each.storage.value.removeprefix("./"), each.serializer.value)

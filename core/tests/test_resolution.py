@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from holdall import cache
 from holdall.options import Options
 from holdall.resolution import Decision, Resolution, Scope, resolve
@@ -141,17 +142,18 @@ def test_every_combination_of_storage_and_serializer(
     what: str, own: str | None, around: str | None, setting: str | None
 ) -> None:
     """The first that is set: own, the flow's effective value, the settings, the default."""
-    settings = Said(**{f"results_default_{what}": setting})
+    said: dict[str, Any] = {f"results_default_{what}": setting}
+    settings = Said(**said)
     default = {"storage": "./.holdall-results", "serializer": "pickle"}[what]
     above = None
     if around != "no flow":
-        options = Options(name="around", **{f"result_{what}": around})
+        options = _saying(what, around)
         above = resolve("flow", options, None, settings).scope(options, None)
     inherited = None if above is None else around or setting or default
     rows = [("configured", own), ("flow", inherited), ("settings", setting), ("default", default)]
     expected = next(row for row in rows if row[1] is not None)
 
-    found: Decision = getattr(resolve("task", Options(name="it", **{f"result_{what}": own}), above, settings), what)
+    found: Decision = getattr(resolve("task", _saying(what, own), above, settings), what)
 
     assert expected == (found.source, found.value)
     number = [source for source, _ in rows].index(expected[0]) + 1
@@ -165,6 +167,11 @@ def test_a_resolution_is_a_value() -> None:
     assert first == resolve("task", Options(name="it", retries=1), None, Said())
     with pytest.raises(AttributeError):
         first.name = "other"  # type: ignore[misc]
+
+
+def _saying(what: str, value: Any) -> Options:
+    options: dict[str, Any] = {f"result_{what}": value}
+    return Options(name="it", **options)
 
 
 def _short(decision: Decision) -> tuple[str, Any]:

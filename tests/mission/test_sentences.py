@@ -137,9 +137,10 @@ def test_cache_keys_need_persistence(world: World) -> None:
 def test_retries_need_persistence(world: World, kind: Any) -> None:
     """Flow and task retries require results persistence: it is enabled when needed."""
 
-    @kind(retries=1)
-    def patient() -> str:
+    def at_last() -> str:
         return "at last"
+
+    patient = kind(name="patient", retries=1)(at_last)
 
     @flow
     def around() -> None:
@@ -176,9 +177,9 @@ def test_false_never_persists_and_raises_where_a_feature_needs_it(world: World) 
         calls.append("retried")
         raise ValueError("no luck")
 
-    with pytest.raises(PersistenceRequiredError, match="cached.*cache_key_fn.*persist_result=False"):
+    with pytest.raises(PersistenceRequiredError, match=r"cached.*cache_key_fn.*persist_result=False"):
         cached()
-    with pytest.raises(PersistenceRequiredError, match="retried.*retries.*persist_result=False"):
+    with pytest.raises(PersistenceRequiredError, match=r"retried.*retries.*persist_result=False"):
         retried()
 
     assert ["retried"] == calls
@@ -264,7 +265,7 @@ def test_pickle_uses_cloudpickle_by_default(world: World) -> None:
     def odd() -> Any:
         return (lambda n: n * factor), Local(5), Local
 
-    state: State[Any] = odd.with_options(return_state=True)()
+    state: Any = odd.with_options(return_state=True)()
     function, made, kind = state.result()
 
     assert 6 == function(2)
@@ -344,7 +345,7 @@ def test_the_task_uses_the_storage_and_serializer_of_the_flow(world: World) -> N
 def test_results_without_a_context_go_to_the_working_directory(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With no context, results are stored in .holdall-results in the run's working directory, as it was when the outermost run started."""
+    """With no context, results are stored in .holdall-results in the run's working directory as the outermost began."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
 
@@ -397,8 +398,9 @@ def test_default_persistence_retries_without_data(world: World) -> None:
     assert [None] == world.results_of("around")
 
 
+@pytest.mark.usefixtures("world")
 @pytest.mark.parametrize("keep", [True, False])
-def test_result_calls_get(world: World, monkeypatch: pytest.MonkeyPatch, keep: bool) -> None:
+def test_result_calls_get(monkeypatch: pytest.MonkeyPatch, keep: bool) -> None:
     """result() on states and futures calls get() to return the value."""
     asked: list[str] = []
     real: Callable[..., Any] = ResultReference.get

@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+
 from holdall import HoldallWarning, SerializationError, StorageError, blocks, flow, load_result, task
 from holdall.filesystems import MemoryFileSystem
 
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from holdall.types import ObjectMeta, Parts, WriteMode
-
     from tests.mission.world import World
+
+    from holdall.types import ObjectMeta, Parts, WriteMode
 
 
 def key_fn(_: Any, __: Any) -> str:
@@ -94,7 +95,8 @@ def test_an_error_with_the_value(
     with pytest.raises(error) as caught:
         top()
 
-    assert value is caught.value.value
+    failure: Any = caught.value
+    assert value is failure.value
     assert [1] == calls
     assert [("failed", 1)] == [(run.state, run.attempts) for run in world.runs if run.name == "kept"]
     assert [] == world.local
@@ -110,12 +112,13 @@ def test_one_warning_where_only_retries_asked(
     value, _ = failing
     calls = []
 
-    @kind(retries=2)
-    def kept() -> Any:
+    def body() -> Any:
         calls.append(1)
         if len(calls) <= failing_first:
             raise ValueError("an ordinary failure")
         return value
+
+    kept = kind(name="kept", retries=2)(body)
 
     @flow
     def top() -> list[Any]:

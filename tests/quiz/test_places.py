@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.mission.world import World, names
+
 from holdall import (
     ConfigurationError,
     HoldallWarning,
@@ -21,8 +23,6 @@ from holdall import (
     task,
 )
 from holdall.filesystems import LocalFileSystem, MemoryFileSystem
-
-from tests.mission.world import World, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,15 @@ def prod() -> Iterator[MemoryFileSystem]:
 
 @pytest.mark.parametrize(
     "value",
-    ["./kept", "../here/kept", Path("kept"), Path("./kept"), LocalFileSystem(basepath="kept"), "{here}/kept", "file://{here}/kept"],
+    [
+        "./kept",
+        "../here/kept",
+        Path("kept"),
+        Path("./kept"),
+        LocalFileSystem(basepath="kept"),
+        "{here}/kept",
+        "file://{here}/kept",
+    ],
 )
 def test_a_folder(world: World, value: Any) -> None:
     """A path by its form, a pathlib.Path, a block, a file URL; relative ones from the run's working directory."""
@@ -168,7 +176,9 @@ def test_importing_a_flow_looks_up_nothing(world: World) -> None:
     )
     script = "import flows, sys; print([m for m in ('pydantic', 's3fs', 'holdall_s3', 'sqlite3') if m in sys.modules])"
 
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=world.directory)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=world.directory
+    )
 
     assert "[]" == done.stdout.strip()
     assert not world.home.exists()
@@ -284,9 +294,10 @@ def test_what_is_refused_is_refused_before_the_body(world: World, kind: Any) -> 
     """Caching under a False of a flow around it: the message names the unit, the feature, the False, the ways out."""
     calls = []
 
-    @kind(cache_key_fn=lambda _, __: "key")
-    def cached() -> None:
+    def body() -> None:
         calls.append(1)
+
+    cached = kind(name="cached", cache_key_fn=lambda _, __: "key")(body)
 
     @flow
     def between() -> None:
@@ -301,6 +312,41 @@ def test_what_is_refused_is_refused_before_the_body(world: World, kind: Any) -> 
 
     message = str(caught.value)
     assert [] == calls
-    for part in ("'cached'", "cache_key_fn", "'outer'", "persist_result=False", "persist_result=True", "result_storage"):
+    for part in ("'cached'", "cache_key_fn", "'outer'", "persist_result=False", "=True", "result_storage"):
         assert part in message
     assert [] == world.local
+
+
+@pytest.mark.usefixtures("world")
+def test_a_failure_that_no_retry_would_follow_is_told_as_it_is() -> None:
+    """persist_result=False matters when a retry would start: not where a condition says no, nor after the last."""
+
+    @task(persist_result=False, retries=1, retry_condition_fn=lambda *_: False)
+    def fails() -> None:
+        raise ValueError("an ordinary failure")
+
+    with pytest.raises(ValueError, match="an ordinary failure"):
+        fails()
+
+
+@pytest.mark.parametrize("kind", [task, flow])
+def test_flows_and_tasks_raise_at_the_retry(world: World, kind: Any) -> None:
+    """With the failure as the cause, and the flow around it does not retry that."""
+    calls = []
+
+    def body() -> None:
+        calls.append(1)
+        raise ValueError("an ordinary failure")
+
+    fails = kind(name="fails", retries=3)(body)
+
+    @flow(persist_result=False, retries=3)
+    def around() -> None:
+        fails()
+
+    with pytest.raises(PersistenceRequiredError, match=r"'fails'.*retries.*'around'") as caught:
+        around()
+
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert [1] == calls
+    assert ["failed", "failed"] == [run.state for run in world.runs]

@@ -6,12 +6,13 @@ something that needs a storage.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.mission.world import BUCKET, World, names
 
-from holdall import PersistenceRequiredError, blocks, flow, task
+from holdall import PersistenceRequiredError, blocks, flow, load_result, task
 from holdall.filesystems import S3, MemoryFileSystem
 
 if TYPE_CHECKING:
@@ -60,6 +61,23 @@ def test_q1_objects(s3_world: World) -> None:
 
 
 @pytest.mark.services
+def test_q1_async(s3_world: World) -> None:
+    """The same for async functions, awaited or submitted."""
+
+    @task
+    async def my_task() -> str:
+        return GREETING
+
+    @flow(persist_result=True, result_storage="s3/prod")
+    async def my_flow() -> list[str]:
+        return [await my_task(), await my_task.submit()]
+
+    assert [GREETING, GREETING] == asyncio.run(my_flow())
+    assert ["my_flow", "my_task", "my_task"] == names(s3_world.prod) == s3_world.references
+    assert [] == s3_world.local
+
+
+@pytest.mark.services
 @pytest.mark.parametrize("value", [None, GREETING])
 def test_q2_succeeds(s3_world: World, value: str | None) -> None:
     """Never persisted, and nothing is wrong as long as no retry starts."""
@@ -95,7 +113,7 @@ def test_q2_fails(s3_world: World, value: str | None) -> None:
     def my_flow() -> str | None:
         return my_task()
 
-    with pytest.raises(PersistenceRequiredError, match="my_task.*retries.*persist_result=False") as caught:
+    with pytest.raises(PersistenceRequiredError, match=r"my_task.*retries.*persist_result=False") as caught:
         my_flow()
 
     assert failure is caught.value.__cause__
@@ -119,6 +137,27 @@ def test_q3(world: World, value: Any) -> None:
     assert value == my_flow()
     assert ([] if value is None else ["my_flow"]) == names(world.local) == world.references
     assert [NONE if value is None else None] == world.results_of("my_task")
+
+
+def test_q3_with_a_data_frame(world: World) -> None:
+    """The flow's data frame is kept and comes back as it was; the task's passes to the flow without being kept."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"n": range(5), "text": list("abcde")})
+
+    @task
+    def my_task() -> pd.DataFrame:
+        return frame
+
+    @flow(retries=2)
+    def my_flow() -> pd.DataFrame:
+        return my_task()
+
+    my_flow()
+
+    (kept,) = world.local
+    assert "my_flow" == kept.name
+    pd.testing.assert_frame_equal(frame, load_result(storage="./.holdall-results", key=kept.document["key"]))
 
 
 @pytest.mark.parametrize("value", [None, [1, 2]])
@@ -186,7 +225,7 @@ def test_q5_no_storage(world: World, value: Any) -> None:
         return my_task(fail)
 
     my_flow(fail=False)
-    with pytest.raises(PersistenceRequiredError, match="my_task.*my_flow.*persist_result=False") as caught:
+    with pytest.raises(PersistenceRequiredError, match=r"my_task.*my_flow.*persist_result=False") as caught:
         my_flow(fail=True)
 
     assert [False, True] == calls
@@ -238,7 +277,7 @@ def test_q7(s3_world: World, runner: str) -> None:
     assert [] == s3_world.local
     tasks = s3_world.results_of("my_task")
     assert NONE in tasks
-    assert ["s3/prod"] == [each["storage"]["slug"] for each in tasks if each not in (NONE, None)]  # type: ignore[index]
+    assert ["s3/prod"] == [each["storage"]["slug"] for each in tasks if each not in (NONE, None)]
 
 
 @pytest.mark.services

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from holdall import HoldallWarning, flow, task
 
 if TYPE_CHECKING:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from holdall.deferred import resolved
-from holdall.errors import ConfigurationError, HoldallWarning, PersistenceRequiredError, ResultError, StorageError
+from holdall.errors import ConfigurationError, HoldallWarning, PersistenceRequiredError, ResultError, StorageError, told
 from holdall.keeping import Kept
 from holdall.outcomes import Done, state_of
 from holdall.planning import refusal
+from holdall.results import ResultReference
 from holdall.retries import delay_before
 from holdall.signals import ear
 from holdall.steps import Blocking, Body, Sleep
@@ -18,7 +20,7 @@ from holdall.types import UNSET
 
 if TYPE_CHECKING:
     from holdall.planning import Plan
-    from holdall.results import ResultLiteral, ResultReference
+    from holdall.results import ResultLiteral
     from holdall.runs import Replays, Run
     from holdall.steps import Steps
     from holdall.units import Unit
@@ -36,12 +38,15 @@ def attempts(
         value, failure = yield from _attempt(run, body)
         if failure is None:
             return value, None
-        if not isinstance(failure, Exception) or not _may_retry(unit, run, failure):
-            return UNSET, failure
-        if made.resolution.forbidden:
-            refused = PersistenceRequiredError(refusal(made.resolution, "retries"))
-            refused.__cause__ = failure
-            return UNSET, refused
+        try:
+            if not isinstance(failure, Exception) or not _may_retry(unit, run, failure):
+                return UNSET, failure
+            if made.resolution.forbidden:
+                refused = PersistenceRequiredError(refusal(made.resolution, "retries"))
+                refused.__cause__ = failure
+                return UNSET, refused
+        finally:
+            del failure  # its traceback holds this frame
         delay = delay_before(run.attempt, retries=options.retries, delay=options.retry_delay_seconds)
         if ear.active:
             from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
@@ -58,15 +63,18 @@ def _attempt(run: Run, body: Body) -> Steps[tuple[Any, BaseException | None]]:
         value = yield body
     except BaseException as error:  # noqa: BLE001 - returned, not swallowed
         failure = error
-    if run.runner is not None:
-        # Nothing that this run submitted outlives it, and a future that it returns is its result.
-        yield Blocking(partial(settle, run))
-        if failure is None:
-            try:
+    try:
+        if run.runner is not None:
+            # Nothing that this run submitted outlives it, and a future that it returns is its result.
+            yield Blocking(partial(settle, run))
+            if failure is None:
                 value = resolved(value)
-            except BaseException as error:  # noqa: BLE001 - as above
-                failure = error
-    return value, failure
+    except BaseException as error:  # noqa: BLE001 - as above
+        failure = error
+    try:
+        return value, failure
+    finally:
+        del failure  # its traceback holds this frame
 
 
 def _may_retry(unit: Unit[Any, Any], run: Run, failure: Exception) -> bool:
@@ -76,7 +84,7 @@ def _may_retry(unit: Unit[Any, Any], run: Run, failure: Exception) -> bool:
     condition = options.retry_condition_fn
     if condition is None:
         return True
-    return bool(condition(unit, run, state_of(unit, run, "failed", str(failure), None, UNSET, failure)))
+    return bool(condition(unit, run, state_of(unit, run, "failed", told(failure), None, UNSET, failure)))
 
 
 def settle(run: Run) -> None:
@@ -84,15 +92,14 @@ def settle(run: Run) -> None:
     runner, run.runner = run.runner, None
     if runner is None:
         return
-    submitted, run.submitted = run.submitted, []
+    submitted = run.submitted.take()
     for future in submitted:
         future.wait()
     runner.shutdown()
     for future in submitted:
         if (error := future.unobserved_failure) is not None:
             warnings.warn(
-                f"The submitted run of {future.name} failed and nobody asked for its result: "
-                f"{type(error).__name__}: {error}",
+                f"The submitted run of {future.name} failed and nobody asked for its result: {told(error)}",
                 HoldallWarning,
                 stacklevel=2,
             )
@@ -103,7 +110,7 @@ def claims_of(unit: Unit[Any, Any], replays: Replays, args: Any, kwargs: Any) ->
     from holdall.digest import digest  # noqa: PLC0415 - only flows that retry compare inputs
 
     try:
-        inputs = digest((args, kwargs))
+        inputs = digest((getattr(unit.fn, "__self__", None), args, kwargs))
     except ConfigurationError:
         return []  # inputs that cannot be hashed mean that it runs again
     return replays.claim(unit.function_name, inputs)
@@ -112,7 +119,8 @@ def claims_of(unit: Unit[Any, Any], replays: Replays, args: Any, kwargs: Any) ->
 def replay(unit: Unit[Any, Any], result: ResultLiteral | ResultReference) -> Done | None:
     """What an earlier attempt kept, or None where it cannot be read any more."""
     try:
-        value = result.get()
+        # Through a copy that keeps nothing: the table of replays would hold every object until the flow ends.
+        value = (replace(result, cache_in_memory=False) if isinstance(result, ResultReference) else result).get()
     except (ResultError, StorageError) as error:
         warnings.warn(
             f"{unit.name!r} runs again in this attempt, as its kept result cannot be read: {error}",

@@ -1,20 +1,14 @@
-"""When two calls are the same call: cache keys, policies, and who computes a missing one."""
+"""When two calls are the same call: cache keys and policies."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.digest import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
-
-    from holdall.abc.lock import LockManager
-    from holdall.abc.storage import Storage
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,36 +60,3 @@ DEFAULT: Final = INPUTS + TASK_SOURCE
 def task_input_hash(context: CacheContext, parameters: dict[str, Any]) -> str:
     """A `cache_key_fn`: the task, its source and its inputs. Same call, same key, in any process."""
     return digest((context.task.function_name, context.task.source, parameters))
-
-
-# Keys that the calls around this one are computing already: a recursion on its own key must not wait for itself.
-_computing: ContextVar[tuple[str, ...]] = ContextVar("holdall_computing", default=())
-
-
-@contextmanager
-def _marked(key: str) -> Iterator[None]:
-    token = _computing.set((*_computing.get(), key))
-    try:
-        yield
-    finally:
-        _computing.reset(token)
-
-
-def computing(key: str) -> AbstractContextManager[None]:
-    """Around the body that computes `key`."""
-    return _marked(key)
-
-
-def lock_for(storage: Storage, key: str, /) -> LockManager | None:
-    """What makes the body of a cold key run once, where the storage can lock; None where it cannot, or we hold it."""
-    if key in _computing.get():
-        return None
-    lock_path: Callable[[str], str] | None = getattr(storage, "lock_path", None)
-    if lock_path is None:
-        return None
-    from holdall.builtin.filelock import FileLockManager  # noqa: PLC0415 - 40 ms that only a cold key pays
-
-    return FileLockManager(lock_path)
-
-
-unlocked: Final = nullcontext

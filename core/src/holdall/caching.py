@@ -6,9 +6,10 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from holdall.cache import CacheContext, computing, lock_for
+from holdall.cache import CacheContext
 from holdall.errors import ConfigurationError, ResultError, StorageError
-from holdall.keeping import lookup
+from holdall.flight import Flight
+from holdall.keeping import lookup, unreachable
 from holdall.keys import record_key
 from holdall.outcomes import Done, row_of
 from holdall.signals import ear
@@ -80,10 +81,12 @@ def cached(
 ) -> Steps[Done]:
     """The hit, or what `compute` gives: once per storage where it can lock, while others wait for the record."""
     options = unit.options
+    complained: list[str] = []
     look = partial(
         lookup,
         store,
         key,
+        complained=complained,
         cache_in_memory=options.cache_result_in_memory,
         accept=run.root.settings.results_accept,
         on_storage_error=options.on_storage_error,
@@ -94,18 +97,18 @@ def cached(
         from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
 
         hooks.cache_miss(run_id=run.id, name=unit.name, key=record_key(key))
-    manager = lock_for(store.storage, record_key(key))
-    if manager is None:
-        return (yield from compute())
-    lease = yield Blocking(partial(manager.acquire, record_key(key)))
+    flight = Flight(store, record_key(key))
     try:
-        # Somebody may have computed it while we waited for the lock.
+        try:
+            yield from flight.enter()
+        except StorageError as error:
+            unreachable(error, options.on_storage_error, complained)
+        # Somebody may have computed it while we waited.
         if not options.refresh_cache and (hit := (yield Blocking(look))) is not None:
             return _hit(unit, run, hit)
-        with computing(record_key(key)):
-            return (yield from compute())
+        return (yield from compute())
     finally:
-        lease.release()
+        flight.leave()
 
 
 def _hit(unit: Unit[Any, Any], run: Run, hit: tuple[Any, Kept]) -> Done:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from holdall.deferred import MATTER, has_deferred, resolved
+from holdall.deferred import MATTER, has_deferred, listed, pending, resolved
 from holdall.engine import begin, call_plain, execute
+from holdall.errors import told
 from holdall.outcomes import failure_of, state_of
 from holdall.results import ResultLiteral, is_literal
 from holdall.signals import ear
@@ -29,7 +30,7 @@ def call(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     if unit.is_async:
         return _acall(unit, args, kwargs, wait_for, return_state=return_state)
     if wait_for is not None:
-        resolved(list(wait_for))
+        resolved(listed(wait_for))
     if not MATTER.isdisjoint(map(type, args)) or (kwargs and not MATTER.isdisjoint(map(type, kwargs.values()))):
         args, kwargs = _ready(args, kwargs)
     plan, run = begin(unit)
@@ -48,10 +49,13 @@ def call(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 async def _acall(
     unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any, *, return_state: bool
 ) -> Any:
-    if has_deferred((*args, *kwargs.values(), wait_for)):
+    inputs = (*args, *kwargs.values(), listed(wait_for))
+    if has_deferred(inputs):
         from asyncio import to_thread  # noqa: PLC0415 - who awaits this has imported it
 
-        await to_thread(resolved, None if wait_for is None else list(wait_for))
+        for future in pending(inputs):
+            await future.finished()
+        await to_thread(resolved, inputs[-1])
         args, kwargs = await to_thread(_ready, args, kwargs)
     plan, run = begin(unit)
     return _given(await adrive(execute(unit, run, plan, args, kwargs)), return_state=return_state)
@@ -89,7 +93,7 @@ def _plain_state(
 
 def not_started(unit: Unit[Any, Any], error: BaseException) -> State[Any]:
     """The state of a run that never was: an input failed, or its options cannot work."""
-    message = f"not started: {type(error).__name__}: {error}"
+    message = f"not started: {told(error)}"
     return State(type="failed", kind=unit.kind, run_id="", name=unit.name, message=message, _error=error)
 
 

@@ -13,25 +13,33 @@ if TYPE_CHECKING:
 _DEFERRED: Final = frozenset({Future, State})
 _CONTAINERS: Final = frozenset({list, tuple, dict, set, Futures})
 MATTER: Final = _DEFERRED | _CONTAINERS
-_DEEPEST: Final = 64  # containers that hold themselves end here
 
 
-def has_deferred(values: Iterable[Any], depth: int = 0) -> bool:
+def has_deferred(values: Iterable[Any]) -> bool:
     """Whether a future or state is among the values or in the containers among them.
 
     Types are compared in C, so that a long list of numbers costs a pass and nothing else.
     """
-    return any(_holds(value, depth) for value in values if type(value) in MATTER)
+    return _holds(list(values))
 
 
-def _holds(value: Any, depth: int = 0) -> bool:
+def _holds(value: Any) -> bool:
     if type(value) in _DEFERRED:
         return True
-    items = value.values() if type(value) is dict else value
-    kinds = set(map(type, items))
-    if not _DEFERRED.isdisjoint(kinds):
-        return True
-    return depth < _DEEPEST and not _CONTAINERS.isdisjoint(kinds) and has_deferred(items, depth + 1)
+    waiting, seen = [value], {id(value)}
+    while waiting:
+        container = waiting.pop()
+        items = container.values() if type(container) is dict else container
+        kinds = set(map(type, items))
+        if not _DEFERRED.isdisjoint(kinds):
+            return True
+        if _CONTAINERS.isdisjoint(kinds):
+            continue
+        for item in items:
+            if type(item) in _CONTAINERS and id(item) not in seen:
+                seen.add(id(item))
+                waiting.append(item)
+    return False
 
 
 def resolved(value: Any) -> Any:
@@ -49,6 +57,13 @@ def resolved(value: Any) -> Any:
         return {key: resolved(item) for key, item in value.items()}
     rebuilt = [resolved(item) for item in value]
     return rebuilt if kind in {list, Futures} else kind(rebuilt)
+
+
+def listed(wait_for: Any) -> list[Any]:
+    """`wait_for` as a list, whichever iterable it is; a lone future or state counts as one."""
+    if wait_for is None:
+        return []
+    return [wait_for] if type(wait_for) in _DEFERRED else list(wait_for)
 
 
 def pending(value: Any) -> Iterator[Future[Any]]:

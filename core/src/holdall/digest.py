@@ -2,103 +2,203 @@
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
-import io
+import pickle
+import sys
+from collections import OrderedDict
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.errors import ConfigurationError
+from holdall.errors import ConfigurationError, told
 
 if TYPE_CHECKING:
-    import pickle
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # sha256, not xxh3: a key may be derived from sensitive values, and a collision would return a wrong result.
 _SCALARS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
+_PROTOCOL: Final = 5  # of __reduce_ex__: large buffers as views
 
 
 def digest(value: Any, /) -> str:
     """The sha256 of a canonical form, as 64 hexadecimal digits.
 
     Dicts and sets count without regard to order, and types count: `1`, `1.0` and `True` differ. Other objects count by
-    their pickle, with large buffers taken as they lie in memory.
+    what they would be pickled from, walked in the same way; large buffers are taken as they lie in memory.
 
     Raises:
-        ConfigurationError: something in it can be neither walked nor pickled.
+        ConfigurationError: something in it can be neither walked nor pickled, or it is nested too deeply.
     """
-    return _digest(value, ()).hex()
+    try:
+        return _Walk().of(value).hex()
+    except RecursionError:
+        raise ConfigurationError(
+            "An input is nested too deeply to have a digest. Leave it out of the cache key with a cache_key_fn, or "
+            "pass something that names it."
+        ) from None
 
 
-def _digest(value: Any, above: tuple[int, ...]) -> bytes:
+def captured(fn: Any, /) -> dict[str, Any]:
+    """The plain values (numbers, texts, and containers of them) that a function closes over, by name."""
+    code, cells = getattr(fn, "__code__", None), getattr(fn, "__closure__", None) or ()
+    found = {}
+    for name, cell in zip(code.co_freevars if code is not None else (), cells, strict=False):
+        try:
+            value = cell.cell_contents
+        except ValueError:
+            continue  # not filled yet
+        if _is_plain(value):
+            found[name] = value
+    return found
+
+
+def _is_plain(value: Any, depth: int = 0) -> bool:
     kind = type(value)
     if kind in _SCALARS:
-        return hashlib.sha256(f"{kind.__name__}:{value!r}".encode("utf-8", "surrogatepass")).digest()
-    walk = _CONTAINERS.get(kind)
-    if walk is None:
-        return _pickled(value)
-    if id(value) in above:
-        raise ConfigurationError("An input that contains itself has no digest; pass cache_key_fn to name the key.")
-    return walk(value, (*above, id(value)))
+        return True
+    if depth > _DEEPEST_PLAIN or kind not in {list, tuple, set, frozenset, dict}:
+        return False
+    items: Iterable[Any] = [*value.keys(), *value.values()] if kind is dict else value
+    return all(_is_plain(each, depth + 1) for each in items)
 
 
-def _ordered(value: Any, above: tuple[int, ...]) -> bytes:
-    hasher = hashlib.sha256(type(value).__name__.encode())
-    for item in value:
-        hasher.update(_digest(item, above))
-    return hasher.digest()
+_DEEPEST_PLAIN: Final = 8
 
 
-def _unordered(value: Any, above: tuple[int, ...]) -> bytes:
-    hasher = hashlib.sha256(type(value).__name__.encode())
-    for each in sorted(_digest(item, above) for item in value):
-        hasher.update(each)
-    return hasher.digest()
+class _Walk:
+    """One walk through a value; remembers objects that it has seen, so that shared and circular ones cost one visit."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        # The object beside its digest, as an id is its own only while it lives. While it is being walked: its number.
+        self._seen: dict[int, tuple[bytes, Any]] = {}
+
+    def of(self, value: Any) -> bytes:
+        kind = type(value)
+        if kind in _SCALARS:
+            return _scalar(kind, value)
+        if (kind is list or kind is tuple) and _SCALARS.issuperset(map(type, value)):
+            return _hashed(kind.__name__.encode(), *map(self.of, value))  # rows of a long table need no remembering
+        seen = self._seen.get(id(value))
+        if seen is not None:
+            return seen[0]
+        self._seen[id(value)] = (_hashed(b"seen", len(self._seen).to_bytes(8, "big")), value)
+        found = self._walked(kind, value)
+        self._seen[id(value)] = (found, value)
+        return found
+
+    def _walked(self, kind: type, value: Any) -> bytes:
+        if kind is list or kind is tuple:
+            return _hashed(kind.__name__.encode(), *map(self.of, value))
+        if kind is dict:
+            return self._mapping(b"dict", value.items())
+        if isinstance(value, (set, frozenset)):
+            own = self.of(getattr(value, "__dict__", None))
+            return _hashed(_name(kind), own, *sorted(map(self.of, value)))
+        leaf = _LEAVES.get(kind)
+        if leaf is not None:
+            return leaf(self, value)
+        if isinstance(value, type):
+            return _hashed(b"class", _name(value))
+        return self._reduced(kind, value)
+
+    def _mapping(self, name: bytes, items: Iterable[tuple[Any, Any]]) -> bytes:
+        return _hashed(name, *sorted(self.of(key) + self.of(item) for key, item in items))
+
+    def _reduced(self, kind: type, value: Any) -> bytes:
+        reduce = copyreg.dispatch_table.get(kind)
+        try:
+            made = reduce(value) if reduce is not None else value.__reduce_ex__(_PROTOCOL)
+        except RecursionError:
+            raise
+        except Exception as error:  # a user's __reduce__ may raise anything
+            raise ConfigurationError(
+                f"An input of type {kind.__qualname__} has no digest: it cannot be pickled ({told(error)}). Leave it "
+                "out of the cache key with a cache_key_fn, or pass something that names it."
+            ) from error
+        if isinstance(made, str):
+            return _hashed(b"global", _name(kind), made.encode())
+        function, args, state, items, pairs = (*made, None, None, None, None)[:5]
+        if isinstance(state, dict) and "__pydantic_fields_set__" in state:
+            # Which fields were given and which left to their defaults: two models that differ there are equal.
+            state = {name: each for name, each in state.items() if name != "__pydantic_fields_set__"}
+        parts = [_name(kind), self.of(function), self.of(args), self.of(state)]
+        if items is not None:
+            parts += [b"items", *map(self.of, items)]
+        if pairs is not None and isinstance(value, OrderedDict):
+            parts += [b"ordered", *(self.of(key) + self.of(item) for key, item in pairs)]
+        elif pairs is not None:
+            parts.append(self._mapping(b"pairs", pairs))
+        return _hashed(*parts)
+
+    def buffer(self, value: Any) -> bytes:
+        return _hashed(b"buffer", value.raw())
+
+    def raw(self, value: Any) -> bytes:
+        return _hashed(_name(type(value)), memoryview(value).cast("B") if len(value) else b"")
+
+    def function(self, value: Any) -> bytes:
+        """By name where that leads back to it; else by its code, its defaults and what it closes over."""
+        if value.__module__ != "__main__" and _found(value.__module__, value.__qualname__) is value:
+            return _hashed(b"function", _name(value))
+        cells = []
+        for cell in value.__closure__ or ():
+            try:
+                cells.append(cell.cell_contents)
+            except ValueError:
+                cells.append(None)  # not filled yet
+        return _hashed(
+            b"code", self.of(value.__code__), self.of(value.__defaults__), self.of(value.__kwdefaults__), self.of(cells)
+        )
+
+    def code(self, value: CodeType) -> bytes:
+        return _hashed(b"code", value.co_code, self.of(value.co_consts), self.of(value.co_names))
+
+    def method(self, value: Any) -> bytes:
+        owner = value.__self__
+        bound_to = b"" if owner is None or isinstance(owner, ModuleType) else self.of(owner)
+        return _hashed(b"method", _name(value), bound_to)
+
+    def module(self, value: ModuleType) -> bytes:
+        return _hashed(b"module", value.__name__.encode())
 
 
-def _mapping(value: Any, above: tuple[int, ...]) -> bytes:
-    hasher = hashlib.sha256(b"dict")
-    for each in sorted(_digest(key, above) + _digest(item, above) for key, item in value.items()):
-        hasher.update(each)
-    return hasher.digest()
-
-
-_CONTAINERS: Final[dict[type, Callable[[Any, tuple[int, ...]], bytes]]] = {
-    list: _ordered,
-    tuple: _ordered,
-    set: _unordered,
-    frozenset: _unordered,
-    dict: _mapping,
+_LEAVES: Final[dict[type, Callable[[_Walk, Any], bytes]]] = {
+    pickle.PickleBuffer: _Walk.buffer,
+    bytearray: _Walk.raw,
+    memoryview: _Walk.raw,
+    FunctionType: _Walk.function,
+    CodeType: _Walk.code,
+    BuiltinFunctionType: _Walk.method,
+    MethodType: _Walk.method,
+    ModuleType: _Walk.module,
 }
 
 
-def _pickled(value: Any) -> bytes:
-    hasher = hashlib.sha256(f"{type(value).__module__}.{type(value).__qualname__}:".encode())
-    sink = _HashingFile(hasher)
-    buffers: list[pickle.PickleBuffer] = []
-    try:
-        _pickler()(sink, protocol=5, buffer_callback=buffers.append).dump(value)
-        for buffer in buffers:
-            hasher.update(buffer.raw())
-    except Exception as error:  # a user's __reduce__ may raise anything
-        raise ConfigurationError(
-            f"An input of type {type(value).__qualname__} has no digest: it cannot be pickled ({error}). Leave it out "
-            "of the cache key with a cache_key_fn, or pass something that names it."
-        ) from error
+def _scalar(kind: type, value: Any) -> bytes:
+    name = f"{kind.__name__}:".encode()
+    if kind is str:
+        return _hashed(name, value.encode("utf-8", "surrogatepass"))
+    if kind is bytes:
+        return _hashed(name, value)
+    # In hexadecimal, as Python refuses to write very long integers in decimal.
+    return _hashed(name, (f"{value:x}" if kind is int else repr(value)).encode())
+
+
+def _hashed(first: bytes, *rest: Any) -> bytes:
+    hasher = hashlib.sha256(first)
+    for each in rest:
+        hasher.update(each)
     return hasher.digest()
 
 
-def _pickler() -> type[pickle.Pickler]:
-    from cloudpickle import Pickler  # noqa: PLC0415 - 30 ms that plain inputs do not need
-
-    return Pickler  # type: ignore[no-any-return]
+def _name(value: Any) -> bytes:
+    return f"{getattr(value, '__module__', '')}.{value.__qualname__}:".encode()
 
 
-class _HashingFile(io.RawIOBase):
-    def __init__(self, hasher: hashlib._Hash) -> None:
-        self._hasher = hasher
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any, /) -> int:
-        self._hasher.update(data)
-        return len(data)
+def _found(module: str | None, qualname: str) -> Any:
+    found: Any = sys.modules.get(module or "")
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return found

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from holdall import settings
 from holdall.attempts import attempts, claims_of, replay, settle
-from holdall.context import current
+from holdall.context import current, leave
 from holdall.deferred import resolved
-from holdall.errors import HoldallWarning, ResultError, StorageError
-from holdall.keeping import keep, keep_uncatalogued
-from holdall.outcomes import Done, Outcome, failure_of, row_of
+from holdall.errors import ConfigurationError, HoldallWarning, ResultError, StorageError
+from holdall.keeping import keep, keep_uncatalogued, key_of, rescue
+from holdall.outcomes import Done, Failed, Outcome, failure_of, row_of
 from holdall.planning import Plan, plan
 from holdall.results import ResultLiteral
 from holdall.runs import Replays, Root, Run
@@ -39,7 +39,7 @@ def begin(unit: Unit[Any, Any]) -> tuple[Plan, Run]:
     """Resolve a call where it stands. What cannot work is refused here, before the body runs."""
     parent = current.get()
     if parent is None:
-        directory = os.getcwd()
+        directory = _working_directory()
         found = settings.current(directory)
         alone = unit.plan_alone
         if alone is not None and alone[0] is found and alone[1].directory == directory:
@@ -58,6 +58,16 @@ def begin(unit: Unit[Any, Any]) -> tuple[Plan, Run]:
     if known is None:
         known = plans[unit.plan_key] = plan(unit, parent, parent.root)
     return known, Run(unit.kind, unit.name, parent, parent.root)
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            "The working directory of this process has been removed, and a run takes its settings and relative paths from "
+            "it. Change to a directory that is there (os.chdir) before the run starts."
+        ) from error
 
 
 def _is_slug(made: Plan) -> bool:
@@ -82,9 +92,11 @@ def call_plain(unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...]
         return value
     finally:
         current.reset(token)
-        if run.runner is not None:
-            settle(run)
-        run.root.recorder.record(row_of(unit, run, state, message, started, result, cached=False))
+        try:
+            if run.runner is not None:
+                settle(run)
+        finally:
+            run.root.recorder.record(row_of(unit, run, state, message, started, result, cached=False))
 
 
 def execute(
@@ -109,9 +121,11 @@ def execute(
             hooks.run_started(run_id=run.id, kind=unit.kind, name=unit.name)
         try:
             done = yield from _produce(unit, run, plan, args, kwargs, keyed)
-        except BaseException as error:  # noqa: BLE001 - the outcome holds it; drivers raise it to the caller
+        except BaseException as raised:  # noqa: BLE001 - the outcome holds it; drivers raise it to the caller
+            error = raised.error if type(raised) is Failed else raised
             kind, message = failure_of(error)
             outcome = Outcome(unit, run, kind, message, None, UNSET, UNSET, error)
+            del error
         else:
             held = done.value if unit.options.cache_result_in_memory or done.kept is None else UNSET
             outcome = Outcome(
@@ -130,15 +144,18 @@ def execute(
                 duration=time.time() - started,
                 cached=outcome.cached,
             )
-        is_literal = result_json is not None and result_json.startswith(_LITERAL)
+        is_literal = result_json is not None and result_json.startswith(_LITERAL) and not outcome.state.cached
         if (unit.kind == "flow" and run.parent is None) or (is_literal and plan.store is not None):
             # A reference is durable by now; a literal lives in the run's row alone.
             written = yield Blocking(recorder.flush)
             if not written and is_literal and plan.store is not None:
                 yield Blocking(partial(keep_uncatalogued, unit, run, plan.store, outcome.value))
-        return outcome
+        try:
+            return outcome
+        finally:
+            del outcome  # a failure's traceback may hold this frame
     finally:
-        current.reset(token)
+        leave(current, token)
 
 
 def _enter_flow(unit: Unit[Any, Any], run: Run, made: Plan) -> None:
@@ -206,20 +223,31 @@ def _compute(
     key: str | None,
     parameters: dict[str, Any] | None,
 ) -> Steps[Done]:
+    options = unit.options
+    named = None
+    if made.store is not None and options.result_storage_key is not None:
+        named = key_of(unit, run, parameters)  # before the body: what cannot be filled in must not cost its work
     value, error = yield from attempts(unit, run, made, args, kwargs)
     if error is not None:
-        raise error
+        try:
+            # In a wrapping, as a StopIteration raised in a generator would become another error.
+            raise Failed(error)
+        finally:
+            del error
     if made.resolution.forbidden:
         return Done(value, None, cached=False)
     try:
-        kept = yield Blocking(partial(keep, unit, run, made.store, value, key=key, parameters=parameters))
+        kept = yield Blocking(partial(keep, unit, run, made.store, value, key=key, named=named))
     except (ResultError, StorageError) as failure:
-        if not made.resolution.for_retries_alone:
+        asked_to_run = options.on_storage_error == "run" and isinstance(failure, StorageError)
+        if not made.resolution.for_retries_alone and not asked_to_run:
             failure.value = value  # type: ignore[union-attr]  # both leaves that `keep` raises have it
+            if isinstance(failure, StorageError) and made.store is not None and failure.kept is None:
+                yield Blocking(partial(rescue, unit, run, made.store.codec, failure))
             raise
         warnings.warn(
-            f"The result of {unit.kind} {unit.name!r} is returned but could not be kept, so a retry of the flow around "
-            f"it would compute it again: {failure}",
+            f"The result of {unit.kind} {unit.name!r} is returned but could not be kept, so it would be computed again "
+            f"where it is needed again: {failure}",
             HoldallWarning,
             stacklevel=2,
         )

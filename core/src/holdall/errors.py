@@ -150,3 +150,12 @@ class CatalogError(HoldallError, OSError):
 
 class HoldallWarning(UserWarning):
     """The run goes on as asked, and something about its results is worth knowing."""
+
+
+def told(error: BaseException) -> str:
+    """Type and message, whatever `str(error)` does; without the lone surrogates that no database takes."""
+    try:
+        message = str(error)
+    except Exception as unspeakable:  # noqa: BLE001 - a user's __str__ may raise anything
+        message = f"<its str() raises {type(unspeakable).__name__}>"
+    return f"{type(error).__name__}: {message}".encode("utf-8", "backslashreplace").decode()

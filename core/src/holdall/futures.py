@@ -17,11 +17,11 @@ T = TypeVar("T")
 class Future(Generic[R]):
     """A submitted run. Passed to a task or flow, alone or in a list or dict, it arrives there as its result."""
 
-    __slots__ = ("_inner", "_observed", "name")
+    __slots__ = ("_asked", "inner", "name")
 
-    def __init__(self, inner: concurrent.futures.Future[State[R]], name: str) -> None:
-        self._inner = inner
-        self._observed = False
+    def __init__(self, inner: concurrent.futures.Future[State[R]], name: str, asked: _Asked | None = None) -> None:
+        self.inner = inner
+        self._asked = asked if asked is not None else _Asked()
         self.name = name
 
     def result(self, timeout: float | None = None, *, raise_on_failure: bool = True) -> R:
@@ -31,47 +31,69 @@ class Future(Generic[R]):
             TimeoutError: it is still going on.
             Exception: the run's own, unless `raise_on_failure=False` asks to have it returned.
         """
-        return self.state(timeout).result(raise_on_failure=raise_on_failure)
+        try:
+            return self.state(timeout).result(raise_on_failure=raise_on_failure)
+        finally:
+            del self  # the traceback of a failure holds this frame, and the future would hold the traceback
 
     def state(self, timeout: float | None = None) -> State[R]:
         """How the run ended; waits at most `timeout` seconds, then raises TimeoutError."""
-        self._observed = True
         try:
-            return self._inner.result(timeout)
+            found = self.inner.result(timeout)
         except TimeoutError:
-            if self._inner.done():
-                raise
             raise TimeoutError(f"The run of {self.name} is not done after {timeout} s.") from None
+        self._asked.yes = True
+        return found
 
     def wait(self, timeout: float | None = None) -> bool:
         """Whether it is done; waits at most `timeout` seconds."""
         wait([self], timeout)
-        return self._inner.done()
+        return self.inner.done()
+
+    async def finished(self) -> None:
+        """Wait, without blocking the event loop and without asking how it ended."""
+        from asyncio import shield, wrap_future  # noqa: PLC0415 - who awaits has imported it
+
+        # Shielded: who stops waiting does not cancel what others wait for as well.
+        await shield(wrap_future(self.inner))
 
     def done(self) -> bool:
-        return self._inner.done()
+        return self.inner.done()
 
     def add_done_callback(self, function: Callable[[Future[R]], object]) -> None:
         """Call the function with this future once it is done, in the thread that finished it."""
-        self._inner.add_done_callback(lambda _: function(self))
+        # An equal one, as a callback that held this very object would keep it, and its result, alive in a cycle.
+        name, asked = self.name, self._asked
+        self.inner.add_done_callback(lambda inner: function(Future(inner, name, asked)))
 
     @property
     def unobserved_failure(self) -> BaseException | None:
         """The exception of a failed run that nobody has asked for."""
-        if self._observed or not self._inner.done():
+        if self._asked.yes or not self.inner.done():
             return None
-        lost = self._inner.exception()  # the worker died: there is not even a state
-        return lost if lost is not None else self._inner.result()._error  # noqa: SLF001 - asking would count as asked
+        return self.inner.result()._error  # noqa: SLF001 - asking would count as asked
 
     def __await__(self) -> Generator[Any, None, R]:
-        from asyncio import wrap_future  # noqa: PLC0415 - who awaits has imported it
+        yield from self.finished().__await__()
+        return self.state().result()
 
-        self._observed = True
-        state = yield from wrap_future(self._inner).__await__()
-        return state.result()
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Future) and other.inner is self.inner
+
+    def __hash__(self) -> int:
+        return hash(self.inner)
 
     def __repr__(self) -> str:
         return f"<Future {self.name}: {'done' if self.done() else 'pending'}>"
+
+
+class _Asked:
+    """Whether anybody has asked how a run ended; shared by all futures of that run."""
+
+    __slots__ = ("yes",)
+
+    def __init__(self) -> None:
+        self.yes = False
 
 
 class Futures(list[Future[R]]):
@@ -91,7 +113,7 @@ def wait(futures: Iterable[Future[T]], timeout: float | None = None) -> tuple[li
     from concurrent.futures import wait as wait_for  # noqa: PLC0415 - who has a future has imported it
 
     listed = list(futures)
-    wait_for([each._inner for each in listed], timeout)  # noqa: SLF001 - this module's own class
+    wait_for([each.inner for each in listed], timeout)
     return [each for each in listed if each.done()], [each for each in listed if not each.done()]
 
 
@@ -103,6 +125,6 @@ def as_completed(futures: Iterable[Future[T]], timeout: float | None = None) -> 
     """
     from concurrent.futures import as_completed as done_first  # noqa: PLC0415 - as in wait
 
-    by_inner = {each._inner: each for each in futures}  # noqa: SLF001 - this module's own class
+    by_inner = {each.inner: each for each in futures}
     for inner in done_first(by_inner, timeout):
         yield by_inner[inner]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import warnings
 from functools import cache as memoized
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall.errors import (
     ConfigurationError,
     ExpiredResultError,
+    HoldallError,
     HoldallWarning,
     MissingResultError,
+    PluginError,
     ResultError,
     StorageError,
 )
@@ -23,12 +26,14 @@ from holdall.signals import ear
 from holdall.types import ReferenceRow
 
 if TYPE_CHECKING:
+    from holdall.abc.codec import Codec
     from holdall.record import Record
     from holdall.runs import Run
     from holdall.store import ResultStore
     from holdall.units import Unit
 
 Result = ResultLiteral | ResultReference
+_LATEST: Final = 253_370_764_800.0  # the year 9999: what RFC 3339 can say
 
 
 class Kept(NamedTuple):
@@ -39,9 +44,17 @@ class Kept(NamedTuple):
 
 
 def lookup(
-    store: ResultStore, key: str, *, cache_in_memory: bool, accept: frozenset[str], on_storage_error: str
+    store: ResultStore,
+    key: str,
+    *,
+    cache_in_memory: bool,
+    accept: frozenset[str],
+    on_storage_error: str,
+    complained: list[str],
 ) -> tuple[Any, Kept] | None:
     """The value kept under a cache key, or None for a miss: absent, expired, or read and found bad.
+
+    `complained` holds what was said of this entry already: two looks at one bad entry make one warning.
 
     Raises:
         StorageError: the storage cannot be reached or refuses; that never means "no" (unless `on_storage_error="run"`).
@@ -50,10 +63,10 @@ def lookup(
     try:
         record = store.record(record_key(key))
         value = store.load(record, accept=accept)
-    except (ResultError, StorageError) as error:
+    except (ResultError, StorageError, ConfigurationError, PluginError) as error:  # the latter two: an unknown format
         absent = isinstance(error, MissingResultError) and record is None
         if not absent and not isinstance(error, ExpiredResultError):
-            _complain(error, on_storage_error)
+            _complain(error, on_storage_error, complained)
         return None
     return value, _found(store, record, value, cache_in_memory=cache_in_memory)
 
@@ -66,18 +79,29 @@ def _found(store: ResultStore, record: Record, value: Any, *, cache_in_memory: b
     return Kept(reference, store.reference_json(record.key))
 
 
-def _complain(error: ResultError | StorageError, on_storage_error: str) -> None:
-    if isinstance(error, ResultError):
-        said = "A cached result could not be used, so the body runs again and replaces it"
-    elif on_storage_error == "run":
-        said = "The cache could not be asked, so the body runs (on_storage_error='run')"
+def _complain(error: HoldallError, on_storage_error: str, complained: list[str]) -> None:
+    if isinstance(error, StorageError):
+        unreachable(error, on_storage_error, complained)
     else:
+        _say_once(f"A cached result could not be used, so the body runs again and replaces it: {error}", complained)
+
+
+def unreachable(error: StorageError, on_storage_error: str, complained: list[str]) -> None:
+    """Raise it, or say once that the body runs all the same."""
+    if on_storage_error != "run":
         raise error
-    warnings.warn(f"{said}: {error}", HoldallWarning, stacklevel=3)
+    _say_once(f"The cache could not be asked, so the body runs (on_storage_error='run'): {error}", complained)
+
+
+def _say_once(message: str, complained: list[str]) -> None:
+    if complained:
+        return
+    complained.append(message)
+    warnings.warn(message, HoldallWarning, stacklevel=4)
 
 
 def keep(
-    unit: Unit[Any, Any], run: Run, store: ResultStore | None, value: Any, *, key: str | None, parameters: Any
+    unit: Unit[Any, Any], run: Run, store: ResultStore | None, value: Any, *, key: str | None, named: str | None
 ) -> Kept | None:
     """Store a value and its reference; when this returns, both survive SIGKILL.
 
@@ -86,18 +110,19 @@ def keep(
     """
     options = unit.options
     created = time.time()
-    expires = (
-        created + options.cache_expiration.total_seconds() if key is not None and options.cache_expiration else None
-    )
+    expires = None
+    if key is not None and options.cache_expiration is not None:
+        expires = min(created + options.cache_expiration.total_seconds(), _LATEST)
     if is_literal(value):
         literal = ResultLiteral(value=value)
-        if store is not None and key is not None:
-            # Another machine with another catalog has the hit as well.
-            store.write_literal(value, key=record_key(key), producer=producer(unit, run), expires=expires)
+        if store is not None:
+            # Another machine with another catalog has the hit as well; and a name never leads to an older value.
+            for each in (None if key is None else record_key(key), named):
+                if each is not None:
+                    store.write_literal(value, key=each, producer=producer(unit, run), expires=expires)
         return Kept(literal, literal.json())
     if store is None:
         return None
-    named = _named(unit, run, parameters)
     cached_under = record_key(key) if key is not None else None
     reference, size = store.write(
         value,
@@ -120,21 +145,48 @@ def keep(
     return Kept(reference, text)
 
 
-def _named(unit: Unit[Any, Any], run: Run, parameters: Any) -> str | None:
-    template = unit.options.result_storage_key
-    if template is None:
-        return None
+def key_of(unit: Unit[Any, Any], run: Run, parameters: Any) -> str:
+    """The `result_storage_key`, filled in.
+
+    Raises:
+        ConfigurationError: it names what is not there.
+    """
+    template = unit.options.result_storage_key or ""
     flow_run = run if run.kind == "flow" else run.flow
     try:
-        return template.format(
+        key = template.format(
             parameters=parameters, run=run, task_run=run, flow_run=flow_run, name=unit.name, task=unit, flow=flow_run
         )
-    except (KeyError, IndexError, AttributeError, ValueError) as error:
+    except (KeyError, IndexError, AttributeError, ValueError, TypeError) as error:
         raise ConfigurationError(
             f"The result_storage_key {template!r} of {unit.name!r} cannot be filled in: "
             f"{type(error).__name__}: {error}. "
-            "It may name {parameters[…]}, {task_run.name}, {flow_run.name}, {run.id} and {name}."
+            "It may name {parameters[…]}, {task_run.name}, {flow_run.name} (inside a flow), {run.id} and {name}."
         ) from error
+    if not key.strip("/"):
+        raise ConfigurationError(
+            f"The result_storage_key {template!r} of {unit.name!r} comes to {key!r}, which is no name."
+        )
+    return key
+
+
+def rescue(unit: Unit[Any, Any], run: Run, codec: Codec, failure: StorageError) -> None:
+    """Put a value that its storage did not take into the home folder, and let the error say where."""
+    from holdall.builtin.directory import Directory  # noqa: PLC0415 - only a failure needs it
+    from holdall.store import ResultStore  # noqa: PLC0415 - as above
+
+    home = run.root.settings.home
+    folder = os.path.join(home, "rescued")
+    try:
+        reference, _ = ResultStore(Directory(folder), codec).write(
+            failure.value, key=own_key(run.id), producer=producer(unit, run)
+        )
+    except (ResultError, StorageError):
+        return  # the disk that failed may be this one; the error still carries the value
+    failure.kept = os.path.join(folder, reference.key)
+    failure.add_note(
+        f"The computed value is not lost: holdall.load_result(key={reference.key!r}, storage={folder!r}) reads it."
+    )
 
 
 def keep_uncatalogued(unit: Unit[Any, Any], run: Run, store: ResultStore, value: bool | None) -> None:

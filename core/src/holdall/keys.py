@@ -16,3 +16,8 @@ def record_key(cache_key: str) -> str:
 
     hashed = sha256(cache_key.encode("utf-8", "surrogatepass")).hexdigest()
     return f"cache/{hashed[:2]}/{hashed}.json"
+
+
+def beside(name: str) -> str:
+    """Of the record of a payload that stands under `name` itself, as a name with the format's own extension does."""
+    return f"{name}.record"

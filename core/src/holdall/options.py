@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from datetime import timedelta
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from holdall.errors import ConfigurationError
+from holdall.retries import check_delay
 
 
 class Declared(TypedDict, total=False):
@@ -77,3 +80,49 @@ class Options:
         if self.cache_policy is not None and not getattr(self.cache_policy, "never", False):
             return "cache_policy"
         return None
+
+
+def said(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def unsaid(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults of those that are None."""
+    defaults = Options.__dataclass_fields__
+    return {name: defaults[name].default for name, value in options.items() if value is None and name != "name"}
+
+
+def check(options: Any, kind: str) -> None:  # noqa: C901 - a list of checks, one after another
+    """Raises ConfigurationError for an option that cannot be right."""
+    if not isinstance(options.name, str) or not options.name:
+        raise ConfigurationError(f"The name of a {kind} is a text that is not empty, not {options.name!r}.")
+    if options.persist_result is not None and not isinstance(options.persist_result, bool):
+        raise ConfigurationError(f"persist_result is True, False or None, not {options.persist_result!r}.")
+    if not isinstance(options.retries, int) or options.retries < 0:
+        raise ConfigurationError(f"retries is a whole number from 0 on, not {options.retries!r}.")
+    if options.cache_key_fn is not None and not callable(options.cache_key_fn):
+        raise ConfigurationError(
+            f"cache_key_fn is a function of (context, parameters) that returns a text or None, not "
+            f"{options.cache_key_fn!r}."
+        )
+    if options.on_storage_error not in {"raise", "run"}:
+        raise ConfigurationError(f"on_storage_error is 'raise' or 'run', not {options.on_storage_error!r}.")
+    if options.cache_key_fn is not None and options.cache_policy is not None:
+        raise ConfigurationError(f"Give the {kind} {options.name!r} a cache_key_fn or a cache_policy, not both.")
+    if options.cache_policy is not None and not callable(getattr(options.cache_policy, "key", None)):
+        raise ConfigurationError(
+            f"cache_policy is a policy of holdall.cache, as INPUTS or INPUTS + TASK_SOURCE, not {options.cache_policy!r}."
+        )
+    if options.cache_expiration is not None and not isinstance(options.cache_expiration, timedelta):
+        raise ConfigurationError(
+            f"cache_expiration is a timedelta, as timedelta(hours=1), not {options.cache_expiration!r}."
+        )
+    if options.result_storage_key is not None and not isinstance(options.result_storage_key, str):
+        raise ConfigurationError(f"result_storage_key is a text, not {options.result_storage_key!r}.")
+    if options.retry_condition_fn is not None and not callable(options.retry_condition_fn):
+        raise ConfigurationError(
+            f"retry_condition_fn is a function of (task, run, state) that says whether to retry, not "
+            f"{options.retry_condition_fn!r}."
+        )
+    check_delay(options.retry_delay_seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from holdall.errors import told
 from holdall.states import State
 from holdall.types import RunRow
 
@@ -22,6 +23,14 @@ class Done(NamedTuple):
     kept: Kept | None
     cached: bool
     message: str | None = None
+
+
+class Failed(Exception):  # noqa: N818 - it is no error, it carries one
+    """Carries what the body raised through the generators of the engine."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
 
 
 class Outcome(NamedTuple):
@@ -45,7 +54,7 @@ class Outcome(NamedTuple):
 
 def failure_of(error: BaseException) -> tuple[StateType, str]:
     kind: StateType = "failed" if isinstance(error, Exception) else "cancelled"
-    return kind, f"{type(error).__name__}: {error}"[:1000]
+    return kind, told(error)[:1000]
 
 
 def row_of(

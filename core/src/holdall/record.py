@@ -33,7 +33,7 @@ Inline = Literal["json", "text", "base64"]
 
 def timestamp(seconds: float | None) -> str | None:
     """RFC 3339 in UTC with microseconds."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
 def seal(body: bytes) -> bytes:
@@ -41,12 +41,22 @@ def seal(body: bytes) -> bytes:
     return b'%b%b%b"}' % (body, _SEAL, xxh3_64_hexdigest(body).encode())
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def is_ours(data: Buffer, /) -> bool:
+    """Whether it begins as a record does, damaged or not."""
+    return bytes(data[: len(_HEAD)]) == _HEAD
+
+
 def inline_form(payload: bytes, media_type: str) -> tuple[Inline, bytes]:
     """How a small payload stands in its record, and the JSON value that stands there."""
     if media_type == "application/json":
         try:
-            json.loads(payload)
-        except ValueError:
+            # As UTF-8 text: from bytes, json reads UTF-16 and byte order marks too, which have no place in a record.
+            json.loads(payload.decode(), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
             pass  # some other library's dialect: keep the bytes as bytes
         else:
             return "json", payload
@@ -112,7 +122,7 @@ class Record:
         return None if self.expires is None else datetime.fromisoformat(self.expires).timestamp()
 
 
-def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, bytes] | None:  # noqa: PLR0911 - one way to be quick
+def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, bytes] | None:
     """The inlined payload of a record that begins with `start` (a store's own `head`), and `written_with` as it stands.
 
     None for whatever else it may be (foreign, damaged, expired, literal, with a payload of its own): `parse` then says
@@ -123,8 +133,15 @@ def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, byt
     sealed = data[:-_SEAL_SIZE]
     if data[-_SEAL_SIZE:] != b'%b%b"}' % (_SEAL, xxh3_64_hexdigest(sealed).encode()):
         return None
+    try:
+        return _quickly(data, sealed, len(start), now)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _quickly(data: bytes, sealed: bytes, start: int, now: float) -> tuple[bytes, bytes] | None:
     # Inside a JSON string the quotes would be escaped, so these are the members themselves.
-    key = data.find(b',"key":', len(start))
+    key = data.find(b',"key":', start)
     expires_at = data.find(b',"expires":', key)
     document = _decode("{" + str(data[expires_at + 1 :], "utf-8"))
     expires, payload = document["expires"], document["payload"]
@@ -132,7 +149,7 @@ def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, byt
         return None
     if expires is not None and datetime.fromisoformat(expires).timestamp() <= now:
         return None
-    written_with = data[len(start) : key]
+    written_with = data[start:key]
     inline = payload["inline"]
     if inline == "base64":
         return a2b_base64(document["data"]), written_with
@@ -154,6 +171,11 @@ def parse(data: Buffer, /, *, where: str) -> Record:
         CorruptResultError: no record, a damaged one, or one of a newer version.
     """
     raw = bytes(data)
+    if not raw:
+        raise CorruptResultError(
+            f"{where} is empty, as a file is that a power loss cut short. Restore it from a copy, or delete it so that the "
+            "result is computed again."
+        )
     if not raw.startswith(_HEAD):
         raise CorruptResultError(
             f"{where} is not a holdall record: it starts with {raw[:16]!r}. Another program may have written it; "
@@ -164,7 +186,7 @@ def parse(data: Buffer, /, *, where: str) -> Record:
     if version.isdigit() and int(version) > VERSION:
         raise CorruptResultError(
             f"{where} was written by a newer holdall (record version {int(version)}); this one reads up to version "
-            f"{VERSION}. Upgrade holdall to read it; it was left as it is."
+            f"{VERSION}. Upgrade holdall to read it."
         )
     if not end.startswith(_SEAL) or end[len(_SEAL) : -2] != xxh3_64_hexdigest(sealed).encode():
         raise CorruptResultError(
@@ -173,13 +195,18 @@ def parse(data: Buffer, /, *, where: str) -> Record:
         )
     try:
         return _record(json.loads(raw), sealed)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorruptResultError(f"{where} is no valid record: {type(error).__name__}: {error}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CorruptResultError(
+            f"{where} is no valid record ({type(error).__name__}: {error}), though its checksum is right: what wrote it was at "
+            "fault. Delete it so that the result is computed again."
+        ) from error
 
 
 def _record(document: dict[str, Any], sealed: bytes) -> Record:
     storage, serializer = document["storage"], document["serializer"]
     payload = document["payload"]
+    if document["expires"] is not None:
+        datetime.fromisoformat(document["expires"])  # said here, where what is wrong has its place
     return Record(
         key=document["key"],
         storage=StorageReference(slug=storage["slug"], type=storage["type"], location=storage["location"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import traceback
 from typing import TYPE_CHECKING, Any
 
 from holdall import settings
@@ -11,7 +10,9 @@ from holdall.attempts import claims_of, replay
 from holdall.calling import call_state, not_started
 from holdall.context import current
 from holdall.engine import begin
+from holdall.flight import computing
 from holdall.planning import Plan, plan
+from holdall.portable import packed, unpacked
 from holdall.runs import Root, Run
 from holdall.states import State
 from holdall.store import ResultStore
@@ -49,15 +50,20 @@ def send(
     except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it, as from a worker
         done.set_result(not_started(unit, error))
         return done
+    done.set_running_or_notify_cancel()
 
-    def remember(finished: concurrent.futures.Future[State[Any]]) -> None:
-        if finished.exception() is None and (kept := finished.result().reference) is not None:
-            for table, identity in claims:
-                table.keep(identity, kept)
+    def arrived(finished: concurrent.futures.Future[Any]) -> None:
+        try:
+            state = unpacked(finished.result())
+            if state.reference is not None:
+                for table, identity in claims:
+                    table.keep(identity, state.reference)
+        except BaseException as error:  # noqa: BLE001 - the worker died, or its answer cannot be read here
+            state = not_started(unit, error)
+        done.set_result(state)
 
-    if claims:
-        inner.add_done_callback(remember)
-    return inner
+    inner.add_done_callback(arrived)
+    return done
 
 
 def _planned(unit: Unit[Any, Any], run: Run | None) -> tuple[Plan, Root]:
@@ -70,7 +76,7 @@ def _planned(unit: Unit[Any, Any], run: Run | None) -> tuple[Plan, Root]:
 def _packed(
     unit: Unit[Any, Any], args: Any, kwargs: Any, made: Plan, root: Root, runner: TaskRunner, run: Run | None
 ) -> Call:
-    extra: dict[str, Any] = {"directory": root.directory}
+    extra: dict[str, Any] = {"directory": root.directory, "computing": computing.get()}
     if run is not None:
         flow = run.flow
         extra |= {"run": run.id, "flow": None if flow is None else flow.id, "scope": run.scope, "name": run.unit_name}
@@ -95,7 +101,7 @@ def _unsealed(storage: Any, key: bytes | None) -> Any:
     return vault.unpack(storage, key)
 
 
-def arrive(call: Call, key: bytes | None) -> State[Any]:
+def arrive(call: Call, key: bytes | None) -> bytes:
     """Run a call in the worker, inside a stand-in for the run that submitted it."""
     unit, extra = call.task, call.extra
     root = Root(settings.current(extra["directory"]), extra["directory"])
@@ -110,12 +116,11 @@ def arrive(call: Call, key: bytes | None) -> State[Any]:
             around.flow = Run("flow", unit.name, None, root)
             around.flow.id = extra["flow"]
     token = current.set(around)
+    ours = computing.set(extra["computing"])
     try:
         state = call_state(unit, call.args, dict(call.kwargs))
     finally:
+        computing.reset(ours)
         current.reset(token)
         root.recorder.flush()
-    if state._error is not None:  # noqa: SLF001 - the exception leaves the process without its traceback
-        told = "".join(traceback.format_exception(state._error))  # noqa: SLF001 - as above
-        state._error.add_note(f"In a worker process:\n{told}")  # noqa: SLF001 - as above
-    return state
+    return packed(state)

@@ -28,8 +28,8 @@ def delay_before(retry: int, /, *, retries: int, delay: Delay) -> float:
     if callable(delay):
         delay = delay(retries)
     if isinstance(delay, (int, float)):
-        return float(delay)
-    return float(delay[min(retry, len(delay)) - 1]) if delay else 0.0
+        return max(float(delay), 0.0)
+    return max(float(delay[min(retry, len(delay)) - 1]), 0.0) if delay else 0.0
 
 
 def check_delay(delay: Any, /) -> None:

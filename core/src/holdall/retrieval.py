@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from holdall import results, settings
 from holdall.catalogs import open_catalog
 from holdall.errors import ConfigurationError, MissingResultError, UnknownBlockError
+from holdall.keys import beside, own_key
 from holdall.results import ResultLiteral, ResultReference, StorageReference
 from holdall.store import ResultStore, make_codec
 
@@ -53,7 +54,7 @@ def load_result(
     """The value of an earlier run, in any process.
 
     Say which: `run=` (its id, or the first characters of it) or `key=` ask the catalog; `storage=` (a slug, block, path
-    or URL) with `key=` needs no catalog at all.
+    or URL) with `key=`, or with the whole id of a `run=`, needs no catalog at all.
 
     Raises:
         MissingResultError: the catalog knows no such run or key, the run kept nothing, or storage has lost it.
@@ -61,14 +62,15 @@ def load_result(
         ResultError, StorageError: as `ResultReference.get`.
     """
     if (run is None) == (key is None):
-        raise ConfigurationError("load_result takes run=… or key=…, one of them; key=… may come with storage=….")
+        raise ConfigurationError("load_result takes run=… or key=…, one of them; either may come with storage=….")
     found = settings.current()
-    if storage is not None and key is not None:
+    if storage is not None:
         from holdall import blocks  # noqa: PLC0415 - as in open_storage
 
         place = blocks.from_value(storage, settings=found, directory=os.getcwd())
         store = ResultStore(place, make_codec(results.SerializerReference(type="pickle")))
-        return store.load(store.find(key), accept={*accept, *found.results_accept})
+        wanted = store.record(own_key(run)) if run is not None else store.find(str(key))
+        return store.load(wanted, accept={*accept, *found.results_accept})
     result = _of_run(run, found) if run is not None else _of_key(str(key), found)
     return result.get() if isinstance(result, ResultLiteral) else result.get(accept=accept)
 
@@ -88,7 +90,8 @@ def _of_run(run: str, found: settings.Settings) -> ResultLiteral | ResultReferen
 
 
 def _of_key(key: str, found: settings.Settings) -> ResultReference:
-    row = open_catalog(found).reference(key=key)
+    catalog = open_catalog(found)
+    row = catalog.reference(key=key) or catalog.reference(key=beside(key))
     if row is None:
         raise MissingResultError(
             f"The catalog in {found.home} knows no result with the key {key!r}. Pass storage=… to look in a storage "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol
 
 from holdall import settings
 from holdall.calling import call
-from holdall.options import Declared, Options
+from holdall.options import Declared, Options, said
 from holdall.resolution import Resolution, resolve
 from holdall.units import Unit, check_names
 
@@ -54,7 +54,8 @@ class Runnable(Unit[P, R_co]):
         """Start a run on the task runner; inputs may be futures. `wait_for=[…]` names futures to wait for first."""
         from holdall.submission import submit  # noqa: PLC0415 - concurrent.futures, for calls that are submitted
 
-        return submit(self, args, kwargs, kwargs.pop("wait_for", self.options.wait_for))
+        wait_for = kwargs.pop("wait_for", self.options.wait_for)
+        return submit(self, args, kwargs, wait_for)
 
     @overload
     def map(self: Runnable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> Futures[T]: ...
@@ -109,9 +110,7 @@ def decorated(cls: Callable[[Any, Options], Any], kind: str, fn: Any, options: D
     check_names(kind, options)
 
     def decorate(function: Any) -> Any:
-        given: dict[str, Any] = {**options}
-        if given.get("name") is None:
-            given["name"] = getattr(function, "__name__", type(function).__name__)
-        return cls(function, Options(**given))
+        named = getattr(function, "__name__", None) or type(function).__name__
+        return cls(function, Options(**{"name": named, **said(options)}))
 
     return decorate if fn is None else decorate(fn)

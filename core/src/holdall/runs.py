@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import itertools
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from holdall.catalogs import open_catalog
 from holdall.ids import new_id
 from holdall.recorder import recorder_for
+from holdall.results import ResultReference
+from holdall.types import UNSET
 
 if TYPE_CHECKING:
+    import concurrent.futures
+
     from holdall.abc.runner import TaskRunner
     from holdall.futures import Future
     from holdall.recorder import Recorder
     from holdall.resolution import Scope
-    from holdall.results import ResultLiteral, ResultReference
+    from holdall.results import ResultLiteral
     from holdall.settings import Settings
+    from holdall.states import State
     from holdall.store import ResultStore
 
 
@@ -62,7 +68,34 @@ class Replays:
         return self._kept.get(identity)
 
     def keep(self, identity: tuple[str, str, int], result: ResultLiteral | ResultReference) -> None:
-        self._kept[identity] = result
+        # Without the object: a flow of many results would hold them all for a retry that may never come.
+        self._kept[identity] = replace(result, _object=UNSET) if isinstance(result, ResultReference) else result
+
+
+class Submitted:
+    """What a run has submitted, let go of as it succeeds: neither the run nor its future keeps the results alive."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left: dict[int, Future[Any]] = {}
+
+    def add(self, future: Future[Any]) -> None:
+        number = id(future.inner)
+        self._left[number] = future
+        left = self._left
+
+        def done(inner: concurrent.futures.Future[State[Any]]) -> None:
+            if not inner.cancelled() and inner.exception() is None and inner.result().type == "completed":
+                left.pop(number, None)
+
+        future.inner.add_done_callback(done)
+
+    def take(self) -> list[Future[Any]]:
+        """Those that are going on or have failed; they are forgotten here."""
+        taken = list(self._left.values())
+        self._left.clear()
+        return taken
 
 
 class Run:
@@ -94,8 +127,9 @@ class Run:
         self.root = root
         self.attempt = 1
         self.runner: TaskRunner | None = None
-        self.submitted: list[Future[Any]] = []
-        self._children: Any = None
+        self.submitted = Submitted()
+        # Made now: two threads that made it when they first need it would name two runs alike.
+        self._children = itertools.count(1)
         if parent is not None:
             self.flow: Run | None = parent.flow
             self.scope: Scope | None = parent.scope
@@ -109,10 +143,7 @@ class Run:
             self.number = 0
 
     def next_child(self) -> int:
-        if self._children is None:
-            self._children = itertools.count(1)
-        number: int = next(self._children)
-        return number
+        return next(self._children)
 
     @property
     def name(self) -> str:

@@ -42,7 +42,10 @@ class State(Generic[R_co]):
         """
         if self._error is not None:
             if raise_on_failure:
-                raise self._error
+                try:
+                    raise self._error
+                finally:
+                    del self  # the traceback holds this frame, and the state would hold the traceback
             return self._error  # type: ignore[return-value]  # what the caller asked for by name
         if self.reference is None:
             if self._value is UNSET:

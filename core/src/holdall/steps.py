@@ -51,10 +51,10 @@ class Sleep(Step):
 Steps = Generator[Step, Any, R]
 
 
-def drive(steps: Steps[R]) -> R:
-    """Take every step in this thread."""
+def drive(steps: Steps[R], thrown: BaseException | None = None) -> R:
+    """Take every step in this thread; `thrown` is what came of the last one, where steps have been taken already."""
     try:
-        step = next(steps)
+        step = next(steps) if thrown is None else steps.throw(thrown)
         while True:
             try:
                 outcome = step.run()
@@ -80,6 +80,10 @@ async def adrive(steps: Steps[R]) -> R:
                     outcome = await sleep(step.seconds, None)
                 else:
                     outcome = await to_thread(step.run)
+            except GeneratorExit as error:
+                # The coroutine is being thrown away, and nothing may be awaited any more: what is left is taken here.
+                drive(steps, error)
+                raise
             except BaseException as error:  # noqa: BLE001 - the engine's to handle, cancellation included
                 step = steps.throw(error)
             else:

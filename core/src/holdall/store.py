@@ -13,14 +13,20 @@ from typing import TYPE_CHECKING, Any, Final
 from holdall import record as records
 from holdall.checksum import Checksummer
 from holdall.errors import (
+    ConfigurationError,
     CorruptResultError,
     ExpiredResultError,
+    HoldallError,
     KeyMissing,
     MissingResultError,
+    PluginError,
+    ResultError,
     SerializationError,
     StorageError,
+    told,
 )
 from holdall.ids import new_id, shard
+from holdall.keys import beside
 from holdall.results import ResultReference, SerializerReference, StorageReference
 from holdall.sources import InlineSource, PayloadSource
 from holdall.types import UNSET, Trust
@@ -31,10 +37,9 @@ if TYPE_CHECKING:
     from holdall.abc.codec import Codec
     from holdall.abc.storage import Storage
     from holdall.record import Payload, Record
-    from holdall.types import Buffer, Parts
+    from holdall.types import Buffer, Parts, Source
 
 _WRITES: Final = 2  # a put that failed for a passing reason is repeated once, by dumping again
-_SUFFIX_OF_RECORD: Final = ".record"
 _NO_TRUST: Final = Trust()
 _PLAIN: Final = '{"picklelib":"pickle"}'  # what most small results say of themselves, without asking json
 
@@ -42,7 +47,7 @@ _PLAIN: Final = '{"picklelib":"pickle"}'  # what most small results say of thems
 class ResultStore:
     """Writes results to one storage with one serializer, and reads whatever records lie there."""
 
-    __slots__ = ("_familiar", "_head", "_start", "_tail", "codec", "label", "serializer", "storage", "where")
+    __slots__ = ("_familiar", "_head", "_start", "_tail", "codec", "label", "place", "serializer", "storage", "where")
 
     def __init__(self, storage: Storage, codec: Codec) -> None:
         self.storage = storage
@@ -51,6 +56,7 @@ class ResultStore:
         self.serializer = SerializerReference(type=codec.slug, options=codec.options())
         self.label = label(self.where)
         where = _json({"slug": self.where.slug, "type": self.where.type, "location": self.where.location})
+        self.place = where
         how = _json({"type": self.serializer.type, "options": self.serializer.options})
         self._head = records.head(where, how)
         self._start = self._head.encode()
@@ -83,7 +89,8 @@ class ResultStore:
             try:
                 written_with, payload, path, size = self._write_payload(value, inline=not named)
                 record_key = self._record_key(key) if named else key
-                for each in (record_key,) if also is None else (also, record_key):
+                keys = (record_key,) if also is None else (also, record_key)
+                for each in keys:
                     body = records.body(
                         self._head,
                         key=each,
@@ -93,7 +100,7 @@ class ResultStore:
                         expires=expires,
                         producer=producer,
                     )
-                    self._commit(each, body, path)
+                    self._commit(each, body, path if each is keys[0] else None)
             except StorageError as error:
                 if not (error.transient and remaining):
                     error.value = value
@@ -101,8 +108,11 @@ class ResultStore:
             else:
                 break
         if named and path is not None:
-            suffix = "" if record_key != key or key.endswith(self.codec.suffix) else self.codec.suffix
-            self.storage.publish(path, key + suffix)
+            try:
+                self.storage.publish(path, key if record_key != key else key + self.codec.suffix)
+            except StorageError as error:
+                error.value, error.kept = value, f"{record_key} in {self.label}"
+                raise
         return self.reference(record_key, value, cache_in_memory=cache_in_memory), size
 
     def reference(self, key: str, value: Any, /, *, cache_in_memory: bool) -> ResultReference:
@@ -144,12 +154,13 @@ class ResultStore:
 
     def _record_key(self, key: str) -> str:
         # A name that ends in the format's own extension is where people look for the payload: the record stands aside.
-        return key + _SUFFIX_OF_RECORD if key.endswith(self.codec.suffix) else key
+        return beside(key) if key.endswith(self.codec.suffix) else key
 
     def _write_payload(self, value: Any, *, inline: bool) -> tuple[str, str, str | None, int]:
         """The JSON of `written_with` and of the payload member, the payload's path (None: inlined), its size."""
         try:
-            dumped = parts = self.codec.dump(value)
+            dumped = self.codec.dump(value)
+            parts = dumped
             if inline:
                 small, parts = _small(dumped, self.storage.inline_limit)
                 if small is not None:
@@ -166,6 +177,13 @@ class ResultStore:
         except SerializationError as error:
             error.value = value
             raise
+        except HoldallError:
+            raise
+        except Exception as error:  # the boundary to plugins: whatever else a codec raises is no error of the storage
+            raise SerializationError(
+                f"The {self.codec.slug} serializer cannot write a {type(value).__qualname__}: {told(error)}.",
+                value=value,
+            ) from error
         payload = (
             f'{{"size":{through.size},"media_type":"{self.codec.media_type}","path":"{path}",'
             f'"checksum":{through.checksum().json()}}}'
@@ -173,6 +191,7 @@ class ResultStore:
         return _json(self.codec.written_with(dumped)), payload, path, through.size
 
     def _commit(self, key: str, body: str, path: str | None) -> None:
+        """Write a record; where that fails, remove the payload at `path`, to which no other record leads."""
         try:
             self.storage.put(key, [records.seal(body.encode())])
         except StorageError:
@@ -206,7 +225,7 @@ class ResultStore:
             return self.record(name)
         except (MissingResultError, CorruptResultError):
             try:
-                return self.record(name + _SUFFIX_OF_RECORD)
+                return self.record(beside(name))
             except MissingResultError:
                 pass
             raise
@@ -228,25 +247,34 @@ class ResultStore:
         if written_with != self._familiar:
             self.codec.check_written_with(records.written_with_of(written_with))
             self._familiar = written_with
-        return self.codec.load(InlineSource(data, _NO_TRUST))
+        return _loaded(self.codec, InlineSource(data, _NO_TRUST))
 
     def load(self, record: Record, /, *, accept: Iterable[str] = ()) -> Any:
+        """The value of a record that was read from here; see `ResultReference.get` for what it raises."""
+        trust = Trust(accept=frozenset(accept))
+        try:
+            return self._value(record, trust)
+        except MissingResultError:
+            # Replaced while we read: the new record names the new payload. Gone for good if it is the same record.
+            again = self.record(record.key)
+            if again == record:
+                raise
+            return self._value(again, trust)
+
+    def _value(self, record: Record, trust: Trust) -> Any:
         if (until := record.expires_at) is not None and until <= time.time():
             raise ExpiredResultError(f"The result {record.key} in {self.label} was kept until {record.expires}.")
         if record.payload is None:
             return record.literal
-        codec = self._codec_of(record)
-        if record.written_with:
-            codec.check_written_with(record.written_with)
-        trust = Trust(accept=frozenset(accept))
         try:
-            return codec.load(self._source(record.payload, trust))
-        except MissingResultError:
-            # Replaced while we read: the new record names the new payload. Gone for good if it names the same one.
-            again = self.record(record.key)
-            if again.payload is None or again.payload.path == record.payload.path:
-                raise
-            return codec.load(self._source(again.payload, trust))
+            codec = self._codec_of(record)
+            if record.written_with:
+                codec.check_written_with(record.written_with)
+            return _loaded(codec, self._source(record.payload, trust))
+        except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
+            # What reads the bytes knows neither where they lie nor what they are called.
+            error.args = (f"The result {record.key} in {self.label} cannot be read. {error}", *error.args[1:])
+            raise
 
     def _codec_of(self, record: Record) -> Codec:
         if record.serializer == self.serializer:
@@ -265,14 +293,33 @@ class ResultStore:
         return self.storage.exists(key)
 
     def delete(self, key: str, /) -> None:
-        """Remove the record first, so that no reader finds one without its payload."""
+        """Remove the record first, so that no reader finds one without its payload.
+
+        Raises:
+            CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed.
+        """
         try:
-            payload = self.record(key).payload
-        except MissingResultError:
+            data = self.storage.get(key)
+        except KeyMissing:
             return
+        payload = None
+        try:
+            payload = records.parse(data, where=f"{key} in {self.label}").payload
+        except CorruptResultError:
+            if not records.is_ours(data):
+                raise
         self.storage.delete(key)
         if payload is not None and payload.path is not None:
             self.storage.delete(payload.path)
+
+
+def _loaded(codec: Codec, source: Source) -> Any:
+    try:
+        return codec.load(source)
+    except HoldallError:
+        raise
+    except Exception as error:  # the boundary to plugins, as in writing
+        raise SerializationError(f"The {codec.slug} serializer cannot read this result: {told(error)}.") from error
 
 
 def label(where: StorageReference) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import concurrent.futures
 import contextvars
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.abc.runner import TaskRunner
 from holdall.calling import call_state, not_started
 from holdall.context import current
-from holdall.deferred import has_deferred, pending, resolved
+from holdall.deferred import has_deferred, listed, pending, resolved
 from holdall.errors import ConfigurationError
 from holdall.futures import Future, Futures
 from holdall.remote import send
@@ -31,13 +32,13 @@ _BUILTIN: Final = {
 
 
 def submit(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None) -> Future[Any]:
-    """Hand a call to the runner of the run around it; without one, to a thread of its own."""
+    """Hand a call to the runner of the run around it; without one, to a runner of its own."""
     run = current.get()
     if run is not None:
-        return _submit(unit, args, kwargs, wait_for, run, _runner_of(run))
-    with_thread = make_runner(unit.options.task_runner)
-    future = _submit(unit, args, kwargs, wait_for, None, with_thread)
-    with_thread.shutdown(wait=False)
+        return _submit(unit, args, kwargs, listed(wait_for), run, _runner_of(run))
+    alone = make_runner(unit.options.task_runner)
+    future = _submit(unit, args, kwargs, listed(wait_for), None, alone)
+    _shut_down_after([future], alone)
     return future
 
 
@@ -46,19 +47,41 @@ def submit_all(
 ) -> Futures[Any]:
     """One call for each position of the iterables; what is no iterable (texts and bytes count as none) goes to all."""
     calls = list(_spread(unit, args, kwargs))
+    wait_for = listed(wait_for)
     run = current.get()
     runner = _runner_of(run) if run is not None else make_runner(unit.options.task_runner)
     futures = Futures(_submit(unit, a, k, wait_for, run, runner) for a, k in calls)
     if run is None:
-        runner.shutdown(wait=False)
+        _shut_down_after(futures, runner)
     return futures
+
+
+def _shut_down_after(futures: list[Future[Any]], runner: TaskRunner) -> None:
+    """Not before: a call that waits for its inputs has not reached the runner yet."""
+    left = len(futures)
+    lock = threading.Lock()
+
+    def done(_: Any) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            last = left == 0
+        if last:
+            runner.shutdown(wait=False)
+
+    for future in futures:
+        future.inner.add_done_callback(done)
+    if not futures:
+        runner.shutdown(wait=False)
 
 
 def _spread(
     unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterable[tuple[tuple[Any, ...], dict[str, Any]]]:
-    named = [*((f"argument {n}", each) for n, each in enumerate(args, 1)), *kwargs.items()]
-    columns = {name: list(resolved(each)) for name, each in named if _is_mapped(each)}
+    given = [*((f"argument {n}", each) for n, each in enumerate(args, 1)), *kwargs.items()]
+    # A future of an iterable is mapped over; a future of anything else is an input like any other.
+    named = [(name, resolved(each) if isinstance(each, (Future, State)) else each) for name, each in given]
+    columns = {name: list(each) for name, each in named if _is_mapped(each)}
     if not columns:
         raise ConfigurationError(f"{unit.name}.map needs an iterable to map over; every input given goes to all calls.")
     lengths = {name: len(column) for name, column in columns.items()}
@@ -76,7 +99,7 @@ def _spread(
 def _is_mapped(value: Any) -> bool:
     if isinstance(value, (unmapped, str, bytes, bytearray, dict)):
         return False
-    return hasattr(value, "__iter__") or isinstance(value, (Future, State))
+    return hasattr(value, "__iter__") and not isinstance(value, type)
 
 
 def _plain(value: Any) -> Any:
@@ -112,19 +135,19 @@ def _submit(
     unit: Unit[Any, Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    wait_for: Any,
+    wait_for: list[Any],
     run: Run | None,
     runner: TaskRunner,
 ) -> Future[Any]:
     inputs = (*args, *kwargs.values(), wait_for)
-    waiting = list({id(each): each for each in pending(inputs)}.values()) if has_deferred(inputs) else []
-    if waiting or (runner.remote and has_deferred(inputs)):
-        inner = _when_ready(unit, args, kwargs, waiting, runner, run)
+    if has_deferred(inputs):
+        waiting = list(dict.fromkeys(pending(inputs)))
+        inner = _Waiting(unit, args, kwargs, wait_for, runner, run).start(waiting)
     else:
         inner = _started(unit, args, kwargs, runner, run)
     future: Future[Any] = Future(inner, unit.name)
     if run is not None:
-        run.submitted.append(future)
+        run.submitted.add(future)
     return future
 
 
@@ -140,46 +163,54 @@ def _run_here(call: Call, _: bytes | None) -> State[Any]:
     return call_state(call.task, call.args, dict(call.kwargs))
 
 
-def _when_ready(
-    unit: Unit[Any, Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    waiting: list[Future[Any]],
-    runner: TaskRunner,
-    run: Run | None,
-) -> concurrent.futures.Future[Any]:
-    """Submitted when the last of its inputs is done, so that no worker sits waiting for another."""
-    promise: concurrent.futures.Future[Any] = concurrent.futures.Future()
-    promise.set_running_or_notify_cancel()
-    left = len(waiting)
-    lock = threading.Lock()
+class _Waiting:
+    """A call that is submitted when the last of its inputs is done, so that no worker sits waiting for another."""
 
-    def go() -> None:
+    def __init__(self, unit: Unit[Any, Any], *call: Any) -> None:
+        self._unit = unit
+        self._call: Any = call
+        self._context = contextvars.copy_context()
+        self._promise: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self._promise.set_running_or_notify_cancel()
+        self._lock = threading.Lock()
+        self._left = 0
+
+    def start(self, waiting: list[Future[Any]]) -> concurrent.futures.Future[Any]:
+        promise = self._promise
+        self._left = len(waiting)
+        for each in waiting:
+            each.inner.add_done_callback(self._count)
+        if not waiting:
+            self._go()
+        return promise
+
+    def _count(self, _: Any) -> None:
+        with self._lock:
+            self._left -= 1
+            last = self._left == 0
+        if last:
+            self._go()
+
+    def _go(self) -> None:
+        # Let go of here: the inputs' own callbacks hold this object, and would hold inputs and results in a circle.
+        (args, kwargs, wait_for, runner, run), self._call = self._call, None
+        promise, context = self._promise, self._context
+        del self._promise, self._context
         try:
+            resolved(wait_for)
             ready = tuple(resolved(each) for each in args)
             named = {name: resolved(each) for name, each in kwargs.items()}
-            inner = context.run(_started, unit, ready, named, runner, run)
-            inner.add_done_callback(finish)
+            inner = context.run(_started, self._unit, ready, named, runner, run)
         except BaseException as error:  # noqa: BLE001 - whoever asks for the result gets it
-            promise.set_result(not_started(unit, error))
-
-    def finish(inner: concurrent.futures.Future[Any]) -> None:
-        if (error := inner.exception()) is not None:
-            promise.set_exception(error)
+            promise.set_result(not_started(self._unit, error))
         else:
-            promise.set_result(inner.result())
+            inner.add_done_callback(partial(_finish, self._unit, promise))
 
-    def count(_: Future[Any]) -> None:
-        nonlocal left
-        with lock:
-            left -= 1
-            last = left == 0
-        if last:
-            go()
 
-    context = contextvars.copy_context()
-    for each in waiting:
-        each.add_done_callback(count)
-    if not waiting:
-        go()
-    return promise
+def _finish(
+    unit: Unit[Any, Any], promise: concurrent.futures.Future[Any], inner: concurrent.futures.Future[Any]
+) -> None:
+    try:
+        promise.set_result(inner.result())
+    except BaseException as error:  # noqa: BLE001 - as in _go; a runner that was shut down cancels
+        promise.set_result(not_started(unit, error))

@@ -8,8 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, ParamSpec, Self, TypeVar
 
 from holdall.errors import ConfigurationError
-from holdall.options import Options
-from holdall.retries import check_delay
+from holdall.options import Options, check, said, unsaid
 
 if TYPE_CHECKING:
     import inspect
@@ -19,6 +18,7 @@ P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
 _COROUTINE: Final = 0x80  # inspect.CO_COROUTINE, without importing inspect
+_GENERATOR: Final = 0x20 | 0x200  # inspect.CO_GENERATOR, CO_ASYNC_GENERATOR
 _CALL_KEYWORDS: Final = frozenset({"return_state", "wait_for"})
 
 
@@ -27,30 +27,26 @@ class Unit(Generic[P, R_co]):
 
     kind: ClassVar[Literal["task", "flow"]]
     fn: Callable[P, R_co]
+    bound_from: tuple[Any, object] | None = None
+    """The unbound unit and the instance, where this is a method of one."""
 
     def __init__(self, fn: Callable[P, R_co], options: Options) -> None:
-        code = getattr(fn, "__code__", None)
-        if not callable(fn):
-            raise ConfigurationError(f"@{self.kind} decorates a function, not {fn!r}.")
-        taken = _CALL_KEYWORDS.intersection(
-            code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code else ()
-        )
-        if taken:
-            name = min(taken)
-            raise ConfigurationError(
-                f"{options.name} has a parameter named {name!r}, a keyword of every {self.kind} call. Rename it."
-            )
-        _check(options, self.kind)
+        if isinstance(fn, staticmethod):
+            fn = fn.__func__
+        code = _code(fn)
+        _check_function(fn, code, options.name, self.kind)
+        check(options, self.kind)
+        module = getattr(fn, "__module__", None) or type(fn).__module__
         self.fn = fn
         self.options = options
         self.is_async = bool(code is not None and code.co_flags & _COROUTINE)
-        self.function_name = f"{fn.__module__}.{getattr(fn, '__qualname__', type(fn).__qualname__)}"
+        self.function_name = f"{module}.{getattr(fn, '__qualname__', type(fn).__qualname__)}"
         self.plan_alone: Any = None
         self.plan_key = object()
         self.__wrapped__ = fn
         self.__name__ = getattr(fn, "__name__", options.name)
         self.__qualname__ = getattr(fn, "__qualname__", options.name)
-        self.__module__ = fn.__module__
+        self.__module__ = module
         self.__doc__ = fn.__doc__
 
     @property
@@ -65,15 +61,18 @@ class Unit(Generic[P, R_co]):
 
     @cached_property
     def source(self) -> str:
-        """The source text where there is one, else a digest of the code: what TASK_SOURCE compares."""
-        from hashlib import sha256  # noqa: PLC0415 - as in signature
+        """The source text where there is one, else the code; and the plain values it closes over. For TASK_SOURCE."""
         from inspect import getsource  # noqa: PLC0415 - as in signature
 
+        from holdall.digest import captured, digest  # noqa: PLC0415 - only cached calls compare sources
+
+        closed_over = captured(self.fn)
         try:
-            return getsource(self.fn)
+            text = getsource(self.fn)
         except (OSError, TypeError):
-            code = getattr(self.fn, "__code__", None)
-            return sha256(code.co_code + repr(code.co_names).encode()).hexdigest() if code else repr(self.fn)
+            text = digest(getattr(self.fn, "__code__", self.fn))
+        # Two tasks made by one function share their text and differ in what they were made with.
+        return f"{text}\n{digest(closed_over)}" if closed_over else text
 
     @cached_property
     def uncached(self) -> Self:
@@ -98,25 +97,38 @@ class Unit(Generic[P, R_co]):
 
     def bound_to(self, instance: object) -> Self:
         """As a method of the instance; shares the resolved plans, as the options are the same."""
+        if not hasattr(self.fn, "__get__"):
+            return self  # a builtin or a callable object: no method in a plain class either
         bound = object.__new__(type(self))
         bound.__dict__.update(self.__dict__)
         for cached in ("signature", "_plain_names"):
             bound.__dict__.pop(cached, None)
         bound.fn = self.fn.__get__(instance)
+        bound.bound_from = (self, instance)
         return bound
 
     def replaced(self, changes: Mapping[str, Any]) -> Self:
-        """A copy with other options."""
+        """A copy with other options; None takes one back to what it is when nobody says."""
         check_names(self.kind, changes)
-        return type(self)(self.fn, replace(self.options, **changes))
+        options = replace(self.options, **said(changes), **unsaid(changes))
+        if self.bound_from is None:
+            return type(self)(self.fn, options)
+        unbound, instance = self.bound_from
+        return type(self)(unbound.fn, options).bound_to(instance)
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.function_name}>"
 
     def __reduce__(self) -> Any:
         # By name where the name leads back here; else by value, which needs cloudpickle for the function.
-        if self.__module__ != "__main__" and _found(self.__module__, self.__qualname__) is self:
-            return _found, (self.__module__, self.__qualname__)
+        if self.bound_from is not None:
+            return type(self).bound_to, self.bound_from
+        if self.__module__ != "__main__":
+            named = _found(self.__module__, self.__qualname__)
+            if named is self:
+                return _found, (self.__module__, self.__qualname__)
+            if type(named) is type(self) and named.fn is self.fn:
+                return _varied, (self.__module__, self.__qualname__, self.options)
         return type(self), (self.fn, self.options)
 
 
@@ -142,18 +154,44 @@ def _found(module: str, qualname: str) -> Any:
     return found
 
 
-def _check(options: Any, kind: str) -> None:
-    if options.persist_result not in (None, True, False):
-        raise ConfigurationError(f"persist_result is True, False or None, not {options.persist_result!r}.")
-    if not isinstance(options.retries, int) or options.retries < 0:
-        raise ConfigurationError(f"retries is a whole number from 0 on, not {options.retries!r}.")
-    if options.cache_key_fn is not None and not callable(options.cache_key_fn):
+def _varied(module: str, qualname: str, options: Options) -> Any:
+    unit = _found(module, qualname)
+    return type(unit)(unit.fn, options)
+
+
+def _code(fn: Any) -> Any:
+    """The code that a call runs, through partials, methods and callable objects; None where it is not Python's."""
+    while not hasattr(fn, "__code__"):
+        inner = getattr(fn, "func", None) or getattr(fn, "__func__", None)
+        if inner is None or not callable(inner):
+            called = getattr(type(fn), "__call__", None)  # noqa: B004 - its code is looked for
+            return None if isinstance(fn, type) else getattr(called, "__code__", None)
+        fn = inner
+    return fn.__code__
+
+
+def _check_function(fn: Any, code: Any, name: str, kind: str) -> None:
+    if isinstance(fn, Unit):
         raise ConfigurationError(
-            f"cache_key_fn is a function of (context, parameters) that returns a text or None, not "
-            f"{options.cache_key_fn!r}."
+            f"{fn!r} is a {fn.kind} already; {fn.name}.with_options(…) makes one with other options."
         )
-    if options.on_storage_error not in {"raise", "run"}:
-        raise ConfigurationError(f"on_storage_error is 'raise' or 'run', not {options.on_storage_error!r}.")
-    if options.cache_key_fn is not None and options.cache_policy is not None:
-        raise ConfigurationError(f"Give the {kind} {options.name!r} a cache_key_fn or a cache_policy, not both.")
-    check_delay(options.retry_delay_seconds)
+    if isinstance(fn, classmethod):
+        raise ConfigurationError(f"@{kind} stands below @classmethod, next to the function {fn.__func__.__qualname__}.")
+    if not callable(fn):
+        raise ConfigurationError(f"@{kind} decorates a function, not {fn!r}.")
+    taken = _CALL_KEYWORDS.intersection(_parameters(fn, code))
+    if taken:
+        raise ConfigurationError(
+            f"{name} has a parameter named {min(taken)!r}, which is a keyword of every {kind} call. Rename it."
+        )
+    if code is not None and code.co_flags & _GENERATOR:
+        raise ConfigurationError(
+            f"{name} is a generator function: its body would run after the run has ended. Return a list, or make what "
+            f"loops over it the {kind}."
+        )
+
+
+def _parameters(fn: Any, code: Any) -> tuple[str, ...]:
+    inner = getattr(fn, "__wrapped__", None)
+    own: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code is not None else ()
+    return own if inner is None else (*own, *_parameters(inner, _code(inner)))

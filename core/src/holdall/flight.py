@@ -1,0 +1,131 @@
+"""Who computes a missing result: one at a time per key in this process, and between processes where storage locks."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
+
+from holdall.context import leave
+from holdall.steps import Blocking, Sleep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdall.abc.lock import Lease, LockManager
+    from holdall.abc.storage import Storage
+    from holdall.steps import Steps
+    from holdall.store import ResultStore
+
+_FIRST_WAIT: Final = 0.001
+_LONGEST_WAIT: Final = 0.05
+
+# Keys that the calls around this one are computing already: a recursion on its own key must not wait for itself.
+computing: ContextVar[tuple[str, ...]] = ContextVar("holdall_computing", default=())
+
+
+class _Turn:
+    """A lock that can be weakly referenced."""
+
+    __slots__ = ("__weakref__", "lock")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+_turns: WeakValueDictionary[str, _Turn] = WeakValueDictionary()
+_making = threading.Lock()
+
+
+def _turn_of(name: str) -> _Turn:
+    """The same lock for a name as long as anybody has it."""
+    with _making:
+        found = _turns.get(name)
+        if found is None:
+            found = _turns[name] = _Turn()
+        return found
+
+
+class Flight:
+    """One caller's turn at a key; `entered` says whether it has come."""
+
+    def __init__(self, store: ResultStore, key: str) -> None:
+        self._name = f"{store.place}\0{key}"
+        self._key = key
+        self._nested = self._name in computing.get()
+        self._turn: _Turn | None = None
+        self._manager = None if self._nested else _lock_manager(store.storage)
+        self._lease: Lease | None = None
+        self._over = False
+        self._mutex = threading.Lock()
+        self._token: Any = None
+
+    def enter(self) -> Steps[None]:
+        """Wait for the turn in short steps, so that a waiter keeps neither an event loop nor one of its threads.
+
+        Raises:
+            StorageError: the storage cannot lock where it said that it can.
+        """
+        if self._nested:
+            return
+        turn = _turn_of(self._name)
+        wait = _FIRST_WAIT
+        while not turn.lock.acquire(blocking=False):
+            yield Sleep(_uneven(wait))
+            wait = min(wait * 2, _LONGEST_WAIT)
+        self._turn = turn
+        self._token = computing.set((*computing.get(), self._name))
+        wait = _FIRST_WAIT
+        while self._manager is not None and not (yield Blocking(self._acquire)):
+            yield Sleep(_uneven(wait))
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _acquire(self) -> bool:
+        lease = self._manager.acquire(self._key, timeout=0)  # type: ignore[union-attr]  # enter asks
+        with self._mutex:
+            if self._over and lease is not None:
+                lease.release()  # whoever wanted it was cancelled while this thread asked for it
+            else:
+                self._lease = lease
+        return lease is not None
+
+    def leave(self) -> None:
+        """Idempotent; also where the turn has not come."""
+        if self._token is not None:
+            leave(computing, self._token)
+            self._token = None
+        with self._mutex:
+            self._over = True
+            lease, self._lease = self._lease, None
+        if lease is not None:
+            lease.release()
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.lock.release()
+
+
+def _uneven(wait: float) -> float:
+    # Of waiters that always wake together, one a round gets in; so no two sleep equally long.
+    return wait * (0.5 + time.monotonic_ns() % 1_009 / 2_018)
+
+
+def _lock_manager(storage: Storage) -> LockManager | None:
+    lock_path: Callable[[str], str] | None = getattr(storage, "lock_path", None)
+    if lock_path is None:
+        return None
+    from holdall.builtin.filelock import FileLockManager  # noqa: PLC0415 - 40 ms that only a cold key pays
+
+    return FileLockManager(lock_path)
+
+
+def _forget() -> None:
+    global _making  # noqa: PLW0603 - another thread of the parent may have held it
+    _making = threading.Lock()
+    _turns.clear()
+
+
+if hasattr(os, "register_at_fork"):  # absent on Windows, where there is no fork either
+    os.register_at_fork(after_in_child=_forget)

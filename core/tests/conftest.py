@@ -1,0 +1,27 @@
+"""A home, a working directory and a process-wide state of its own for every test."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+import pytest
+
+from holdall import settings
+from holdall.catalogs import close_catalogs, open_catalog
+from holdall.recorder import recorder_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The working directory of the test, with its catalog under `home`."""
+    monkeypatch.setenv("HOLDALL_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    gc.collect()
+    recorder_for(open_catalog(settings.current())).close()
+    close_catalogs()
