@@ -71,3 +71,8 @@ class FolderErrors(NamedTuple):
     def _error(self, outcome: str, key: str, operation: str, transient: bool = False) -> StorageError:
         message = f"{self.block} at {self.base}: {operation} of {key!r} {outcome}."
         return StorageError(message, block=self.block, key=key, operation=operation, transient=transient)
+
+
+def advice_for(error: BaseException, /) -> str | None:
+    """What to do about it, as the end of a sentence, where the error says so much."""
+    return _ADVICE.get(getattr(error, "errno", None) or 0)

@@ -29,7 +29,7 @@ class ProcessRunner(TaskRunner):
         self.max_workers = max_workers if max_workers is not None else (os.cpu_count() or 1)
 
     @cached_property
-    def key(self) -> bytes:  # type: ignore[override] - the base class has a plain attribute
+    def key(self) -> bytes:  # type: ignore[override]  # the base class has a plain attribute
         from cryptography.fernet import Fernet  # noqa: PLC0415 - 30 ms that nobody else pays
 
         return Fernet.generate_key()
