@@ -270,7 +270,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 @pytest.mark.parametrize("name", BAD)
 @pytest.mark.parametrize("async_", [False, True])
-def test_a_bad_entry_is_a_miss_with_one_warning(place: Path, name: str, async_: bool) -> None:  # noqa: FBT001 - a case
+def test_a_bad_entry_is_a_miss_with_one_warning(place: Path, name: str, async_: bool) -> None:
     """Which names the entry and the cause; afterwards the entry is good again."""
     ran: list[Any] = []
     unit = counting(ran)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
         def home(self) -> str:
             """An absolute folder."""
 
+
+# Seconds that a call waits for whoever holds the catalog. A batch of another process takes a tenth of one; whoever holds
+# it for longer is stuck, and a run is not to be: its rows wait in memory, its results are in their storages.
+_PATIENCE: Final = 5.0
 
 _open: dict[str, Catalog] = {}
 _lock = threading.Lock()
@@ -42,7 +46,7 @@ def open_catalog(settings: Home, /) -> Catalog:
         if path not in _open:
             from holdall.builtin.sqlite import SQLiteCatalog  # noqa: PLC0415 - sqlite3, 5 ms that an import must not cost
 
-            _open[path] = SQLiteCatalog(path)
+            _open[path] = SQLiteCatalog(path, timeout=_PATIENCE)
         return _open[path]
 
 

@@ -16,7 +16,7 @@ from holdall import settings
 from holdall.attempts import attempts, claims_of, identified, replay, settle
 from holdall.context import current, leave
 from holdall.deferred import resolved
-from holdall.errors import HoldallWarning, ResultError, StorageError
+from holdall.errors import ConfigurationError, HoldallWarning, ResultError, StorageError
 from holdall.keeping import keep, keep_uncatalogued, key_of, rescue
 from holdall.outcomes import Done, Failed, Outcome, failure_of, row_of
 from holdall.planning import Plan, plan
@@ -39,7 +39,7 @@ def begin(unit: Unit[Any, Any]) -> tuple[Plan, Run]:
     """Resolve a call where it stands. What cannot work is refused here, before the body runs."""
     parent = current.get()
     if parent is None:
-        directory = os.getcwd()
+        directory = _working_directory()
         found = settings.current(directory)
         alone = unit.plan_alone
         if alone is not None and alone[0] is found and alone[1].directory == directory:
@@ -58,6 +58,16 @@ def begin(unit: Unit[Any, Any]) -> tuple[Plan, Run]:
     if known is None:
         known = plans[unit.plan_key] = plan(unit, parent, parent.root)
     return known, Run(unit.kind, unit.name, parent, parent.root)
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            "The working directory of this process has been removed, and a run takes its settings and relative paths from "
+            "it. Change to a directory that is there (os.chdir) before the run starts."
+        ) from error
 
 
 def _is_slug(made: Plan) -> bool:

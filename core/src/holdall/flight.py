@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
@@ -73,13 +74,13 @@ class Flight:
         turn = _turn_of(self._name)
         wait = _FIRST_WAIT
         while not turn.lock.acquire(blocking=False):
-            yield Sleep(wait)
+            yield Sleep(_uneven(wait))
             wait = min(wait * 2, _LONGEST_WAIT)
         self._turn = turn
         self._token = computing.set((*computing.get(), self._name))
         wait = _FIRST_WAIT
         while self._manager is not None and not (yield Blocking(self._acquire)):
-            yield Sleep(wait)
+            yield Sleep(_uneven(wait))
             wait = min(wait * 2, _LONGEST_WAIT)
 
     def _acquire(self) -> bool:
@@ -104,6 +105,11 @@ class Flight:
         turn, self._turn = self._turn, None
         if turn is not None:
             turn.lock.release()
+
+
+def _uneven(wait: float) -> float:
+    # Of waiters that always wake together, one a round gets in; so no two sleep equally long.
+    return wait * (0.5 + time.monotonic_ns() % 1_009 / 2_018)
 
 
 def _lock_manager(storage: Storage) -> LockManager | None:

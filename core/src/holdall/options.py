@@ -111,9 +111,13 @@ def check(options: Any, kind: str) -> None:  # noqa: C901 - a list of checks, on
     if options.cache_key_fn is not None and options.cache_policy is not None:
         raise ConfigurationError(f"Give the {kind} {options.name!r} a cache_key_fn or a cache_policy, not both.")
     if options.cache_policy is not None and not callable(getattr(options.cache_policy, "key", None)):
-        raise ConfigurationError(f"cache_policy is one of holdall.cache, as INPUTS, not {options.cache_policy!r}.")
+        raise ConfigurationError(
+            f"cache_policy is a policy of holdall.cache, as INPUTS or INPUTS + TASK_SOURCE, not {options.cache_policy!r}."
+        )
     if options.cache_expiration is not None and not isinstance(options.cache_expiration, timedelta):
-        raise ConfigurationError(f"cache_expiration is a datetime.timedelta, not {options.cache_expiration!r}.")
+        raise ConfigurationError(
+            f"cache_expiration is a timedelta, as timedelta(hours=1), not {options.cache_expiration!r}."
+        )
     if options.result_storage_key is not None and not isinstance(options.result_storage_key, str):
         raise ConfigurationError(f"result_storage_key is a text, not {options.result_storage_key!r}.")
     if options.retry_condition_fn is not None and not callable(options.retry_condition_fn):

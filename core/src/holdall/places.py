@@ -83,7 +83,16 @@ def remember(block: StorageBlock, settings: Settings) -> None:
 
 def _remembered(where: StorageReference, settings: Settings) -> dict[str, str]:
     slug = _anonymous(where.type, where.location)
-    document = open_catalog(settings).block(slug)
+    try:
+        document = open_catalog(settings).block(slug)
+    except CatalogError as error:
+        warnings.warn(
+            f"The {where.type} block has no slug, and the catalog cannot say whether it keeps credentials for it, so the "
+            f"result is read with those of the environment: {error}",
+            HoldallWarning,
+            stacklevel=2,
+        )
+        return {}
     if document is None or document.secrets is None:
         return {}
     return vault.decrypt(document.secrets, settings, block=slug)

@@ -102,7 +102,7 @@ def make_storage(value: Any, root: Root) -> Storage:
         return storage
     raise ConfigurationError(
         f"result_storage is a slug as 's3/prod', a block as LocalFileSystem(basepath='results'), a path or a URL, "
-        f"not a {type(value).__name__}."
+        f"not {_what(value)}."
     )
 
 
@@ -117,5 +117,12 @@ def _codec(value: Any) -> Codec:
         return value
     raise ConfigurationError(
         f"result_serializer is a name as 'json' or 'compressed/pickle', or a serializer as "
-        f"JSONSerializer(jsonlib='orjson'), not a {type(value).__name__}."
+        f"JSONSerializer(jsonlib='orjson'), not {_what(value)}."
     )
+
+
+def _what(value: Any) -> str:
+    """The mistake in words; the class in the place of an instance is the most common."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}: make an instance, {value.__name__}(…)"
+    return f"a value of type {type(value).__name__}"

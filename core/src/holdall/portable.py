@@ -29,7 +29,8 @@ class _Carried(Exception):  # noqa: N818 - pickles as the exception that it carr
         links = [None if each is None else _Carried(each) for each in (error.__cause__, error.__context__)]
         inner = [_Carried(each) for each in error.exceptions] if isinstance(error, BaseExceptionGroup) else None
         state = (*links, error.__suppress_context__)
-        return _rebuilt, (type(error), error.args, dict(error.__dict__), inner, state)
+        args = error.args if inner is None else error.args[:1]
+        return _rebuilt, (type(error), args, dict(error.__dict__), inner, state)
 
 
 def _rebuilt(
@@ -37,7 +38,6 @@ def _rebuilt(
 ) -> Any:
     if inner is not None:
         error: BaseException = cls.__new__(cls, args[0], inner)
-        error.args = (args[0], inner)
     else:
         error = cls.__new__(cls, *args)
         error.args = args

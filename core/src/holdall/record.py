@@ -171,6 +171,11 @@ def parse(data: Buffer, /, *, where: str) -> Record:
         CorruptResultError: no record, a damaged one, or one of a newer version.
     """
     raw = bytes(data)
+    if not raw:
+        raise CorruptResultError(
+            f"{where} is empty, as a file is that a power loss cut short. Restore it from a copy, or delete it so that the "
+            "result is computed again."
+        )
     if not raw.startswith(_HEAD):
         raise CorruptResultError(
             f"{where} is not a holdall record: it starts with {raw[:16]!r}. Another program may have written it; "
@@ -191,12 +196,17 @@ def parse(data: Buffer, /, *, where: str) -> Record:
     try:
         return _record(json.loads(raw), sealed)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CorruptResultError(f"{where} is no valid record: {type(error).__name__}: {error}.") from error
+        raise CorruptResultError(
+            f"{where} is no valid record ({type(error).__name__}: {error}), though its checksum is right: what wrote it was at "
+            "fault. Delete it so that the result is computed again."
+        ) from error
 
 
 def _record(document: dict[str, Any], sealed: bytes) -> Record:
     storage, serializer = document["storage"], document["serializer"]
     payload = document["payload"]
+    if document["expires"] is not None:
+        datetime.fromisoformat(document["expires"])  # said here, where what is wrong has its place
     return Record(
         key=document["key"],
         storage=StorageReference(slug=storage["slug"], type=storage["type"], location=storage["location"]),

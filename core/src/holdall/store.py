@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from holdall import record as records
 from holdall.checksum import Checksummer
 from holdall.errors import (
+    ConfigurationError,
     CorruptResultError,
     ExpiredResultError,
     HoldallError,
     KeyMissing,
     MissingResultError,
+    PluginError,
+    ResultError,
     SerializationError,
     StorageError,
     told,
@@ -263,10 +266,15 @@ class ResultStore:
             raise ExpiredResultError(f"The result {record.key} in {self.label} was kept until {record.expires}.")
         if record.payload is None:
             return record.literal
-        codec = self._codec_of(record)
-        if record.written_with:
-            codec.check_written_with(record.written_with)
-        return _loaded(codec, self._source(record.payload, trust))
+        try:
+            codec = self._codec_of(record)
+            if record.written_with:
+                codec.check_written_with(record.written_with)
+            return _loaded(codec, self._source(record.payload, trust))
+        except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
+            # What reads the bytes knows neither where they lie nor what they are called.
+            error.args = (f"The result {record.key} in {self.label} cannot be read. {error}", *error.args[1:])
+            raise
 
     def _codec_of(self, record: Record) -> Codec:
         if record.serializer == self.serializer:

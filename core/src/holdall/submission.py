@@ -78,8 +78,10 @@ def _shut_down_after(futures: list[Future[Any]], runner: TaskRunner) -> None:
 def _spread(
     unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterable[tuple[tuple[Any, ...], dict[str, Any]]]:
-    named = [*((f"argument {n}", each) for n, each in enumerate(args, 1)), *kwargs.items()]
-    columns = {name: list(resolved(each)) for name, each in named if _is_mapped(each)}
+    given = [*((f"argument {n}", each) for n, each in enumerate(args, 1)), *kwargs.items()]
+    # A future of an iterable is mapped over; a future of anything else is an input like any other.
+    named = [(name, resolved(each) if isinstance(each, (Future, State)) else each) for name, each in given]
+    columns = {name: list(each) for name, each in named if _is_mapped(each)}
     if not columns:
         raise ConfigurationError(f"{unit.name}.map needs an iterable to map over; every input given goes to all calls.")
     lengths = {name: len(column) for name, column in columns.items()}
@@ -97,7 +99,7 @@ def _spread(
 def _is_mapped(value: Any) -> bool:
     if isinstance(value, (unmapped, str, bytes, bytearray, dict)):
         return False
-    return hasattr(value, "__iter__") or isinstance(value, (Future, State))
+    return hasattr(value, "__iter__") and not isinstance(value, type)
 
 
 def _plain(value: Any) -> Any:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from errno import EACCES, EPERM
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from holdall.abc.lock import Lease, LockManager
+from holdall.builtin.oserrors import advice_for
 from holdall.errors import StorageError
 
 if TYPE_CHECKING:
@@ -91,9 +93,12 @@ def _next_token(path: str) -> int:
 
 
 def _refused(key: str, path: str, error: Exception) -> StorageError:
+    denied = getattr(error, "errno", None) in {EACCES, EPERM}
+    advice = (None if denied else advice_for(error)) or (
+        f"make {Path(path).parent} writable for this user, or choose a directory on a file system with locks"
+    )
     return StorageError(
-        f"The lock for {key!r} cannot be taken: {path}: {error}. Make {Path(path).parent} writable for this user, or "
-        "choose a directory on a file system with locks.",
+        f"The lock for {key!r} cannot be taken: {advice} ({path}: {error}).",
         block="file",
         key=key,
         operation="lock",

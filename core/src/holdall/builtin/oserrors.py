@@ -15,6 +15,7 @@ _NO_FILE = "a folder stands where a file is needed: the key is the beginning of 
 _ADVICE: Final = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: "the disk quota is used up: free some space or choose another basepath; nothing stored was changed",
+    errno.ENOENT: "a folder on the way is not there and cannot be made: check the basepath",
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
     errno.EROFS: "the filesystem is read-only, so not writable: choose another basepath or mount it writable",
@@ -40,6 +41,8 @@ class FolderErrors(NamedTuple):
     base: str
 
     def failed(self, error: OSError, key: str, operation: str, /) -> StorageError:
+        if isinstance(error, StorageError):
+            return error  # explained already, where it happened
         code = error.errno or 0
         name = errno.errorcode.get(code, type(error).__name__)
         advice = f"{_ADVICE[code]} " if code in _ADVICE else ""
@@ -68,3 +71,8 @@ class FolderErrors(NamedTuple):
     def _error(self, outcome: str, key: str, operation: str, transient: bool = False) -> StorageError:
         message = f"{self.block} at {self.base}: {operation} of {key!r} {outcome}."
         return StorageError(message, block=self.block, key=key, operation=operation, transient=transient)
+
+
+def advice_for(error: BaseException, /) -> str | None:
+    """What to do about it, as the end of a sentence, where the error says so much."""
+    return _ADVICE.get(getattr(error, "errno", None) or 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from holdall.abc.runner import TaskRunner
@@ -25,11 +26,17 @@ class ProcessRunner(TaskRunner):
     remote: ClassVar[bool] = True
 
     def __init__(self, max_workers: int | None = None) -> None:
-        from cryptography.fernet import Fernet  # noqa: PLC0415 - 30 ms that other runners do not need
-
         self.max_workers = max_workers if max_workers is not None else (os.cpu_count() or 1)
-        self.key = Fernet.generate_key()
-        self._pool = ProcessPoolExecutor(
+
+    @cached_property
+    def key(self) -> bytes:  # type: ignore[override]  # the base class has a plain attribute
+        from cryptography.fernet import Fernet  # noqa: PLC0415 - 30 ms that nobody else pays
+
+        return Fernet.generate_key()
+
+    @cached_property
+    def _pool(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
             self.max_workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(self.key,)
         )
 
@@ -50,10 +57,14 @@ class ProcessRunner(TaskRunner):
         return outer
 
     def shutdown(self, *, wait: bool = True) -> None:
-        self._pool.shutdown(wait)
+        if "_pool" in self.__dict__:
+            self._pool.shutdown(wait)
 
     def duplicate(self) -> ProcessRunner:
         return ProcessRunner(self.max_workers)
+
+    def __reduce__(self) -> Any:
+        return ProcessRunner, (self.max_workers,)
 
     def __repr__(self) -> str:
         return f"ProcessRunner(max_workers={self.max_workers})"

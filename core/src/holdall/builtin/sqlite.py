@@ -76,7 +76,6 @@ class SQLiteCatalog(Catalog):
         return _rebuild, (type(self), self.path, self.synchronous, self.timeout)
 
     def add_runs(self, rows: Sequence[RunRow], /) -> None:
-        self._reopen_if_moved()
         try:
             self._add_runs(rows)
         except UnicodeEncodeError:  # a message may quote bytes that are not text
@@ -98,7 +97,11 @@ class SQLiteCatalog(Catalog):
 
     def add_reference(self, row: ReferenceRow, /) -> None:
         try:
-            self._do("record a result", lambda connection: connection.execute(_ADD_REFERENCE, row))
+            try:
+                self._do("record a result", lambda connection: connection.execute(_ADD_REFERENCE, row))
+            except UnicodeEncodeError:  # the name of a task may be no text; a key that is none cannot be told another
+                told = row._replace(name=_encodable(row.name))
+                self._do("record a result", lambda connection: connection.execute(_ADD_REFERENCE, told))
         except (UnicodeEncodeError, OverflowError) as error:
             raise explain(error, path=self.path, doing=f"record {row.key!r}", timeout=self.timeout) from error
         self._unchecked += 1
@@ -225,6 +228,9 @@ class SQLiteCatalog(Catalog):
     def _connected(self) -> sqlite3.Connection:
         connection = self._connection
         if connection is None or self._process != os.getpid():
+            return self._open()
+        self._reopen_if_moved()
+        if self._connection is None:
             return self._open()
         if connection.in_transaction:  # a signal's exception came between a BEGIN and its guard
             connection.execute("ROLLBACK")

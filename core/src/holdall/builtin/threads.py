@@ -32,5 +32,8 @@ class ThreadRunner(TaskRunner):
     def duplicate(self) -> ThreadRunner:
         return ThreadRunner(self.max_workers)
 
+    def __reduce__(self) -> Any:
+        return ThreadRunner, (self.max_workers,)
+
     def __repr__(self) -> str:
         return f"ThreadRunner(max_workers={self.max_workers})"

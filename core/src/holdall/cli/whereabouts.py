@@ -110,9 +110,9 @@ def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | 
     catalog = catalog_to_read(found)
     if storage is not None:
         return _in_storage(name, open_named(storage), catalog, whole=whole)
-    rows = catalog.references(limit=10, key=name)
+    # A result that has a name of the user's own may have its record beside the file of that name.
+    rows = catalog.references(limit=10, key=name) or catalog.references(limit=10, key=name + _RECORD)
     if not rows:
-        rows = []
         run = catalog.run(name)
         if run is not None and run.result is not None:
             result = from_json(run.result)

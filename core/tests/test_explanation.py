@@ -1,0 +1,298 @@
+"""What a flow's body names, what follows for each of those, and targets from text."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from holdall import flow, task
+from holdall.errors import ConfigurationError
+from holdall.explanation import explanation, load_target, tasks_named_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@task
+def one() -> int:
+    return 1
+
+
+@task(retries=1)
+def two() -> int:
+    return deep()
+
+
+@task
+def deep() -> int:
+    return 3
+
+
+STEPS = [one, two]
+TABLE = {"deep": deep, "other": 1}
+aside = ModuleType("aside")
+aside.one, aside.two = one, two  # type: ignore[attr-defined]
+
+
+class Steps:
+    """Methods are tasks and flows too."""
+
+    @task
+    def first(self) -> int:
+        return 1
+
+    @flow
+    def both(self) -> int:
+        return self.first() + self.first()
+
+
+@flow
+def direct() -> int:
+    return two() + one()
+
+
+@flow
+def nested() -> Any:
+    def inner() -> Callable[[], int]:
+        return lambda: one() + 1
+
+    return [two() for _ in range(2)], inner()
+
+
+@flow
+def by_module() -> int:
+    return aside.two()
+
+
+@flow
+def by_list() -> list[Any]:
+    return [step() for step in STEPS]
+
+
+@flow
+def by_table() -> Any:
+    return TABLE["deep"]()
+
+
+@flow
+def by_class() -> int:
+    return Steps().first()
+
+
+@flow
+def recursive(depth: int) -> int:
+    return recursive(depth - 1) + one() if depth else 0
+
+
+@flow(persist_result=True, result_storage="./outer")
+def outer() -> int:
+    return direct() + one()
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    path, modules = sys.path[:], set(sys.modules)
+    yield
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+def wrapped(fn: Any) -> Any:
+    @functools.wraps(fn)
+    def around(*args: Any) -> Any:
+        return fn(*args)
+
+    return around
+
+
+@pytest.mark.parametrize(
+    ("unit", "named"),
+    [
+        (direct, [two, one]),
+        (nested, [two, one]),
+        (by_module, [two]),
+        (by_list, [one, two]),
+        (by_table, [deep]),
+        (by_class, [Steps.first]),
+        (Steps.both, [Steps.first]),
+        (recursive, [one]),
+        (flow(wrapped(direct.fn)), [two, one]),
+        (one, []),
+    ],
+)
+def test_finds_what_a_body_names(unit: Any, named: list[Any]) -> None:
+    """In globals, modules, classes, lists, dicts, in functions inside it and behind a decorator."""
+    assert set(named) == set(tasks_named_by(unit))
+
+
+def test_finds_them_in_the_order_of_the_body() -> None:
+    """So that an explanation reads as the flow does."""
+    assert [two, one] == tasks_named_by(direct)
+
+
+def test_finds_what_a_closure_holds() -> None:
+    """Itself, and in the functions inside."""
+    local = task(one.fn, name="local")  # type: ignore[call-overload]
+    steps = [two]
+
+    @flow
+    def closed() -> Any:
+        return local(), [each() for each in steps]
+
+    assert {local, two} == set(tasks_named_by(closed))
+
+
+def test_looking_runs_nothing() -> None:
+    """A module that loads its names when it is asked for them is not asked."""
+
+    class Lazy(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            raise AssertionError(f"{name} was looked up")
+
+    space = {"lazy": Lazy("lazy"), "flow": flow}
+    exec("@flow\ndef asks():\n    return lazy.one()\n", space | {"__name__": "asks"}, space)  # noqa: S102 - a body of its own
+
+    assert [] == tasks_named_by(space["asks"])  # type: ignore[arg-type]
+
+
+def test_explains_each_with_the_flows_around_it() -> None:
+    """Once per place: `one` is called by the outer flow and by the flow inside it."""
+    found = [(each.name, each.persist.source, each.storage.value, each.storage.reason) for each in explanation(outer)]
+    inside, outside = (
+        "flow 'direct' around it uses that storage (rule 2)",
+        "flow 'outer' around it uses that storage (rule 2)",
+    )
+
+    assert [
+        ("outer", "explicit", "./outer", "result_storage is set on it (rule 1)"),
+        ("direct", "flow", "./outer", outside),
+        ("two", "retries", "./outer", inside),
+        ("deep", "flow", "./outer", inside),
+        ("one", "flow", "./outer", inside),
+        ("one", "flow", "./outer", outside),
+    ] == found
+
+
+def test_explains_a_task_inside_the_flows_that_are_given() -> None:
+    """As `explain(flow=…)` does."""
+    assert [one.explain(flow=[outer, direct])] == explanation(one, around=[outer, direct])
+
+
+def test_a_flow_that_calls_itself_is_explained_once() -> None:
+    """And ends."""
+    assert ["recursive", "one"] == [each.name for each in explanation(recursive)]
+
+
+def test_what_is_inside_can_be_given() -> None:
+    """As the command line does with what a run recorded."""
+    inner = {outer: [two]}
+
+    assert ["outer", "two"] == [each.name for each in explanation(outer, inner=lambda unit: inner.get(unit, []))]
+
+
+def _write(name: str, text: str) -> None:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+FLOWS = """
+from holdall import flow, task
+
+
+@flow
+def main():
+    return 1
+
+
+class Steps:
+    @task
+    def first(self):
+        return 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("explained_a:main", "main"),
+        ("explained_a:Steps.first", "first"),
+        ("explained_pkg.inner:main", "main"),
+        ("explained_a.py:main", "main"),
+        ("./explained_pkg/inner.py:main", "main"),
+    ],
+)
+def test_loads_a_target(target: str, name: str) -> None:
+    """By module and by file, methods too."""
+    _write("explained_a.py", FLOWS)
+    _write("explained_pkg/__init__.py", "")
+    _write("explained_pkg/inner.py", FLOWS)
+
+    assert name == load_target(target).name
+
+
+def test_a_file_finds_its_neighbours_and_is_loaded_once() -> None:
+    """As if it were run; a module of the same name elsewhere is left alone."""
+    _write("sub/explained_b.py", "from explained_c import main\n")
+    _write("sub/explained_c.py", FLOWS)
+    _write("sub/json.py", FLOWS)
+    before = sys.modules["json"]
+
+    assert load_target("sub/explained_b.py:main") is load_target("sub/explained_c.py:main")
+    assert load_target("sub/json.py:main").name == "main"
+    assert before is sys.modules["json"]
+
+
+NO_MODULE = "There is no module '{}', in <cwd> or among what is installed. Did you mean {}?"
+BROKEN = "Importing {} failed with {} (<cwd>/{}, line {})."
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (":main", "':main' does not say which task or flow."),
+        (
+            "explained_d",
+            "'explained_d' does not say which task or flow. Write module:name or path/to/file.py:name, as explained_d:",
+        ),
+        ("explained_need:main", NO_MODULE.format("explained_need", "explained_needy")),
+        ("explained_p.inne:main", NO_MODULE.format("explained_p.inne", "explained_p.inner")),
+        ("explained_d:mian", "explained_d has no 'mian'. Did you mean explained_d:main?"),
+        ("explained_d:nothing.at.all", "explained_d has no 'nothing.at.all'. It has flow main."),
+        ("explained_d:Steps", "explained_d:Steps is a type, and no task or flow. It has flow main."),
+        ("explained_d.py:task", "explained_d.py:task is a function without @task or @flow, and no task or flow."),
+        ("explained_x.py:main", "There is no file explained_x.py. Did you mean explained_d.py?"),
+        ("nowhere/at/all.py:main", "There is no file nowhere/at/all.py."),
+        ("explained_bad:main", BROKEN.format("explained_bad", "RuntimeError: no luck", "explained_bad.py", 2)),
+        ("explained_bad.py:main", BROKEN.format("explained_bad.py", "RuntimeError: no luck", "explained_bad.py", 2)),
+        (
+            "explained_needy:main",
+            BROKEN.format(
+                "explained_needy", "ModuleNotFoundError: No module named 'no_such_thing'", "explained_needy.py", 1
+            ),
+        ),
+        ("explained_syntax:main", "Importing explained_syntax failed with SyntaxError: "),
+        ("explained_exit:main", BROKEN.format("explained_exit", "SystemExit: 3", "explained_exit.py", 2)),
+    ],
+)
+def test_a_target_that_is_none_is_an_error(target: str, said: str) -> None:
+    """It says what was found and what is near."""
+    _write("explained_d.py", FLOWS)
+    _write("explained_p/__init__.py", "")
+    _write("explained_p/inner.py", FLOWS)
+    _write("explained_bad.py", "\nraise RuntimeError('no luck')\n")
+    _write("explained_needy.py", "import no_such_thing\n")
+    _write("explained_syntax.py", "def (:\n")
+    _write("explained_exit.py", "import sys\nsys.exit(3)\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_target(target)
+
+    assert str(caught.value).startswith(said.replace("<cwd>", str(Path.cwd())))
