@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -401,3 +402,78 @@ def test_a_flow_without_retries_replays_nothing(called: Counter[Any]) -> None:
     top()
 
     assert {"child": 2} == called
+
+
+@pytest.mark.usefixtures("world")
+@pytest.mark.parametrize("options", [{"persist_result": True}, {}, {"retries": 1}])
+@pytest.mark.parametrize("kind", [task, flow])
+def test_what_is_inside_another_run_counts_apart(kind: Any, options: dict[str, Any]) -> None:
+    """Whether the run between is replayed whole, runs again or retries itself, each child gets its own result back."""
+    fail = Failures(1)
+    numbers = iter(range(100))
+    drawn: list[Any] = []
+
+    @task(persist_result=True)
+    def draw() -> int:
+        return next(numbers)
+
+    def body(n: int) -> tuple[int, int]:
+        return n, draw()
+
+    nested = kind(name="nested", **options)(body)
+
+    @flow(retries=1)
+    def top() -> None:
+        drawn.append([nested(1), draw(), nested(2), nested(1), draw()])
+        fail()
+
+    top()
+
+    assert 2 == len(drawn)
+    assert [(1, 0), 1, (2, 2), (1, 3), 4] == drawn[0] == drawn[1]
+
+
+@pytest.mark.usefixtures("world")
+def test_inside_a_run_whose_inputs_cannot_be_hashed() -> None:
+    """That run runs again; what is kept inside it is replayed, each its own."""
+    fail = Failures(1)
+    numbers = iter(range(100))
+    drawn: list[Any] = []
+
+    @task(persist_result=True)
+    def draw() -> int:
+        return next(numbers)
+
+    @flow(persist_result=True)
+    def nested(lock: Any) -> int:
+        del lock
+        return draw()
+
+    @flow(retries=1)
+    def top() -> None:
+        drawn.append([draw(), nested(threading.Lock()), nested(threading.Lock()), draw()])
+        fail()
+
+    top()
+
+    assert [[0, 1, 2, 3], [0, 1, 2, 3]] == drawn
+
+
+@pytest.mark.usefixtures("world")
+def test_coroutines(called: Counter[Any]) -> None:
+    """Awaited one by one or gathered."""
+    fail = Failures(1)
+
+    @task(persist_result=True)
+    async def child(n: int) -> int:
+        called[n] += 1
+        return n
+
+    @flow(retries=1)
+    async def top() -> list[int]:
+        found = [await child(0), *await asyncio.gather(*(child(n) for n in range(1, 5)))]
+        fail()
+        return found
+
+    assert [0, 1, 2, 3, 4] == asyncio.run(top())  # type: ignore[arg-type]
+    assert dict.fromkeys(range(5), 1) == called

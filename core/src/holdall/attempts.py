@@ -21,7 +21,7 @@ from holdall.types import UNSET
 if TYPE_CHECKING:
     from holdall.planning import Plan
     from holdall.results import ResultLiteral
-    from holdall.runs import Replays, Run
+    from holdall.runs import Identity, Replays, Run
     from holdall.steps import Steps
     from holdall.units import Unit
 
@@ -33,8 +33,8 @@ def attempts(
     options = unit.options
     body = Body(partial(unit.fn, *args, **kwargs))
     while True:
-        if run.replays is not None and unit.kind == "flow" and options.retries:
-            run.replays.start_attempt()
+        if unit.kind == "flow":
+            run.start_attempt()
         value, failure = yield from _attempt(run, body)
         if failure is None:
             return value, None
@@ -105,15 +105,36 @@ def settle(run: Run) -> None:
             )
 
 
-def claims_of(unit: Unit[Any, Any], replays: Replays, args: Any, kwargs: Any) -> list[Any]:
-    """The identities of this call in the retrying flows around it."""
+def claims_of(
+    unit: Unit[Any, Any], replays: Replays, run: Run, args: Any, kwargs: Any, *, kept: bool
+) -> list[tuple[Replays, Identity]]:
+    """The identity of the run in the tables of the retrying flows around it, nearest first; none if it is not kept."""
+    if not kept:
+        run.identified = partial(identified, unit, args, kwargs)
+        return []
+    function, inputs = identified(unit, args, kwargs)
+    identity = run.claim(function, inputs, replays.lock)
+    # Inputs that cannot be hashed mean that it runs again.
+    return [(table, identity) for table in replays.tables()] if inputs else []
+
+
+def claims_in(
+    unit: Unit[Any, Any], replays: Replays, around: Run, args: Any, kwargs: Any
+) -> list[tuple[Replays, Identity]]:
+    """The same for a call that will run elsewhere, by the run that submits it."""
+    function, inputs = identified(unit, args, kwargs)
+    identity = around.place(function, inputs, replays.lock)
+    return [(table, identity) for table in replays.tables()] if inputs else []
+
+
+def identified(unit: Unit[Any, Any], args: Any, kwargs: Any) -> tuple[str, str]:
+    """The function and the digest of its inputs, which is empty where they have none."""
     from holdall.digest import digest  # noqa: PLC0415 - only flows that retry compare inputs
 
     try:
-        inputs = digest((getattr(unit.fn, "__self__", None), args, kwargs))
+        return unit.function_name, digest((getattr(unit.fn, "__self__", None), args, kwargs))
     except ConfigurationError:
-        return []  # inputs that cannot be hashed mean that it runs again
-    return replays.claim(unit.function_name, inputs)
+        return unit.function_name, ""
 
 
 def replay(unit: Unit[Any, Any], result: ResultLiteral | ResultReference) -> Done | None:

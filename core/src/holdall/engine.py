@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from holdall import settings
-from holdall.attempts import attempts, claims_of, replay, settle
+from holdall.attempts import attempts, claims_of, identified, replay, settle
 from holdall.context import current, leave
 from holdall.deferred import resolved
 from holdall.errors import ConfigurationError, HoldallWarning, ResultError, StorageError
@@ -79,6 +79,8 @@ def call_plain(unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...]
     token = current.set(run)
     started = time.time()
     state, message, result = "completed", None, None
+    if run.replays is not None:
+        run.identified = partial(identified, unit, args, kwargs)
     try:
         value = unit.fn(*args, **kwargs)
         if run.runner is not None:
@@ -188,7 +190,7 @@ def _produce(
     replays = run.replays
     if unit.kind == "flow" and options.retries:
         run.replays = Replays(replays)
-    claims = claims_of(unit, replays, args, kwargs) if replays is not None and made.store is not None else []
+    claims = claims_of(unit, replays, run, args, kwargs, kept=made.store is not None) if replays is not None else []
     for table, identity in claims:
         if (result := table.kept(identity)) is not None:
             replayed = yield Blocking(partial(replay, unit, result))

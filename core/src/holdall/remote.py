@@ -6,7 +6,7 @@ import concurrent.futures
 from typing import TYPE_CHECKING, Any
 
 from holdall import settings
-from holdall.attempts import claims_of, replay
+from holdall.attempts import claims_in, replay
 from holdall.calling import call_state, not_started
 from holdall.context import current
 from holdall.engine import begin
@@ -31,7 +31,11 @@ def send(
     try:
         made, root = _planned(unit, run)
         replays = run.replays if run is not None else None
-        claims = claims_of(unit, replays, args, kwargs) if replays is not None and made.store is not None else []
+        claims = (
+            claims_in(unit, replays, run, args, kwargs)
+            if run is not None and replays is not None and made.store is not None
+            else []
+        )
         for table, identity in claims:
             if (result := table.kept(identity)) is not None and (again := replay(unit, result)) is not None:
                 state: State[Any] = State(

@@ -15,6 +15,7 @@ from holdall.types import UNSET
 
 if TYPE_CHECKING:
     import concurrent.futures
+    from collections.abc import Callable, Iterator
 
     from holdall.abc.runner import TaskRunner
     from holdall.futures import Future
@@ -38,36 +39,36 @@ class Root:
         self.stores: dict[Any, tuple[ResultStore, Any]] = {}
 
 
+Identity = tuple[tuple[str, str, int], ...]
+"""The steps from the outermost flow that retries down to a run; each is a function, inputs, and which of such calls."""
+
+
 class Replays:
     """Results of the children of a flow that retries, for its next attempt.
 
-    A child's identity is its function, the digest of its inputs and which occurrence of that pair it is; occurrences
-    are counted anew in every attempt, so the order under `submit` and `map` does not matter.
+    A child's identity is its function, the digest of its inputs and which occurrence of that pair it is in the run
+    around it, after the identity of that run. Occurrences are counted anew in every attempt, so the order under
+    `submit` and `map` does not matter, and a run that is replayed whole shifts nobody's number.
     """
 
-    __slots__ = ("_counts", "_kept", "_lock", "around")
+    __slots__ = ("_kept", "around", "lock")
 
     def __init__(self, around: Replays | None) -> None:
         self.around = around
-        self._kept: dict[tuple[str, str, int], ResultLiteral | ResultReference] = {}
-        self._counts: dict[tuple[str, str], int] = {}
-        self._lock = threading.Lock()
+        self.lock: threading.RLock = threading.RLock() if around is None else around.lock
+        self._kept: dict[Identity, ResultLiteral | ResultReference] = {}
 
-    def start_attempt(self) -> None:
-        self._counts.clear()
+    def tables(self) -> Iterator[Replays]:
+        """This one and those of the flows around it, nearest first."""
+        table: Replays | None = self
+        while table is not None:
+            yield table
+            table = table.around
 
-    def claim(self, function: str, inputs: str) -> list[tuple[Replays, tuple[str, str, int]]]:
-        """This occurrence's identity in this table and in those of the flows around it, nearest first."""
-        with self._lock:
-            number = self._counts.get((function, inputs), 0)
-            self._counts[function, inputs] = number + 1
-        outer = self.around.claim(function, inputs) if self.around is not None else []
-        return [(self, (function, inputs, number)), *outer]
-
-    def kept(self, identity: tuple[str, str, int]) -> ResultLiteral | ResultReference | None:
+    def kept(self, identity: Identity) -> ResultLiteral | ResultReference | None:
         return self._kept.get(identity)
 
-    def keep(self, identity: tuple[str, str, int], result: ResultLiteral | ResultReference) -> None:
+    def keep(self, identity: Identity, result: ResultLiteral | ResultReference) -> None:
         # Without the object: a flow of many results would hold them all for a retry that may never come.
         self._kept[identity] = replace(result, _object=UNSET) if isinstance(result, ResultReference) else result
 
@@ -103,9 +104,12 @@ class Run:
 
     __slots__ = (
         "_children",
+        "_identity",
+        "_occurrences",
         "attempt",
         "flow",
         "id",
+        "identified",
         "kind",
         "number",
         "parent",
@@ -130,6 +134,9 @@ class Run:
         self.submitted = Submitted()
         # Made now: two threads that made it when they first need it would name two runs alike.
         self._children = itertools.count(1)
+        self._identity: Identity | None = None
+        self._occurrences: dict[tuple[str, str], int] = {}
+        self.identified: Callable[[], tuple[str, str]] | None = None
         if parent is not None:
             self.flow: Run | None = parent.flow
             self.scope: Scope | None = parent.scope
@@ -144,6 +151,30 @@ class Run:
 
     def next_child(self) -> int:
         return next(self._children)
+
+    def start_attempt(self) -> None:
+        """Number the calls inside it from the first again: those of the attempt before are to be replayed."""
+        self._occurrences.clear()
+
+    def place(self, function: str, inputs: str, lock: threading.RLock) -> Identity:
+        """The identity of the next call of that function with those inputs in this run."""
+        with lock:
+            around = self._own_identity(lock)
+            number = self._occurrences.get((function, inputs), 0)
+            self._occurrences[function, inputs] = number + 1
+        return (*around, (function, inputs, number))
+
+    def claim(self, function: str, inputs: str, lock: threading.RLock) -> Identity:
+        """The identity of this run itself."""
+        parent = self.parent
+        self._identity = () if parent is None else parent.place(function, inputs, lock)
+        return self._identity
+
+    def _own_identity(self, lock: threading.RLock) -> Identity:
+        if self._identity is None:
+            # What is not kept itself has its inputs compared when something inside it is.
+            self._identity = () if self.identified is None else self.claim(*self.identified(), lock)
+        return self._identity
 
     @property
     def name(self) -> str:
