@@ -263,7 +263,9 @@ class Clumsy(Codec):
 def test_what_a_codec_raises_becomes_a_serialization_error(faulty: Faulty) -> None:
     """With the codec's own as its cause; while parts are read as well."""
     store = ResultStore(faulty, Clumsy())
-    with pytest.raises(SerializationError, match="clumsy serializer cannot write a str: AttributeError: clumsy") as caught:
+    with pytest.raises(
+        SerializationError, match="clumsy serializer cannot write a str: AttributeError: clumsy"
+    ) as caught:
         store.write("bad", key="a")
     assert "bad" == caught.value.value
     with pytest.raises(SerializationError, match="ZeroDivisionError"):

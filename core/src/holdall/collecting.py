@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
-from holdall.cache import lock_for
 from holdall.errors import CatalogError, KeyMissing, StorageError
 from holdall.keys import PAYLOADS, payload_made_at
+from holdall.locks import lock_manager
 from holdall.storages import SAME_MOMENT, identity, storage_of
 from holdall.survey import look, survey, untracked
 
@@ -151,7 +151,7 @@ class _Work:
 
     def _remove_record(self, meta: ObjectMeta, record: Record) -> bool:
         """Whether it is gone: not where somebody is writing it anew, or has just done so."""
-        manager = lock_for(self.storage, record.key)
+        manager = lock_manager(self.storage)
         lease = manager.acquire(record.key, timeout=0) if manager is not None else None
         if manager is not None and lease is None:
             return False
@@ -176,11 +176,7 @@ class _Work:
             made = datetime.fromisoformat(record.created).timestamp()
             for row in self.catalog.references(key=record.key):
                 where = storage_of(row)
-                if (
-                    where is not None
-                    and identity(where) == self.place.identity
-                    and row.created <= made + SAME_MOMENT
-                ):
+                if where is not None and identity(where) == self.place.identity and row.created <= made + SAME_MOMENT:
                     self.catalog.delete_reference(row.storage, row.key)
         except CatalogError:
             self.catalog = None  # an index: `holdall catalog rebuild` puts it right

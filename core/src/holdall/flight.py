@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
 from holdall.context import leave
+from holdall.locks import lock_manager
 from holdall.steps import Blocking, Sleep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from holdall.abc.lock import Lease, LockManager
-    from holdall.abc.storage import Storage
+    from holdall.abc.lock import Lease
     from holdall.steps import Steps
     from holdall.store import ResultStore
 
@@ -57,7 +55,7 @@ class Flight:
         self._key = key
         self._nested = self._name in computing.get()
         self._turn: _Turn | None = None
-        self._manager = None if self._nested else _lock_manager(store.storage)
+        self._manager = None if self._nested else lock_manager(store.storage)
         self._lease: Lease | None = None
         self._over = False
         self._mutex = threading.Lock()
@@ -110,15 +108,6 @@ class Flight:
 def _uneven(wait: float) -> float:
     # Of waiters that always wake together, one a round gets in; so no two sleep equally long.
     return wait * (0.5 + time.monotonic_ns() % 1_009 / 2_018)
-
-
-def _lock_manager(storage: Storage) -> LockManager | None:
-    lock_path: Callable[[str], str] | None = getattr(storage, "lock_path", None)
-    if lock_path is None:
-        return None
-    from holdall.builtin.filelock import FileLockManager  # noqa: PLC0415 - 40 ms that only a cold key pays
-
-    return FileLockManager(lock_path)
 
 
 def _forget() -> None:

@@ -204,9 +204,7 @@ def _age(row: ReferenceRow) -> tuple[float, str]:
     return row.created, row.key
 
 
-def _outcome(
-    read: _Read, before: Sequence[ReferenceRow], restored: set[tuple[str, str]], catalog: Catalog
-) -> Rebuilt:
+def _outcome(read: _Read, before: Sequence[ReferenceRow], restored: set[tuple[str, str]], catalog: Catalog) -> Rebuilt:
     count = sum((row.storage, row.key) in restored for row in read.rows)
     return Rebuilt(
         label=read.place.label,
