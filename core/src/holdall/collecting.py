@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
-from holdall.cache import lock_for
 from holdall.errors import CatalogError, KeyMissing, StorageError
+from holdall.flight import lock_manager
 from holdall.keys import PAYLOADS, payload_made_at
 from holdall.storages import SAME_MOMENT, identity, storage_of
 from holdall.survey import look, survey, untracked
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 DAY: Final = 86_400.0
 _ID: Final = 32  # hexadecimal digits
+_WITHOUT_PAYLOAD: Final = (b'"inline":"', b'"payload":null')  # even a damaged record may still say so
 
 What = Literal["payload", "expired", "unfinished"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
-    """One object or file. `expired` is a record or the payload that it named, `unfinished` a file of a killed writer."""
+    """One object or file: `expired` a record or the payload that it named, `unfinished` left by a killed writer."""
 
     what: What
     key: str
@@ -137,7 +138,7 @@ class _Work:
         elif found.kind in {"damaged", "unreadable"}:
             named = [key for key in self.old if key[: key.rindex("/") + 1 + _ID].encode() in found.data]
             self.in_use.update(named)
-            if not named:
+            if not named and not any(sign in found.data for sign in _WITHOUT_PAYLOAD):
                 self.done.held.append(found.problem)
 
     def _remove_expired(self, meta: ObjectMeta, record: Record) -> None:
@@ -151,7 +152,7 @@ class _Work:
 
     def _remove_record(self, meta: ObjectMeta, record: Record) -> bool:
         """Whether it is gone: not where somebody is writing it anew, or has just done so."""
-        manager = lock_for(self.storage, record.key)
+        manager = lock_manager(self.storage)
         lease = manager.acquire(record.key, timeout=0) if manager is not None else None
         if manager is not None and lease is None:
             return False
@@ -176,11 +177,7 @@ class _Work:
             made = datetime.fromisoformat(record.created).timestamp()
             for row in self.catalog.references(key=record.key):
                 where = storage_of(row)
-                if (
-                    where is not None
-                    and identity(where) == self.place.identity
-                    and row.created <= made + SAME_MOMENT
-                ):
+                if where is not None and identity(where) == self.place.identity and row.created <= made + SAME_MOMENT:
                     self.catalog.delete_reference(row.storage, row.key)
         except CatalogError:
             self.catalog = None  # an index: `holdall catalog rebuild` puts it right

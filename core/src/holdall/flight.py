@@ -57,7 +57,7 @@ class Flight:
         self._key = key
         self._nested = self._name in computing.get()
         self._turn: _Turn | None = None
-        self._manager = None if self._nested else _lock_manager(store.storage)
+        self._manager = None if self._nested else lock_manager(store.storage)
         self._lease: Lease | None = None
         self._over = False
         self._mutex = threading.Lock()
@@ -112,7 +112,8 @@ def _uneven(wait: float) -> float:
     return wait * (0.5 + time.monotonic_ns() % 1_009 / 2_018)
 
 
-def _lock_manager(storage: Storage) -> LockManager | None:
+def lock_manager(storage: Storage) -> LockManager | None:
+    """What makes one caller at a time write a key; None where the storage cannot lock."""
     lock_path: Callable[[str], str] | None = getattr(storage, "lock_path", None)
     if lock_path is None:
         return None
