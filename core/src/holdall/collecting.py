@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 from holdall.errors import CatalogError, KeyMissing, StorageError
+from holdall.locks import lock_manager
 from holdall.keys import PAYLOADS, payload_made_at
 from holdall.locks import lock_manager
 from holdall.storages import SAME_MOMENT, identity, storage_of
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 
 DAY: Final = 86_400.0
 _ID: Final = 32  # hexadecimal digits
+_WITHOUT_PAYLOAD: Final = (b'"inline":"', b'"payload":null')  # even a damaged record may still say so
 
 What = Literal["payload", "expired", "unfinished"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
-    """One object or file. `expired` is a record or the payload that it named, `unfinished` a file of a killed writer."""
+    """One object or file: `expired` a record or the payload that it named, `unfinished` left by a killed writer."""
 
     what: What
     key: str
@@ -137,7 +139,7 @@ class _Work:
         elif found.kind in {"damaged", "unreadable"}:
             named = [key for key in self.old if key[: key.rindex("/") + 1 + _ID].encode() in found.data]
             self.in_use.update(named)
-            if not named:
+            if not named and not any(sign in found.data for sign in _WITHOUT_PAYLOAD):
                 self.done.held.append(found.problem)
 
     def _remove_expired(self, meta: ObjectMeta, record: Record) -> None:

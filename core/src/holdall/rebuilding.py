@@ -129,8 +129,8 @@ def move_aside(settings: Settings, /) -> str:
 def rebuild(places: Iterable[Place], catalog: Catalog, /, *, track: Track = untracked) -> list[Rebuilt]:
     """Give the catalog a reference to every record in these storages that can be read and has not expired.
 
-    The catalog then lists the newest result first, as if each had been recorded when it was made. What it knows of other
-    storages stays, and so do references whose record is there and cannot be used.
+    The catalog then lists the newest result first, as if each had been recorded when it was made. What it knows of
+    other storages stays, and so do references whose record is there and cannot be used.
 
     Raises:
         CatalogError: the catalog cannot be written; what was written stays, and doing it again does the rest.

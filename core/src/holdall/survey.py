@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from holdall.types import ObjectMeta
 
 _T = TypeVar("_T")
-_START: Final = b'{"holdall":'
+_START: Final = 16  # bytes that tell a record from other files
 
 Kind = Literal["record", "damaged", "unreadable", "foreign"]
 
@@ -39,8 +39,8 @@ def untracked(items: Sequence[_T], what: str, /) -> Iterable[_T]:
 class Found:
     """One object that is no payload.
 
-    `damaged` was a record, or is one of a newer holdall; `data` are its bytes. `unreadable` is what the storage does not
-    give out, and may be a record. `problem` says in a sentence why it is no `record`.
+    `damaged` was a record, or is one of a newer holdall; `data` are its bytes. `unreadable` is what the storage does
+    not give out, and may be a record. `problem` says in a sentence why it is no `record`.
     """
 
     kind: Kind
@@ -102,4 +102,6 @@ def published_under(record: Record, /) -> tuple[str, ...]:
 
 
 def _begins_as_a_record(storage: Storage, meta: ObjectMeta) -> bool:
-    return meta.size > len(_START) and bytes(storage.get(meta.key, byte_range=ByteRange(0, len(_START)))) == _START
+    if not meta.size:
+        return False
+    return records.is_ours(storage.get(meta.key, byte_range=ByteRange(0, min(meta.size, _START))))

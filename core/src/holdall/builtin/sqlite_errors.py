@@ -34,8 +34,8 @@ def explain(error: BaseException, /, *, path: str, doing: str, timeout: float) -
     if code in _DAMAGED:
         return CatalogError(
             f"{asked}: the file is damaged ({error}). Results are safe in their storages, of which the catalog is an "
-            "index: `holdall catalog rebuild` moves the file aside and makes a new one from them. Run history, literals "
-            "and saved blocks are in the old file alone."
+            "index: `holdall catalog rebuild` moves the file aside and makes a new one from them. Run history, "
+            "literals and saved blocks are in the old file alone."
         )
     if _is_full(error, code, path):
         return CatalogError(f"{asked}: the disk is full ({error}). Free some space, or move HOLDALL_HOME elsewhere.")

@@ -20,8 +20,8 @@ app = typer.Typer(help="The catalog: what holdall remembers of results, runs and
 
 _SHOWN: Final = 10
 _LOST: Final = (
-    "Not in any storage, and so not restored: literals that no cache key or name kept in a record, the history of runs, "
-    "saved blocks with their secrets. "
+    "Not in any storage, and so not restored: literals that no cache key or name kept in a record, the history of "
+    "runs, saved blocks with their secrets. "
 )
 _REASONS: Final = {
     "expired": "expired",
@@ -84,12 +84,7 @@ def rebuild(
             }
         )
     else:
-        if moved is not None:
-            say(f"The damaged catalog is now {moved}.")
-        for each in done:
-            say(*_sentences(each))
-        if not done:
-            say("No storage is known here, so there is nothing to read. Name one with --storage.")
+        _say(done, moved)
     for left in unopened:
         remark(f"Not read: {left.label}. {left.problem}")
     for each in done:
@@ -98,6 +93,15 @@ def rebuild(
         remark(_LOST + ("What the catalog has of them stays." if moved is None else f"They are in {moved} alone."))
     if unopened or any(each.problem for each in done):
         raise typer.Exit(1)
+
+
+def _say(done: list[Rebuilt], moved: str | None) -> None:
+    if moved is not None:
+        say(f"The damaged catalog is now {moved}.")
+    for each in done:
+        say(*_sentences(each))
+    if not done:
+        say("No storage is known here, so there is nothing to read. Name one with --storage.")
 
 
 def _sentences(each: Rebuilt) -> Iterable[str]:

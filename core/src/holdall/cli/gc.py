@@ -48,8 +48,8 @@ def gc(
 
     Tidies every storage that the catalog, saved and configured blocks name, and .holdall-results of this folder.
 
-    JSON: an object with dry_run, grace (seconds), bytes, storages (a list of label, bytes, removed (a list of what, key,
-    size), young, expired_left, held, problem), unopened (a list of label, problem).
+    JSON: an object with dry_run, grace (seconds), bytes, storages (a list of label, bytes, removed (a list of what,
+    key, size), young, expired_left, held, problem), unopened (a list of label, problem).
     """
     from holdall import collecting, settings, storages  # noqa: PLC0415 - pydantic, which help does not need
     from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
@@ -122,8 +122,8 @@ def _remarks(each: Collected) -> Iterator[str]:
         yield f"{each.label} could not be tidied to the end: {each.problem}"
     if each.held:
         yield (
-            f"In {each.label}, payloads that no record names were left, as these may have named some of them. Restore "
-            "or delete them (`holdall result delete KEY --storage …`), and then tidy again:"
+            f"{each.label}: payloads that no record names were left, as a record that cannot be read may have named "
+            "them. Restore or delete it (`holdall result delete KEY --storage …`), and then tidy again."
         )
         yield from each.held[:10]
     if each.young:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ClassVar
 
@@ -59,6 +60,16 @@ class ListingContract:
             storage.delete(f"object{number}")
 
             assert 4 - number == len(list(storage.scan("object")))
+
+    def test_sweeping_leaves_objects_alone(self, storage: Storage) -> None:
+        """Whatever it removes, an object is not among it, and a dry run removes nothing."""
+        keys = ["a", "folder/object", "payloads/00/object"]
+        for key in keys:
+            storage.put(key, [b"x"])
+        later = time.time() + 3600
+
+        assert storage.sweep(later, dry_run=True) == storage.sweep(later)
+        assert keys == [meta.key for meta in storage.scan()]
 
     def test_delete_is_idempotent(self, storage: Storage) -> None:
         """A second delete, or one of what never was, is no error; a folder of keys is left alone."""
