@@ -167,8 +167,8 @@ def test_explains_each_with_the_flows_around_it() -> None:
     """Once per place: `one` is called by the outer flow and by the flow inside it."""
     found = [(each.name, each.persist.source, each.storage.value, each.storage.reason) for each in explanation(outer)]
     inside, outside = (
-        "flow 'direct' around it uses that storage (rule 2)",
-        "flow 'outer' around it uses that storage (rule 2)",
+        "flow 'direct' around it uses ./outer (rule 2)",
+        "flow 'outer' around it uses ./outer (rule 2)",
     )
 
     assert [
