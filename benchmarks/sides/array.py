@@ -1,4 +1,4 @@
-"""A 512 MB array of float64 written or read by one side: `array.py SIDE put|get`. Peak memory is what the call added."""
+"""A 512 MB array of float64 written or read by one side: `array.py SIDE put|get`, and the memory that it added."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One of several processes that want the same missing key: `cold.py`; prints nothing, leaves a file per run of the body."""
+"""One of several processes that want the same missing key: `cold.py`. It leaves a file for each run of the body."""
 
 from __future__ import annotations
 

@@ -262,7 +262,7 @@ def _newer(path: Path) -> None:
 BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "flipped": (_flip, "checksum"),
     "truncated": (lambda path: path.write_bytes(path.read_bytes()[:50]), "damaged|checksum"),
-    "empty": (lambda path: path.write_bytes(b""), "not a holdall record"),
+    "empty": (lambda path: path.write_bytes(b""), "is empty"),
     "foreign": (lambda path: path.write_text("a,b,c"), "not a holdall record"),
     "newer": (_newer, "newer holdall"),
 }

@@ -46,8 +46,8 @@ def _refuse_constant(name: str) -> None:
 
 
 def is_ours(data: Buffer, /) -> bool:
-    """Whether it begins as a record does, damaged or not."""
-    return bytes(data[: len(_HEAD)]) == _HEAD
+    """Whether it begins as a record does, damaged or not; an empty file is what a power loss makes of one."""
+    return not len(data) or bytes(data[: len(_HEAD)]) == _HEAD
 
 
 def inline_form(payload: bytes, media_type: str) -> tuple[Inline, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import IO, TYPE_CHECKING
 
+from holdall import boundary
 from holdall.errors import CorruptResultError, KeyMissing, MissingResultError
 from holdall.types import ByteRange, Trust
 
@@ -77,7 +78,7 @@ class PayloadSource:
 
     def _get(self, byte_range: ByteRange | None) -> Buffer:
         try:
-            return self._storage.get(self._path, byte_range=byte_range)
+            return boundary.get(self._storage, self._path, byte_range)
         except KeyMissing as error:
             raise MissingResultError(
                 f"The payload {self._path} is gone, though its record is still there: somebody deleted it. "

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall import boundary
 from holdall import record as records
 from holdall.checksum import Checksummer
 from holdall.errors import (
@@ -109,7 +110,7 @@ class ResultStore:
                 break
         if named and path is not None:
             try:
-                self.storage.publish(path, key if record_key != key else key + self.codec.suffix)
+                boundary.publish(self.storage, path, key if record_key != key else key + self.codec.suffix)
             except StorageError as error:
                 error.value, error.kept = value, f"{record_key} in {self.label}"
                 raise
@@ -150,7 +151,7 @@ class ResultStore:
             expires=expires,
             producer=producer,
         )
-        self.storage.put(key, [records.seal(body.encode())])
+        boundary.put(self.storage, key, [records.seal(body.encode())])
 
     def _record_key(self, key: str) -> str:
         # A name that ends in the format's own extension is where people look for the payload: the record stands aside.
@@ -173,7 +174,8 @@ class ResultStore:
             unique = new_id()
             path = f"payloads/{shard(unique)}/{unique}{self.codec.suffix}"
             through = Checksummer()
-            self.storage.put(path, through.through(parts))
+            streamed = parts if isinstance(parts, list) else boundary.streamed(parts, self.codec.slug)
+            boundary.put(self.storage, path, through.through(streamed))
         except SerializationError as error:
             error.value = value
             raise
@@ -193,7 +195,7 @@ class ResultStore:
     def _commit(self, key: str, body: str, path: str | None) -> None:
         """Write a record; where that fails, remove the payload at `path`, to which no other record leads."""
         try:
-            self.storage.put(key, [records.seal(body.encode())])
+            boundary.put(self.storage, key, [records.seal(body.encode())])
         except StorageError:
             if path is not None:
                 self._discard(path)
@@ -202,7 +204,7 @@ class ResultStore:
     def _discard(self, path: str) -> None:
         # The storage is in trouble already, and says so; a payload without a record is garbage to `gc`.
         with suppress(StorageError):
-            self.storage.delete(path)
+            boundary.delete(self.storage, path)
 
     def record(self, key: str, /) -> Record:
         """The record under exactly this key.
@@ -211,7 +213,7 @@ class ResultStore:
             MissingResultError, CorruptResultError, StorageError
         """
         try:
-            data = self.storage.get(key)
+            data = boundary.get(self.storage, key)
         except KeyMissing as error:
             raise MissingResultError(
                 f"There is no result under {key} in {self.label}. It was deleted or never written there; "
@@ -240,7 +242,7 @@ class ResultStore:
         Raises:
             StorageError: KeyMissing included.
         """
-        found = records.quick_payload(self.storage.get(key), self._start, time.time())
+        found = records.quick_payload(boundary.get(self.storage, key), self._start, time.time())
         if found is None:
             return UNSET
         data, written_with = found
@@ -299,7 +301,7 @@ class ResultStore:
             CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed.
         """
         try:
-            data = self.storage.get(key)
+            data = boundary.get(self.storage, key)
         except KeyMissing:
             return
         payload = None
@@ -308,9 +310,9 @@ class ResultStore:
         except CorruptResultError:
             if not records.is_ours(data):
                 raise
-        self.storage.delete(key)
+        boundary.delete(self.storage, key)
         if payload is not None and payload.path is not None:
-            self.storage.delete(payload.path)
+            boundary.delete(self.storage, payload.path)
 
 
 def _loaded(codec: Codec, source: Source) -> Any:

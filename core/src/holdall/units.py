@@ -31,8 +31,6 @@ class Unit(Generic[P, R_co]):
     """The unbound unit and the instance, where this is a method of one."""
 
     def __init__(self, fn: Callable[P, R_co], options: Options) -> None:
-        if isinstance(fn, staticmethod):
-            fn = fn.__func__
         code = _code(fn)
         _check_function(fn, code, options.name, self.kind)
         check(options, self.kind)
@@ -175,8 +173,10 @@ def _check_function(fn: Any, code: Any, name: str, kind: str) -> None:
         raise ConfigurationError(
             f"{fn!r} is a {fn.kind} already; {fn.name}.with_options(…) makes one with other options."
         )
-    if isinstance(fn, classmethod):
-        raise ConfigurationError(f"@{kind} stands below @classmethod, next to the function {fn.__func__.__qualname__}.")
+    if isinstance(fn, (classmethod, staticmethod)):
+        raise ConfigurationError(
+            f"@{kind} stands below @{type(fn).__name__}, next to the function {fn.__func__.__qualname__}."
+        )
     if not callable(fn):
         raise ConfigurationError(f"@{kind} decorates a function, not {fn!r}.")
     taken = _CALL_KEYWORDS.intersection(_parameters(fn, code))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from errno import EACCES, EPERM
+from errno import EDQUOT, ENOSPC, EROFS
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -93,8 +93,8 @@ def _next_token(path: str) -> int:
 
 
 def _refused(key: str, path: str, error: Exception) -> StorageError:
-    denied = getattr(error, "errno", None) in {EACCES, EPERM}
-    advice = (None if denied else advice_for(error)) or (
+    of_the_disk = getattr(error, "errno", None) in {EDQUOT, ENOSPC, EROFS}
+    advice = (advice_for(error) if of_the_disk else None) or (
         f"make {Path(path).parent} writable for this user, or choose a directory on a file system with locks"
     )
     return StorageError(
