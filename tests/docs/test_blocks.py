@@ -6,9 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from blocks import read
+from blocks import needs, read
+
+if TYPE_CHECKING:
+    from tests.services.s3 import S3Server
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -22,19 +26,33 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_blocks_of_the_page_run(page: Path, tmp_path: Path) -> None:
-    """The blocks run in order in one namespace of a fresh process, in an empty folder with a home of its own."""
-    runner = Path(__file__).with_name("run_page.py")
-    environment = os.environ | {
+@pytest.fixture
+def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """A home of its own, and the servers that the page needs; S3 has an empty bucket named `bucket`."""
+    found = os.environ | {
         "HOLDALL_HOME": str(tmp_path / "home"),
         "PYTHONWARNINGS": "error",
-        "PYTHONPATH": str(runner.parent),
+        "PYTHONPATH": str(Path(__file__).parent),
     }
+    page: Path = request.getfixturevalue("page")
+    for need in needs(page.read_text(encoding="utf-8")):
+        assert need == "s3", f"{page}: there is no server for {need!r}"
+        server: S3Server = request.getfixturevalue("seaweedfs")
+        server.new_bucket("bucket")
+        found |= server.environment()
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_blocks_of_the_page_run(page: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    """The blocks run in order in one namespace of a fresh process, in an empty folder; then the page's own tests."""
     work = tmp_path / "work"
     work.mkdir()
-    done = subprocess.run(
-        [sys.executable, runner, page], cwd=work, env=environment, capture_output=True, text=True, check=False
-    )
+    commands = [[sys.executable, Path(__file__).with_name("run_page.py"), page]]
+    if any((block.file or "").startswith("test_") for block in read(page.read_text(encoding="utf-8"))):
+        # In a process that imports nothing of this workspace's conftest.
+        commands.append([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={work}", work])
+    for command in commands:
+        done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
 
-    assert done.returncode == 0, f"{page.relative_to(ROOT)}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == 0, f"{page.relative_to(ROOT)}\n{done.stdout}\n{done.stderr}"

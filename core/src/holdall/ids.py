@@ -5,6 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from typing import Final
+
+_LENGTH: Final = 32
+_DIGITS: Final = frozenset("0123456789abcdef")
 
 
 class _Ids:
@@ -29,6 +33,13 @@ class _Ids:
 def shard(unique: str) -> str:
     """The fan-out folder of an id, one of 256: 4,096 neighbours share one, as a new folder costs more than a file."""
     return unique[-5:-3]
+
+
+def made_at(unique: str) -> float | None:
+    """When an id was made, in seconds since the epoch; None for a text that is no id."""
+    if len(unique) != _LENGTH or not _DIGITS.issuperset(unique):
+        return None
+    return int(unique[:12], 16) / 1000
 
 
 new_id = _Ids()

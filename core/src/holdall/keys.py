@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-from holdall.ids import shard
+from typing import Final
+
+from holdall.ids import made_at, shard
+
+PAYLOADS: Final = "payloads/"
+_SHA256: Final = 64  # hexadecimal digits
 
 
 def own_key(run_id: str) -> str:
     """Of a result that is looked up by its run alone."""
     return f"results/{shard(run_id)}/{run_id}.json"
+
+
+def is_own(key: str) -> bool:
+    """Whether it is a name that `own_key` or `record_key` gives, and so that of a record."""
+    kind, _, rest = key.partition("/")
+    folder, _, name = rest.partition("/")
+    unique, _, suffix = name.partition(".")
+    if suffix != "json":
+        return False
+    if kind == "results":
+        return made_at(unique) is not None and folder == shard(unique)
+    return kind == "cache" and len(unique) == _SHA256 and folder == unique[:2]
+
+
+def payload_made_at(key: str) -> float | None:
+    """When the payload of that name was begun, in seconds since the epoch; None for a name that is no payload's."""
+    folder, _, name = key.removeprefix(PAYLOADS).partition("/")
+    unique = name.partition(".")[0]
+    moment = made_at(unique) if key.startswith(PAYLOADS) else None
+    return moment if moment is not None and folder == shard(unique) and "/" not in name else None
 
 
 def record_key(cache_key: str) -> str:

@@ -106,6 +106,15 @@ class Storage(ABC):
         del directory
         return self
 
+    def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
+        """Remove what writers that were killed left here and no key shows, last touched before that time.
+
+        Seconds since the epoch. Returns what was removed, or would be, under names that are no keys. Override where a
+        write begins with something that outlives its writer; an object is never touched.
+        """
+        del before, dry_run
+        return []
+
     def close(self) -> None:  # noqa: B027 - most storages have nothing to let go of
         """Let go of clients and files; the next call opens them anew."""
 

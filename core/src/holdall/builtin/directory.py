@@ -170,6 +170,20 @@ class Directory(Storage):
         except OSError:
             super().publish(source, target)  # a copy will do, or fail with the reason
 
+    def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
+        from holdall.builtin import unfinished  # noqa: PLC0415 - housekeeping alone needs it
+
+        found = []
+        try:
+            for path, status in unfinished.files(self.base, before):
+                if not dry_run:
+                    os.unlink(path)
+                found.append(_meta(os.path.relpath(path, self.base).replace(os.sep, "/"), status))
+        except OSError as error:
+            if not self._says_absent(error):
+                raise self._errors.failed(error, TEMPORARY, "delete") from error
+        return found
+
     def location(self) -> dict[str, Any]:
         return {"basepath": os.path.abspath(self.base)}
 

@@ -78,6 +78,9 @@ class LocalFileSystem(StorageBlock):
     def publish(self, source: str, target: str, /) -> None:
         self.directory.publish(source, target)
 
+    def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
+        return self.directory.sweep(before, dry_run=dry_run)
+
     def location(self) -> dict[str, Any]:
         return self.directory.location()
 

@@ -34,8 +34,8 @@ def explain(error: BaseException, /, *, path: str, doing: str, timeout: float) -
     if code in _DAMAGED:
         return CatalogError(
             f"{asked}: the file is damaged ({error}). Results are safe in their storages, of which the catalog is an "
-            f"index. Move {path}, {path}-wal and {path}-shm away, and make a new one with `holdall catalog rebuild`; "
-            "run history, literals and saved blocks are in the old file alone."
+            "index: `holdall catalog rebuild` moves the file aside and makes a new one from them. Run history, literals "
+            "and saved blocks are in the old file alone."
         )
     if _is_full(error, code, path):
         return CatalogError(f"{asked}: the disk is full ({error}). Free some space, or move HOLDALL_HOME elsewhere.")
@@ -45,6 +45,11 @@ def explain(error: BaseException, /, *, path: str, doing: str, timeout: float) -
             "it writable, or point HOLDALL_HOME to a folder that is."
         )
     return CatalogError(f"{asked}: {error}. Check the disk and the values, then try again.")
+
+
+def is_damage(error: BaseException | None, /) -> bool:
+    """Whether it says that the file itself is no longer a catalog, or `explain` made it of one that does."""
+    return error is not None and (_primary(error) in _DAMAGED or is_damage(error.__cause__))
 
 
 def _primary(error: BaseException) -> int | None:

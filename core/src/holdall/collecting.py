@@ -1,0 +1,212 @@
+"""Removing what nobody can read any more: payloads without a record, expired results, files of killed writers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Literal
+
+from holdall.cache import lock_for
+from holdall.errors import CatalogError, KeyMissing, StorageError
+from holdall.keys import PAYLOADS, payload_made_at
+from holdall.storages import SAME_MOMENT, identity, storage_of
+from holdall.survey import look, survey, untracked
+
+if TYPE_CHECKING:
+    from holdall.abc.catalog import Catalog
+    from holdall.record import Record
+    from holdall.storages import Place
+    from holdall.survey import Found, Track
+    from holdall.types import ObjectMeta
+
+DAY: Final = 86_400.0
+_ID: Final = 32  # hexadecimal digits
+
+What = Literal["payload", "expired", "unfinished"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """One object or file. `expired` is a record or the payload that it named, `unfinished` a file of a killed writer."""
+
+    what: What
+    key: str
+    size: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Collected:
+    """What became of one storage; sizes are in bytes.
+
+    `young` payloads have no record and were left because one may be on its way. `held` says why payloads were left
+    that may belong to a record that cannot be read. `problem` is the error that ended it early.
+    """
+
+    label: str
+    removed: list[Removed] = field(default_factory=list)
+    young: int = 0
+    expired_left: int = 0
+    held: list[str] = field(default_factory=list)
+    problem: str | None = None
+
+    @property
+    def size(self) -> int:
+        return sum(each.size for each in self.removed)
+
+
+def collect(
+    place: Place,
+    /,
+    *,
+    grace: float = DAY,
+    expired: bool = False,
+    dry_run: bool = False,
+    catalog: Catalog | None = None,
+    track: Track = untracked,
+) -> Collected:
+    """Remove payloads that no record names, and files of killed writers, once they are `grace` seconds old.
+
+    With `expired`, results whose time is over go too, each record before its payload; `catalog` then forgets them. Safe
+    beside readers and writers: what a record is about to name is younger than the grace. A foreign file is never
+    touched, nor is a readable copy under a name that a user chose.
+    """
+    done = Collected(label=place.label)
+    work = _Work(place, done, dry_run=dry_run, catalog=catalog)
+    before = time.time() - grace
+    try:
+        # Payloads are listed before records, so that whatever a record names was there when it was looked for.
+        work.candidates(before)
+        work.unfinished(before)
+        if work.old or expired:
+            work.records(expired=expired, track=track)
+            work.payloads()
+    except StorageError as error:
+        done.problem = str(error)
+    return done
+
+
+class _Work:
+    """One storage on its way: `old` payloads by key, those that a record names, and what may name any of them."""
+
+    def __init__(self, place: Place, done: Collected, /, *, dry_run: bool, catalog: Catalog | None) -> None:
+        self.storage = place.storage
+        self.place = place
+        self.done = done
+        self.dry_run = dry_run
+        self.catalog = catalog
+        self.old: dict[str, ObjectMeta] = {}
+        self.young: set[str] = set()
+        self.in_use: set[str] = set()
+        self.freed: dict[str, int] = {}
+
+    def candidates(self, before: float) -> None:
+        for meta in self.storage.scan(PAYLOADS):
+            made = payload_made_at(meta.key)
+            if made is None:
+                continue
+            # By both clocks, the writer's and the storage's, as a large payload takes its time to arrive.
+            if max(made, meta.modified or 0.0) < before:
+                self.old[meta.key] = meta
+            else:
+                self.young.add(meta.key)
+
+    def unfinished(self, before: float) -> None:
+        for meta in self.storage.sweep(before, dry_run=self.dry_run):
+            self.done.removed.append(Removed(what="unfinished", key=meta.key, size=meta.size))
+
+    def records(self, *, expired: bool, track: Track) -> None:
+        now = time.time()
+        over: list[tuple[ObjectMeta, Record]] = []
+        for found in survey(self.storage, self.place.label, track=track):
+            record = found.record
+            if found.kind == "record" and record is not None and _is_over(record, now):
+                self.done.expired_left += not expired
+                if expired:
+                    over.append((found.meta, record))
+                    continue
+            self._note(found)
+        for meta, record in over:
+            self._remove_expired(meta, record)
+
+    def _note(self, found: Found) -> None:
+        """What the object says of payloads. A damaged record may be restored, so what it named is kept for it."""
+        if found.record is not None:
+            if (path := _path(found.record)) is not None:
+                self.in_use.add(path)
+        elif found.kind in {"damaged", "unreadable"}:
+            named = [key for key in self.old if key[: key.rindex("/") + 1 + _ID].encode() in found.data]
+            self.in_use.update(named)
+            if not named:
+                self.done.held.append(found.problem)
+
+    def _remove_expired(self, meta: ObjectMeta, record: Record) -> None:
+        path = _path(record)
+        if self.dry_run or self._remove_record(meta, record):
+            self.done.removed.append(Removed(what="expired", key=record.key, size=meta.size))
+            if path is not None and record.payload is not None:
+                self.freed[path] = record.payload.size
+        elif path is not None:
+            self.in_use.add(path)
+
+    def _remove_record(self, meta: ObjectMeta, record: Record) -> bool:
+        """Whether it is gone: not where somebody is writing it anew, or has just done so."""
+        manager = lock_for(self.storage, record.key)
+        lease = manager.acquire(record.key, timeout=0) if manager is not None else None
+        if manager is not None and lease is None:
+            return False
+        try:
+            again = look(self.storage, meta, self.place.label)
+            if again.record != record:
+                self._note(again)
+                return False
+            self.storage.delete(record.key)
+        except KeyMissing:
+            return False
+        finally:
+            if lease is not None:
+                lease.release()
+        self._forget(record)
+        return True
+
+    def _forget(self, record: Record) -> None:
+        if self.catalog is None:
+            return
+        try:
+            made = datetime.fromisoformat(record.created).timestamp()
+            for row in self.catalog.references(key=record.key):
+                where = storage_of(row)
+                if (
+                    where is not None
+                    and identity(where) == self.place.identity
+                    and row.created <= made + SAME_MOMENT
+                ):
+                    self.catalog.delete_reference(row.storage, row.key)
+        except CatalogError:
+            self.catalog = None  # an index: `holdall catalog rebuild` puts it right
+
+    def payloads(self) -> None:
+        for key, size in self.freed.items():
+            if key not in self.in_use and payload_made_at(key) is not None:
+                self._remove("expired", key, size)
+                self.old.pop(key, None)
+                self.young.discard(key)
+        unnamed = {key: meta for key, meta in self.old.items() if key not in self.in_use}
+        self.done.young = len(self.young - self.in_use)
+        if self.done.held:
+            return
+        for key, meta in unnamed.items():
+            self._remove("payload", key, meta.size)
+
+    def _remove(self, what: What, key: str, size: int) -> None:
+        if not self.dry_run:
+            self.storage.delete(key)
+        self.done.removed.append(Removed(what=what, key=key, size=size))
+
+
+def _path(record: Record) -> str | None:
+    return None if record.payload is None else record.payload.path
+
+
+def _is_over(record: Record, now: float) -> bool:
+    return record.expires_at is not None and record.expires_at <= now

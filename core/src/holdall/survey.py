@@ -1,0 +1,105 @@
+"""What lies in a storage: records, what was one, and what is somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
+
+from holdall import record as records
+from holdall.errors import CorruptResultError, KeyMissing, StorageError
+from holdall.keys import PAYLOADS, is_own, payload_made_at
+from holdall.types import ByteRange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from holdall.abc.storage import Storage
+    from holdall.record import Record
+    from holdall.types import ObjectMeta
+
+_T = TypeVar("_T")
+_START: Final = b'{"holdall":'
+
+Kind = Literal["record", "damaged", "unreadable", "foreign"]
+
+
+class Track(Protocol):
+    """Hands on what it is given, and may show how far that has come."""
+
+    def __call__(self, items: Sequence[_T], what: str, /) -> Iterable[_T]: ...
+
+
+def untracked(items: Sequence[_T], what: str, /) -> Iterable[_T]:
+    """For whoever has nobody to show it to."""
+    del what
+    return items
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One object that is no payload.
+
+    `damaged` was a record, or is one of a newer holdall; `data` are its bytes. `unreadable` is what the storage does not
+    give out, and may be a record. `problem` says in a sentence why it is no `record`.
+    """
+
+    kind: Kind
+    meta: ObjectMeta
+    record: Record | None = None
+    data: bytes = b""
+    problem: str = ""
+
+
+def survey(storage: Storage, label: str, /, *, track: Track = untracked) -> Iterator[Found]:
+    """Every object but the payloads, in key order. Those that are deleted meanwhile are left out.
+
+    Raises:
+        StorageError: the storage cannot be listed or reached.
+    """
+    metas = [meta for meta in storage.scan() if payload_made_at(meta.key) is None]
+    for meta in track(metas, f"Reading {label}"):
+        try:
+            yield look(storage, meta, label)
+        except KeyMissing:
+            continue
+
+
+def look(storage: Storage, meta: ObjectMeta, label: str, /) -> Found:
+    """What one object is.
+
+    Raises:
+        KeyMissing: it is gone.
+        StorageError: the storage cannot be reached.
+    """
+    own = is_own(meta.key)
+    where = f"{meta.key} in {label}"
+    try:
+        # Elsewhere lie copies for other tools and other programs' files, which may be large.
+        if not own and not _begins_as_a_record(storage, meta):
+            return Found(kind="foreign", meta=meta, problem=f"{where} is no record.")
+        data = bytes(storage.get(meta.key))
+        record = records.parse(data, where=where)
+    except KeyMissing:
+        raise
+    except StorageError as error:
+        if error.transient:
+            raise
+        return Found(kind="unreadable", meta=meta, problem=str(error))
+    except CorruptResultError as error:
+        return Found(kind="damaged", meta=meta, data=data, problem=str(error))
+    if record.key != meta.key:
+        problem = f"{where} is a copy of the record {record.key}."
+        return Found(kind="foreign", meta=meta, record=record, problem=problem)
+    return Found(kind="record", meta=meta, record=record)
+
+
+def published_under(record: Record, /) -> tuple[str, ...]:
+    """The names that the readable copy of a result may have, where its record's key was chosen by the user."""
+    if record.payload is None or record.payload.path is None or is_own(record.key):
+        return ()
+    suffix = record.payload.path.removeprefix(PAYLOADS).partition(".")[2]
+    return record.key.removesuffix(".record"), f"{record.key}.{suffix}"
+
+
+def _begins_as_a_record(storage: Storage, meta: ObjectMeta) -> bool:
+    return meta.size > len(_START) and bytes(storage.get(meta.key, byte_range=ByteRange(0, len(_START)))) == _START
