@@ -218,7 +218,7 @@ def test_a_home_deleted_in_the_middle_of_a_run_is_made_anew(home: Path, tmp_path
 
 def test_a_name_that_is_no_text_spoils_no_record(tmp_path: Path) -> None:
     """Lone surrogates, quotes and newlines in a task's name: recorded, and what follows is recorded too."""
-    names = ["lone \ud800", "it's \"quoted\"\nand\tbroken", "täsk 日本 🎉", "x" * 10_000, "nul \0 inside"]
+    names = ["lone \ud800", 'it\'s "quoted"\nand\tbroken', "täsk 日本 🎉", "x" * 10_000, "nul \0 inside"]
     for name in names:
         task(name=name, persist_result=True, result_storage=tmp_path / "results")(lambda: [1])()
     flow(lambda: 1)()

@@ -98,7 +98,7 @@ CASES: dict[str, tuple[bytes, Damage, str, str]] = {
         SMALL,
         lambda record, _: record.write_text("somebody's notes"),
         "CorruptResultError",
-        f"{RECORD} is not a holdall record: it starts with b\"somebody's notes\". Another program may have written it; "
+        f'{RECORD} is not a holdall record: it starts with b"somebody\'s notes". Another program may have written it; '
         "move it away, or keep results in a folder of their own.",
     ),
     "a newer record": (
@@ -172,7 +172,9 @@ class Kept:
     def steady(self, message: object) -> str:
         text = steady(message, self.storage.parent)
         size = (self.storage / self.key).stat().st_size
-        return text.replace(f"({size} bytes)", "(N bytes)" if size > 300 else f"({size} bytes)").partition("Installed: ")[0]
+        return text.replace(f"({size} bytes)", "(N bytes)" if size > 300 else f"({size} bytes)").partition(
+            "Installed: "
+        )[0]
 
 
 def without_list(message: str) -> str:
@@ -236,5 +238,6 @@ def test_foreign_files_in_the_base_path_disturb_nothing() -> None:
 
     assert (LARGE, LARGE) == values
     assert ["mine"] * 4 == [
-        (storage / each).read_text() for each in ("notes.txt", "cache/notes.txt", "results/00/notes", "payloads/x/y.pkl")
+        (storage / each).read_text()
+        for each in ("notes.txt", "cache/notes.txt", "results/00/notes", "payloads/x/y.pkl")
     ]

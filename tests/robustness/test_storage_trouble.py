@@ -249,7 +249,9 @@ def test_a_value_that_cannot_be_written_comes_with_the_error(serializer: str, tm
         assert VALUES[serializer] == text.replace(f"a {__name__}.", "a test_storage_trouble.")
         assert value is error.value  # type: ignore[attr-defined]
         assert [1] == made.ran
-        assert [] == [each for each in (tmp_path / "results").rglob("*") if each.is_file() and each.parent.name != ".locks"]
+        assert [] == [
+            each for each in (tmp_path / "results").rglob("*") if each.is_file() and each.parent.name != ".locks"
+        ]
 
 
 STAYS = f"If it stays so, tell the author of {__name__}."
@@ -288,7 +290,13 @@ def test_a_plugins_own_exception_never_escapes_bare(tmp_path: Path) -> None:
 
     assert isinstance(error, StorageError)
     assert isinstance(other, StorageError)
-    assert f"bare: put of 'payloads/PAYLOAD.pkl' failed in a way that no storage should: RuntimeError: put broke. {STAYS}" == text
+    assert (
+        f"bare: put of 'payloads/PAYLOAD.pkl' failed in a way that no storage should: RuntimeError: put broke. {STAYS}"
+        == text
+    )
     assert [1] == error.value
-    assert f"bare: get of 'cache/KEY.json' failed in a way that no storage should: RuntimeError: get broke. {STAYS}" == asked
+    assert (
+        f"bare: get of 'cache/KEY.json' failed in a way that no storage should: RuntimeError: get broke. {STAYS}"
+        == asked
+    )
     assert ["RuntimeError"] * 2 == [type(each.__cause__).__name__ for each in (error, other)]
