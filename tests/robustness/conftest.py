@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from holdall import catalogs
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from holdall import (
     ConfigurationError,
     HoldallError,
@@ -194,8 +195,8 @@ def test_a_task_that_changes_directory_moves_no_results(tmp_path: Path, monkeypa
     monkeypatch.chdir(start)
 
     assert not elsewhere.exists()
-    assert 3 == len([each for each in (start / ".holdall-results").rglob("*.json")])
-    assert 1 == len([each for each in (start / "named").rglob("*.json")])
+    assert 3 == len(list((start / ".holdall-results").rglob("*.json")))
+    assert 1 == len(list((start / "named").rglob("*.json")))
 
 
 def test_another_home_is_another_catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from holdall import filesystems, flow, task
 from holdall.results import from_json
 
@@ -38,7 +39,7 @@ def leaks(folder: Path, secret: str) -> list[str]:
 def test_no_byte_that_is_written_or_printed_holds_a_secret(
     program: Callable[..., subprocess.Popen[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A block with a slug and one without: reprs, dumps, pickles, errors, the traceback that ends the process, all files."""
+    """A block with a slug and one without: reprs, dumps, pickles, errors, a traceback at the end, all files."""
     monkeypatch.setenv("THE_SECRET", SECRET)
     out, err = program("secretive.py", cwd=tmp_path / "work").communicate(timeout=60)
     said = (out + err).encode()

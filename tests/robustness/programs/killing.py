@@ -18,10 +18,11 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from work import CACHED, everything
+
 import holdall.builtin.filelock
 import holdall.builtin.sqlite
 import holdall.retrieval  # noqa: F401 - as above: imported before the forks
-from work import CACHED, everything
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
 from holdall import task
 from holdall.results import from_json
 

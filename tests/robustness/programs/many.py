@@ -7,8 +7,9 @@ import sys
 import warnings
 from pathlib import Path
 
-from holdall import flow
 from work import inline, sealed
+
+from holdall import flow
 
 warnings.simplefilter("error")
 storage, who, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])

@@ -7,10 +7,11 @@ import select
 import sys
 from collections import Counter
 
+from work import CACHED_KEYS, OVERWRITTEN, is_whole
+
 from holdall import MissingResultError, load_result, settings
 from holdall.catalogs import open_catalog
 from holdall.results import from_json
-from work import CACHED_KEYS, OVERWRITTEN, is_whole
 
 storage = sys.argv[1]
 seen: Counter[str] = Counter()

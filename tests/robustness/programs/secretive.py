@@ -11,11 +11,12 @@ from hashlib import sha256
 from typing import Any, ClassVar
 
 import cloudpickle
+from pydantic import SecretStr
+
 from holdall import Block, flow, register, task
 from holdall.abc import StorageBlock
 from holdall.builtin.directory import Directory
 from holdall.errors import HoldallError
-from pydantic import SecretStr
 
 logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
 SECRET = os.environ.pop("THE_SECRET")  # not in the environment of whoever is started from here
@@ -73,7 +74,7 @@ use(slug)
 use(guarded)
 wrong = Guarded(path="guarded", password=SecretStr(SECRET + "-wrong"))
 for attempt in (
-    lambda: task(persist_result=True, result_storage=wrong)(lambda: [1])(),
+    task(persist_result=True, result_storage=wrong)(lambda: [1]),
     lambda: Guarded(path="x", password=SecretStr(SECRET), nothing=1),  # type: ignore[call-arg]
     lambda: Guarded(path=["x"], password=[SECRET]),  # type: ignore[arg-type]
     lambda: Block.load("guarded/mien"),
