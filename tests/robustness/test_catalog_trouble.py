@@ -10,7 +10,6 @@ import sys
 import time
 import warnings
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,28 +18,30 @@ from messages import steady
 
 from holdall import CatalogError, HoldallWarning, catalogs, flow, load_result, settings, task
 from holdall.catalogs import open_catalog
+from holdall.filesystems import MemoryFileSystem
 from holdall.results import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 BEFORE = "Runs are not being recorded; they go on, and results stay findable in their storages."
 AFTER = (
-    "Rows wait in memory (up to 50,000) and are written when the catalog works again; results that it missed are added by "
-    "`holdall catalog rebuild`."
+    "Rows wait in memory (up to 50,000) and are written when the catalog works again; results that it missed are added "
+    "by `holdall catalog rebuild`."
 )
 REFUSED = (
     "the file or its folder cannot be opened for writing ({}). Make the folder and the files in it writable, or point "
     "HOLDALL_HOME to a folder that is."
 )
 DAMAGED = (
-    "the file is damaged (file is not a database). Results are safe in their storages, of which the catalog is an index. "
-    "Move HERE/home/catalog.db, HERE/home/catalog.db-wal and HERE/home/catalog.db-shm away, and make a new one with "
-    "`holdall catalog rebuild`; run history, literals and saved blocks are in the old file alone."
+    "the file is damaged (file is not a database). Results are safe in their storages, of which the catalog is an "
+    "index. Move HERE/home/catalog.db, HERE/home/catalog.db-wal and HERE/home/catalog.db-shm away, and make a new one "
+    "with `holdall catalog rebuild`; run history, literals and saved blocks are in the old file alone."
 )
 LOCKED = (
-    "another process has kept it locked for 0.2 s. Find out which (`fuser HERE/home/catalog.db`) and let it finish or end "
-    "it, then try again; a network file system without working locks shows the same."
+    "another process has kept it locked for 0.2 s. Find out which (`fuser HERE/home/catalog.db`) and let it finish or "
+    "end it, then try again; a network file system without working locks shows the same."
 )
 
 
@@ -228,3 +229,15 @@ def test_a_name_that_is_no_text_spoils_no_record(tmp_path: Path) -> None:
     assert len(names) == len(catalog.references())
     assert {"lone \\ud800", *names[1:]} == {row.name for row in catalog.references()}
     assert {"lone \\ud800", *names[1:], "<lambda>"} == {row.name for row in catalog.runs()}
+
+
+def test_a_block_without_a_slug_is_read_without_the_catalog(home: Path) -> None:
+    """Its credentials may be in the environment, so a damaged catalog is a warning and no error."""
+    write = task(persist_result=True, result_storage=MemoryFileSystem(), return_state=True)(lambda: ["kept"])
+    garbage(home)
+    with pytest.warns(HoldallWarning, match="Runs are not being recorded"):
+        reference = write().reference.json()  # type: ignore[attr-defined]
+    with pytest.warns(HoldallWarning, match="the catalog cannot say whether it keeps credentials for it"):
+        found = from_json(reference).get()
+
+    assert ["kept"] == found

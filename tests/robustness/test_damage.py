@@ -1,4 +1,4 @@
-"""What lies in storage is damaged, foreign, newer or gone: a clear error, or a miss with one warning, and nothing lost."""
+"""What lies in storage is damaged, foreign, newer or gone: an error, or a miss with one warning, and nothing lost."""
 
 from __future__ import annotations
 
@@ -60,22 +60,28 @@ CASES: dict[str, tuple[bytes, Damage, str, str]] = {
         LARGE,
         cut,
         "CorruptResultError",
-        f"The result {RECORD} cannot be read. payloads/PAYLOAD.pkl has 100 bytes, and 25618 were written: it was cut "
-        f"short or replaced. {RESULT_AGAIN}",
+        (
+            f"The result {RECORD} cannot be read. payloads/PAYLOAD.pkl has 100 bytes, and 25618 were written: it was "
+            f"cut short or replaced. {RESULT_AGAIN}"
+        ),
     ),
     "flipped byte in the payload": (
         LARGE,
         flip_payload,
         "CorruptResultError",
-        f"The result {RECORD} cannot be read. payloads/PAYLOAD.pkl is damaged: the bytes from 0 on are not those that "
-        f"were written (checksum of chunk 0). {RESULT_AGAIN}",
+        (
+            f"The result {RECORD} cannot be read. payloads/PAYLOAD.pkl is damaged: the bytes from 0 on are not those "
+            f"that were written (checksum of chunk 0). {RESULT_AGAIN}"
+        ),
     ),
     "deleted payload": (
         LARGE,
         lambda _, payload: payload.unlink() if payload else None,
         "MissingResultError",
-        f"The result {RECORD} cannot be read. The payload payloads/PAYLOAD.pkl is gone, though its record is still there: "
-        f"somebody deleted it. {RESULT_AGAIN}",
+        (
+            f"The result {RECORD} cannot be read. The payload payloads/PAYLOAD.pkl is gone, though its record is still "
+            f"there: somebody deleted it. {RESULT_AGAIN}"
+        ),
     ),
     "truncated record": (
         SMALL,
@@ -99,15 +105,24 @@ CASES: dict[str, tuple[bytes, Damage, str, str]] = {
         SMALL,
         lambda record, _: record.write_text("somebody's notes"),
         "CorruptResultError",
+<<<<<<< HEAD
         f'{RECORD} is not a holdall record: it starts with b"somebody\'s notes". Another program may have written it; '
         "move it away, or keep results in a folder of their own.",
+=======
+        (
+            f'{RECORD} is not a holdall record: it starts with b"somebody\'s notes". Another program may have written '
+            "it; move it away, or keep results in a folder of their own."
+        ),
+>>>>>>> k-robust
     ),
     "a newer record": (
         SMALL,
         resealed(b'{"holdall":1', b'{"holdall":2'),
         "CorruptResultError",
-        f"{RECORD} was written by a newer holdall (record version 2); this one reads up to version 1. Upgrade holdall to "
-        "read it.",
+        (
+            f"{RECORD} was written by a newer holdall (record version 2); this one reads up to version 1. Upgrade "
+            "holdall to read it."
+        ),
     ),
     "an unknown serializer": (
         SMALL,
@@ -119,22 +134,28 @@ CASES: dict[str, tuple[bytes, Damage, str, str]] = {
         SMALL,
         resealed(b'"type":"pickle"', b'"type":"arrow"'),
         "PluginMissingError",
-        f"The result {RECORD} cannot be read. The serializer 'arrow' comes with holdall-arrow, which is not installed. "
-        "Install it: pip install holdall-arrow. Installed: ….",
+        (
+            f"The result {RECORD} cannot be read. The serializer 'arrow' comes with holdall-arrow, which is not "
+            "installed. Install it: pip install holdall-arrow. Installed: …."
+        ),
     ),
     "a record that is none inside": (
         LARGE,
         resealed(b'"size":', b'"sise":'),
         "CorruptResultError",
-        f"{RECORD} is no valid record (KeyError: 'size'), though its checksum is right: what wrote it was at fault. "
-        "Delete it so that the result is computed again.",
+        (
+            f"{RECORD} is no valid record (KeyError: 'size'), though its checksum is right: what wrote it was at "
+            "fault. Delete it so that the result is computed again."
+        ),
     ),
     "a date that is none": (
         SMALL,
         resealed(b'"expires":null', b'"expires":"noon"'),
         "CorruptResultError",
-        f"{RECORD} is no valid record (ValueError: Invalid isoformat string: 'noon'), though its checksum is right: what "
-        "wrote it was at fault. Delete it so that the result is computed again.",
+        (
+            f"{RECORD} is no valid record (ValueError: Invalid isoformat string: 'noon'), though its checksum is "
+            "right: what wrote it was at fault. Delete it so that the result is computed again."
+        ),
     ),
 }
 
@@ -221,8 +242,8 @@ def test_a_deleted_record_is_a_plain_miss() -> None:
     value = kept.call()
 
     message = (
-        f"There is no result under cache/KEY.json in {STORE}. It was deleted or never written there; `holdall result ls` "
-        "lists what the catalog knows."
+        f"There is no result under cache/KEY.json in {STORE}. It was deleted or never written there; `holdall result "
+        "ls` lists what the catalog knows."
     )
     assert [("MissingResultError", message)] * 2 == told
     assert (LARGE, 1) == (value, kept.ran)

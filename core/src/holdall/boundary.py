@@ -62,8 +62,8 @@ def streamed(parts: Parts, serializer: str, /) -> Iterator[Buffer]:
 def _broken(storage: Storage, operation: str, key: str, error: Exception) -> StorageError:
     block = storage.block_slug or storage.slug
     return StorageError(
-        f"{block}: {operation} of {key!r} failed in a way that no storage should: {told(error)}. If it stays so, tell the "
-        f"author of {type(storage).__module__}.",
+        f"{block}: {operation} of {key!r} failed in a way that no storage should: {told(error)}. If it stays so, tell "
+        f"the author of {type(storage).__module__}.",
         block=block,
         key=key,
         operation=operation,

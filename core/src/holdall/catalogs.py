@@ -20,8 +20,8 @@ if TYPE_CHECKING:
             """An absolute folder."""
 
 
-# Seconds that a call waits for whoever holds the catalog. A batch of another process takes a tenth of one; whoever holds
-# it for longer is stuck, and a run is not to be: its rows wait in memory, its results are in their storages.
+# Seconds that a call waits for whoever holds the catalog. A batch of another process takes a tenth of one; who holds it
+# for longer is stuck, and a run is not to be: its rows wait in memory, its results are in their storages.
 _PATIENCE: Final = 5.0
 
 _open: dict[str, Catalog] = {}

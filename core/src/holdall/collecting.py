@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 from holdall.errors import CatalogError, KeyMissing, StorageError
-from holdall.locks import lock_manager
 from holdall.keys import PAYLOADS, payload_made_at
 from holdall.locks import lock_manager
 from holdall.storages import SAME_MOMENT, identity, storage_of

@@ -65,8 +65,8 @@ def _working_directory() -> str:
         return os.getcwd()
     except FileNotFoundError as error:
         raise ConfigurationError(
-            "The working directory of this process has been removed, and a run takes its settings and relative paths from "
-            "it. Change to a directory that is there (os.chdir) before the run starts."
+            "The working directory of this process has been removed, and a run takes its settings and relative paths "
+            "from it. Change to a directory that is there (os.chdir) before the run starts."
         ) from error
 
 

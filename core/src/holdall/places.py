@@ -87,8 +87,8 @@ def _remembered(where: StorageReference, settings: Settings) -> dict[str, str]:
         document = open_catalog(settings).block(slug)
     except CatalogError as error:
         warnings.warn(
-            f"The {where.type} block has no slug, and the catalog cannot say whether it keeps credentials for it, so the "
-            f"result is read with those of the environment: {error}",
+            f"The {where.type} block has no slug, and the catalog cannot say whether it keeps credentials for it, so "
+            f"the result is read with those of the environment: {error}",
             HoldallWarning,
             stacklevel=2,
         )

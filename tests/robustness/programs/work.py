@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 from holdall import flow, task
 from holdall.keys import record_key
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LARGE = 1 << 20
 CACHED = 6
