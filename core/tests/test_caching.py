@@ -184,7 +184,7 @@ def test_caching_with_persist_result_false_is_refused_before_the_body() -> None:
     with pytest.raises(PersistenceRequiredError):
         counting(ran, persist_result=False)()
     with pytest.raises(PersistenceRequiredError):
-        flow(persist_result=False)(lambda: counting(ran)())()
+        flow(persist_result=False)(counting(ran))()
     assert [] == ran
 
 
@@ -294,7 +294,7 @@ def test_a_bad_entry_is_a_miss_with_one_warning(place: Path, name: str, async_: 
     assert 1 == len(said)
     assert record_key("key-1") in str(said[0].message)
     with pytest.warns(HoldallWarning, match=cause):
-        warnings.warn(said[0].message)
+        warnings.warn(said[0].message, stacklevel=1)
     assert [1] == call()
     assert [1, 1] == ran
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import datetime
+import datetime as dt
 import decimal
 import enum
 import os
@@ -62,7 +62,7 @@ VALUES: list[Any] = [
     {"a": 1}, {"a": True}, {"b": 1}, {1: "a"}, OrderedDict(a=1), OrderedDict([("a", 1), ("b", 2)]),
     OrderedDict([("b", 2), ("a", 1)]), Counter("a"), defaultdict(int, a=1), deque([1]), deque([1], 5), Tags("a"),
     Config(), Config(text="two"), Config(names={"a"}), Model(), Model(a=2), Colour.RED, Path("a"), Path("b"),
-    datetime.date(2013, 1, 1), datetime.datetime(2013, 1, 1), datetime.timedelta(1), uuid.UUID(int=1),  # noqa: DTZ001
+    dt.date(2013, 1, 1), dt.datetime(2013, 1, 1), dt.timedelta(1), uuid.UUID(int=1),  # noqa: DTZ001
     decimal.Decimal("1.0"), decimal.Decimal("1.00"), range(3), slice(1), Ellipsis, int, Config, helper, len, max, os,
     [].append, "x".upper, np.arange(3), np.arange(3.0), np.arange(3).reshape(3, 1), np.array([[1, 2], [3, 4]]).T,
     np.array(["a", None], dtype=object), np.float64(1), np.int64(1), np.dtype("f8"), pd.DataFrame({"a": [1, 2]}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import weakref
 from typing import Any
@@ -56,10 +57,8 @@ def test_asking_a_failed_state_leaves_no_circle() -> None:
     try:
         failed = state(type="failed", _error=Held())
         seen = weakref.ref(failed.result(raise_on_failure=False))
-        try:
+        with contextlib.suppress(Held):
             failed.result()
-        except Held:
-            pass
         del failed
         left = seen()
     finally:

@@ -140,8 +140,7 @@ def test_a_local_variable_may_have_any_name() -> None:
     """Only parameters count."""
 
     def body() -> int:
-        wait_for = 1
-        return wait_for
+        return 1
 
     assert 1 == task(body)()
 
