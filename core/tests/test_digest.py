@@ -191,3 +191,32 @@ def test_captured_are_the_plain_values_that_a_function_closes_over() -> None:
 
     assert {"factor": 2} == captured(made(2, threading.Lock()))
     assert {} == captured(len)
+
+
+LONG = [f"row {number}" for number in range(2500)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        LONG[:-1],
+        [*LONG[:1000], "another", *LONG[1001:]],
+        [*LONG[:1000], 1000, *LONG[1001:]],
+        [*LONG[:1000], b"row 1000", *LONG[1001:]],
+        [*LONG[:1000], None, *LONG[1001:]],
+        [*LONG[:999], LONG[1000], LONG[999], *LONG[1001:]],
+        tuple(LONG),
+        ["\n".join(LONG)],
+        [ascii(LONG)],
+        [LONG[:1000], LONG[1000:]],
+    ],
+)
+def test_long_columns_differ_wherever_one_item_does(other: Any) -> None:
+    """Hashed by the thousand, items still count one by one, with their types and their order."""
+    assert digest(list(LONG)) == digest([str(each) for each in LONG])
+    assert digest(LONG) != digest(other)
+
+
+def test_texts_that_no_encoding_takes_have_a_digest() -> None:
+    """A lone surrogate, as in the name of a file, counts as any other character."""
+    assert digest(["\udc80"]) != digest(["\\udc80"])
