@@ -30,7 +30,7 @@ def test_a_state_gives_its_value_also_where_that_is_none() -> None:
 
 def test_a_state_without_value_or_result_says_what_to_do() -> None:
     """Never None in its place."""
-    with pytest.raises(MissingResultError, match="kept no result. Set persist_result=True"):
+    with pytest.raises(MissingResultError, match=r"kept no result. Set persist_result=True"):
         state().result()
 
 
@@ -50,7 +50,7 @@ def test_a_failure_is_raised_or_returned_as_it_is() -> None:
 def test_asking_a_failed_state_leaves_no_circle() -> None:
     """The traceback does not hold the state."""
 
-    class Held(Exception):
+    class Held(Exception):  # noqa: N818 - what it is
         """Can be weakly referenced."""
 
     gc.disable()
