@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("place")
 
 
-class Mute(Exception):  # noqa: N818 - what it is
+class Mute(Exception):
     """Cannot be told."""
 
     def __str__(self) -> str:

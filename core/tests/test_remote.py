@@ -12,7 +12,7 @@ from holdall.portable import packed, unpacked
 from holdall.states import State
 
 
-class Demanding(Exception):  # noqa: N818 - what it is
+class Demanding(Exception):
     """Its __init__ wants two arguments and hands on one."""
 
     def __init__(self, first: str, second: str) -> None:
@@ -20,7 +20,7 @@ class Demanding(Exception):  # noqa: N818 - what it is
         self.second = second
 
 
-class Stubborn(Exception):  # noqa: N818 - what it is
+class Stubborn(Exception):
     """Has what no pickle takes."""
 
     def __init__(self) -> None:

@@ -190,7 +190,7 @@ def test_load_result_says_what_it_does_not_find(place: Path) -> None:
 def test_two_runs_of_one_name_leave_the_later(place: Path) -> None:
     """In the record and in the readable copy; the earlier reference reads the later value."""
     values = iter([[1], [2]])
-    unit = task(result_storage_key="days/{parameters[day]}.pkl", result_storage="./out")(lambda day: next(values))  # noqa: ARG005 - the name counts
+    unit = task(result_storage_key="days/{parameters[day]}.pkl", result_storage="./out")(lambda day: next(values))
     first: Any = unit("mon", return_state=True)
     unit("mon")
 

@@ -50,7 +50,7 @@ def test_a_failure_is_raised_or_returned_as_it_is() -> None:
 def test_asking_a_failed_state_leaves_no_circle() -> None:
     """The traceback does not hold the state."""
 
-    class Held(Exception):  # noqa: N818 - what it is
+    class Held(Exception):
         """Can be weakly referenced."""
 
     gc.disable()
