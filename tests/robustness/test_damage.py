@@ -105,15 +105,10 @@ CASES: dict[str, tuple[bytes, Damage, str, str]] = {
         SMALL,
         lambda record, _: record.write_text("somebody's notes"),
         "CorruptResultError",
-<<<<<<< HEAD
-        f'{RECORD} is not a holdall record: it starts with b"somebody\'s notes". Another program may have written it; '
-        "move it away, or keep results in a folder of their own.",
-=======
         (
             f'{RECORD} is not a holdall record: it starts with b"somebody\'s notes". Another program may have written '
             "it; move it away, or keep results in a folder of their own."
         ),
->>>>>>> k-robust
     ),
     "a newer record": (
         SMALL,
