@@ -49,7 +49,7 @@ def cached(value: Any) -> Any:
 
 
 @task(
-    cache_key_fn=lambda context, parameters: f"short-{parameters['value']}",
+    cache_key_fn=lambda _, parameters: f"short-{parameters['value']}",
     cache_expiration=timedelta(microseconds=1),
 )
 def short(value: Any) -> Any:
@@ -108,7 +108,9 @@ def test_every_result_is_found_again() -> None:
     done = rebuilding.rebuild(places, catalog())
 
     assert sum(each.restored for each in done) == len(before) == 5
-    assert [json.loads(row.reference) for row in before] == [json.loads(row.reference) for row in catalog().references()]
+    assert [json.loads(row.reference) for row in before] == [
+        json.loads(row.reference) for row in catalog().references()
+    ]
     assert [row._replace(reference="", created=0.0) for row in before] == [
         row._replace(reference="", created=0.0) for row in catalog().references()
     ]
