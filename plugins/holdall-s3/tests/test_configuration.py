@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
+from holdall.errors import ConfigurationError
 from holdall_s3 import S3
 
 SECRETS = {
@@ -58,7 +58,7 @@ def test_an_access_point_is_a_bucket() -> None:
 )
 def test_what_cannot_be_right_is_refused(fields: dict[str, Any], message: str) -> None:
     """With a sentence, and without repeating a secret."""
-    with pytest.raises(ValidationError, match=message) as caught:
+    with pytest.raises(ConfigurationError, match=message) as caught:
         S3(**fields)
 
     assert not [secret for secret in SECRETS.values() if secret in str(caught.value)]

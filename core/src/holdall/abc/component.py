@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Secret, SecretBytes, SecretStr, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Secret, SecretBytes, SecretStr, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
+
+from holdall.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +32,23 @@ class Component(BaseModel):
 
     slug: ClassVar[str]
     api_version: ClassVar[int] = 1
+
+    if not TYPE_CHECKING:  # type checkers make a signature of the fields
+
+        def __init__(self, *values: Any, **fields: Any) -> None:
+            if values:
+                own = [name for name in type(self).model_fields if name != "inline_limit"]
+                example = own[0] if own else "name"
+                raise ConfigurationError(
+                    f"{type(self).__name__} takes its options by name, as {type(self).__name__}({example}=…)."
+                )
+            try:
+                super().__init__(**fields)
+            except ValidationError as error:
+                raise ConfigurationError(_told(type(self), error)) from None
+
+        # As BaseModel's own: without it pydantic would call this for every validation, nested ones included.
+        __init__.__pydantic_base_init__ = True
 
     @classmethod
     def secret_fields(cls) -> frozenset[str]:
@@ -89,6 +109,22 @@ class Component(BaseModel):
         # Simple values only: what is left out can but collide, whereas equal dictionaries may print in two orders.
         values = (self.__dict__.get(name) for name in type(self).model_fields)
         return hash((type(self), *(value for value in values if isinstance(value, _HASHED))))
+
+
+def _told(cls: type[BaseModel], error: ValidationError) -> str:
+    """Each problem in a sentence, without the values: they may be secrets."""
+    said = []
+    for each in error.errors(include_url=False, include_input=False, include_context=False):
+        name = ".".join(str(part) for part in each["loc"])
+        if each["type"] == "extra_forbidden":
+            near = get_close_matches(name, cls.model_fields, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(cls.model_fields))}."
+            said.append(f"there is no option {name!r}: {hint}")
+        elif each["type"] == "missing":
+            said.append(f"the option {name!r} is required.")
+        else:
+            said.append(f"{name + ': ' if name else ''}{each['msg'].removeprefix('Value error, ')}")
+    return f"{cls.__name__} cannot be made: {' '.join(said)}"
 
 
 def _without_clients(made: _Made) -> _Made:
