@@ -41,7 +41,7 @@ class Shelf(Storage):
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
-        self.fails: Callable[[str, str], bool] = lambda operation, key: False
+        self.fails: Callable[[str, str], bool] = lambda *_: False
 
     def _ask(self, operation: str, key: str) -> None:
         if self.fails(operation, key):
@@ -184,7 +184,7 @@ def test_caching_with_persist_result_false_is_refused_before_the_body() -> None:
     with pytest.raises(PersistenceRequiredError):
         counting(ran, persist_result=False)()
     with pytest.raises(PersistenceRequiredError):
-        flow(persist_result=False)(lambda: counting(ran)())()
+        flow(persist_result=False)(lambda: counting(ran)())()  # noqa: PLW0108 - a task is no flow
     assert [] == ran
 
 
@@ -294,7 +294,7 @@ def test_a_bad_entry_is_a_miss_with_one_warning(place: Path, name: str, async_: 
     assert 1 == len(said)
     assert record_key("key-1") in str(said[0].message)
     with pytest.warns(HoldallWarning, match=cause):
-        warnings.warn(said[0].message)
+        warnings.warn(said[0].message, stacklevel=1)
     assert [1] == call()
     assert [1, 1] == ran
 
@@ -508,7 +508,7 @@ def test_a_body_that_fails_hands_its_turn_on(place: Path, storage: str) -> None:
     assert 4 == values.count([3])
 
 
-def test_caching_and_a_name_of_its_own_go_together(place: Path) -> None:
+def test_caching_and_a_name_of_its_own_go_together() -> None:
     """Hit by key, found by name; a literal replaces what the name led to."""
     ran = []
     values: list[Any] = [[1], True]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import datetime
+import datetime as dt
 import decimal
 import enum
 import os
@@ -62,7 +62,7 @@ VALUES: list[Any] = [
     {"a": 1}, {"a": True}, {"b": 1}, {1: "a"}, OrderedDict(a=1), OrderedDict([("a", 1), ("b", 2)]),
     OrderedDict([("b", 2), ("a", 1)]), Counter("a"), defaultdict(int, a=1), deque([1]), deque([1], 5), Tags("a"),
     Config(), Config(text="two"), Config(names={"a"}), Model(), Model(a=2), Colour.RED, Path("a"), Path("b"),
-    datetime.date(2013, 1, 1), datetime.datetime(2013, 1, 1), datetime.timedelta(1), uuid.UUID(int=1),  # noqa: DTZ001
+    dt.date(2013, 1, 1), dt.datetime(2013, 1, 1), dt.timedelta(1), uuid.UUID(int=1),  # noqa: DTZ001
     decimal.Decimal("1.0"), decimal.Decimal("1.00"), range(3), slice(1), Ellipsis, int, Config, helper, len, max, os,
     [].append, "x".upper, np.arange(3), np.arange(3.0), np.arange(3).reshape(3, 1), np.array([[1, 2], [3, 4]]).T,
     np.array(["a", None], dtype=object), np.float64(1), np.int64(1), np.dtype("f8"), pd.DataFrame({"a": [1, 2]}),
@@ -98,7 +98,7 @@ def test_order_counts_where_it_means_something() -> None:
     assert digest([1, 2]) != digest([2, 1])
 
 
-def test_digests_are_the_same_in_every_process(tmp_path: Path) -> None:
+def test_digests_are_the_same_in_every_process() -> None:
     """Whatever the hash seed and the order of insertion."""
     code = """
     import numpy as np
@@ -161,9 +161,9 @@ def test_what_cannot_be_walked_is_refused_with_the_way_out() -> None:
     for _ in range(100_000):
         deep = [deep]
 
-    with pytest.raises(ConfigurationError, match="lock has no digest.*cache_key_fn"):
+    with pytest.raises(ConfigurationError, match=r"lock has no digest.*cache_key_fn"):
         digest({"a": threading.Lock()})
-    with pytest.raises(ConfigurationError, match="Refuses has no digest.*never"):
+    with pytest.raises(ConfigurationError, match=r"Refuses has no digest.*never"):
         digest(Refuses())
     with pytest.raises(ConfigurationError, match="nested too deeply"):
         digest(deep)
@@ -191,3 +191,32 @@ def test_captured_are_the_plain_values_that_a_function_closes_over() -> None:
 
     assert {"factor": 2} == captured(made(2, threading.Lock()))
     assert {} == captured(len)
+
+
+LONG = [f"row {number}" for number in range(2500)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        LONG[:-1],
+        [*LONG[:1000], "another", *LONG[1001:]],
+        [*LONG[:1000], 1000, *LONG[1001:]],
+        [*LONG[:1000], b"row 1000", *LONG[1001:]],
+        [*LONG[:1000], None, *LONG[1001:]],
+        [*LONG[:999], LONG[1000], LONG[999], *LONG[1001:]],
+        tuple(LONG),
+        ["\n".join(LONG)],
+        [ascii(LONG)],
+        [LONG[:1000], LONG[1000:]],
+    ],
+)
+def test_long_columns_differ_wherever_one_item_does(other: Any) -> None:
+    """Hashed by the thousand, items still count one by one, with their types and their order."""
+    assert digest(list(LONG)) == digest([str(each) for each in LONG])
+    assert digest(LONG) != digest(other)
+
+
+def test_texts_that_no_encoding_takes_have_a_digest() -> None:
+    """A lone surrogate, as in the name of a file, counts as any other character."""
+    assert digest(["\udc80"]) != digest(["\\udc80"])

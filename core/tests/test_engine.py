@@ -257,7 +257,7 @@ def test_no_result_stays_alive_after_its_call() -> None:
         for unit in units:
             unit()
         units[0].submit().result()
-        task(lambda x: 1).submit(units[0].submit()).result()
+        task(lambda _: 1).submit(units[0].submit()).result()
 
     gc.disable()
     try:
@@ -435,7 +435,7 @@ def test_gathered_tasks_each_know_their_own_flow() -> None:
     child = task(lambda: "x")
 
     @flow
-    async def outer(name: str) -> None:
+    async def outer(_: str) -> None:
         await asyncio.sleep(0)
         child()
         await asyncio.sleep(0)

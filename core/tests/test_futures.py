@@ -83,7 +83,7 @@ def test_a_callback_keeps_no_future_alive() -> None:
     inner, future = made()
     value = Held()
     seen = weakref.ref(value)
-    future.add_done_callback(lambda done: None)
+    future.add_done_callback(lambda _: None)
     inner.set_result(State(type="completed", kind="task", run_id="", name="name", _value=value))
     gc.disable()
     try:

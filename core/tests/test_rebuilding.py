@@ -49,7 +49,7 @@ def cached(value: Any) -> Any:
 
 
 @task(
-    cache_key_fn=lambda context, parameters: f"short-{parameters['value']}",
+    cache_key_fn=lambda _, parameters: f"short-{parameters['value']}",
     cache_expiration=timedelta(microseconds=1),
 )
 def short(value: Any) -> Any:

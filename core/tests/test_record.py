@@ -79,19 +79,19 @@ def test_flipped_bytes_of_a_payload_are_noticed(tmp_path: Path) -> None:
     with pytest.raises(CorruptResultError, match="cut short"):
         store.read("a/k.json")
     payload.unlink()
-    with pytest.raises(MissingResultError, match="payload .* is gone"):
+    with pytest.raises(MissingResultError, match=r"payload .* is gone"):
         store.read("a/k.json")
 
 
-def test_what_is_no_record_or_a_newer_one_says_so(tmp_path: Path) -> None:
+def test_what_is_no_record_or_a_newer_one_says_so() -> None:
     """Foreign bytes and versions have messages of their own."""
     with pytest.raises(CorruptResultError, match="x is not a holdall record: it starts with b'PAR1'"):
         records.parse(b"PAR1", where="x")
     with pytest.raises(CorruptResultError, match="x is empty"):
         records.parse(b"", where="x")
-    with pytest.raises(CorruptResultError, match="x was written by a newer holdall .record version 2.; .* Upgrade"):
+    with pytest.raises(CorruptResultError, match=r"x was written by a newer holdall .record version 2.; .* Upgrade"):
         records.parse(b'{"holdall":2,"anything":"else"}', where="x")
-    with pytest.raises(CorruptResultError, match="x is no valid record .KeyError"):
+    with pytest.raises(CorruptResultError, match=r"x is no valid record .KeyError"):
         records.parse(records.seal(b'{"holdall":1'), where="x")
 
 

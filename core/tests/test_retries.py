@@ -137,9 +137,9 @@ def test_a_retried_flow_replays_what_was_kept() -> None:
         ran.append(name)
         return value
 
-    kept = task(persist_result=True)(lambda name, more=None: note(name, [name]))
+    kept = task(persist_result=True)(lambda name: note(name, [name]))
     literal = task(lambda: note("literal", True))
-    locked = task(persist_result=True, cache_result_in_memory=False)(lambda x: note("locked", [1]))
+    locked = task(persist_result=True, cache_result_in_memory=False)(lambda _: note("locked", [1]))
     attempts = Flaky(1)
 
     @flow(retries=1)

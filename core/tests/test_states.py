@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import weakref
 from typing import Any
@@ -29,7 +30,7 @@ def test_a_state_gives_its_value_also_where_that_is_none() -> None:
 
 def test_a_state_without_value_or_result_says_what_to_do() -> None:
     """Never None in its place."""
-    with pytest.raises(MissingResultError, match="kept no result. Set persist_result=True"):
+    with pytest.raises(MissingResultError, match=r"kept no result. Set persist_result=True"):
         state().result()
 
 
@@ -56,10 +57,8 @@ def test_asking_a_failed_state_leaves_no_circle() -> None:
     try:
         failed = state(type="failed", _error=Held())
         seen = weakref.ref(failed.result(raise_on_failure=False))
-        try:
+        with contextlib.suppress(Held):
             failed.result()
-        except Held:
-            pass
         del failed
         left = seen()
     finally:

@@ -28,7 +28,7 @@ class Faulty(Directory):
     def __init__(self, base: str) -> None:
         super().__init__(base)
         self.calls: list[tuple[str, str]] = []
-        self.before: Callable[[str, str], None] = lambda operation, key: None
+        self.before: Callable[[str, str], None] = lambda *_: None
 
     def _note(self, operation: str, key: str) -> None:
         self.calls.append((operation, key.partition("/")[0]))
@@ -159,7 +159,7 @@ def test_a_payload_replaced_while_it_is_read_means_reading_again(store: ResultSt
     """By another payload, in another format, inlined, or a literal."""
     replacements: list[Any] = [LARGE + "2", "small", None]
     for value in replacements:
-        faulty.before = lambda operation, key: None
+        faulty.before = lambda *_: None
         store.write(LARGE, key="a")
         record = store.record("a")
         assert record.payload is not None
@@ -179,7 +179,7 @@ def test_a_deleted_payload_is_missing(store: ResultStore, faulty: Faulty) -> Non
     faulty.delete(payload)
     faulty.calls.clear()
 
-    with pytest.raises(MissingResultError, match="payload .* is gone"):
+    with pytest.raises(MissingResultError, match=r"payload .* is gone"):
         store.read("a")
     assert 4 >= len(faulty.calls)
 
@@ -254,6 +254,7 @@ class Clumsy(Codec):
         return [str(obj).encode()]
 
     def load(self, source: Any, /) -> Any:
+        del source
         raise IndexError("clumsy")
 
     def options(self) -> dict[str, Any]:

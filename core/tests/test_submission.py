@@ -87,14 +87,14 @@ def test_a_failing_upstream_fails_what_needs_it() -> None:
         first = failing.submit()
         pending = inc.submit(first)
         wait([first])
-        for future in (
+        failing_too = [
             pending,
             inc.submit([first]),
             inc.submit(1, wait_for=[first]),
             inc.submit(1, wait_for=first),
             inc.submit(1, wait_for=iter([first])),
-        ):
-            seen.append(future.result(raise_on_failure=False))
+        ]
+        seen.extend(future.result(raise_on_failure=False) for future in failing_too)
         with pytest.raises(ValueError, match="upstream"):
             inc(1, wait_for=[first])
 

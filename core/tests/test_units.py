@@ -132,7 +132,7 @@ def test_parameters_that_are_keywords_of_every_call_are_refused() -> None:
     def wrapper(*args: Any, **kwargs: Any) -> None: ...
 
     for fn in (positional, keyword, wrapper, functools.partial(keyword)):
-        with pytest.raises(ConfigurationError, match="a keyword of every task call. Rename it"):
+        with pytest.raises(ConfigurationError, match=r"a keyword of every task call. Rename it"):
             task(fn)
 
 
@@ -141,7 +141,7 @@ def test_a_local_variable_may_have_any_name() -> None:
 
     def body() -> int:
         wait_for = 1
-        return wait_for
+        return wait_for  # noqa: RET504 - the name counts
 
     assert 1 == task(body)()
 

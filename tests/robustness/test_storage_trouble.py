@@ -275,19 +275,19 @@ class Bare(Storage):
     inline_limit = 0
     block_slug = None
 
-    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:  # noqa: ARG002 - it breaks whatever it is asked
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         raise RuntimeError("put broke")
 
-    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:  # noqa: ARG002 - it breaks whatever it is asked
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         raise RuntimeError("get broke")
 
-    def head(self, key: str, /) -> ObjectMeta:  # noqa: ARG002 - it breaks whatever it is asked
+    def head(self, key: str, /) -> ObjectMeta:
         raise RuntimeError("head broke")
 
-    def delete(self, key: str, /) -> None:  # noqa: ARG002 - it breaks whatever it is asked
+    def delete(self, key: str, /) -> None:
         raise RuntimeError("delete broke")
 
-    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:  # noqa: ARG002 - it breaks whatever it is asked
+    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         raise RuntimeError("scan broke")
 
     def location(self) -> dict[str, Any]:

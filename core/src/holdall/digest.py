@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # sha256, not xxh3: a key may be derived from sensitive values, and a collision would return a wrong result.
 _SCALARS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
+_SHORT: Final = frozenset({type(None), bool, float, str})  # bytes may be large, and long integers refuse to be written
+_CHUNK: Final = 1000
 _PROTOCOL: Final = 5  # of __reduce_ex__: large buffers as views
 
 
@@ -79,7 +81,7 @@ class _Walk:
         if kind in _SCALARS:
             return _scalar(kind, value)
         if (kind is list or kind is tuple) and _SCALARS.issuperset(map(type, value)):
-            return _hashed(kind.__name__.encode(), *map(self.of, value))  # rows of a long table need no remembering
+            return _flat(kind, value)  # rows of a long table need no remembering
         seen = self._seen.get(id(value))
         if seen is not None:
             return seen[0]
@@ -184,6 +186,20 @@ def _scalar(kind: type, value: Any) -> bytes:
         return _hashed(name, value)
     # In hexadecimal, as Python refuses to write very long integers in decimal.
     return _hashed(name, (f"{value:x}" if kind is int else repr(value)).encode())
+
+
+def _flat(kind: type, values: Any) -> bytes:
+    """A list or tuple of scalars: a column of texts has a million, and a hash of each would take a second."""
+    hasher = hashlib.sha256(f"{kind.__name__} of scalars:".encode())
+    for start in range(0, len(values), _CHUNK):
+        part = values[start : start + _CHUNK]
+        if _SHORT.issuperset(map(type, part)):
+            # Of these types it differs where values or types do, and unlike repr it is the same in every Python.
+            hasher.update(ascii(part).encode())
+        else:
+            for each in part:
+                hasher.update(_scalar(type(each), each))
+    return hasher.digest()
 
 
 def _hashed(first: bytes, *rest: Any) -> bytes:

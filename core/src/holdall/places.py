@@ -32,7 +32,7 @@ def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
         cls = cast("type[StorageBlock]", _registry.load("storage", where.type, prefer=settings.plugins_prefer))
         return _made(cls, where.location, _remembered(where, settings))
     block = blocks.find(where.slug, settings)
-    if block.location() == dict(where.location):
+    if block.slug == where.type and block.location() == dict(where.location):
         return block
     secrets = block.secret_values()
     differing = [name for name in block.endpoint_fields if block.location().get(name) != where.location.get(name)]

@@ -197,8 +197,8 @@ def parse(data: Buffer, /, *, where: str) -> Record:
         return _record(json.loads(raw), sealed)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptResultError(
-            f"{where} is no valid record ({type(error).__name__}: {error}), though its checksum is right: what wrote "
-            "it was at fault. Delete it so that the result is computed again."
+            f"{where} is no valid record ({type(error).__name__}: {error}), though its checksum is right: what wrote it "
+            "was at fault. Delete it so that the result is computed again."
         ) from error
 
 

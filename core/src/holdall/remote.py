@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from holdall import settings
@@ -83,7 +84,11 @@ def _packed(
     extra: dict[str, Any] = {"directory": root.directory, "computing": computing.get()}
     if run is not None:
         flow = run.flow
-        extra |= {"run": run.id, "flow": None if flow is None else flow.id, "scope": run.scope, "name": run.unit_name}
+        extra |= {"run": run.id, "flow": None if flow is None else flow.id, "name": run.unit_name}
+        extra["scope"] = run.scope
+        if run.scope is not None and hasattr(run.scope.storage.value, "secret_values"):
+            # Pickled as it is, the block would arrive without its secrets, and fail whatever runs inside the call.
+            extra["scope_storage"] = _sealed(run.scope.storage.value, runner.key)
     if made.store is not None:
         extra |= {"storage": _sealed(made.store.storage, runner.key), "codec": made.store.codec}
     return Call(run=arrive, task=unit, args=args, kwargs=kwargs, resolution=made.resolution, extra=extra)
@@ -112,7 +117,10 @@ def arrive(call: Call, key: bytes | None) -> bytes:
     store = ResultStore(_unsealed(extra["storage"], key), extra["codec"]) if "storage" in extra else None
     around = Run("flow", extra.get("name", unit.name), None, root)
     around.plans = {unit.plan_key: Plan(unit.options, call.resolution, store)}
-    around.scope = extra.get("scope")
+    around.scope = scope = extra.get("scope")
+    if scope is not None and "scope_storage" in extra:
+        given = _unsealed(extra["scope_storage"], key)
+        around.scope = replace(scope, storage=replace(scope.storage, value=given))
     if "run" in extra:
         around.id = extra["run"]
         around.flow = around if extra["flow"] is not None else None

@@ -37,11 +37,8 @@ def check_delay(delay: Any, /) -> None:
     if delay is None or callable(delay):
         return
     listed = [delay] if isinstance(delay, (int, float)) else delay
-    if (
-        not isinstance(listed, Sequence)
-        or isinstance(listed, (str, bytes))
-        or not all(isinstance(each, (int, float)) and each >= 0 for each in listed)
-    ):
+    is_list = isinstance(listed, Sequence) and not isinstance(listed, (str, bytes))
+    if not is_list or not all(isinstance(each, (int, float)) and each >= 0 for each in listed):
         raise ConfigurationError(
             f"retry_delay_seconds is a number of seconds, a list of them, or a function of the number of retries that "
             f"returns such a list (as exponential_backoff(2)), not {delay!r}."

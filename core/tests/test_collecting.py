@@ -1,0 +1,325 @@
+"""Removing what nobody can read: what goes, what stays, and who may be at work beside it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from holdall import load_result, settings, storages, task
+from holdall.builtin.directory import Directory
+from holdall.builtin.memory import MemoryFileSystem
+from holdall.builtin.pickling import PickleCodec
+from holdall.catalogs import open_catalog
+from holdall.collecting import DAY, Collected, collect
+from holdall.errors import StorageError
+from holdall.flight import lock_manager
+from holdall.ids import new_id, shard
+from holdall.store import ResultStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from holdall.storages import Place
+
+pytestmark = pytest.mark.usefixtures("place")
+
+LARGE = list(range(20_000))
+NOW = -1.0  # a grace that nothing is too young for, whatever the clock of the disk
+
+
+@task(persist_result=True)
+def plain(value: Any) -> Any:
+    return value
+
+
+@task(cache_key_fn=lambda _context, _parameters: "short", cache_expiration=timedelta(microseconds=1))
+def short(value: Any) -> Any:
+    return value
+
+
+def here() -> Place:
+    return storages.named(["./.holdall-results"], settings.current(), os.getcwd())[0]
+
+
+def files(folder: Path) -> set[str]:
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and ".locks" not in path.parts
+    }
+
+
+def left(done: Collected) -> list[tuple[str, str]]:
+    return sorted((each.what, each.key) for each in done.removed)
+
+
+def put_payload(folder: Path, *, hours: float, modified: float | None = None) -> str:
+    """A payload with no record, begun so long ago; `modified` is in hours too."""
+    unique = f"{int((time.time() - hours * 3600) * 1000):012x}{new_id()[12:]}"
+    key = f"payloads/{shard(unique)}/{unique}.pkl"
+    path = folder / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * 100)
+    moment = time.time() - (hours if modified is None else modified) * 3600
+    os.utime(path, (moment, moment))
+    return key
+
+
+def test_payloads_without_a_record_go_and_all_else_stays(place: Path) -> None:
+    """Results keep their payloads, copies for other tools and foreign files are left alone."""
+    folder = place / ".holdall-results"
+    plain(["small"])
+    plain(LARGE)
+    plain.with_options(result_storage_key="readable")(LARGE)
+    plain.with_options(result_storage_key="readable")([*LARGE, 1])
+    (folder / "payloads" / "mine.txt").write_text("of another program")
+    (folder / "payloads" / "ff").mkdir(exist_ok=True)
+    (folder / "payloads" / "ff" / f"{'0' * 31}1.pkl").write_text("not where we would put it")
+    before = files(folder)
+    old = put_payload(folder, hours=30)
+    done = collect(here(), grace=NOW)
+    (replaced,) = (each.key for each in done.removed if each.key != old)
+
+    assert {"payload"} == {each.what for each in done.removed}
+    assert before - {replaced} == files(folder)
+    assert [*LARGE, 1] == load_result(key="readable")
+    assert done.size == sum(each.size for each in done.removed) > 100
+
+
+def test_the_young_are_left_by_both_clocks(place: Path) -> None:
+    """A payload goes when its name and its file are both older than the grace."""
+    folder = place / ".holdall-results"
+    old = put_payload(folder, hours=30)
+    still_arriving = put_payload(folder, hours=30, modified=1)
+    ahead = put_payload(folder, hours=1, modified=30)
+    done = collect(here())
+
+    assert [("payload", old)] == left(done)
+    assert {still_arriving, ahead} == files(folder)
+    assert done.young == 2
+
+
+def test_a_dry_run_says_the_same_and_removes_nothing(place: Path) -> None:
+    """What it lists is what the next run removes."""
+    folder = place / ".holdall-results"
+    short(LARGE)
+    put_payload(folder, hours=30)
+    (folder / "payloads" / f".holdall-tmp-{new_id()}").write_bytes(b"half")
+    before = files(folder)
+    dry = collect(here(), grace=NOW, expired=True, dry_run=True)
+
+    assert before == files(folder)
+    assert left(dry) == left(collect(here(), grace=NOW, expired=True))
+    assert len(dry.removed) == 4
+    assert set() == files(folder)
+
+
+def test_a_storage_without_times_goes_by_the_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a listing has no times, the payload's own name says when it was begun."""
+    storage = MemoryFileSystem(namespace="timeless")
+    scan = storage.scan
+    monkeypatch.setattr(
+        MemoryFileSystem, "scan", lambda _, prefix="": (each._replace(modified=None) for each in list(scan(prefix)))
+    )
+    try:
+        ResultStore(storage, PickleCodec()).write(LARGE, key="kept")
+        unique = f"{int((time.time() - 2 * DAY) * 1000):012x}{new_id()[12:]}"
+        old = f"payloads/{shard(unique)}/{unique}"
+        storage.put(old, [b"x"])
+        storage.put(f"payloads/{shard(unique := new_id())}/{unique}", [b"x"])
+        done = collect(storages.place_of(storage))
+    finally:
+        storage.clear()
+
+    assert [("payload", old)] == left(done)
+
+
+def test_expired_results_go_when_asked_for_and_the_catalog_forgets_them(place: Path) -> None:
+    """Record and payload; what has not expired stays, and so does the copy for other tools."""
+    folder = place / ".holdall-results"
+    plain(LARGE)
+    before = files(folder)
+    short.with_options(result_storage_key="copy")(LARGE)
+    catalog = open_catalog(settings.current())
+    kept = collect(here(), grace=NOW, catalog=catalog)
+
+    assert ([], 2) == (kept.removed, kept.expired_left)
+    assert len(catalog.references()) == 2
+    done = collect(here(), grace=DAY, expired=True, catalog=catalog)
+
+    assert ["expired"] * 3 == [each.what for each in done.removed]
+    assert {*before, "copy.pkl"} == files(folder)
+    assert [LARGE] == [load_result(key=row.key) for row in catalog.references()]
+
+
+def test_an_expired_result_that_is_being_made_anew_is_left(place: Path) -> None:
+    """Who computes a cached result holds its lock, and so the record is not taken from under it."""
+    short(LARGE)
+    key = next(key for key in files(place / ".holdall-results") if key.startswith("cache/"))
+    manager = lock_manager(here().storage)
+    assert manager is not None
+    lease = manager.acquire(key)
+    assert lease is not None
+    try:
+        held = collect(here(), grace=NOW, expired=True)
+    finally:
+        lease.release()
+
+    assert [] == held.removed
+    assert 2 == len(collect(here(), grace=NOW, expired=True).removed)
+
+
+def test_what_a_damaged_record_may_name_is_kept(place: Path) -> None:
+    """It can be restored, or be one of a newer holdall: its payload stays, and where it names none, all stay."""
+    folder = place / ".holdall-results"
+    plain(LARGE)
+    record = next((folder / "results").rglob("*.json"))
+    content = record.read_bytes()
+    mine = files(folder)
+    old = put_payload(folder, hours=30)
+    record.write_bytes(content.replace(b'"created":"2', b'"created":"3'))
+    named = collect(here(), grace=NOW)
+    second = put_payload(folder, hours=30)
+    record.write_bytes(content[:60])
+    torn = collect(here(), grace=NOW)
+    record.write_bytes(b'{"holdall":99,"all":"different"}')
+    newer = collect(here(), grace=NOW)
+
+    assert ([("payload", old)], []) == (left(named), named.held)
+    assert ([], 1, 1) == (left(torn) + left(newer), len(torn.held), len(newer.held))
+    assert "newer holdall" in newer.held[0]
+    assert {*mine, second} == files(folder)
+    record.write_bytes(content)
+
+    assert LARGE == load_result(key=record.relative_to(folder).as_posix(), storage="./.holdall-results")
+
+
+def test_a_damaged_record_with_its_payload_inside_holds_nothing_back(place: Path) -> None:
+    """It names no payload, however damaged."""
+    folder = place / ".holdall-results"
+    plain(["small"])
+    record = next((folder / "results").rglob("*.json"))
+    record.write_bytes(record.read_bytes().replace(b'"created":"2', b'"created":"3'))
+    old = put_payload(folder, hours=30)
+
+    assert [("payload", old)] == left(collect(here(), grace=NOW))
+
+
+class Failing(MemoryFileSystem):
+    """Lists, and loses the network when it is to give out a record."""
+
+    def get(self, key: str, /, *, byte_range: Any = None) -> Any:
+        del byte_range
+        raise StorageError(f"no network for {key}", transient=True)
+
+
+def test_a_storage_that_fails_loses_nothing() -> None:
+    """Without all records nobody can say which payloads they name."""
+    storage = Failing(namespace="failing")
+    try:
+        ResultStore(storage, PickleCodec()).write(LARGE, key="kept")
+        done = collect(storages.place_of(storage), grace=NOW)
+        keys = [meta.key for meta in storage.scan()]
+    finally:
+        storage.clear()
+
+    assert ([], 2) == (done.removed, len(keys))
+    assert "no network" in str(done.problem)
+
+
+KILLED = """
+import os, signal
+from holdall.builtin.directory import Directory
+from holdall.builtin.pickling import PickleCodec
+from holdall.store import ResultStore
+
+class Killed(Directory):
+    __slots__ = ()
+
+    def put(self, key, parts, /, *, mode="overwrite"):
+        if key == "result":
+            parts = dying(parts)
+        return super().put(key, parts, mode=mode)
+
+def dying(parts):
+    yield b"x" * 100_000
+    os.kill(os.getpid(), signal.SIGKILL)
+
+ResultStore(Killed("shelf"), PickleCodec()).write(list(range(20_000)), key="result")
+"""
+
+
+def test_what_a_killed_writer_left_is_removed_when_it_is_old(place: Path) -> None:
+    """Killed while it wrote the record: the payload and the unfinished file go after the grace, not before."""
+    killed = subprocess.run([sys.executable, "-c", KILLED], check=False, capture_output=True)
+    shelf = storages.named(["./shelf"], settings.current(), os.getcwd())[0]
+
+    assert killed.returncode == -9, killed.stderr
+    assert 2 == len(files(place / "shelf"))
+    assert [] == collect(shelf).removed
+    done = collect(shelf, grace=NOW)
+
+    assert ["payload", "unfinished"] == [what for what, _ in left(done)]
+    assert done.size > 100_000
+    assert set() == files(place / "shelf")
+
+
+def test_unfinished_files_are_known_by_name_and_age(place: Path) -> None:
+    """Only what a write of ours is called, only when old, and nothing behind a link or among the locks."""
+    outside = place / "outside"
+    folder = place / "shelf" / "deep"
+    for each in (outside, folder, place / "shelf" / ".locks"):
+        each.mkdir(parents=True)
+    old = f"{int((time.time() - 2 * DAY) * 1000):012x}{new_id()[12:]}"
+    names = [f".holdall-tmp-{old}", ".holdall-tmp-of-somebody", f".holdall-tmp-{new_id()}", f"x.holdall-tmp-{old}"]
+    for each in (outside, folder, place / "shelf" / ".locks"):
+        for name in names:
+            (each / name).write_bytes(b"half")
+            os.utime(each / name, (time.time() - 2 * DAY,) * 2)
+    (folder / f".holdall-tmp-{old[:-1]}0").write_bytes(b"still growing")
+    (place / "shelf" / "link").symlink_to(outside)
+    storage = Directory(str(place / "shelf"))
+    found = storage.sweep(time.time() - DAY)
+
+    assert [f"deep/.holdall-tmp-{old}"] == [meta.key for meta in found]
+    assert [4] == [meta.size for meta in found]
+    assert not (folder / names[0]).exists()
+    assert set(names) == {path.name for path in outside.iterdir()}
+    assert [] == Directory(str(place / "absent")).sweep(time.time())
+
+
+def test_a_writer_in_another_process_loses_nothing(place: Path) -> None:
+    """It replaces ten results again and again while this process collects; in the end only ten payloads are left."""
+    script = textwrap.dedent("""
+        from holdall.builtin.directory import Directory
+        from holdall.builtin.pickling import PickleCodec
+        from holdall.store import ResultStore
+
+        store = ResultStore(Directory("shelf"), PickleCodec())
+        for number in range(400):
+            store.write([number] * 10_000, key=f"result-{number % 10}")
+            if number == 20:
+                print("on the way", flush=True)
+    """)
+    shelf = storages.named(["./shelf"], settings.current(), os.getcwd())[0]
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        meanwhile: list[Collected] = []
+        while writer.poll() is None or not meanwhile:
+            meanwhile.append(collect(shelf, grace=0.5))
+
+    assert [None] * len(meanwhile) == [each.problem for each in meanwhile]
+    assert 0 == writer.returncode
+    collect(shelf, grace=NOW)
+    store = ResultStore(shelf.storage, PickleCodec())
+
+    assert [390 + number for number in range(10)] == [store.read(f"result-{number}")[0] for number in range(10)]
+    assert 10 == len(files(place / "shelf" / "payloads"))
