@@ -36,8 +36,8 @@ REFUSED = (
 )
 DAMAGED = (
     "the file is damaged (file is not a database). Results are safe in their storages, of which the catalog is an "
-    "index. Move HERE/home/catalog.db, HERE/home/catalog.db-wal and HERE/home/catalog.db-shm away, and make a new one "
-    "with `holdall catalog rebuild`; run history, literals and saved blocks are in the old file alone."
+    "index: `holdall catalog rebuild` moves the file aside and makes a new one from them. Run history, literals and "
+    "saved blocks are in the old file alone."
 )
 LOCKED = (
     "another process has kept it locked for 0.2 s. Find out which (`fuser HERE/home/catalog.db`) and let it finish or "
