@@ -38,6 +38,17 @@ class _Lenient(FaultyStorage):
         return bytes(self.inner.get(key))[slice(*byte_range or (None,))]
 
 
+class _Sweeping(FaultyStorage):
+    """Takes finished objects for what a killed writer left."""
+
+    def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
+        found = [meta for meta in self.inner.scan() if meta.modified is not None and meta.modified < before]
+        for meta in found:
+            if not dry_run:
+                self.inner.delete(meta.key)
+        return found
+
+
 class _Shared(FaultyStorage):
     """Hands every reader the same writable buffer."""
 
@@ -236,6 +247,7 @@ LIARS: list[tuple[str, type[FaultyStorage], dict[str, Any]]] = [
     ("test_scan_keeps_to_its_prefix", _Folders, {}),
     ("test_scan_goes_on_to_the_last_page", _OnePage, {}),
     ("test_a_listing_knows_the_latest_write", LateListing, {}),
+    ("test_sweeping_leaves_objects_alone", _Sweeping, {}),
     ("test_delete_is_idempotent", _Strict, {}),
     ("test_a_failing_source_changes_nothing", TornOverwrite, {}),
     ("test_publish_gives_a_second_name", _Moving, {}),

@@ -50,6 +50,9 @@ class FaultyStorage(Storage):
     def publish(self, source: str, target: str, /) -> None:
         self.inner.publish(source, target)
 
+    def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
+        return self.inner.sweep(before, dry_run=dry_run)
+
     def location(self) -> dict[str, Any]:
         return self.inner.location()
 
