@@ -1,0 +1,58 @@
+"""What pages say of the tree is so: modules that they name exist, and nothing public is left out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import holdall
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "core/src/holdall"
+REFERENCE = ROOT / "docs/reference"
+
+
+def test_modules_that_the_architecture_names_exist() -> None:
+    """A module that was renamed is renamed in the page too."""
+    page = (ROOT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\b(_?[a-z]+)\.py\b", page)) | set(re.findall(r"`([a-z]+)/`", page))
+    there = {path.stem for path in SOURCE.iterdir()}
+
+    assert set() == named - there
+
+
+@pytest.mark.parametrize("package", ["abc", "testing"])
+def test_the_reference_has_every_module_of_a_public_package(package: str) -> None:
+    """What plugin authors import is documented."""
+    pages = "".join(path.read_text(encoding="utf-8") for path in REFERENCE.glob("*.md"))
+    modules = {f"holdall.{package}.{path.stem}" for path in SOURCE.joinpath(package).iterdir() if path.stem[0] != "_"}
+
+    assert set() == modules - set(re.findall(r"^::: ([\w.]+)$", pages, re.MULTILINE))
+
+
+def test_the_reference_has_every_name_of_the_package() -> None:
+    """Each name of `holdall` stands in the table, errors on the page of errors."""
+    page = (REFERENCE / "holdall.md").read_text(encoding="utf-8")
+    names = {name for name in holdall.__all__ if not name.endswith("Error")}
+
+    assert set() == names - set(re.findall(r"`(\w+)`", page))
+
+
+def test_every_variable_is_on_the_page_of_settings() -> None:
+    """A variable that the core reads is documented."""
+    page = (REFERENCE / "settings.md").read_text(encoding="utf-8")
+    sources = "".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py"))
+    variables = set(re.findall(r"\bHOLDALL_[A-Z]+(?:_[A-Z]+)*\b", sources))
+
+    assert set() == {name for name in variables if name not in page}
+
+
+def test_the_index_lists_every_decision() -> None:
+    """A decision that is in no list is found by nobody."""
+    folder = ROOT / "docs/adr"
+    index = (folder / "index.md").read_text(encoding="utf-8")
+    pages = {path.name for path in folder.glob("*.md")} - {"index.md"}
+
+    assert pages == set(re.findall(r"\]\(([\w-]+\.md)\)", index))
