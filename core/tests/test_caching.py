@@ -549,3 +549,30 @@ def test_one_input_has_one_key_in_every_process(place: Path) -> None:
         subprocess.run([sys.executable, "-c", code], cwd=place, env=environment, check=True)
 
     assert "x" == (place / "ran").read_text()
+
+
+def test_the_return_annotation_says_what_may_be_imported(tmp_path: Path) -> None:
+    """A hit of another process names a class of a module that is imported for types alone; without that, it is a miss."""
+    (tmp_path / "reports.py").write_text(
+        "from dataclasses import dataclass\n\n@dataclass\nclass Report:\n    rows: int\n", encoding="utf-8"
+    )
+    program = (
+        "import sys\n"
+        "from holdall import task\n"
+        "@task(cache_key_fn=lambda *_: 'report', result_serializer='json')\n"
+        "def report() -> {annotation!r}:\n"
+        "    import reports\n"
+        "    print('ran')\n"
+        "    return reports.Report(rows=2)\n"
+        "print(type(report()).__name__)\n"
+    )
+    (tmp_path / "named.py").write_text(program.format(annotation="reports.Report"), encoding="utf-8")
+    (tmp_path / "unnamed.py").write_text(program.format(annotation="Report"), encoding="utf-8")
+
+    def said(name: str) -> str:
+        command = [sys.executable, "-W", "ignore", f"{name}.py"]
+        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    assert "ran\nReport\n" == said("named")
+    assert "Report\n" == said("named")
+    assert "ran\nReport\n" == said("unnamed")

@@ -30,6 +30,8 @@ PAGES = [
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """A home of its own, and the servers that the page needs; S3 has an empty bucket named `bucket`."""
     found = os.environ | {
+        # The pages call `holdall` as it is installed beside this very interpreter.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "HOLDALL_HOME": str(tmp_path / "home"),
         "PYTHONWARNINGS": "error",
         "PYTHONPATH": str(Path(__file__).parent),

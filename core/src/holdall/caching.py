@@ -88,7 +88,7 @@ def cached(
         key,
         complained=complained,
         cache_in_memory=options.cache_result_in_memory,
-        accept=run.root.settings.results_accept,
+        accept=unit.trusted | run.root.settings.results_accept,
         on_storage_error=options.on_storage_error,
     )
     if not options.refresh_cache and (hit := (yield Blocking(look))) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
@@ -56,6 +57,15 @@ class Unit(Generic[P, R_co]):
         from inspect import signature  # noqa: PLC0415 - only calls that need their parameters by name pay for it
 
         return signature(self.fn)
+
+    @cached_property
+    def trusted(self) -> frozenset[str]:
+        """Modules that the return annotation names in full, as a text does whose module is imported for types alone."""
+        said = getattr(self.fn, "__annotations__", {}).get("return")
+        if not isinstance(said, str):
+            return frozenset()  # what it names is imported already
+        dotted = re.findall(r"[A-Za-z_]\w*(?:\.\w+)+", said)
+        return frozenset(name.rpartition(".")[0] for name in dotted)
 
     @cached_property
     def source(self) -> str:
