@@ -45,12 +45,22 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str
     return found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(
+            page,
+            id=str(page.relative_to(ROOT)),
+            marks=[pytest.mark.services] if needs(page.read_text(encoding="utf-8")) else [],
+        )
+        for page in PAGES
+    ],
+)
 def test_the_blocks_of_the_page_run(page: Path, tmp_path: Path, environment: dict[str, str]) -> None:
     """The blocks run in order in one namespace of a fresh process, in an empty folder; then the page's own tests."""
     work = tmp_path / "work"
     work.mkdir()
-    commands = [[sys.executable, Path(__file__).with_name("run_page.py"), page]]
+    commands: list[list[str | Path]] = [[sys.executable, Path(__file__).with_name("run_page.py"), page]]
     if any((block.file or "").startswith("test_") for block in read(page.read_text(encoding="utf-8"))):
         # In a process that imports nothing of this workspace's conftest.
         commands.append([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={work}", work])
