@@ -127,8 +127,9 @@ def test_a_reference_from_a_record(place: Path) -> None:
     reference = kept([1])
     store = ResultStore(Directory(str(place / ".holdall-results")), PickleCodec())
     made = ResultReference.from_record(store.record(reference.key))
+    from_bytes = ResultReference.from_record((place / ".holdall-results" / reference.key).read_bytes())
 
-    assert reference == made
+    assert reference == made == from_bytes
     assert [1] == made.get()
 
 

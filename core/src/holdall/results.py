@@ -126,7 +126,16 @@ class ResultReference:
             object.__setattr__(self, "_object", value)
 
     @classmethod
-    def from_record(cls, record: Record, /) -> ResultReference:
+    def from_record(cls, record: Record | bytes, /) -> ResultReference:
+        """The reference to what a record, or the bytes of one as they lie in storage, keeps.
+
+        Raises:
+            CorruptResultError: the bytes are no record, a damaged one, or one of a newer version.
+        """
+        if isinstance(record, (bytes, bytearray, memoryview)):
+            from holdall.record import parse  # noqa: PLC0415 - records know references, and only this one way back
+
+            record = parse(record, where="this record")
         return cls(key=record.key, storage=record.storage, serializer=record.serializer)
 
     def __reduce__(self) -> tuple[Any, ...]:
