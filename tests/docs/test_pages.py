@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ def test_modules_that_the_architecture_names_exist() -> None:
     """A module that was renamed is renamed in the page too."""
     page = (ROOT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"\b(_?[a-z]+)\.py\b", page)) | set(re.findall(r"`([a-z]+)/`", page))
-    there = {path.stem for path in SOURCE.iterdir()}
+    there = {path.stem for path in SOURCE.iterdir() if path.suffix in {"", ".py"}}
 
     assert set() == named - there
+    assert set() == {name for name in there if not name.startswith("_")} - named
 
 
 @pytest.mark.parametrize("package", ["abc", "testing"])
@@ -56,3 +58,16 @@ def test_the_index_lists_every_decision() -> None:
     pages = {path.name for path in folder.glob("*.md")} - {"index.md"}
 
     assert pages == set(re.findall(r"\]\(([\w-]+\.md)\)", index))
+
+
+def test_every_dependency_says_what_it_is_for() -> None:
+    """A dependency that nobody can give a reason for goes."""
+    page = (ROOT / "docs/adr/dependencies.md").read_text(encoding="utf-8")
+    files = [ROOT / "core/pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")]
+    projects = [tomllib.loads(path.read_text(encoding="utf-8")) for path in files]
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"].values()
+    lines = [line for project in projects for line in project["project"]["dependencies"]]
+    lines += [line for group in groups for line in group if isinstance(line, str)]
+    names = {match[0] for line in lines if (match := re.match(r"[\w-]+", line))}
+
+    assert set() == {name for name in names if name not in page and not name.startswith("holdall")}
