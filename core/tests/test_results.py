@@ -11,11 +11,11 @@ import pickle
 import subprocess
 import sys
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from holdall import ResultLiteral, ResultReference, flow, load_result, task
+from holdall import ResultLiteral, ResultReference, flow, hooks, load_result, task
 from holdall.builtin.directory import Directory
 from holdall.builtin.pickling import PickleCodec
 from holdall.errors import ConfigurationError, CorruptResultError, ExpiredResultError, MissingResultError
@@ -198,3 +198,30 @@ def test_two_runs_of_one_name_leave_the_later(place: Path) -> None:
     assert [2] == load_result(key="days/mon.pkl", storage="./out")
     assert [2] == pickle.loads((place / "out" / "days" / "mon.pkl").read_bytes())
     assert [2] == from_json(first.reference.json()).get()
+
+
+def test_a_run_is_found_at_once(place: Path) -> None:
+    """Its row may still wait for the catalog: who asks in the same process need not."""
+    del place
+    state: Any = task(persist_result=True)(lambda: [7])(return_state=True)
+
+    assert [7] == load_result(run=state.run_id)
+
+
+def test_reading_a_reference_is_told(place: Path) -> None:
+    """With the size of what lies there."""
+    del place
+    reference = from_json(kept([1]).json())
+
+    class Ear:
+        seen: ClassVar[list[hooks.ResultRead]] = []
+
+        @hooks.hookimpl
+        def result_read(self, event: hooks.ResultRead) -> None:
+            self.seen.append(event)
+
+    with hooks.listening(Ear()):
+        reference.get()
+
+    assert [reference.json()] == [event.reference for event in Ear.seen]
+    assert Ear.seen[0].size > 0

@@ -12,7 +12,15 @@ import pytest
 from holdall.abc.codec import Codec
 from holdall.builtin.directory import Directory
 from holdall.builtin.pickling import PickleCodec
-from holdall.errors import CorruptResultError, KeyMissing, MissingResultError, SerializationError, StorageError
+from holdall.errors import (
+    CorruptResultError,
+    KeyMissing,
+    MissingResultError,
+    SerializationError,
+    StorageError,
+    UntrustedResultError,
+)
+from holdall.serializers import CompressedSerializer, JSONSerializer
 from holdall.store import ResultStore
 
 if TYPE_CHECKING:
@@ -291,3 +299,15 @@ def test_missing_keys_are_missing_results(store: ResultStore, faulty: Faulty) ->
     faulty.before = failing("get", "")
     with pytest.raises(StorageError, match="out of order"):
         store.find("nowhere")
+
+
+def test_a_pickle_is_not_read_where_another_format_is_kept(tmp_path: Path) -> None:
+    """Who can write to the storage cannot make a reader of JSON run code, unless that reader accepts pickles."""
+    storage = Directory(str(tmp_path))
+    ResultStore(storage, PickleCodec()).write({"a": {1}}, key="planted.json", producer="{}")
+    reader = ResultStore(storage, JSONSerializer())
+
+    with pytest.raises(UntrustedResultError, match=r"accept=\['pickle'\]"):
+        reader.read("planted.json")
+    assert {"a": {1}} == reader.read("planted.json", accept=["pickle"])
+    assert {"a": {1}} == ResultStore(storage, CompressedSerializer(serializer="pickle")).read("planted.json")

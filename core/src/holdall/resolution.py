@@ -6,6 +6,7 @@ The engine and `explain` both ask `resolve`, so an explanation cannot differ fro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _inherited(what: str, own: Any, around: Scope | None, setting: str | None) -
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else repr(value)
+    return str(value) if isinstance(value, (str, PathLike)) else repr(value)
 
 
 def _conflict(name: str, need: str) -> str:

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from holdall import results, settings
 from holdall.catalogs import open_catalog
 from holdall.errors import ConfigurationError, MissingResultError, UnknownBlockError
 from holdall.keys import beside, own_key
+from holdall.recorder import recorder_for
 from holdall.results import ResultLiteral, ResultReference, StorageReference
+from holdall.signals import ear
 from holdall.store import ResultStore, make_codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from holdall.abc.codec import Codec
     from holdall.abc.storage import Storage
 
 
 def fetch(reference: ResultReference, /, *, accept: Iterable[str] = ()) -> Any:
     """What `ResultReference.get` does: through the store that wrote it, else through one made from the reference."""
-    store = reference._store  # noqa: SLF001 - the reference keeps it for this function alone
+    store: ResultStore | None = reference._store  # noqa: SLF001 - the reference keeps it for this function alone
     if store is None:
         store = open_store(reference)
     accepted = {*accept, *settings.current().results_accept}
-    return store.read(reference.key, accept=accepted)
+    started = time.time()
+    record = store.record(reference.key)
+    value = store.load(record, accept=accepted)
+    if ear.active:
+        from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
+
+        size = record.payload.size if record.payload is not None else 0
+        hooks.result_read(reference=reference.json(), size=size, seconds=time.time() - started)
+    return value
 
 
 def open_store(reference: ResultReference, /) -> ResultStore:
@@ -68,14 +80,25 @@ def load_result(
         from holdall import blocks  # noqa: PLC0415 - as in open_storage
 
         place = blocks.from_value(storage, settings=found, directory=os.getcwd())
-        store = ResultStore(place, make_codec(results.SerializerReference(type="pickle")))
+        # Nothing says what this storage is configured to hold, so the default decides whether a pickle may be read.
+        store = ResultStore(place, _default_codec(found))
         wanted = store.record(own_key(run)) if run is not None else store.find(str(key))
         return store.load(wanted, accept={*accept, *found.results_accept})
     result = _of_run(run, found) if run is not None else _of_key(str(key), found)
     return result.get() if isinstance(result, ResultLiteral) else result.get(accept=accept)
 
 
+def _default_codec(found: settings.Settings) -> Codec:
+    named = found.results_default_serializer
+    if named is None:
+        return make_codec(results.SerializerReference(type="pickle"))
+    from holdall import _registry  # noqa: PLC0415 - a scan of what is installed, for the names that need it
+
+    return _registry.serializer(named)
+
+
 def _of_run(run: str, found: settings.Settings) -> ResultLiteral | ResultReference:
+    recorder_for(open_catalog(found)).flush()  # a run of this very process may be on its way there
     row = open_catalog(found).run(run)
     if row is None:
         raise MissingResultError(

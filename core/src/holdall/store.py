@@ -24,6 +24,7 @@ from holdall.errors import (
     ResultError,
     SerializationError,
     StorageError,
+    UntrustedResultError,
     told,
 )
 from holdall.ids import new_id, shard
@@ -269,7 +270,7 @@ class ResultStore:
         if record.payload is None:
             return record.literal
         try:
-            codec = self._codec_of(record)
+            codec = self._codec_of(record, trust)
             if record.written_with:
                 codec.check_written_with(record.written_with)
             return _loaded(codec, self._source(record.payload, trust))
@@ -278,10 +279,18 @@ class ResultStore:
             error.args = (f"The result {record.key} in {self.label} cannot be read. {error}", *error.args[1:])
             raise
 
-    def _codec_of(self, record: Record) -> Codec:
+    def _codec_of(self, record: Record, trust: Trust) -> Codec:
         if record.serializer == self.serializer:
             return self.codec
-        return make_codec(record.serializer)
+        codec = make_codec(record.serializer)
+        if codec.trusted_only and not self.codec.trusted_only and codec.slug not in trust.accept:
+            # A record names its own serializer: who can write here would otherwise choose that code is run.
+            raise UntrustedResultError(
+                f"It is kept as {codec.slug}, which may run code when it is read, and this reader keeps results as "
+                f"{self.codec.slug}. If you trust whoever writes there, read with accept=[{codec.slug!r}], or set "
+                f"HOLDALL_RESULTS_ACCEPT={codec.slug}."
+            )
+        return codec
 
     def _source(self, payload: Payload, trust: Trust) -> InlineSource | PayloadSource:
         if payload.inline is not None:
