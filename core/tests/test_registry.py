@@ -199,8 +199,7 @@ def test_serializer_refuses_options_that_do_not_fit() -> None:
         _registry.serializer("plain", {"encoding": 12345, "level": 3})
 
     assert str(caught.value) == (
-        "The serializer 'plain' does not take these options. encoding: Input should be a valid string; level: Extra "
-        "inputs are not permitted. It takes: encoding."
+        "Plain cannot be made. encoding: Input should be a valid string. There is no option 'level': it has encoding."
     )
     assert "12345" not in repr(caught.value)
 

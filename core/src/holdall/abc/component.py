@@ -118,13 +118,13 @@ def _told(cls: type[BaseModel], error: ValidationError) -> str:
         name = ".".join(str(part) for part in each["loc"])
         if each["type"] == "extra_forbidden":
             near = get_close_matches(name, cls.model_fields, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(cls.model_fields))}."
-            said.append(f"there is no option {name!r}: {hint}")
+            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(cls.model_fields)) or 'none'}."
+            said.append(f"There is no option {name!r}: {hint}")
         elif each["type"] == "missing":
-            said.append(f"the option {name!r} is required.")
+            said.append(f"The option {name!r} is required.")
         else:
-            said.append(f"{name + ': ' if name else ''}{each['msg'].removeprefix('Value error, ')}")
-    return f"{cls.__name__} cannot be made: {' '.join(said)}"
+            said.append(f"{name + ': ' if name else ''}{each['msg'].removeprefix('Value error, ').rstrip('.')}.")
+    return f"{cls.__name__} cannot be made. {' '.join(said)}"
 
 
 def _without_clients(made: _Made) -> _Made:

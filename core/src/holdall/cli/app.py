@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -85,6 +86,12 @@ def run() -> None:
         app(prog_name="holdall")
     except KeyboardInterrupt:
         raise SystemExit(_INTERRUPTED) from None  # typer is not there to catch it before and after its own work
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read has seen enough; the interpreter is not to find out once more as it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _showing(before: Callable[..., None]) -> Callable[..., None]:
