@@ -69,7 +69,7 @@ class S3Server:
 
         def taken_in() -> bool:
             try:
-                if not client.list_buckets(Prefix=name).get("Buckets"):
+                if name not in {each["Name"] for each in client.list_buckets().get("Buckets", ())}:
                     client.create_bucket(Bucket=name)
                 client.put_object(Bucket=name, Key="holdall-probe", Body=b"1")
                 client.delete_object(Bucket=name, Key="holdall-probe")
