@@ -146,7 +146,7 @@ def execute(
                 duration=time.time() - started,
                 cached=outcome.cached,
             )
-        is_literal = result_json is not None and result_json.startswith(_LITERAL) and not outcome.state.cached
+        is_literal = result_json is not None and result_json.startswith(_LITERAL) and not outcome.cached
         if (unit.kind == "flow" and run.parent is None) or (is_literal and plan.store is not None):
             # A reference is durable by now; a literal lives in the run's row alone.
             written = yield Blocking(recorder.flush)
