@@ -92,7 +92,7 @@ def settle(run: Run) -> None:
     runner, run.runner = run.runner, None
     if runner is None:
         return
-    submitted = run.submitted.take()
+    submitted = run.submitted.take() if run.submitted is not None else []
     for future in submitted:
         future.wait()
     runner.shutdown()

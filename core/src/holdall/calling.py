@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from holdall.deferred import MATTER, has_deferred, listed, pending, resolved
-from holdall.engine import begin, call_plain, execute
+from holdall.engine import begin, call_kept, call_plain, execute
 from holdall.errors import told
 from holdall.outcomes import failure_of, state_of
 from holdall.results import ResultLiteral, is_literal
@@ -37,6 +37,8 @@ def call(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     if plan.plain and not return_state and not ear.active:
         return call_plain(unit, run, plan, args, kwargs)
     keyed = None
+    if plan.kept and run.replays is None and not return_state and not ear.active:
+        return call_kept(unit, run, plan, args, kwargs)
     if plan.quick and run.replays is None and not return_state and not ear.active:
         from holdall.caching import call_cached  # noqa: PLC0415 - hashing and locks, for calls that are cached
 

@@ -17,7 +17,7 @@ from holdall.attempts import attempts, claims_of, identified, replay, settle
 from holdall.context import current, leave
 from holdall.deferred import resolved
 from holdall.errors import ConfigurationError, HoldallWarning, ResultError, StorageError
-from holdall.keeping import keep, keep_uncatalogued, key_of, rescue
+from holdall.keeping import Kept, keep, keep_uncatalogued, key_of, rescue
 from holdall.outcomes import Done, Failed, Outcome, failure_of, row_of
 from holdall.planning import Plan, plan
 from holdall.results import ResultLiteral
@@ -99,6 +99,34 @@ def call_plain(unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...]
                 settle(run)
         finally:
             run.root.recorder.record(row_of(unit, run, state, message, started, result, cached=False))
+
+
+def call_kept(unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A sync task that keeps its result, with nothing to look up or retry: as `call_plain`, and the result."""
+    token = current.set(run)
+    started = time.time()
+    recorder = run.root.recorder
+    state, message, result = "completed", None, None
+    try:
+        value = unit.fn(*args, **kwargs)
+        if run.runner is not None:
+            settle(run)
+            value = resolved(value)
+        kept = _kept(unit, run, plan, value, None, None)
+        result = None if kept is None else kept.json
+    except BaseException as error:
+        state, message = failure_of(error)
+        raise
+    finally:
+        current.reset(token)
+        try:
+            if run.runner is not None:
+                settle(run)
+        finally:
+            recorder.record(row_of(unit, run, state, message, started, result, cached=False))
+    if result is not None and result.startswith(_LITERAL) and plan.store is not None and not recorder.flush():
+        keep_uncatalogued(unit, run, plan.store, value)
+    return value
 
 
 def execute(
@@ -238,14 +266,20 @@ def _compute(
             del error
     if made.resolution.forbidden:
         return Done(value, None, cached=False)
+    kept = yield Blocking(partial(_kept, unit, run, made, value, key, named))
+    return Done(value, kept, cached=False)
+
+
+def _kept(unit: Unit[Any, Any], run: Run, made: Plan, value: Any, key: str | None, named: str | None) -> Kept | None:
+    """Keep a value. Where that fails, the value is in the error and where it can be rescued, or is worth a warning."""
     try:
-        kept = yield Blocking(partial(keep, unit, run, made.store, value, key=key, named=named))
+        return keep(unit, run, made.store, value, key=key, named=named)
     except (ResultError, StorageError) as failure:
-        asked_to_run = options.on_storage_error == "run" and isinstance(failure, StorageError)
+        asked_to_run = unit.options.on_storage_error == "run" and isinstance(failure, StorageError)
         if not made.resolution.for_retries_alone and not asked_to_run:
             failure.value = value  # type: ignore[union-attr]  # both leaves that `keep` raises have it
             if isinstance(failure, StorageError) and made.store is not None and failure.kept is None:
-                yield Blocking(partial(rescue, unit, run, made.store.codec, failure))
+                rescue(unit, run, made.store.codec, failure)
             raise
         warnings.warn(
             f"The result of {unit.kind} {unit.name!r} is returned but could not be kept, so it would be computed again "
@@ -253,5 +287,4 @@ def _compute(
             HoldallWarning,
             stacklevel=2,
         )
-        kept = None
-    return Done(value, kept, cached=False)
+        return None

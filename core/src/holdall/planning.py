@@ -26,24 +26,20 @@ _PATH_STARTS: Final = ("./", "../", "/", "~")
 class Plan:
     """How one task or flow runs at one place.
 
-    `plain`: nothing to look up, to retry or to keep but the run itself. `quick`: a task that may have a cached result.
+    `plain`: a task with nothing to look up, to retry or to keep but the run itself. `kept`: the same, whose result is
+    kept. `quick`: a task that may have a cached result.
     """
 
-    __slots__ = ("plain", "quick", "resolution", "store")
+    __slots__ = ("kept", "plain", "quick", "resolution", "store")
 
     def __init__(self, options: Options, resolution: Resolution, store: ResultStore | None) -> None:
         self.resolution = resolution
         self.store = store
-        self.quick = (
-            resolution.kind == "task"
-            and store is not None
-            and options.caching is not None
-            and not options.refresh_cache
-            and options.result_storage_key is None
-        )
-        self.plain = (
-            resolution.kind == "task" and store is None and not resolution.needs and options.result_storage_key is None
-        )
+        simple = resolution.kind == "task" and options.result_storage_key is None
+        cached = options.caching is not None
+        self.plain = simple and store is None and not resolution.needs
+        self.kept = simple and store is not None and not resolution.needs
+        self.quick = simple and store is not None and cached and not options.refresh_cache
 
 
 def plan(unit: Unit[Any, Any], parent: Run | None, root: Root) -> Plan:

@@ -131,11 +131,11 @@ class Run:
         self.root = root
         self.attempt = 1
         self.runner: TaskRunner | None = None
-        self.submitted = Submitted()
+        self.submitted: Submitted | None = None  # made with the runner, on the first submit
         # Made now: two threads that made it when they first need it would name two runs alike.
         self._children = itertools.count(1)
         self._identity: Identity | None = None
-        self._occurrences: dict[tuple[str, str], int] = {}
+        self._occurrences: dict[tuple[str, str], int] | None = None
         self.identified: Callable[[], tuple[str, str]] | None = None
         if parent is not None:
             self.flow: Run | None = parent.flow
@@ -154,12 +154,14 @@ class Run:
 
     def start_attempt(self) -> None:
         """Number the calls inside it from the first again: those of the attempt before are to be replayed."""
-        self._occurrences.clear()
+        self._occurrences = None
 
     def place(self, function: str, inputs: str, lock: threading.RLock) -> Identity:
         """The identity of the next call of that function with those inputs in this run."""
         with lock:
             around = self._own_identity(lock)
+            if self._occurrences is None:
+                self._occurrences = {}
             number = self._occurrences.get((function, inputs), 0)
             self._occurrences[function, inputs] = number + 1
         return (*around, (function, inputs, number))

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from holdall.abc.runner import TaskRunner
 from holdall.calling import call_state, not_started
 from holdall.context import current
-from holdall.deferred import has_deferred, listed, pending, resolved
+from holdall.deferred import MATTER, has_deferred, listed, pending, resolved
 from holdall.errors import ConfigurationError
 from holdall.futures import Future, Futures
 from holdall.remote import send
+from holdall.runs import Submitted
 from holdall.states import State
 from holdall.types import Call
 from holdall.unmapping import unmapped
@@ -108,6 +109,8 @@ def _plain(value: Any) -> Any:
 
 def _runner_of(run: Run) -> TaskRunner:
     """The run's own pool, made on its first submit: a task that waits for its own children cannot starve them."""
+    if run.submitted is None:
+        run.submitted = Submitted()
     if run.runner is None:
         run.runner = make_runner(run.task_runner)
     return run.runner
@@ -139,14 +142,14 @@ def _submit(
     run: Run | None,
     runner: TaskRunner,
 ) -> Future[Any]:
-    inputs = (*args, *kwargs.values(), wait_for)
-    if has_deferred(inputs):
+    inputs = (*args, *kwargs.values(), *wait_for)
+    if not MATTER.isdisjoint(map(type, inputs)) and has_deferred(inputs):
         waiting = list(dict.fromkeys(pending(inputs)))
         inner = _Waiting(unit, args, kwargs, wait_for, runner, run).start(waiting)
     else:
         inner = _started(unit, args, kwargs, runner, run)
     future: Future[Any] = Future(inner, unit.name)
-    if run is not None:
+    if run is not None and run.submitted is not None:
         run.submitted.add(future)
     return future
 
