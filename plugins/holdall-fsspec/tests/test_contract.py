@@ -23,4 +23,4 @@ class TestMemory(StorageContract):
     def storage(self, tmp_path: Path) -> Iterator[FsspecFileSystem]:
         block = FsspecFileSystem(basepath=f"memory://{tmp_path.name}")
         yield block
-        block.filesystem.store.clear()
+        block.client.store.clear()

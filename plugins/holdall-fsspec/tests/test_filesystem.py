@@ -44,7 +44,7 @@ def block(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FsspecFile
     block = FsspecFileSystem(basepath=f"{request.param}://{tmp_path}")
     yield block
     if request.param == "memory":
-        block.filesystem.store.clear()
+        block.client.store.clear()
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def memory(tmp_path: Path) -> Iterator[FsspecFileSystem]:
     """A block in memory, which can create on condition."""
     block = FsspecFileSystem(basepath=f"memory://{tmp_path}")
     yield block
-    block.filesystem.store.clear()
+    block.client.store.clear()
 
 
 def test_what_is_put_is_got(block: FsspecFileSystem) -> None:
@@ -105,7 +105,7 @@ def test_parts_that_fail_leave_nothing(block: FsspecFileSystem) -> None:
         block.put("k", parts())
 
     assert b"before" == block.get("k")
-    assert 1 == len(block.filesystem.find(block.basepath))
+    assert 1 == len(block.client.find(block.basepath))
 
 
 def test_scan_is_in_order_of_code_points(block: FsspecFileSystem) -> None:

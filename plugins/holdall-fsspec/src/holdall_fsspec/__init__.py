@@ -1,4 +1,4 @@
-"""Any fsspec filesystem as a storage of holdall, and the base that the S3, GCS and Azure plugins stand on.
+"""Any fsspec filesystem as a storage of holdall, and the base that the S3, GCS, Azure and obstore plugins stand on.
 
 Importing this imports neither fsspec nor any of its implementations: that happens when the first byte moves.
 """
@@ -6,6 +6,8 @@ Importing this imports neither fsspec nor any of its implementations: that happe
 from __future__ import annotations
 
 from holdall_fsspec.block import RemoteBlock
+from holdall_fsspec.client import Body, ObjectClient, Seen, Unfinished, Upload
 from holdall_fsspec.filesystem import FsspecFileSystem
+from holdall_fsspec.objects import ObjectBlock
 
-__all__ = ["FsspecFileSystem", "RemoteBlock"]
+__all__ = ["Body", "FsspecFileSystem", "ObjectBlock", "ObjectClient", "RemoteBlock", "Seen", "Unfinished", "Upload"]

@@ -6,7 +6,7 @@ import os
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from holdall.abc import StorageBlock
 from holdall_fsspec import keys
@@ -20,14 +20,32 @@ if TYPE_CHECKING:
 
 
 class RemoteBlock(StorageBlock):
-    """Base of the blocks over fsspec: say what filesystem to make and where in it the keys begin."""
+    """Base of the blocks of this package and the plugins that stand on it: a client per process, keys, errors, limits.
+
+    A transfer holds about `chunk_size * (concurrency + 1)` bytes in memory beside the result itself.
+    """
+
+    chunk_size: int = Field(default=16 << 20, ge=5 << 20, multiple_of=256 << 10)
+    """Bytes of one piece of a large object, in each direction."""
+    concurrency: int = Field(default=4, ge=1, le=64)
+    """How many pieces of one object travel at once."""
+    map_above: int | None = Field(default=None, ge=0)
+    """Read objects of more bytes than this into a temporary file that is mapped, and not into memory."""
+    connect_timeout: float = Field(default=10, gt=0)
+    """Seconds."""
+    read_timeout: float = Field(default=60, gt=0)
+    """Seconds without a byte, not for a whole object."""
+    timeout: float | None = Field(default=None, gt=0)
+    """Seconds for a whole operation, however large; None: as long as bytes keep coming."""
+    max_attempts: int = Field(default=4, ge=1, le=20)
+    """How often one request is sent before its failure counts, when the service is busy or the network breaks."""
 
     # By process id: a child of `fork` leaves its parent's alone, whose sockets and event loop are not its own.
     _clients: dict[int, Any] = PrivateAttr(default_factory=dict)
 
     @abstractmethod
-    def new_filesystem(self) -> Any:
-        """A filesystem of this block alone, with neither fsspec's instance cache nor its listings cache.
+    def new_client(self) -> Any:
+        """A client of this block alone, which remembers neither listings nor objects.
 
         Called on the first byte moved in each process; nothing of the backend is imported before.
         """
@@ -58,16 +76,16 @@ class RemoteBlock(StorageBlock):
         return "Give the block credentials, or set those of the environment."
 
     @property
-    def filesystem(self) -> Any:
-        """The fsspec filesystem of this block in this process, made on first use."""
+    def client(self) -> Any:
+        """The client of this block in this process, made on first use."""
         found = self._clients.get(os.getpid())
         if found is None:
-            # Two threads may both make one; a filesystem connects on its first call, so the loser's costs nothing.
-            found = self._clients.setdefault(os.getpid(), self.new_filesystem())
+            # Two threads may both make one; it connects on its first call, so the loser's costs nothing.
+            found = self._clients.setdefault(os.getpid(), self.new_client())
         return found
 
     def close(self) -> None:
-        """Let go of the filesystem; its connections close with it, and the next call makes another."""
+        """Let go of the client; its connections close with it, and the next call makes another."""
         self._clients.pop(os.getpid(), None)
 
     def name_of(self, key: str, /) -> str:

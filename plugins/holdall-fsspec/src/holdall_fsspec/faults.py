@@ -79,6 +79,7 @@ _BUSY: Final = frozenset({"SlowDown", "Throttling", "ThrottlingException", "Requ
 _BUSY_CODES: Final = frozenset({"RequestTimeout", "OperationAborted", "ConditionalRequestConflict"})
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NO_CONTAINER: Final = frozenset({"NoSuchBucket", "ContainerNotFound"})
+_NO_OBJECT: Final = frozenset({"NoSuchKey", "BlobNotFound"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,16 @@ class Answer:
     def absent(self) -> bool:
         """The object, or what should hold it, is not there."""
         return self.status == 404 or (self.status is None and "FileNotFoundError" in self.names)
+
+    @property
+    def names_object(self) -> bool:
+        """It says that it is the object that is missing, and so that the container is there."""
+        return self.code in _NO_OBJECT
+
+    @property
+    def names_container(self) -> bool:
+        """It says that it is the container that is missing."""
+        return self.code in _NO_CONTAINER
 
     @property
     def taken(self) -> bool:
@@ -180,7 +191,7 @@ class Guard:
         answer = Answer.of(error)
         if answer.taken and self.operation == "put":
             return self.exists()
-        if answer.absent and answer.code not in _NO_CONTAINER and self.operation in {"get", "head"}:
+        if answer.absent and not answer.names_container and self.operation in {"get", "head"}:
             return self.missing()
         return self.failed(self._advice(answer, error), transient=answer.transient)
 
@@ -215,7 +226,7 @@ class Guard:
         where, who = self.container, self.credentials
         sentences = (
             (
-                answer.code in _NO_CONTAINER or (answer.absent and self.operation == "scan"),
+                answer.names_container or (answer.absent and self.operation == "scan"),
                 f"{where} does not exist ({said}). Create it, or correct the name in the block.",
             ),
             (

@@ -126,7 +126,7 @@ class FsspecFileSystem(RemoteBlock):
     def credentials_advice(self) -> str:
         return "Give them in secret_settings (pickling leaves them out), or by the means that the filesystem documents."
 
-    def new_filesystem(self) -> Any:
+    def new_client(self) -> Any:
         import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - nothing of the backend is imported before the first byte
 
         secrets = json.loads(self.secret_settings.get_secret_value()) if self.secret_settings else {}
@@ -147,7 +147,7 @@ class FsspecFileSystem(RemoteBlock):
                 return ObjectMeta(key, len(whole))
             if self.protocol in _WHOLE:
                 with guard:
-                    self.filesystem.pipe_file(name, whole)
+                    self.client.pipe_file(name, whole)
                 return ObjectMeta(key, len(whole))
         pending = iter([first]) if second is None else chain([first, second], stream)
         if self.protocol in _WHOLE:
@@ -155,14 +155,14 @@ class FsspecFileSystem(RemoteBlock):
         parent = name.rpartition("/")[0]
         temporary = f"{parent}/{_TEMPORARY}{new_id()}"
         with guard:
-            self.filesystem.makedirs(parent, exist_ok=True)
+            self.client.makedirs(parent, exist_ok=True)
         try:
             size = self._write(temporary, pending, guard)
             with guard:
-                self.filesystem.mv(temporary, name)
+                self.client.mv(temporary, name)
         except BaseException:
             with suppress(Exception):  # what went wrong before is what matters
-                self.filesystem.rm_file(temporary)
+                self.client.rm_file(temporary)
             raise
         return ObjectMeta(key, size)
 
@@ -174,19 +174,19 @@ class FsspecFileSystem(RemoteBlock):
             )
         if self.protocol == "memory":
             # fsspec's own looks first and writes then; a dictionary can do both at once.
-            from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]  # noqa: PLC0415 - as in new_filesystem
+            from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]  # noqa: PLC0415 - as in new_client
 
-            path = self.filesystem._strip_protocol(name)  # noqa: SLF001 - fsspec's name for what keys of `store` are
-            file = MemoryFile(self.filesystem, path, whole)
-            if self.filesystem.store.setdefault(path, file) is not file:
+            path = self.client._strip_protocol(name)  # noqa: SLF001 - fsspec's name for what keys of `store` are
+            file = MemoryFile(self.client, path, whole)
+            if self.client.store.setdefault(path, file) is not file:
                 raise guard.exists()
             return
-        self.filesystem.pipe_file(name, whole, mode="create")
+        self.client.pipe_file(name, whole, mode="create")
 
     def _write(self, name: str, pending: Iterator[bytes], guard: Guard) -> int:
         size = 0
         with guard:
-            file = self.filesystem.open(name, "wb", block_size=_PIECE, autocommit=False)
+            file = self.client.open(name, "wb", block_size=_PIECE, autocommit=False)
         try:
             for piece in pending:
                 with guard:
@@ -222,7 +222,7 @@ class FsspecFileSystem(RemoteBlock):
         if stop is None or start is None or stop > start:
             try:
                 with guard:
-                    data = self.filesystem.cat_file(name, start=start, end=stop)
+                    data = self.client.cat_file(name, start=start, end=stop)
             except KeyMissing:
                 self._confirm_container(guard)
                 raise
@@ -240,7 +240,7 @@ class FsspecFileSystem(RemoteBlock):
         def fetch(start: int) -> None:
             stop = min(start + _PIECE, size)
             with guard:
-                view[start:stop] = self.filesystem.cat_file(name, start=start, end=stop)
+                view[start:stop] = self.client.cat_file(name, start=start, end=stop)
 
         with ThreadPoolExecutor(_TOGETHER) as pool:
             list(pool.map(fetch, range(0, size, _PIECE)))
@@ -254,7 +254,7 @@ class FsspecFileSystem(RemoteBlock):
         name = self.name_of(key)
         try:
             with guard:
-                info = self.filesystem.info(name)
+                info = self.client.info(name)
         except KeyMissing:
             self._confirm_container(guard)
             raise
@@ -265,7 +265,7 @@ class FsspecFileSystem(RemoteBlock):
     def delete(self, key: str, /) -> None:
         name, guard = self.name_of(key), self.guard(key, "delete")
         try:
-            self.filesystem.rm_file(name)
+            self.client.rm_file(name)
         except FileNotFoundError:
             self._confirm_container(guard)
         except Exception as error:
@@ -277,9 +277,9 @@ class FsspecFileSystem(RemoteBlock):
             return iter(())  # no key can start so
         guard = self.guard(prefix, "scan")
         with guard:
-            start = self.filesystem._strip_protocol(self.basepath)  # noqa: SLF001 - fsspec's only way to say it
+            start = self.client._strip_protocol(self.basepath)  # noqa: SLF001 - fsspec's only way to say it
             try:
-                found = self.filesystem.find(f"{self.basepath}/{folder}" if folder else self.basepath, detail=True)
+                found = self.client.find(f"{self.basepath}/{folder}" if folder else self.basepath, detail=True)
             except FileNotFoundError:
                 found = {}
         if not found:
@@ -298,7 +298,7 @@ class FsspecFileSystem(RemoteBlock):
             return
         self.head(source)
         with self.guard(target, "put"):
-            self.filesystem.cp_file(self.name_of(source), self.name_of(target))
+            self.client.cp_file(self.name_of(source), self.name_of(target))
 
     def _confirm_container(self, guard: Guard) -> None:
         """Tell a key that is not there from a bucket that is not: only the first means absent."""
@@ -306,7 +306,7 @@ class FsspecFileSystem(RemoteBlock):
             return
         bucket = self.basepath.partition("://")[2].partition("/")[0]
         try:
-            self.filesystem.info(f"{self.protocol}://{bucket}")
+            self.client.info(f"{self.protocol}://{bucket}")
         except FileNotFoundError as error:
             raise guard.no_container() from error
         except Exception as error:

@@ -1,18 +1,143 @@
-"""From a block to an s3fs filesystem; the module that imports s3fs."""
+"""S3's requests through s3fs and aiobotocore; the module that imports them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
+from holdall_fsspec import Body, ObjectClient, Seen, Unfinished, Upload
+from holdall_fsspec.faults import Answer
+
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from pydantic import SecretStr
 
+    from holdall.types import Buffer
     from holdall_s3.block import S3
 
 
-def connect(block: S3, /) -> S3FileSystem:
+class S3Client(ObjectClient):
+    """One bucket.
+
+    Past s3fs's own read and write methods: those split "?versionId=" off keys, look for directories where a key is
+    missing, and say neither size nor etag of what they wrote.
+    """
+
+    def __init__(self, block: S3) -> None:
+        self._filesystem = _connect(block)
+        self._bucket = block.bucket
+        self.loop = self._filesystem.loop
+
+    async def call(self, method: str, /, **request: Any) -> dict[str, Any]:
+        """One request of botocore's, for this bucket."""
+        answer: dict[str, Any] = await self._filesystem._call_s3(method, Bucket=self._bucket, **request)  # noqa: SLF001 - the awaitable twin of call_s3
+        return answer
+
+    async def write(self, name: str, data: bytes | IO[bytes], /, *, create: bool) -> str | None:
+        condition = {"IfNoneMatch": "*"} if create else {}
+        return _etag(await self.call("put_object", Key=name, Body=data, **condition))
+
+    async def begin(self, name: str, /, *, create: bool) -> Upload:
+        del create  # a condition on the last step is atomic at Amazon, and SeaweedFS lets two racers win
+        begun = await self.call("create_multipart_upload", Key=name)
+        return _S3Upload(self, {"Key": name, "UploadId": begun["UploadId"]})
+
+    async def read(self, name: str, start: int, stop: int, etag: str | None, /) -> Body:
+        condition = {"IfMatch": f'"{etag}"'} if etag else {}
+        return _S3Body(await self.call("get_object", Key=name, Range=f"bytes={start}-{stop - 1}", **condition), start)
+
+    async def head(self, name: str, /) -> Seen:
+        found = await self.call("head_object", Key=name)
+        return Seen(name, found["ContentLength"], _etag(found), found["LastModified"].timestamp())
+
+    async def remove(self, name: str, /) -> None:
+        await self.call("delete_object", Key=name)
+
+    async def pages(self, prefix: str, /) -> AsyncIterator[list[Seen]]:
+        more: dict[str, Any] = {}
+        while True:
+            page = await self.call("list_objects_v2", Prefix=prefix, **more)
+            yield [
+                Seen(item["Key"], item["Size"], _etag(item), item["LastModified"].timestamp())
+                for item in page.get("Contents", ())
+            ]
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    async def copy(self, source: str, target: str, /) -> None:
+        await self.call("copy_object", Key=target, CopySource={"Bucket": self._bucket, "Key": source})
+
+    async def probe(self) -> None:
+        await self.call("head_bucket")
+
+    async def unfinished(self, prefix: str, /) -> list[Unfinished]:
+        found: list[Unfinished] = []
+        more: dict[str, Any] = {}
+        while True:
+            page = await self.call("list_multipart_uploads", Prefix=prefix, **more)
+            for each in page.get("Uploads", ()):
+                parts = await self.call("list_parts", Key=each["Key"], UploadId=each["UploadId"])
+                size = sum(part["Size"] for part in parts.get("Parts", ()))
+                found.append(Unfinished(each["Key"], each["UploadId"], size, each["Initiated"].timestamp()))
+            if not page.get("IsTruncated"):
+                return found
+            more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+    async def abandon(self, upload: Unfinished, /) -> None:
+        try:
+            await self.call("abort_multipart_upload", Key=upload.name, UploadId=upload.id)
+        except OSError as error:
+            if not Answer.of(error).absent:
+                raise
+
+    async def close(self) -> None:
+        filesystem = self._filesystem
+        if filesystem._s3 is not None:  # noqa: SLF001 - what its finaliser closes, closed now and waited for
+            await filesystem._s3.close()  # noqa: SLF001 - as above
+
+
+class _S3Upload(Upload):
+    def __init__(self, client: S3Client, target: dict[str, str]) -> None:
+        self._client = client
+        self._target = target
+        self._parts: dict[int, str] = {}
+
+    async def send(self, number: int, offset: int, piece: bytes, /, *, last: bool) -> None:
+        del offset, last
+        answer = await self._client.call("upload_part", **self._target, PartNumber=number + 1, Body=piece)
+        self._parts[number + 1] = answer["ETag"]
+
+    async def finish(self) -> str | None:
+        parts = [{"PartNumber": number, "ETag": etag} for number, etag in sorted(self._parts.items())]
+        return _etag(
+            await self._client.call("complete_multipart_upload", **self._target, MultipartUpload={"Parts": parts})
+        )
+
+    async def abort(self) -> None:
+        await self._client.call("abort_multipart_upload", **self._target)
+
+
+class _S3Body(Body):
+    def __init__(self, answer: dict[str, Any], start: int) -> None:
+        self._body = answer["Body"]
+        self.length = answer["ContentLength"]
+        self.etag = _etag(answer)
+        ranged = answer.get("ContentRange")  # bytes 0-9/100; absent where a server knows no ranges
+        self.start = start if ranged else 0
+        self.size = int(ranged.rpartition("/")[2]) if ranged else self.length
+
+    async def read(self, limit: int, /) -> Buffer:
+        piece: bytes = await self._body.read(limit)
+        return piece
+
+    def close(self) -> None:
+        self._body.close()
+
+
+def _connect(block: S3) -> S3FileSystem:
     """A filesystem of this block alone. It connects on its first request."""
     filesystem = S3FileSystem(
         anon=block.anonymous,
@@ -24,9 +149,10 @@ def connect(block: S3, /) -> S3FileSystem:
         config_kwargs={
             "connect_timeout": block.connect_timeout,
             "read_timeout": block.read_timeout,
+            # Backoff with jitter, for what may pass and for nothing else.
             "retries": {"mode": "standard", "total_max_attempts": block.max_attempts},
             "s3": {"addressing_style": block.addressing_style},
-            "max_pool_connections": 32,
+            "max_pool_connections": max(32, 2 * block.concurrency),
         },
         skip_instance_cache=True,
         use_listings_cache=False,
@@ -39,3 +165,8 @@ def connect(block: S3, /) -> S3FileSystem:
 
 def _revealed(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()
+
+
+def _etag(answer: dict[str, Any]) -> str | None:
+    etag = answer.get("ETag")
+    return str(etag).strip('"') if etag else None

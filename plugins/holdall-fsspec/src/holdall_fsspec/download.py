@@ -1,0 +1,148 @@
+"""One object, or a part of it, into one buffer: several ranges at once, all of one version."""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+import random
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from holdall.types import Buffer
+    from holdall_fsspec.client import Body, ObjectClient
+
+_READ: Final = 1 << 20
+_WRITABLE: Final = 64 << 10
+"""From here on a second copy would cost more than a caller gains who gets bytes."""
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+
+
+class Plan(NamedTuple):
+    """How to read: pieces of `chunk` bytes, `together` of them at once, each asked for `attempts` times at most.
+
+    Objects of more than `map_above` bytes are read into a temporary file that is mapped. `moved` is told of bytes as
+    they arrive.
+    """
+
+    chunk: int
+    together: int
+    attempts: int
+    map_above: int | None
+    moved: Callable[[int], None]
+
+
+async def download(
+    client: ObjectClient, name: str, start: int, stop: int | None, etag: str | None, plan: Plan, /
+) -> Buffer:
+    """Bytes `start` to `stop`: bytes where they are few, else a buffer that is the caller's to change.
+
+    With an `etag`, of that version only. What is there is never mixed from two.
+    """
+    end = start + plan.chunk if stop is None else min(stop, start + plan.chunk)
+    # The first answer says how large the object is and which one it is, so that asking costs no request of its own.
+    body = await client.read(name, start, end, etag)
+    try:
+        stop = body.size if stop is None else min(stop, body.size)
+        reader = _Reader(client, name, body.etag or etag, plan)
+        length = max(stop - start, 0)
+        data = _room(length, plan.map_above)
+        with memoryview(data) as view:
+            await reader.fill_all(view, start, body)
+    finally:
+        body.close()
+    return bytes(data) if length < _WRITABLE else data
+
+
+def _room(length: int, map_above: int | None) -> bytearray | memoryview:
+    if map_above is None or length <= map_above:
+        return bytearray(length)
+    with TemporaryFile(prefix="holdall-") as file:
+        file.truncate(length)
+        return memoryview(mmap.mmap(file.fileno(), length))
+
+
+class _Reader:
+    def __init__(self, client: ObjectClient, name: str, etag: str | None, plan: Plan) -> None:
+        self._client = client
+        self._name = name
+        self._etag = etag
+        self._plan = plan
+
+    async def fill_all(self, view: memoryview, start: int, body: Body) -> None:
+        """Fill the view with the object's bytes from `start`; `body` is the answer that has the first of them."""
+        step = self._plan.chunk
+        if body.start != start or body.length >= len(view):
+            step = max(len(view), 1)  # one answer has it all
+        room = asyncio.Semaphore(self._plan.together)
+
+        async def fill(offset: int) -> None:
+            async with room:
+                await self._fill(view[offset : offset + step], start + offset, None if offset else body)
+
+        if len(view) <= step:
+            await self._fill(view[:], start, body)
+            return
+        tasks = [asyncio.ensure_future(fill(offset)) for offset in range(0, len(view), step)]
+        try:
+            await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+
+    async def _fill(self, view: memoryview, start: int, first: Body | None) -> None:
+        """Fill one piece; asks again for what is missing where the connection breaks in the middle of it."""
+        filled = 0
+        with view:
+            for attempt in range(self._plan.attempts):
+                body = first
+                try:
+                    if body is None:
+                        body = await self._client.read(self._name, start + filled, start + len(view), self._etag)
+                    skip = start + filled - body.start
+                    async for piece in _pieces(body, skip, len(view) - filled):
+                        view[filled : filled + len(piece)] = piece
+                        filled += len(piece)
+                        self._plan.moved(len(piece))
+                    _check_whole(filled, len(view))
+                except Exception:  # whatever the transport raises for a broken stream
+                    # An answer that was refused has been repeated by the client already, as far as that helps.
+                    if body is None or attempt + 1 == self._plan.attempts:
+                        raise
+                else:
+                    return
+                finally:
+                    if body is not None and body is not first:
+                        body.close()
+                if first is not None:
+                    first.close()
+                    first = None
+                await asyncio.sleep(pause(attempt))
+
+
+def _check_whole(filled: int, wanted: int) -> None:
+    if filled < wanted:
+        raise ConnectionError(f"the body ended after {filled} of {wanted} bytes")
+
+
+def pause(attempt: int, /) -> float:
+    """Seconds before the next attempt, full jitter: `attempt` counts from 0."""
+    return random.uniform(0, min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))  # noqa: S311 - it spreads load, no more
+
+
+async def _pieces(body: Body, skip: int, wanted: int) -> AsyncIterator[Buffer]:
+    while wanted:
+        piece = await body.read(min(_READ, skip + wanted))
+        if not len(piece):
+            return
+        if skip:
+            dropped = min(skip, len(piece))
+            piece, skip = piece[dropped:], skip - dropped
+        if len(piece):
+            wanted -= len(piece)
+            yield piece
