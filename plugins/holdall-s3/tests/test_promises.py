@@ -250,7 +250,7 @@ def test_a_stream_is_never_of_two_objects(block: S3) -> None:
     block.put("k", [b"b" * 100])
 
     with pytest.raises(StorageError, match="replaced while it was read") as caught:
-        next(stream)
+        list(stream)
     assert caught.value.transient
 
 
