@@ -10,7 +10,7 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-SUBJECTS = ("calls", "small", "first", "array", "growth", "cold")
+SUBJECTS = ("calls", "small", "first", "array", "growth", "cold", "stores")
 
 
 def main(names: list[str]) -> None:
@@ -29,4 +29,5 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    sys.path.append(str(Path(__file__).parents[1]))  # for the servers of tests/services
     main(sys.argv[1:])

@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 Rounds = dict[str, list[float]]
 
@@ -59,7 +59,12 @@ def interleaved(sides: Mapping[str, Callable[[], float]], *, rounds: int) -> Rou
 
 def in_fresh_process(script: Path, *arguments: str, directory: Path) -> dict[str, float]:
     """Run a side in a process of its own; what it prints last is its figures, as JSON."""
-    environment = {**os.environ, "HOLDALL_HOME": str(directory / "home"), "PYTHONDONTWRITEBYTECODE": ""}
+    environment = {
+        **os.environ,
+        "HOLDALL_HOME": str(directory / "home"),
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPATH": str(Path(__file__).parent),
+    }
     done = subprocess.run(
         [sys.executable, str(script), *arguments],
         cwd=directory,

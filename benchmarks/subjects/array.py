@@ -7,7 +7,7 @@ from statistics import median
 
 from timing import Row, in_fresh_process, interleaved
 
-SCRIPT = Path(__file__).parents[1] / "sides" / "array.py"
+SCRIPT = Path(__file__).parents[1] / "sides" / "arrays.py"
 SIDES = ("raw", "holdall", "joblib", "diskcache")
 
 

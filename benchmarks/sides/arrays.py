@@ -1,4 +1,4 @@
-"""A 512 MB array of float64 written or read by one side: `array.py SIDE put|get`, and the memory that it added."""
+"""A 512 MB array of float64 written or read by one side: `arrays.py SIDE put|get`, and the memory that it added."""
 
 from __future__ import annotations
 
@@ -9,23 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from memory import peak, reset_peak, touch
 
 COUNT = 64 << 20
-
-
-def touch() -> None:
-    # Memory that the host took back is slow when it is first touched: have twice the array's size at hand.
-    bytearray(2 * 8 * COUNT)[::4096] = b"1" * (2 * 8 * COUNT // 4096)
-
-
-def peak() -> int:
-    with open("/proc/self/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024
-
-
-def reset_peak() -> int:
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return peak()
 
 
 def raw(what: str, array: Any) -> Any:
@@ -70,7 +56,7 @@ def main(side: str, what: str) -> None:
 
         imported.task  # noqa: B018 - the import is not what is measured
     array = np.arange(COUNT, dtype="f8") if what == "put" else None
-    touch()
+    touch(8 * COUNT)
     before = reset_peak()
     started = time.perf_counter()
     got = chosen(what, array)
