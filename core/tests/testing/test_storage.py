@@ -94,7 +94,7 @@ class _Hasty(FaultyStorage):
     """Sweeps away what somebody may be at work on."""
 
     def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
-        return self.inner.sweep(before + 7200, dry_run=dry_run)
+        return self.inner.sweep(before + time.time(), dry_run=dry_run)
 
 
 class _Reused(FaultyStorage):

@@ -27,7 +27,6 @@ class OnS3(StorageContract):
 
     overwrites: ClassVar[int] = 20
     races: ClassVar[int] = 1
-    sweeps: ClassVar[bool] = False  # a rule of the bucket does
     server: S3Server
 
     @pytest.fixture
