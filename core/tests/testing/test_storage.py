@@ -67,7 +67,7 @@ class _Patching(FaultyStorage):
         if byte_range is not None or (size := self.inner.head(key).size) < _PIECE:
             return self.inner.get(key, byte_range=byte_range)
         first = bytes(self.inner.get(key, byte_range=ByteRange(0, size // 2)))
-        time.sleep(0.005)
+        time.sleep(0.02)
         return first + bytes(self.inner.get(key, byte_range=ByteRange(size // 2)))
 
 

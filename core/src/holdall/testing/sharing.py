@@ -8,6 +8,7 @@ import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest import mock
 
@@ -20,7 +21,7 @@ from holdall.testing.promises import difference, pattern, raised
 from holdall.types import ByteRange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from holdall.abc.storage import Storage
     from holdall.types import Buffer
@@ -40,9 +41,7 @@ class SharingContract(Capabilities):
             size = 70_000 + number % 7 * 5_000
             storage.put("object", [bytes([number % 251]) * (size // 2)] * 2)
 
-        writes = (partial(overwrite, number) for number in range(self.overwrites))
-
-        assert all(while_overwriting(lambda: _whole(storage.get("object")), writes))
+        assert all(while_overwriting(lambda: _whole(storage.get("object")), overwrite, times=self.overwrites))
 
     def test_create_has_one_winner(self, storage: Storage) -> None:
         """Of many that create one key at once, one returns, the others raise KeyExists, and the winner's bytes stay."""
@@ -171,21 +170,26 @@ def race(racers: int, run: Callable[[int], _T], /) -> list[_T]:
         return list(pool.map(racer, range(racers)))
 
 
-def while_overwriting(read: Callable[[], _T], writes: Iterable[Callable[[], object]], /) -> list[_T]:
-    """What `read` returns, again and again, while another thread does the writes one after the other."""
-    written = threading.Event()
+def while_overwriting(read: Callable[[], _T], write: Callable[[int], object], /, *, times: int) -> list[_T]:
+    """What `read` returns, again and again, while another thread writes: at least `times`, and until two were read."""
+    seen: list[_T] = []
+    written, given_up = threading.Event(), threading.Event()
 
-    def write() -> None:
+    def keep_writing() -> None:
         try:
-            for each in writes:
-                each()
+            for number in count():
+                write(number)
+                if given_up.is_set() or (number + 1 >= times and len(seen) >= 2):
+                    return
         finally:
             written.set()
 
     with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(write)
-        seen = [read()]
-        while not written.is_set():
-            seen.append(read())
+        writing = pool.submit(keep_writing)
+        try:
+            while not written.is_set():
+                seen.append(read())
+        finally:
+            given_up.set()
         writing.result()
     return seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from holdall_shelf import Shelf
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 class TestShelf(StorageContract):
     """All of the contract."""
+
+    several_requests: ClassVar[int] = 4 << 20  # four pieces
 
     @pytest.fixture
     def storage(self, tmp_path: Path) -> Shelf:
