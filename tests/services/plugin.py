@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.services.s3 import Moto, SeaweedFS
+from tests.services.s3 import GivenS3, Moto, SeaweedFS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,3 +26,14 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A second S3 server of another make; without races."""
     with Moto.running(tmp_path_factory.mktemp("moto")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def given_s3() -> Iterator[S3Server]:
+    """The S3 server that the environment names, of whatever make."""
+    server = GivenS3.named(os.environ)
+    assert server is not None, "HOLDALL_TEST_S3_ENDPOINT_URL and its like name no server"
+    try:
+        yield server
+    finally:
+        server.close()

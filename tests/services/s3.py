@@ -1,10 +1,9 @@
-"""S3 servers: SeaweedFS (a real server with real refusals) and moto (in memory, of another make)."""
+"""S3 servers: SeaweedFS (a real server with real refusals), moto (in memory, of another make), and one that is given."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import os
 import shutil
 import sys
 import urllib.error
@@ -13,13 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
 
 from tests.services.process import ServerProcess, free_ports, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-_bucket_numbers = itertools.count()
+_GIVEN = "HOLDALL_TEST_S3_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +36,13 @@ class S3Server:
 
     endpoint_url: str
     admin: Keys
-    process: ServerProcess
+    process: ServerProcess | None = None
     read_only: Keys | None = None
     races: bool = True
     region_name: str = "us-east-1"
     _clients: list[Any] = field(default_factory=list)
+    _buckets: list[str] = field(default_factory=list)
+    _shared: list[str] = field(default_factory=list)
 
     def client(self, keys: Keys | None = None, /) -> Any:
         """A boto3 client, for looking at the server past the code under test."""
@@ -63,14 +65,14 @@ class S3Server:
         """Make an empty bucket, under a name of its own where none is given, and say its name."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        name = name or f"bucket-{os.getpid()}-{next(_bucket_numbers)}"
+        name = name or f"holdall-test-{uuid4().hex[:12]}"
         client = self.client()
         last: list[Exception] = []
 
         def taken_in() -> bool:
             try:
                 if name not in {each["Name"] for each in client.list_buckets().get("Buckets", ())}:
-                    client.create_bucket(Bucket=name)
+                    client.create_bucket(Bucket=name, **self._placement)
                 client.put_object(Bucket=name, Key="holdall-probe", Body=b"1")
                 client.delete_object(Bucket=name, Key="holdall-probe")
             except (BotoCoreError, ClientError) as error:  # a young server answers before its volumes are there
@@ -79,16 +81,30 @@ class S3Server:
             return True
 
         until(taken_in, seconds=10, what=lambda: f"bucket {name}: {last}")
+        self._buckets.append(name)
         return name
+
+    @property
+    def _placement(self) -> dict[str, Any]:
+        # Amazon wants to be told of every region but the first, and refuses to be told of that one.
+        elsewhere = self.region_name != "us-east-1"
+        return {"CreateBucketConfiguration": {"LocationConstraint": self.region_name}} if elsewhere else {}
+
+    def new_prefix(self) -> str:
+        """`bucket/prefix` with nothing under it, in a bucket that all share: a new one takes some servers a second."""
+        self._shared = self._shared or [self.new_bucket()]
+        return f"{self._shared[0]}/p/{uuid4().hex[:12]}"  # short: a key may have 1,000 characters of the 1,024
 
     def keys(self, bucket: str, /) -> list[str]:
         """Every key of the bucket, sorted."""
         pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=bucket)
         return sorted(item["Key"] for page in pages for item in page.get("Contents", ()))
 
-    def uploads(self, bucket: str, /) -> list[str]:
-        """Keys of the multipart uploads that were begun and neither completed nor aborted."""
-        return [item["Key"] for item in self.client().list_multipart_uploads(Bucket=bucket).get("Uploads", ())]
+    def uploads(self, place: str, /) -> list[str]:
+        """Keys below `bucket` or `bucket/prefix` of multipart uploads begun and neither completed nor aborted."""
+        bucket, _, prefix = place.partition("/")
+        found = self.client().list_multipart_uploads(Bucket=bucket, Prefix=prefix).get("Uploads", ())
+        return [item["Key"] for item in found if item["Key"].startswith(prefix)]
 
     def environment(self) -> dict[str, str]:
         """The standard variables that point any S3 client here as the administrator."""
@@ -104,7 +120,8 @@ class S3Server:
         for client in self._clients:
             client.close()
         self._clients.clear()
-        self.process.kill()
+        if self.process is not None:
+            self.process.kill()
 
 
 class SeaweedFS(S3Server):
@@ -151,6 +168,40 @@ class Moto(S3Server):
             yield server
         finally:
             server.close()
+
+
+class GivenS3(S3Server):
+    """A server that runs already, of a make that nobody here knows. Its buckets are emptied and deleted at the end."""
+
+    __slots__ = ()
+
+    @classmethod
+    def named(cls, environment: Mapping[str, str], /) -> Self | None:
+        """The server that `HOLDALL_TEST_S3_ENDPOINT_URL` and its like name, None where they name none."""
+
+        def keys(which: str) -> Keys:
+            names = (f"{_GIVEN}{which}ACCESS_KEY_ID", f"{_GIVEN}{which}SECRET_ACCESS_KEY")
+            return Keys(access_key_id=environment[names[0]], secret_access_key=environment[names[1]])
+
+        if f"{_GIVEN}ENDPOINT_URL" not in environment:
+            return None
+        return cls(
+            endpoint_url=environment[f"{_GIVEN}ENDPOINT_URL"],
+            admin=keys(""),
+            read_only=keys("READ_ONLY_") if f"{_GIVEN}READ_ONLY_ACCESS_KEY_ID" in environment else None,
+            region_name=environment.get(f"{_GIVEN}REGION", "us-east-1"),
+        )
+
+    def close(self) -> None:
+        """Take away what the tests made, and close the clients."""
+        client = self.client()
+        for bucket in self._buckets:
+            for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", ()):
+                client.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+            for key in self.keys(bucket):
+                client.delete_object(Bucket=bucket, Key=key)
+            client.delete_bucket(Bucket=bucket)
+        super().close()
 
 
 def _answers(url: str) -> bool:

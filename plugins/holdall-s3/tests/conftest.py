@@ -1,10 +1,12 @@
-"""Each promise is tested on two servers of different make."""
+"""Each promise is tested on two servers of different make, and on a third where the environment names one."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.services.s3 import GivenS3
 
 from holdall_s3 import S3
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from tests.services.s3 import Keys, S3Server
 
 
-@pytest.fixture(params=["seaweedfs", "moto"])
+@pytest.fixture(params=["seaweedfs", "moto", *(["given_s3"] if GivenS3.named(os.environ) else [])])
 def server(request: pytest.FixtureRequest) -> S3Server:
     """An S3 server, one after the other."""
     found: S3Server = request.getfixturevalue(request.param)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
+import traceback
 import warnings
 from typing import TYPE_CHECKING
 
 from holdall.errors import KeyMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from holdall.abc.storage import Storage
+    from holdall.types import Buffer, Parts
 
 
 def answer(storage: Storage, asked: str, told: str, /) -> bytes:
@@ -51,6 +54,8 @@ def in_forked_child(storage: Storage, asked: str, told: str, /) -> bytes:
         try:
             os.write(writer, answer(storage, asked, told))
             code = 0
+        except BaseException:  # noqa: BLE001 - nothing may return from a forked test
+            traceback.print_exc()
         finally:
             os._exit(code)
     os.close(writer)
@@ -59,6 +64,27 @@ def in_forked_child(storage: Storage, asked: str, told: str, /) -> bytes:
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0, "the forked child failed; its traceback is on standard error"
     return found
+
+
+def in_killed_child(storage: Storage, key: str, parts: Parts, /) -> None:
+    """A fork of this process puts the parts under the key, and is killed before the last one is written."""
+
+    def killing() -> Iterator[Buffer]:
+        yield from parts
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # as above
+        child = os.fork()
+    if child == 0:
+        try:
+            storage.put(key, killing())
+        except BaseException:  # noqa: BLE001 - as above
+            traceback.print_exc()
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL, "the child's put ended before its parts did"
 
 
 if __name__ == "__main__":
