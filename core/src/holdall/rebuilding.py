@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from holdall import spool
 from holdall.builtin.sqlite_errors import explain, is_damage
 from holdall.catalogs import catalog_path, close_catalogs, open_catalog
 from holdall.errors import CatalogError, StorageError
 from holdall.results import ResultReference
-from holdall.storages import ALL, SAME_MOMENT, identity, storage_of
+from holdall.settings import current
+from holdall.storages import ALL, SAME_MOMENT, storage_of
 from holdall.survey import published_under, survey, untracked
 from holdall.types import ReferenceRow
 
@@ -226,7 +228,7 @@ def _forget(read: _Read, before: Sequence[ReferenceRow], catalog: Catalog) -> in
     forgotten = 0
     for row in before:
         where = storage_of(row)
-        if where is None or identity(where) != read.place.identity:
+        if where is None or where.identity != read.place.identity:
             continue
         if row.key in indexed:
             if row.storage != read.place.label:
@@ -238,6 +240,6 @@ def _forget(read: _Read, before: Sequence[ReferenceRow], catalog: Catalog) -> in
 
 def _is_there(place: Place, key: str) -> bool:
     try:
-        return place.storage.exists(key)
+        return place.storage.exists(key) or spool.holds(place.where, key, current().home)
     except StorageError:
         return True

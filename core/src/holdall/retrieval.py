@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
-from holdall import results, settings
+from holdall import results, settings, spool
 from holdall.catalogs import open_catalog
 from holdall.errors import ConfigurationError, MissingResultError, UnknownBlockError
 from holdall.keys import beside, own_key
@@ -27,10 +28,11 @@ def fetch(reference: ResultReference, /, *, accept: Iterable[str] = ()) -> Any:
     store: ResultStore | None = reference._store  # noqa: SLF001 - the reference keeps it for this function alone
     if store is None:
         store = open_store(reference)
-    accepted = {*accept, *settings.current().results_accept}
+    found = settings.current()
+    accepted = {*accept, *found.results_accept}
     started = time.time()
-    record = store.record(reference.key)
-    value = store.load(record, accept=accepted)
+    holder, record = spool.locate(store, found.home, methodcaller("record", reference.key))
+    value = holder.load(record, accept=accepted)
     if ear.active:
         from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
 
@@ -82,8 +84,9 @@ def load_result(
         place = blocks.from_value(storage, settings=found, directory=os.getcwd())
         # Nothing says what this storage is configured to hold, so the default decides whether a pickle may be read.
         store = ResultStore(place, _default_codec(found))
-        wanted = store.record(own_key(run)) if run is not None else store.find(str(key))
-        return store.load(wanted, accept={*accept, *found.results_accept})
+        look = methodcaller("record", own_key(run)) if run is not None else methodcaller("find", str(key))
+        holder, wanted = spool.locate(store, found.home, look)
+        return holder.load(wanted, accept={*accept, *found.results_accept})
     result = _of_run(run, found) if run is not None else _of_key(str(key), found)
     return result.get() if isinstance(result, ResultLiteral) else result.get(accept=accept)
 
