@@ -15,7 +15,8 @@ from holdall.errors import CatalogError, StorageError
 from holdall.results import ResultReference
 from holdall.settings import current
 from holdall.storages import ALL, SAME_MOMENT, storage_of
-from holdall.survey import published_under, survey, untracked
+from holdall.survey import survey, untracked
+from holdall.transfer import published_as
 from holdall.types import ReferenceRow
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _read(place: Place, track: Track) -> _Read:
             elif found.record is None:
                 read.skipped.append(_skipped(found))
             else:
-                published.update(published_under(found.record))
+                published.add(published_as(found.record) or "")
                 if found.record.expires_at is not None and found.record.expires_at <= now:
                     problem = f"{found.meta.key} in {place.label} was kept until {found.record.expires}."
                     read.skipped.append(Skipped(key=found.meta.key, reason="expired", problem=problem))

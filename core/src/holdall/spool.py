@@ -100,9 +100,7 @@ def locate(store: ResultStore, home: str, look: Callable[[ResultStore], Record],
     return store, record
 
 
-def _spooled(
-    store: ResultStore, home: str, look: Callable[[ResultStore], Record]
-) -> tuple[ResultStore, Record] | None:
+def _spooled(store: ResultStore, home: str, look: Callable[[ResultStore], Record]) -> tuple[ResultStore, Record] | None:
     if not os.path.isdir(folder(store.where, home)):
         return None
     spooled = twin(store, home)

@@ -44,11 +44,12 @@ def transfer(
     # A record that names another payload is of another write, if of the same moment; where it says it lies, is no matter.
     same = there is not None and there.created == record.created and there.payload == payload
     sent = _sent(payload, source, target, dry_run=dry_run)
-    if same and not sent:
+    name = published_as(record)
+    if same and not sent and (name is None or _has(target, name, payload)):
         return "there"
     if not dry_run:
-        boundary.put(target, record.key, [body])
-        name = published_as(record)
+        if not same:
+            boundary.put(target, record.key, [body])
         if name is not None and payload is not None and payload.path is not None:
             boundary.publish(target, payload.path, name)
     return "copied"
@@ -79,16 +80,18 @@ def _there(record: Record, target: Storage) -> Record | None:
 
 def _sent(payload: Payload | None, source: Storage, target: Storage, *, dry_run: bool) -> bool:
     """Whether there was a payload to send: payloads are unique per write, so one of the right size is the same."""
-    if payload is None or payload.path is None:
+    if payload is None or payload.path is None or _has(target, payload.path, payload):
         return False
-    try:
-        if target.head(payload.path).size == payload.size:
-            return False
-    except KeyMissing:
-        pass
     if not dry_run:
         boundary.put(target, payload.path, _read(payload, payload.path, source))
     return True
+
+
+def _has(target: Storage, key: str, payload: Payload | None) -> bool:
+    try:
+        return payload is not None and target.head(key).size == payload.size
+    except KeyMissing:
+        return False
 
 
 def _read(payload: Payload, path: str, source: Storage) -> Iterator[Buffer]:

@@ -11,7 +11,7 @@ from pydantic import PrivateAttr
 from holdall.abc.component import HOW, Component
 from holdall.abc.storage import Storage
 from holdall.errors import ConfigurationError
-from holdall.types import OnFailure  # noqa: TC001 - pydantic asks for it when the class is made
+from holdall.types import OnFailure
 
 
 class StorageBlock(Component, Storage, ABC):
