@@ -10,7 +10,8 @@ import textwrap
 import threading
 import traceback
 import weakref
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,6 @@ from holdall import HoldallWarning, flow, load_result, settings, task
 from holdall.catalogs import open_catalog
 from holdall.errors import ConfigurationError, PersistenceRequiredError, SerializationError, StorageError
 from holdall.recorder import recorder_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("place")
 

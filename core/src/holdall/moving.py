@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from xxhash import xxh3_128_digest
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 JOBS: Final = 8
 _PATIENCE: Final = 3  # failures in a row, after which a storage is taken to be out of order
 _OWN: Final = "results/"  # such a record is the only one of its payload
+_CACHED: Final = "cache/"  # such a one is written by whoever has its lock
 
 What = Literal["copied", "there", "newer", "failed", "left"]
 
@@ -281,33 +283,36 @@ class Work:
 
     def remove(self, what: Collection[What]) -> None:
         """Records first, so that no reader finds one without its payload; then payloads that no other record names."""
+        storage = self.source.storage
         going = [n for n, seen in enumerate(self._seen) if seen.item is not None and seen.item.what in what]
         with ThreadPoolExecutor(self.jobs, thread_name_prefix="holdall-move") as pool:
             outcomes = pool.map(self._remove_record, [self._seen[n] for n in going])
             for n, item in zip(going, outcomes, strict=True):
                 self._seen[n] = self._seen[n]._replace(item=item)
             try:
-                list(pool.map(self._remove_rest, self._freed()))
+                list(pool.map(partial(boundary.delete, storage), self._freed()))
             except StorageError as error:
                 self.problem = f"Payloads were left in {self.source.label}, for `holdall gc` to remove: {error}"
 
     def _remove_record(self, seen: _Seen) -> Item | None:
-        storage, item = self.source.storage, seen.item
+        """A record, the readable copy of its payload, and the payload where no other record can name it."""
+        storage, item, lease = self.source.storage, seen.item, None
         if item is None:
             return None
-        lease = None
         try:
-            manager = lock_manager(storage)
-            lease = manager.acquire(item.key, timeout=0) if manager is not None else None
-            if (manager is not None and lease is None) or xxh3_128_digest(
-                boundary.get(storage, item.key)
-            ) != seen.digest:
-                return replace(
-                    item, problem=f"{item.key} was replaced in {self.source.label} meanwhile; it stays there."
-                )
+            if item.key.startswith(_CACHED) and (manager := lock_manager(storage)) is not None:
+                lease = manager.acquire(item.key, timeout=0)
+                if lease is None:
+                    return replace(item, problem="It is being written anew, and stays where it was.")
+            if xxh3_128_digest(boundary.get(storage, item.key)) != seen.digest:
+                return replace(item, problem="It was replaced meanwhile, and the new one stays where it was.")
             boundary.delete(storage, item.key)
+            if item.key.startswith(_OWN) and seen.path is not None:
+                boundary.delete(storage, seen.path)
+            if seen.copy is not None and storage.head(seen.copy).size == item.size:
+                boundary.delete(storage, seen.copy)
         except KeyMissing:
-            pass
+            pass  # somebody else has deleted it
         except StorageError as error:
             return replace(item, problem=f"It was copied, and could not be removed: {error}")
         finally:
@@ -315,28 +320,16 @@ class Work:
                 lease.release()
         return replace(item, removed=True)
 
-    def _freed(self) -> list[_Seen]:
-        """One for each payload that may go."""
-        freed = {seen.path: seen for seen in self._seen if seen.item is not None and seen.item.removed and seen.path}
-        shared = {path for path, seen in freed.items() if seen.item and not seen.item.key.startswith(_OWN)}
+    def _freed(self) -> list[str]:
+        """Payloads that two records may have named, and that none names any more."""
+        going = {seen.path: seen for seen in self._seen if seen.item is not None and seen.item.removed and seen.path}
+        freed = {path for path, seen in going.items() if seen.item and not seen.item.key.startswith(_OWN)}
         stays = {seen.path for seen in self._seen if seen.item is None or not seen.item.removed}
         sure = all(seen.readable for seen in self._seen)
-        if shared and sure and self.chosen.keys:
+        if freed and sure and self.chosen.keys:
             for found in survey(self.source.storage, self.source.label):
-                payload = None if found.record is None else found.record.payload
-                stays.add(None if payload is None else payload.path)
+                if found.record is not None and found.record.payload is not None:
+                    stays.add(found.record.payload.path)
                 sure &= found.kind in {"record", "foreign"}
         # A record that cannot be read may name the payload of another; what it names, `holdall gc` knows to keep.
-        return [seen for path, seen in freed.items() if path not in stays and (sure or path not in shared)]
-
-    def _remove_rest(self, seen: _Seen) -> None:
-        storage = self.source.storage
-        if seen.path is not None:
-            boundary.delete(storage, seen.path)
-        if seen.copy is not None and seen.item is not None:
-            try:
-                ours = storage.head(seen.copy).size == seen.item.size
-            except KeyMissing:
-                return
-            if ours:
-                boundary.delete(storage, seen.copy)
+        return sorted(path for path in freed - stays if sure)

@@ -93,13 +93,12 @@ def _say_once(run: Run, store: ResultStore, failure: StorageError) -> None:
 
 
 def _warn(unit: Unit[Any, Any], run: Run, failure: Exception, kept: Kept | None, store: ResultStore | None) -> None:
+    what = f"The result of {unit.kind} {unit.name!r} is returned"
     if kept is None or store is None:
-        so = "could not be kept, so it would be computed again where it is needed again"
+        said = f"{what} but could not be kept, so it would be computed again where it is needed again: {failure}"
     else:
-        so = (
-            f"its storage did not take it. It is kept in the spool, {_folder(run, store)}, where reads find it and "
-            "`holdall result push` sends it from"
+        said = (
+            f"{what}, and kept in the spool, {_folder(run, store)}, as its storage did not take it: reads find it "
+            f"there, and `holdall result push` sends it. {failure}"
         )
-    warnings.warn(
-        f"The result of {unit.kind} {unit.name!r} is returned but {so}: {failure}", HoldallWarning, stacklevel=2
-    )
+    warnings.warn(said, HoldallWarning, stacklevel=2)

@@ -124,7 +124,9 @@ def move(
     here, there = _place(source), _place(target)
     chosen = _chosen(name, key)
     which = "these" if chosen.keys or chosen.name else "all"
-    confirmed(f"Move {which} results from {here.label} to {there.label}, and delete them there?", yes=yes or dry_run)
+    confirmed(
+        f"Move {which} results to {there.label}, and delete them in {here.label} once all is there?", yes=yes or dry_run
+    )
     done = moving.move(
         here, there, catalog_to_read(settings.current()), chosen=chosen, jobs=jobs, dry_run=dry_run, track=track
     )
