@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.services.process import ServerProcess, until
+from tests.services.process import ServerProcess
 from tests.services.s3 import SeaweedFS
 
 from holdall import HoldallWarning, flow, load_result, settings, spool, task
@@ -101,8 +101,21 @@ def test_a_server_that_dies_in_mid_upload_loses_nothing(
         assert "survived" == large.with_options(result_storage="s3/prod")()[1]
 
 
-def count(folder: Path) -> int:
-    return sum(len(files) for _, _, files in os.walk(folder))
+DEADLY = """
+import os, signal, sys
+from holdall import boundary
+from holdall.cli import main
+name, left = sys.argv.pop(1), int(sys.argv.pop(1))
+real = getattr(boundary, name)
+def deadly(*arguments):
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments)
+setattr(boundary, name, deadly)
+main()
+"""
 
 
 def test_a_move_that_is_killed_is_finished_by_the_next(
@@ -124,39 +137,26 @@ def test_a_move_that_is_killed_is_finished_by_the_next(
     catalog = open_catalog(settings.current())
     recorder_for(catalog).flush()
     runs = [row.id for row in catalog.runs(limit=1000) if row.name == "part"]
-    expected = list(reversed(range(SMALL)))
 
     def read() -> list[int]:
         return [load_result(run=run)[0] for run in runs]
 
-    def killed(enough: Callable[[], bool]) -> None:
-        process = program(
-            "-c",
-            "from holdall.cli import main; main()",
-            *("result", "move", "--yes", "--jobs", "2", "--from", here, "--to", there),
-        )
-        until(lambda: enough() or process.poll() is not None, seconds=60, what=lambda: "the move has come so far")
-        process.kill()
-        process.communicate()
+    def moved(name: str, times: int) -> tuple[int, str]:
+        arguments = (name, times, "result", "move", "--yes", "--from", here, "--to", there)
+        process = program("-c", DEADLY, *arguments)
+        _, trouble = process.communicate(timeout=60)
+        return process.returncode, trouble
 
-    whole_size = count(here)
-    killed(lambda: count(there) > SMALL // 3)
-    copied = count(there)
-    assert expected == read()
-    killed(lambda: count(here) < whole_size - SMALL // 3)
-    left = count(here)
-    assert expected == read()
-    process = program(
-        "-c", "from holdall.cli import main; main()", "result", "move", "--yes", "--from", here, "--to", there
-    )
-    said, trouble = process.communicate(timeout=60)
+    def records(folder: Path) -> int:
+        return len(list(folder.glob("results/*/*.json")))
 
-    assert (0, "") == (process.returncode, trouble), said
+    expected = list(reversed(range(SMALL)))
+    assert (-signal.SIGKILL, "") == moved("put", SMALL // 2)
+    assert SMALL == records(here) > records(there) > 0
     assert expected == read()
-    assert 0 < copied < whole_size
-    assert 0 < left < whole_size
-    # A payload whose record was deleted a moment before the kill is left for `holdall gc`.
-    assert {"payloads": True} == {
-        each.relative_to(here).parts[0]: True for each in here.rglob("*") if each.is_file()
-    } or (count(here) == 0)
-    assert 2 >= count(here)
+    assert (-signal.SIGKILL, "") == moved("delete", SMALL // 2)
+    assert SMALL == records(there) > records(here) > 0
+    assert expected == read()
+    assert (0, "") == moved("delete", 0)
+    assert (SMALL, 0) == (records(there), records(here))
+    assert expected == read()
