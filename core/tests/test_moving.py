@@ -14,6 +14,7 @@ from holdall.filesystems import LocalFileSystem
 from holdall.keys import PAYLOADS, record_key
 from holdall.moving import Selection, copy, move
 from holdall.recorder import recorder_for
+from holdall.results import from_json
 from holdall.storages import Place, place_of
 from holdall.testing.faults import FaultyStorage
 
@@ -108,6 +109,17 @@ def test_the_catalog_follows_a_move(here: Place, there: Place) -> None:
     assert found == results()
     assert {there.label} == {row.storage for row in catalog().references()}
     assert done.repointed >= 12
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_reference_of_before_says_where_its_result_is_now(here: Place, there: Place) -> None:
+    """Somebody may hold one as JSON."""
+    text = catalog().references(name="plain")[0].reference
+    move(here, there, catalog())
+
+    with pytest.raises(MissingResultError) as caught:
+        from_json(text).get()
+    assert f"The catalog knows it in {there.label} now: holdall.load_result(key='results/" in str(caught.value)
 
 
 @pytest.mark.usefixtures("ran")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from holdall import results, settings, spool
-from holdall.catalogs import open_catalog
-from holdall.errors import ConfigurationError, MissingResultError, UnknownBlockError
+from holdall.catalogs import catalog_path, open_catalog
+from holdall.errors import CatalogError, ConfigurationError, MissingResultError, UnknownBlockError
 from holdall.keys import beside, own_key
 from holdall.recorder import recorder_for
 from holdall.results import ResultLiteral, ResultReference, StorageReference
 from holdall.signals import ear
-from holdall.store import ResultStore, make_codec
+from holdall.store import ResultStore, label, make_codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +32,11 @@ def fetch(reference: ResultReference, /, *, accept: Iterable[str] = ()) -> Any:
     found = settings.current()
     accepted = {*accept, *found.results_accept}
     started = time.time()
-    holder, record = spool.locate(store, found.home, methodcaller("record", reference.key))
+    try:
+        holder, record = spool.locate(store, found.home, methodcaller("record", reference.key))
+    except MissingResultError as error:
+        _say_where(error, reference, found)
+        raise
     value = holder.load(record, accept=accepted)
     if ear.active:
         from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
@@ -39,6 +44,19 @@ def fetch(reference: ResultReference, /, *, accept: Iterable[str] = ()) -> Any:
         size = record.payload.size if record.payload is not None else 0
         hooks.result_read(reference=reference.json(), size=size, seconds=time.time() - started)
     return value
+
+
+def _say_where(error: MissingResultError, reference: ResultReference, found: settings.Settings) -> None:
+    """Let the error name the storages where the catalog knows the result now: it may have been moved."""
+    if not os.path.lexists(catalog_path(found)):
+        return  # looking must not make one
+    with suppress(CatalogError, ConfigurationError):
+        rows = [results.from_json(row.reference) for row in open_catalog(found).references(key=reference.key)]
+        others = [row for row in rows if isinstance(row, ResultReference) and row.storage != reference.storage]
+        if others:
+            places = " and ".join(dict.fromkeys(label(other.storage) for other in others))
+            said = f"The catalog knows it in {places} now: holdall.load_result(key={reference.key!r}) reads it there."
+            error.args = (f"{error} {said}", *error.args[1:])
 
 
 def open_store(reference: ResultReference, /) -> ResultStore:
