@@ -80,7 +80,7 @@ def test_the_error_says_where_the_value_lies_and_reads_find_it(wall: Path) -> No
     assert str(kept) in note
     assert "`holdall result push` sends it to local-file-system:" in note
     assert [1, 2] == load_result(key=key, storage=behind(wall))
-    assert [1, 2] == load_result(key=key)
+    assert [] == open_catalog(settings.current()).references()
 
 
 def test_what_lies_there_is_what_would_have_been_stored(wall: Path, place: Path) -> None:

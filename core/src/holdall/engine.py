@@ -28,6 +28,7 @@ from holdall.types import UNSET
 
 if TYPE_CHECKING:
     from holdall.caching import Keyed
+    from holdall.runs import Identity
     from holdall.steps import Steps
     from holdall.units import Unit
 
@@ -232,10 +233,16 @@ def _produce(
         done = yield from cached(
             unit, run, made.store, key, partial(_compute, unit, run, made, args, kwargs, key, parameters)
         )
-    if done.kept is not None:
-        for table, identity in claims:
-            table.keep(identity, done.kept.result)
-    return done
+    return _for_replays(done, claims)
+
+
+def _for_replays(done: Done, claims: list[tuple[Replays, Identity]]) -> Done:
+    """Keep what is to be replayed; what else is to be known of it."""
+    if done.kept is None:
+        return done
+    for table, identity in claims:
+        table.keep(identity, done.kept.result)
+    return done._replace(kept=None) if done.kept.for_replays_alone else done
 
 
 def _cache_key(unit: Unit[Any, Any], run: Run, parameters: dict[str, Any] | None) -> str | None:

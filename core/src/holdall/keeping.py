@@ -37,10 +37,14 @@ _LATEST: Final = 253_370_764_800.0  # the year 9999: what RFC 3339 can say
 
 
 class Kept(NamedTuple):
-    """A result and the JSON that the catalog's run row holds of it."""
+    """A result and the JSON that the catalog's run row holds of it.
+
+    `for_replays_alone`: nobody asked for it by name, and its storage did not take it; so neither catalog nor state has it.
+    """
 
     result: Result
     json: str
+    for_replays_alone: bool = False
 
 
 def lookup(
@@ -112,10 +116,11 @@ def keep(
     key: str | None,
     named: str | None,
     through: ResultStore | None = None,
+    indexed: bool = True,
 ) -> Kept | None:
     """Store a value and its reference; when this returns, both survive SIGKILL.
 
-    `through` writes in the place of `store`, to which the reference leads in any case.
+    `through` writes in the place of `store`, to which the reference leads in any case. Unless `indexed`, nobody is told.
 
     Raises:
         SerializationError, StorageError: with the value attached; nothing half-written is visible.
@@ -151,6 +156,8 @@ def keep(
         # Through the store itself, which finds the result wherever it is by then.
         reference = store.reference(reference.key, value, cache_in_memory=options.cache_result_in_memory)
     text = store.reference_json(reference.key)
+    if not indexed:
+        return Kept(reference, text)
     run.root.recorder.add_reference(
         ReferenceRow(store.label, reference.key, text, run.id, unit.name, size, created, expires)
     )

@@ -28,26 +28,26 @@ def secure(unit: Unit[Any, Any], run: Run, made: Plan, value: Any, key: str | No
     try:
         return keep(unit, run, made.store, value, key=key, named=named)
     except (ResultError, StorageError) as failure:
-        store = made.store
-        kept = None
-        if isinstance(failure, StorageError) and store is not None:
-            if failure.kept is None or _goes_on(store):
-                kept = _spooled(unit, run, store, value, key, named)
+        store, kept = made.store, None
+        alone = made.resolution.for_retries_alone
+        goes_on = _goes_on(store) or _asked_to_run(unit, failure)
+        if isinstance(failure, StorageError) and store is not None and (failure.kept is None or goes_on):
+            kept = _spooled(unit, run, store, value, key, named, indexed=goes_on)
             if kept is not None and _goes_on(store):
                 _say_once(run, store, failure)
                 return kept
-        if not made.resolution.for_retries_alone and not _asked_to_run(unit, failure):
-            failure.value = value  # type: ignore[union-attr]  # both leaves that `keep` raises have it
-            if kept is not None and store is not None and isinstance(failure, StorageError):
+            if kept is not None and not alone and not goes_on:
                 _tell(failure, kept, store, run)
+        if not alone and not _asked_to_run(unit, failure):
+            failure.value = value  # type: ignore[union-attr]  # both leaves that `keep` raises have it
             raise
         _warn(unit, run, failure, kept, store)
-        return kept
+        return kept if kept is None or goes_on else kept._replace(for_replays_alone=True)
 
 
-def _goes_on(store: ResultStore) -> bool:
+def _goes_on(store: ResultStore | None) -> bool:
     # A plugin may have been written before there was such a choice.
-    return getattr(store.storage, "on_failure", "raise") == "spool"
+    return store is not None and getattr(store.storage, "on_failure", "raise") == "spool"
 
 
 def _asked_to_run(unit: Unit[Any, Any], failure: Exception) -> bool:
@@ -55,14 +55,14 @@ def _asked_to_run(unit: Unit[Any, Any], failure: Exception) -> bool:
 
 
 def _spooled(
-    unit: Unit[Any, Any], run: Run, store: ResultStore, value: Any, key: str | None, named: str | None
+    unit: Unit[Any, Any], run: Run, store: ResultStore, value: Any, key: str | None, named: str | None, *, indexed: bool
 ) -> Kept | None:
     """What is kept in the spool, or None: the disk that failed may be the spool's, and the error carries the value."""
     through = spool.opened(store, run.root.settings.home)
     # A name that is no file name everywhere, as object stores take them, must not cost the result.
     for each in dict.fromkeys((named, None)):
         try:
-            return keep(unit, run, store, value, key=key, named=each, through=through)
+            return keep(unit, run, store, value, key=key, named=each, through=through, indexed=indexed)
         except (ResultError, StorageError):
             continue
     return None
