@@ -12,7 +12,7 @@ from holdall.builtin.pickling import PickleCodec
 from holdall.checksum import Checksum, verified
 from holdall.errors import CorruptResultError, MissingResultError, StorageError
 from holdall.filesystems import MemoryFileSystem
-from holdall.record import at, parse
+from holdall.record import at, parse, seal
 from holdall.results import StorageReference
 from holdall.serializers import JSONSerializer
 from holdall.store import ResultStore
@@ -166,6 +166,18 @@ def test_damage_at_the_target_is_mended_and_other_files_are_left(source: ResultS
     with pytest.raises(CorruptResultError, match="is not a holdall record"):
         sent(source, target)
     assert b"#!/bin/sh" == bytes(target.storage.get("k"))
+
+
+def test_a_record_cannot_name_what_is_no_payload(source: ResultStore, target: ResultStore) -> None:
+    """Who can write to the source must not choose what is replaced at the target."""
+    source.write("x" * 9000, key="k")
+    data = bytes(source.storage.get("k"))
+    path = parse(data, where="k").payload.path  # type: ignore[union-attr]
+    forged = seal(data[:-36].replace(str(path).encode(), b"results/other.json"))
+    source.storage.put("k", [forged])
+
+    with pytest.raises(CorruptResultError, match="is no payload's name"):
+        sent(source, target)
 
 
 def test_a_dry_run_writes_nothing(source: ResultStore) -> None:

@@ -300,7 +300,8 @@ class Work:
         if item is None:
             return None
         try:
-            if item.key.startswith(_CACHED) and (manager := lock_manager(storage)) is not None:
+            # Who writes to the spool holds the lock of another storage, if any.
+            if item.key.startswith(_CACHED) and not self.as_written and (manager := lock_manager(storage)) is not None:
                 lease = manager.acquire(item.key, timeout=0)
                 if lease is None:
                     return replace(item, problem="It is being written anew, and stays where it was.")

@@ -8,7 +8,7 @@ from holdall import boundary
 from holdall import record as records
 from holdall.checksum import verified
 from holdall.errors import CorruptResultError, HoldallError, KeyMissing, MissingResultError, StorageError, told
-from holdall.keys import is_own
+from holdall.keys import is_own, payload_made_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,15 +32,18 @@ def transfer(
 
     Raises:
         CorruptResultError: the payload is not what was written; nothing that a reader could find was made of it. Or
-            another program's file has the key.
+            another program's file has the key, or the record names as its payload what is none.
         MissingResultError: the payload is gone.
         StorageError: one of the two failed.
     """
     body = data if record.storage == where else records.at(data, where)
+    payload = record.payload
+    if payload is not None and payload.path is not None and payload_made_at(payload.path) is None:
+        # A name that holdall gives to nothing of its own: sending it may replace something else.
+        raise CorruptResultError(f"The record {record.key} names {payload.path!r}, which is no payload's name.")
     there = _there(record, target)
     if there is not None and there.created > record.created:
         return "newer"
-    payload = record.payload
     # A record that names another payload is of another write, if of the same moment; where it says it lies, is no matter.
     same = there is not None and there.created == record.created and there.payload == payload
     sent = _sent(payload, source, target, dry_run=dry_run)
