@@ -12,7 +12,8 @@ from holdall.catalogs import open_catalog
 from holdall.errors import CatalogError, ConfigurationError, MissingResultError, StorageError
 from holdall.filesystems import LocalFileSystem
 from holdall.keys import PAYLOADS, record_key
-from holdall.moving import Selection, copy, move
+from holdall.moved import Selection
+from holdall.moving import copy, move
 from holdall.recorder import recorder_for
 from holdall.results import from_json
 from holdall.storages import Place, place_of
@@ -159,6 +160,18 @@ def test_what_cannot_be_is_refused_first(here: Place, there: Place) -> None:
         copy(here, here)
     with pytest.raises(MissingResultError, match="no result 'nope' in local-file-system:"):
         copy(here, there, chosen=Selection(keys=["nope"]))
+
+
+@pytest.mark.usefixtures("ran")
+def test_one_place_by_two_names_loses_nothing(here: Place, place: Path) -> None:
+    """All seems to have arrived already, and must not be removed for that."""
+    (place / "link").symlink_to(place / "here")
+    before, found = keys(here), results()
+
+    with pytest.raises(ConfigurationError, match="are one place"):
+        move(here, place_of(LocalFileSystem(basepath=place / "link")), catalog())
+    assert before == keys(here)
+    assert found == results()
 
 
 @pytest.mark.usefixtures("ran")

@@ -29,7 +29,7 @@ from holdall.store import ResultStore
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from holdall.moving import Moved
+    from holdall.moved import Moved
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from holdall import spool
 from holdall.errors import CatalogError, ConfigurationError, PluginError, StorageError
-from holdall.moving import JOBS, Item, Moved, Work
+from holdall.moved import Item, Moved
+from holdall.moving import JOBS, Work
 from holdall.retrieval import open_storage
 from holdall.storages import Place, place_of
 from holdall.store import label

@@ -13,7 +13,7 @@ from holdall.cli.output import size as shown_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdall.moving import Moved, Selection
+    from holdall.moved import Moved, Selection
     from holdall.storages import Place
 
 _From = Annotated[str, typer.Option("--from", metavar="STORAGE", help="Where they are: a slug, path or URL.")]
@@ -142,7 +142,7 @@ def _place(value: str) -> Place:
 
 
 def _chosen(name: str | None, keys: list[str] | None) -> Selection:
-    from holdall.moving import Selection  # noqa: PLC0415 - as in the commands
+    from holdall.moved import Selection  # noqa: PLC0415 - as in the commands
 
     return Selection(name=name, keys=tuple(keys or ()))
 
