@@ -22,7 +22,7 @@ from holdall.filesystems import LocalFileSystem
 from holdall.record import parse
 from holdall.results import ResultReference, from_json
 from holdall.store import ResultStore
-from holdall.testing.faults import FaultyStorage
+from holdall.testing.faults import FaultyStorage, FlakyStorage
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -81,6 +81,18 @@ def test_the_error_says_where_the_value_lies_and_reads_find_it(wall: Path) -> No
     assert "`holdall result push` sends it to local-file-system:" in note
     assert [1, 2] == load_result(key=key, storage=behind(wall))
     assert [] == open_catalog(settings.current()).references()
+
+
+@pytest.mark.parametrize(("failures", "where"), [(1, "storage"), (2, "spool")])
+def test_a_passing_failure_is_tried_again_first(place: Path, failures: int, where: str) -> None:
+    """Once; what is still not taken goes to the spool."""
+    storage = FlakyStorage(Directory(str(place / "results")), failures=failures)
+    storage.on_failure = "spool"
+    made = task(result_storage=storage, return_state=True)(lambda: [1])
+
+    assert [1] == quietly(made).result()
+    assert (where == "spool") == bool(spooled())
+    assert (where == "storage") == bool(list(storage.scan()))
 
 
 def test_what_lies_there_is_what_would_have_been_stored(wall: Path, place: Path) -> None:
