@@ -13,6 +13,7 @@ from holdall.keeping import lookup, unreachable
 from holdall.keys import record_key
 from holdall.outcomes import Done, row_of
 from holdall.signals import ear
+from holdall.spool import may_hold
 from holdall.steps import Blocking
 from holdall.types import UNSET
 
@@ -46,7 +47,8 @@ def call_cached(
     parameters = unit.bind(args, kwargs)
     key = cache_key(unit, run, parameters)
     keyed = Keyed(parameters, key)
-    if key is None or plan.store is None:
+    # Where something is in the spool, it may be newer than what the storage has.
+    if key is None or plan.store is None or may_hold(run.root.settings.home):
         return UNSET, keyed
     path = record_key(key)
     try:
@@ -87,6 +89,7 @@ def cached(
         store,
         key,
         complained=complained,
+        home=run.root.settings.home,
         cache_in_memory=options.cache_result_in_memory,
         accept=unit.trusted | run.root.settings.results_accept,
         on_storage_error=options.on_storage_error,

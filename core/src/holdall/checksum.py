@@ -56,14 +56,41 @@ class Checksum:
         """
         view = memoryview(data)
         for number, start in enumerate(range(0, len(view), self.chunk_size), first):
-            if number >= len(self.chunks) or (
-                xxh3_64_digest(view[start : start + self.chunk_size]).hex() != self.chunks[number]
-            ):
-                offset = number * self.chunk_size
-                raise CorruptResultError(
-                    f"{where} is damaged: the bytes from {offset} on are not those that were written (checksum of "
-                    f"chunk {number}). Restore it from a copy, or delete the result so that it is computed again."
-                )
+            self.check_digest(number, xxh3_64_digest(view[start : start + self.chunk_size]), where=where)
+
+    def check_digest(self, number: int, found: bytes, /, *, where: str) -> None:
+        """The same for one chunk whose digest is known."""
+        if number >= len(self.chunks) or found.hex() != self.chunks[number]:
+            offset = number * self.chunk_size
+            raise CorruptResultError(
+                f"{where} is damaged: the bytes from {offset} on are not those that were written (checksum of "
+                f"chunk {number}). Restore it from a copy, or delete the result so that it is computed again."
+            )
+
+
+def verified(parts: Iterable[Buffer], expected: Checksum, /, *, size: int, where: str) -> Iterator[Buffer]:
+    """Passes parts on (views, no copies); the end of a chunk only once the chunk has proved to be what was written.
+
+    Raises:
+        CorruptResultError: a chunk differs, or there are more or fewer bytes than `size`.
+    """
+    number, room, passed, hashed = 0, expected.chunk_size, 0, xxh3_64()
+    for part in parts:
+        view = memoryview(part).cast("B")
+        while len(view):
+            piece, view = view[:room], view[room:]
+            hashed.update(piece)
+            room -= len(piece)
+            passed += len(piece)
+            if not room or passed == size:
+                expected.check_digest(number, hashed.digest(), where=where)
+                number, room, hashed = number + 1, expected.chunk_size, xxh3_64()
+            yield piece
+    if passed != size:
+        raise CorruptResultError(
+            f"{where} has {passed} bytes, and {size} were written: it was cut short or replaced. Restore it from a copy, "
+            "or delete the result so that it is computed again."
+        )
 
 
 class Checksummer:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from holdall.errors import CatalogError, KeyMissing, StorageError
 from holdall.keys import PAYLOADS, payload_made_at
 from holdall.locks import lock_manager
-from holdall.storages import SAME_MOMENT, identity, storage_of
+from holdall.storages import SAME_MOMENT, storage_of
 from holdall.survey import look, survey, untracked
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class _Work:
             made = datetime.fromisoformat(record.created).timestamp()
             for row in self.catalog.references(key=record.key):
                 where = storage_of(row)
-                if where is not None and identity(where) == self.place.identity and row.created <= made + SAME_MOMENT:
+                if where is not None and where.identity == self.place.identity and row.created <= made + SAME_MOMENT:
                     self.catalog.delete_reference(row.storage, row.key)
         except CatalogError:
             self.catalog = None  # an index: `holdall catalog rebuild` puts it right

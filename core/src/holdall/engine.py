@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +15,20 @@ from holdall import settings
 from holdall.attempts import attempts, claims_of, identified, replay, settle
 from holdall.context import current, leave
 from holdall.deferred import resolved
-from holdall.errors import ConfigurationError, HoldallWarning, ResultError, StorageError
-from holdall.keeping import Kept, keep, keep_uncatalogued, key_of, rescue
+from holdall.errors import ConfigurationError
+from holdall.keeping import keep_uncatalogued, key_of
 from holdall.outcomes import Done, Failed, Outcome, failure_of, row_of
 from holdall.planning import Plan, plan
 from holdall.results import ResultLiteral
 from holdall.runs import Replays, Root, Run
+from holdall.securing import secure
 from holdall.signals import discover, ear
 from holdall.steps import Blocking
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
     from holdall.caching import Keyed
+    from holdall.runs import Identity
     from holdall.steps import Steps
     from holdall.units import Unit
 
@@ -112,7 +113,7 @@ def call_kept(unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...],
         if run.runner is not None:
             settle(run)
             value = resolved(value)
-        kept = _kept(unit, run, plan, value, None, None)
+        kept = secure(unit, run, plan, value, None, None)
         result = None if kept is None else kept.json
     except BaseException as error:
         state, message = failure_of(error)
@@ -232,10 +233,16 @@ def _produce(
         done = yield from cached(
             unit, run, made.store, key, partial(_compute, unit, run, made, args, kwargs, key, parameters)
         )
-    if done.kept is not None:
-        for table, identity in claims:
-            table.keep(identity, done.kept.result)
-    return done
+    return _for_replays(done, claims)
+
+
+def _for_replays(done: Done, claims: list[tuple[Replays, Identity]]) -> Done:
+    """Keep what is to be replayed; what else is to be known of it."""
+    if done.kept is None:
+        return done
+    for table, identity in claims:
+        table.keep(identity, done.kept.result)
+    return done._replace(kept=None) if done.kept.for_replays_alone else done
 
 
 def _cache_key(unit: Unit[Any, Any], run: Run, parameters: dict[str, Any] | None) -> str | None:
@@ -266,25 +273,5 @@ def _compute(
             del error
     if made.resolution.forbidden:
         return Done(value, None, cached=False)
-    kept = yield Blocking(partial(_kept, unit, run, made, value, key, named))
+    kept = yield Blocking(partial(secure, unit, run, made, value, key, named))
     return Done(value, kept, cached=False)
-
-
-def _kept(unit: Unit[Any, Any], run: Run, made: Plan, value: Any, key: str | None, named: str | None) -> Kept | None:
-    """Keep a value. Where that fails, the value is in the error and where it can be rescued, or is worth a warning."""
-    try:
-        return keep(unit, run, made.store, value, key=key, named=named)
-    except (ResultError, StorageError) as failure:
-        asked_to_run = unit.options.on_storage_error == "run" and isinstance(failure, StorageError)
-        if not made.resolution.for_retries_alone and not asked_to_run:
-            failure.value = value  # type: ignore[union-attr]  # both leaves that `keep` raises have it
-            if isinstance(failure, StorageError) and made.store is not None and failure.kept is None:
-                rescue(unit, run, made.store.codec, failure)
-            raise
-        warnings.warn(
-            f"The result of {unit.kind} {unit.name!r} is returned but could not be kept, so it would be computed again "
-            f"where it is needed again: {failure}",
-            HoldallWarning,
-            stacklevel=2,
-        )
-        return None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 import warnings
 from functools import cache as memoized
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from holdall import spool
 from holdall.errors import (
     ConfigurationError,
     ExpiredResultError,
@@ -26,7 +27,6 @@ from holdall.signals import ear
 from holdall.types import ReferenceRow
 
 if TYPE_CHECKING:
-    from holdall.abc.codec import Codec
     from holdall.record import Record
     from holdall.runs import Run
     from holdall.store import ResultStore
@@ -37,22 +37,29 @@ _LATEST: Final = 253_370_764_800.0  # the year 9999: what RFC 3339 can say
 
 
 class Kept(NamedTuple):
-    """A result and the JSON that the catalog's run row holds of it."""
+    """A result and the JSON that the catalog's run row holds of it.
+
+    `for_replays_alone`: nobody asked for it by name, and its storage did not take it; so neither catalog nor state has it.
+    """
 
     result: Result
     json: str
+    for_replays_alone: bool = False
 
 
 def lookup(
     store: ResultStore,
     key: str,
     *,
+    home: str,
     cache_in_memory: bool,
     accept: frozenset[str],
     on_storage_error: str,
     complained: list[str],
 ) -> tuple[Any, Kept] | None:
-    """The value kept under a cache key, or None for a miss: absent, expired, or read and found bad.
+    """The value kept under a cache key, in the storage or the spool of `home`, or None for a miss.
+
+    A miss is: absent, expired, or read and found bad.
 
     `complained` holds what was said of this entry already: two looks at one bad entry make one warning.
 
@@ -61,8 +68,8 @@ def lookup(
     """
     record = None
     try:
-        record = store.record(record_key(key))
-        value = store.load(record, accept=accept)
+        holder, record = spool.locate(store, home, methodcaller("record", record_key(key)))
+        value = holder.load(record, accept=accept)
     except (ResultError, StorageError, ConfigurationError, PluginError) as error:  # the latter two: an unknown format
         absent = isinstance(error, MissingResultError) and record is None
         if not absent and not isinstance(error, ExpiredResultError):
@@ -101,30 +108,41 @@ def _say_once(message: str, complained: list[str]) -> None:
 
 
 def keep(
-    unit: Unit[Any, Any], run: Run, store: ResultStore | None, value: Any, *, key: str | None, named: str | None
+    unit: Unit[Any, Any],
+    run: Run,
+    store: ResultStore | None,
+    value: Any,
+    *,
+    key: str | None,
+    named: str | None,
+    through: ResultStore | None = None,
+    indexed: bool = True,
 ) -> Kept | None:
     """Store a value and its reference; when this returns, both survive SIGKILL.
+
+    `through` writes in the place of `store`, to which the reference leads in any case. Unless `indexed`, nobody is told.
 
     Raises:
         SerializationError, StorageError: with the value attached; nothing half-written is visible.
     """
     options = unit.options
+    writer = through or store
     created = time.time()
     expires = None
     if key is not None and options.cache_expiration is not None:
         expires = min(created + options.cache_expiration.total_seconds(), _LATEST)
     if is_literal(value):
         literal = ResultLiteral(value=value)
-        if store is not None:
+        if writer is not None:
             # Another machine with another catalog has the hit as well; and a name never leads to an older value.
             for each in (None if key is None else record_key(key), named):
                 if each is not None:
-                    store.write_literal(value, key=each, producer=producer(unit, run), expires=expires)
+                    writer.write_literal(value, key=each, producer=producer(unit, run), expires=expires)
         return Kept(literal, literal.json())
-    if store is None:
+    if store is None or writer is None:
         return None
     cached_under = record_key(key) if key is not None else None
-    reference, size = store.write(
+    reference, size = writer.write(
         value,
         key=named or cached_under or own_key(run.id),
         also=cached_under if named else None,
@@ -134,7 +152,12 @@ def keep(
         expires=expires,
         cache_in_memory=options.cache_result_in_memory,
     )
+    if writer is not store:
+        # Through the store itself, which finds the result wherever it is by then.
+        reference = store.reference(reference.key, value, cache_in_memory=options.cache_result_in_memory)
     text = store.reference_json(reference.key)
+    if not indexed:
+        return Kept(reference, text)
     run.root.recorder.add_reference(
         ReferenceRow(store.label, reference.key, text, run.id, unit.name, size, created, expires)
     )
@@ -168,25 +191,6 @@ def key_of(unit: Unit[Any, Any], run: Run, parameters: Any) -> str:
             f"The result_storage_key {template!r} of {unit.name!r} comes to {key!r}, which is no name."
         )
     return key
-
-
-def rescue(unit: Unit[Any, Any], run: Run, codec: Codec, failure: StorageError) -> None:
-    """Put a value that its storage did not take into the home folder, and let the error say where."""
-    from holdall.builtin.directory import Directory  # noqa: PLC0415 - only a failure needs it
-    from holdall.store import ResultStore  # noqa: PLC0415 - as above
-
-    home = run.root.settings.home
-    folder = os.path.join(home, "rescued")
-    try:
-        reference, _ = ResultStore(Directory(folder), codec).write(
-            failure.value, key=own_key(run.id), producer=producer(unit, run)
-        )
-    except (ResultError, StorageError):
-        return  # the disk that failed may be this one; the error still carries the value
-    failure.kept = os.path.join(folder, reference.key)
-    failure.add_note(
-        f"The computed value is not lost: holdall.load_result(key={reference.key!r}, storage={folder!r}) reads it."
-    )
 
 
 def keep_uncatalogued(unit: Unit[Any, Any], run: Run, store: ResultStore, value: bool | None) -> None:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from holdall import spool
 from holdall.builtin.sqlite_errors import explain, is_damage
 from holdall.catalogs import catalog_path, close_catalogs, open_catalog
 from holdall.errors import CatalogError, StorageError
 from holdall.results import ResultReference
-from holdall.storages import ALL, SAME_MOMENT, identity, storage_of
-from holdall.survey import published_under, survey, untracked
+from holdall.settings import current
+from holdall.storages import ALL, SAME_MOMENT, storage_of
+from holdall.survey import survey, untracked
+from holdall.transfer import published_as
 from holdall.types import ReferenceRow
 
 if TYPE_CHECKING:
@@ -162,7 +165,7 @@ def _read(place: Place, track: Track) -> _Read:
             elif found.record is None:
                 read.skipped.append(_skipped(found))
             else:
-                published.update(published_under(found.record))
+                published.add(published_as(found.record) or "")
                 if found.record.expires_at is not None and found.record.expires_at <= now:
                     problem = f"{found.meta.key} in {place.label} was kept until {found.record.expires}."
                     read.skipped.append(Skipped(key=found.meta.key, reason="expired", problem=problem))
@@ -226,7 +229,7 @@ def _forget(read: _Read, before: Sequence[ReferenceRow], catalog: Catalog) -> in
     forgotten = 0
     for row in before:
         where = storage_of(row)
-        if where is None or identity(where) != read.place.identity:
+        if where is None or where.identity != read.place.identity:
             continue
         if row.key in indexed:
             if row.storage != read.place.label:
@@ -238,6 +241,6 @@ def _forget(read: _Read, before: Sequence[ReferenceRow], catalog: Catalog) -> in
 
 def _is_there(place: Place, key: str) -> bool:
     try:
-        return place.storage.exists(key)
+        return place.storage.exists(key) or spool.holds(place.where, key, current().home)
     except StorageError:
         return True

@@ -91,6 +91,19 @@ def body(
     )
 
 
+def at(data: bytes, where: StorageReference, /) -> bytes:
+    """The record `data`, which has been parsed, as one that lies at `where`; all else stays, byte for byte if inlined."""
+    document = json.loads(data)
+    document["storage"] = {"slug": where.slug, "type": where.type, "location": dict(where.location)}
+    del document["checksum"]
+    inlined, payload = document.pop("data", None), document["payload"]
+    members = json.dumps(document, separators=(",", ":"))[:-1].encode()
+    if inlined is None and (payload is None or "inline" not in payload):
+        return seal(members)
+    same = data[:-_SEAL_SIZE][-payload["size"] :] if payload["inline"] == "json" else json.dumps(inlined).encode()
+    return seal(b'%b,"data":%b' % (members, same))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
     """Where the serializer's bytes are: `inline` here, or at `path` with their checksum."""

@@ -54,6 +54,11 @@ class StorageReference:
     type: str
     location: Mapping[str, Any] = field(hash=False)
 
+    @property
+    def identity(self) -> str:
+        """The same for two ways to one place: a slug is none of it."""
+        return json.dumps([self.type, dict(self.location)], sort_keys=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerializerReference:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
-from holdall import results, settings
-from holdall.catalogs import open_catalog
-from holdall.errors import ConfigurationError, MissingResultError, UnknownBlockError
+from holdall import results, settings, spool
+from holdall.catalogs import catalog_path, open_catalog
+from holdall.errors import CatalogError, ConfigurationError, MissingResultError, UnknownBlockError
 from holdall.keys import beside, own_key
 from holdall.recorder import recorder_for
 from holdall.results import ResultLiteral, ResultReference, StorageReference
 from holdall.signals import ear
-from holdall.store import ResultStore, make_codec
+from holdall.store import ResultStore, label, make_codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,16 +29,34 @@ def fetch(reference: ResultReference, /, *, accept: Iterable[str] = ()) -> Any:
     store: ResultStore | None = reference._store  # noqa: SLF001 - the reference keeps it for this function alone
     if store is None:
         store = open_store(reference)
-    accepted = {*accept, *settings.current().results_accept}
+    found = settings.current()
+    accepted = {*accept, *found.results_accept}
     started = time.time()
-    record = store.record(reference.key)
-    value = store.load(record, accept=accepted)
+    try:
+        holder, record = spool.locate(store, found.home, methodcaller("record", reference.key))
+    except MissingResultError as error:
+        _say_where(error, reference, found)
+        raise
+    value = holder.load(record, accept=accepted)
     if ear.active:
         from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
 
         size = record.payload.size if record.payload is not None else 0
         hooks.result_read(reference=reference.json(), size=size, seconds=time.time() - started)
     return value
+
+
+def _say_where(error: MissingResultError, reference: ResultReference, found: settings.Settings) -> None:
+    """Let the error name the storages where the catalog knows the result now: it may have been moved."""
+    if not os.path.lexists(catalog_path(found)):
+        return  # looking must not make one
+    with suppress(CatalogError, ConfigurationError):
+        rows = [results.from_json(row.reference) for row in open_catalog(found).references(key=reference.key)]
+        others = [row for row in rows if isinstance(row, ResultReference) and row.storage != reference.storage]
+        if others:
+            places = " and ".join(dict.fromkeys(label(other.storage) for other in others))
+            said = f"The catalog knows it in {places} now: holdall.load_result(key={reference.key!r}) reads it there."
+            error.args = (f"{error} {said}", *error.args[1:])
 
 
 def open_store(reference: ResultReference, /) -> ResultStore:
@@ -82,8 +102,9 @@ def load_result(
         place = blocks.from_value(storage, settings=found, directory=os.getcwd())
         # Nothing says what this storage is configured to hold, so the default decides whether a pickle may be read.
         store = ResultStore(place, _default_codec(found))
-        wanted = store.record(own_key(run)) if run is not None else store.find(str(key))
-        return store.load(wanted, accept={*accept, *found.results_accept})
+        look = methodcaller("record", own_key(run)) if run is not None else methodcaller("find", str(key))
+        holder, wanted = spool.locate(store, found.home, look)
+        return holder.load(wanted, accept={*accept, *found.results_accept})
     result = _of_run(run, found) if run is not None else _of_key(str(key), found)
     return result.get() if isinstance(result, ResultLiteral) else result.get(accept=accept)
 

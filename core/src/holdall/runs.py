@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 class Root:
     """Settings and working directory as they were when the outermost run started, and its stores by value."""
 
-    __slots__ = ("directory", "recorder", "settings", "stores")
+    __slots__ = ("directory", "recorder", "settings", "spooling", "stores")
 
     def __init__(self, settings: Settings, directory: str) -> None:
         self.settings = settings
         self.directory = directory
         self.recorder: Recorder = recorder_for(open_catalog(settings))
         self.stores: dict[Any, tuple[ResultStore, Any]] = {}
+        # Places of which somebody was told that their results go to the spool, each with the run that told it.
+        self.spooling: dict[str, str] = {}
 
 
 Identity = tuple[tuple[str, str, int], ...]

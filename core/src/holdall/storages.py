@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -43,7 +42,7 @@ class Place(NamedTuple):
 
     @property
     def identity(self) -> str:
-        return identity(self.where)
+        return self.where.identity
 
 
 class Unopened(NamedTuple):
@@ -56,11 +55,6 @@ class Unopened(NamedTuple):
 def place_of(storage: Storage, /) -> Place:
     where = StorageReference(slug=storage.block_slug, type=storage.slug, location=storage.location())
     return Place(storage, where)
-
-
-def identity(where: StorageReference, /) -> str:
-    """The same for two ways to one place."""
-    return json.dumps([where.type, dict(where.location)], sort_keys=True)
 
 
 def storage_of(row: ReferenceRow, /) -> StorageReference | None:
@@ -113,7 +107,7 @@ def known(settings: Settings, catalog: Catalog, directory: str, /) -> tuple[list
     if os.path.isdir(os.path.join(directory, DEFAULT_FOLDER)):
         add(DEFAULT_FOLDER, lambda: from_value(f"./{DEFAULT_FOLDER}"))
     for where in _referenced(catalog):
-        if identity(where) not in found:
+        if where.identity not in found:
             add(label(where), lambda where=where: open_storage(where))
     return list(found.values()), list(unopened.values())
 
@@ -131,5 +125,5 @@ def _referenced(catalog: Catalog) -> list[StorageReference]:
         rows = catalog.references(limit=ALL)
     except CatalogError:
         return []
-    found = {identity(where): where for row in rows if (where := storage_of(row)) is not None}
+    found = {where.identity: where for row in rows if (where := storage_of(row)) is not None}
     return list(found.values())

@@ -51,19 +51,20 @@ class ResultStore:
 
     __slots__ = ("_familiar", "_head", "_start", "_tail", "codec", "label", "place", "serializer", "storage", "where")
 
-    def __init__(self, storage: Storage, codec: Codec) -> None:
+    def __init__(self, storage: Storage, codec: Codec, *, where: StorageReference | None = None) -> None:
+        """`where` is the place that records name; left out, it is the storage's own."""
         self.storage = storage
         self.codec = codec
-        self.where = StorageReference(slug=storage.block_slug, type=storage.slug, location=storage.location())
+        self.where = where or StorageReference(slug=storage.block_slug, type=storage.slug, location=storage.location())
         self.serializer = SerializerReference(type=codec.slug, options=codec.options())
         self.label = label(self.where)
-        where = _json({"slug": self.where.slug, "type": self.where.type, "location": self.where.location})
-        self.place = where
+        place = _json({"slug": self.where.slug, "type": self.where.type, "location": self.where.location})
+        self.place = place
         how = _json({"type": self.serializer.type, "options": self.serializer.options})
-        self._head = records.head(where, how)
+        self._head = records.head(place, how)
         self._start = self._head.encode()
         self._familiar = b""
-        self._tail = f',"storage":{where},"serializer":{how}}}'
+        self._tail = f',"storage":{place},"serializer":{how}}}'
 
     def write(
         self,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
 
 from holdall import record as records
 from holdall.errors import CorruptResultError, KeyMissing, StorageError
-from holdall.keys import PAYLOADS, is_own, payload_made_at
+from holdall.keys import is_own, payload_made_at
 from holdall.types import ByteRange
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def untracked(items: Sequence[_T], what: str, /) -> Iterable[_T]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One object that is no payload.
+    """One object that is no payload; `data` are its bytes where it is or was a record.
 
-    `damaged` was a record, or is one of a newer holdall; `data` are its bytes. `unreadable` is what the storage does
+    `damaged` was a record, or is one of a newer holdall. `unreadable` is what the storage does
     not give out, and may be a record. `problem` says in a sentence why it is no `record`.
     """
 
@@ -90,15 +90,7 @@ def look(storage: Storage, meta: ObjectMeta, label: str, /) -> Found:
     if record.key != meta.key:
         problem = f"{where} is a copy of the record {record.key}."
         return Found(kind="foreign", meta=meta, record=record, problem=problem)
-    return Found(kind="record", meta=meta, record=record)
-
-
-def published_under(record: Record, /) -> tuple[str, ...]:
-    """The names that the readable copy of a result may have, where its record's key was chosen by the user."""
-    if record.payload is None or record.payload.path is None or is_own(record.key):
-        return ()
-    suffix = record.payload.path.removeprefix(PAYLOADS).partition(".")[2]
-    return record.key.removesuffix(".record"), f"{record.key}.{suffix}"
+    return Found(kind="record", meta=meta, record=record, data=data)
 
 
 def _begins_as_a_record(storage: Storage, meta: ObjectMeta) -> bool:

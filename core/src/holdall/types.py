@@ -20,6 +20,9 @@ Parts: TypeAlias = Iterable[Buffer]
 
 WriteMode: TypeAlias = Literal["overwrite", "create"]
 
+OnFailure: TypeAlias = Literal["raise", "spool"]
+"""What becomes of a run whose result its storage does not take; the result is kept in the local spool in either case."""
+
 
 class Unset(Enum):
     """The one value that no caller passes by accident; an enum member survives pickling."""

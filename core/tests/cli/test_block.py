@@ -63,7 +63,7 @@ def test_saves_lists_and_shows_a_block(holdall: Any, plain: Any) -> None:
     assert plain(holdall("block", "ls").stdout) == ("SLUG  TYPE  FROM\nattic/prod  attic  the catalog in <tmp>/home\n")
     assert plain(holdall("block", "show", "attic/prod").stdout) == (
         "The block attic/prod is of type attic and comes from the catalog in <tmp>/home.\n"
-        "  inline_limit  8192\n  basepath  /a=b\n  key  -\n  shelves  [1, 2]\n"
+        "  inline_limit  8192\n  on_failure  raise\n  basepath  /a=b\n  key  -\n  shelves  [1, 2]\n"
     )
 
 
@@ -81,7 +81,7 @@ def test_lists_and_shows_as_json(holdall: Any, tmp_path: Path, monkeypatch: pyte
         "slug": "attic/prod",
         "type": "attic",
         "source": variables,
-        "fields": {"inline_limit": 8192, "basepath": "/b", "key": None, "shelves": []},
+        "fields": {"inline_limit": 8192, "on_failure": "raise", "basepath": "/b", "key": None, "shelves": []},
         "secrets": ["key"],
         "location": {"basepath": "/b"},
     }

@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Self
 
 from pydantic import PrivateAttr
 
-from holdall.abc.component import Component
+from holdall.abc.component import HOW, Component
 from holdall.abc.storage import Storage
 from holdall.errors import ConfigurationError
+from holdall.types import OnFailure
 
 
 class StorageBlock(Component, Storage, ABC):
@@ -20,6 +21,8 @@ class StorageBlock(Component, Storage, ABC):
     """Fields that say whose server is asked: credentials of a slug go to no other than its own."""
 
     inline_limit: int = 8192
+    on_failure: OnFailure = "raise"
+    """`spool`: where this storage does not take a result, warn once, keep it in the local spool and go on."""
     _block_slug: str | None = PrivateAttr(default=None)
 
     @property
@@ -61,7 +64,7 @@ class StorageBlock(Component, Storage, ABC):
         self._block_slug = state.get("block_slug")
 
     def location(self) -> dict[str, Any]:
-        return {name: value for name, value in self.plain_fields().items() if name != "inline_limit"}
+        return {name: value for name, value in self.plain_fields().items() if name not in HOW}
 
     def save(self, name: str, /, *, overwrite: bool = False) -> str:
         """Keep this block in the catalog as `<slug>/<name>`, secrets encrypted; returns that slug.

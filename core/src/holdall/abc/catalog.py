@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from holdall.types import BlockDocument, ReferenceRow, RunRow
 
@@ -57,6 +57,15 @@ class Catalog(ABC):
     @abstractmethod
     def delete_reference(self, storage: str, key: str, /) -> bool:
         """Whether there was one."""
+
+    @abstractmethod
+    def repoint(self, moved: Callable[[str], tuple[str, str] | None], /) -> int:
+        """Let references point to where results have been moved; returns how many references and runs were changed.
+
+        `moved` takes the JSON of a result, as references and runs have it, and gives the storage that the row is to
+        name and the JSON that it is to have, or None to leave it. All in one transaction. A reference keeps its rank
+        among the newest, and replaces one that has its new storage and its key already.
+        """
 
     @abstractmethod
     def save_block(self, document: BlockDocument, /, *, overwrite: bool = False) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Secret, SecretBytes, SecretStr, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _SECRETS = (Secret, SecretStr, SecretBytes)
 _Made = TypeVar("_Made", bound=BaseModel)
 _HASHED = (str, int, float, bool, type(None))
+
+HOW: Final = frozenset({"inline_limit", "on_failure"})
+"""Fields of every storage block that say how it is used, not where it is."""
 
 
 class Component(BaseModel):
@@ -37,7 +40,7 @@ class Component(BaseModel):
 
         def __init__(self, *values: Any, **fields: Any) -> None:
             if values:
-                own = [name for name in type(self).model_fields if name != "inline_limit"]
+                own = [name for name in type(self).model_fields if name not in HOW]
                 example = own[0] if own else "name"
                 raise ConfigurationError(
                     f"{type(self).__name__} takes its options by name, as {type(self).__name__}({example}=…)."

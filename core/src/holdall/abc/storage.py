@@ -11,7 +11,7 @@ from holdall.types import ByteRange
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from holdall.types import Buffer, ObjectMeta, Parts, WriteMode
+    from holdall.types import Buffer, ObjectMeta, OnFailure, Parts, WriteMode
 
 
 class Storage(ABC):
@@ -30,6 +30,8 @@ class Storage(ABC):
     slug: ClassVar[str]
     inline_limit: int
     """Payloads up to this many bytes lie inside their record; 8192 unless configured."""
+    on_failure: OnFailure
+    """Whether a run fails whose result is not taken here; `raise` unless configured, and where a storage has none."""
 
     @abstractmethod
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:

@@ -19,7 +19,7 @@ from holdall.types import ObjectMeta
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdall.types import Buffer, ByteRange, Parts, WriteMode
+    from holdall.types import Buffer, ByteRange, OnFailure, Parts, WriteMode
 
 # NONBLOCK: a foreign pipe in the base path must not hang a reader. NOFOLLOW: a link is looked at before it is followed.
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -39,11 +39,12 @@ class Directory(Storage):
         fsync: survive a power loss too: the file before it gets its name, the folders after.
         memory_map: large reads map the file copy-on-write. Who shortens a mapped file in place kills its readers.
         inline_limit: payloads up to this many bytes lie inside their record.
+        on_failure: as a block's.
         named: what errors call this storage.
     """
 
     slug: ClassVar[str] = "local-file-system"
-    __slots__ = ("_checked", "_errors", "_prefix", "base", "fsync", "inline_limit", "memory_map", "named")
+    __slots__ = ("_checked", "_errors", "_prefix", "base", "fsync", "inline_limit", "memory_map", "named", "on_failure")
 
     def __init__(
         self,
@@ -54,11 +55,13 @@ class Directory(Storage):
         memory_map: bool = False,
         inline_limit: int = 8192,
         named: str | None = None,
+        on_failure: OnFailure = "raise",
     ) -> None:
         self.base = normalised(base)
         self.fsync = fsync
         self.memory_map = memory_map
         self.inline_limit = inline_limit
+        self.on_failure = on_failure
         self.named = named or self.slug
         self._prefix = self.base if self.base.endswith("/") else f"{self.base}/"
         self._checked: set[str] = set()
@@ -327,8 +330,8 @@ class Directory(Storage):
     def __repr__(self) -> str:
         return f"Directory({self.base!r}, fsync={self.fsync}, memory_map={self.memory_map})"
 
-    def _configuration(self) -> tuple[str, bool, bool, int, str]:
-        return self.base, self.fsync, self.memory_map, self.inline_limit, self.named
+    def _configuration(self) -> tuple[str, bool, bool, int, str, OnFailure]:
+        return self.base, self.fsync, self.memory_map, self.inline_limit, self.named, self.on_failure
 
 
 def normalised(base: str, /) -> str:
@@ -343,8 +346,12 @@ def normalised(base: str, /) -> str:
     return os.path.normpath(path).replace(os.sep, "/")
 
 
-def _directory(base: str, fsync: bool, memory_map: bool, inline_limit: int, named: str) -> Directory:
-    return Directory(base, fsync=fsync, memory_map=memory_map, inline_limit=inline_limit, named=named)
+def _directory(
+    base: str, fsync: bool, memory_map: bool, inline_limit: int, named: str, on_failure: OnFailure = "raise"
+) -> Directory:
+    return Directory(
+        base, fsync=fsync, memory_map=memory_map, inline_limit=inline_limit, named=named, on_failure=on_failure
+    )
 
 
 def _first(entry: tuple[str, os.DirEntry[str] | None]) -> str:

@@ -13,7 +13,7 @@ from holdall.builtin.directory import Directory
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdall.types import Buffer, ByteRange, ObjectMeta, Parts, WriteMode
+    from holdall.types import Buffer, ByteRange, ObjectMeta, OnFailure, Parts, WriteMode
 
 
 class LocalFileSystem(StorageBlock):
@@ -41,6 +41,7 @@ class LocalFileSystem(StorageBlock):
             fsync: bool = False,
             memory_map: bool = False,
             inline_limit: int = 8192,
+            on_failure: OnFailure = "raise",
         ) -> None: ...
 
     @field_validator("basepath", mode="before")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from holdall.abc.catalog import Catalog
 from holdall.builtin.sqlite_errors import explain, is_busy
+from holdall.builtin.sqlite_moves import RESULTS, repoint
 from holdall.builtin.sqlite_schema import prepare
 from holdall.errors import CatalogError, ConfigurationError
 from holdall.types import BlockDocument, ReferenceRow, RunRow
@@ -151,6 +152,15 @@ class SQLiteCatalog(Catalog):
     def delete_reference(self, storage: str, key: str, /) -> bool:
         query = "DELETE FROM result_references WHERE key = ? AND storage = ?"
         return self._do("delete a reference", lambda connection: connection.execute(query, (key, storage)).rowcount) > 0
+
+    def repoint(self, moved: Callable[[str], tuple[str, str] | None], /) -> int:
+        changes = [(text, *change) for (text,) in self._select(RESULTS, ()) if (change := moved(text)) is not None]
+
+        def work(connection: sqlite3.Connection) -> int:
+            with _transaction(connection):
+                return repoint(connection, changes)
+
+        return self._do(f"repoint {len(changes)} results", work) if changes else 0
 
     def save_block(self, document: BlockDocument, /, *, overwrite: bool = False) -> None:
         try:

@@ -10,7 +10,7 @@ from holdall.catalogs import catalog_path, open_catalog
 from holdall.errors import CatalogError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from holdall.settings import Settings
     from holdall.types import BlockDocument, ReferenceRow, RunRow
@@ -54,6 +54,10 @@ class _NoCatalog(Catalog):
     def delete_reference(self, storage: str, key: str, /) -> bool:
         del storage, key
         return False
+
+    def repoint(self, moved: Callable[[str], tuple[str, str] | None], /) -> int:
+        del moved
+        return 0
 
     def block(self, slug: str, /) -> None:
         del slug

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from holdall.cli import block, catalog, config, explain, gc, plugin, result, version
+from holdall.cli import block, catalog, config, explain, gc, plugin, result, transfer, version
 from holdall.cli import run as runs
 from holdall.cli.output import complain
 from holdall.errors import HoldallError, HoldallWarning
@@ -51,6 +51,9 @@ for _name, _commands in (
     ("catalog", catalog.app),
 ):
     app.add_typer(_commands, name=_name, no_args_is_help=True)
+result.app.command("push")(transfer.push)
+result.app.command("copy")(transfer.copy)
+result.app.command("move")(transfer.move)
 app.command("explain")(explain.explain)
 app.command("gc")(gc.gc)
 app.command("version")(version.version)

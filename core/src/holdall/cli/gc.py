@@ -51,7 +51,7 @@ def gc(
     JSON: an object with dry_run, grace (seconds), bytes, storages (a list of label, bytes, removed (a list of what,
     key, size), young, expired_left, held, problem), unopened (a list of label, problem).
     """
-    from holdall import collecting, settings, storages  # noqa: PLC0415 - pydantic, which help does not need
+    from holdall import collecting, settings, spool, storages  # noqa: PLC0415 - pydantic, which help does not need
     from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
     from holdall.cli.progress import track  # noqa: PLC0415 - as above
 
@@ -67,6 +67,10 @@ def gc(
         collecting.collect(place, grace=age, expired=expired, dry_run=dry_run, catalog=catalog, track=track)
         for place in places
     ]
+    if not storage:
+        # What killed writers left in the spool, too. Its results stay, expired or not: they are nowhere else.
+        spooled = [storages.place_of(folder) for folder in spool.folders(found.home)]
+        done += [collecting.collect(place, grace=age, dry_run=dry_run, track=track) for place in spooled]
     if as_json:
         print_json(
             {

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from operator import methodcaller
 from typing import IO, TYPE_CHECKING, Final
 
-from holdall import blocks, settings
+from holdall import blocks, settings, spool
 from holdall.builtin.pickling import PickleCodec
 from holdall.cli.absent import catalog_to_read
 from holdall.cli.near import suggestion
-from holdall.errors import ConfigurationError, CorruptResultError, MissingResultError
+from holdall.errors import ConfigurationError, CorruptResultError, MissingResultError, ResultError, StorageError
 from holdall.results import ResultLiteral, ResultReference, from_json
 from holdall.retrieval import open_storage
 from holdall.sources import InlineSource, PayloadSource
 from holdall.store import ResultStore
+from holdall.transfer import published_as
 from holdall.types import Trust
 
 if TYPE_CHECKING:
@@ -56,11 +59,12 @@ class Whereabouts:
 
     def path_of(self, key: str, /) -> str:
         """The file under a key of this storage, or its URL: what `StorageBlock.from_url` would take, and the key."""
-        place = self.store.where.location
+        storage = self.store.storage
+        place = storage.location()
         base = str(place.get("basepath") or place.get("bucket_path") or "").rstrip("/")
-        if self.store.where.type == _LOCAL:
+        if storage.slug == _LOCAL:
             return os.path.join(base, *key.split("/"))
-        return f"{base}/{key}" if "://" in base else f"{self.store.where.type}://{base}/{key}"
+        return f"{base}/{key}" if "://" in base else f"{storage.slug}://{base}/{key}"
 
     def delete(self) -> list[str]:
         """Record, payload, references; returns what there is to say."""
@@ -90,11 +94,8 @@ class Whereabouts:
 
     def _published(self, record: Record) -> str | None:
         """The readable copy of a result that has a `result_storage_key`, where there is one."""
-        if record.payload is None or record.payload.path is None or self.key.startswith(("results/", "cache/")):
-            return None
-        suffix = os.path.splitext(record.payload.path)[1]
-        name = self.key.removesuffix(_RECORD) if self.key.endswith(_RECORD) else self.key + suffix
-        return name if self.store.storage.exists(name) else None
+        name = published_as(record)
+        return name if name is not None and self.store.storage.exists(name) else None
 
 
 def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | Whereabouts:
@@ -144,13 +145,20 @@ def _at(reference: ResultLiteral | ResultReference, catalog: Catalog) -> Whereab
     if not isinstance(reference, ResultReference):
         raise MissingResultError("The catalog has a literal where a reference should be.")
     store = _store(open_storage(reference.storage))
-    return Whereabouts(key=reference.key, label=store.label, store=store, catalog=catalog)
+    home = settings.current().home
+    holder = store
+    # Whether it is there at all, and whole, is found out by whoever reads it.
+    with suppress(ResultError, StorageError):
+        if spool.may_hold(home):
+            holder, _ = spool.locate(store, home, methodcaller("record", reference.key))
+    return Whereabouts(key=reference.key, label=store.label, store=holder, catalog=catalog)
 
 
 def _in_storage(name: str, storage: Storage, catalog: Catalog, *, whole: bool) -> Whereabouts:
     store = _store(storage)
     try:
-        key = store.find(name).key
+        store, record = spool.locate(store, settings.current().home, methodcaller("find", name))
+        key = record.key
     except CorruptResultError:
         if whole:
             raise

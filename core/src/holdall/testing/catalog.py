@@ -185,6 +185,23 @@ class CatalogContract(ABC):
         assert not catalog.delete_reference("s3/prod", kept.key)
         assert [kept] == catalog.references()
 
+    def test_repoints_what_leads_to_a_result(self, catalog: Catalog) -> None:
+        """References and results of runs with that JSON, and no others; ranks and all else stay."""
+        old, new, other = '{"old": 1}', '{"new": 1}', '{"other": 1}'
+        moved = a_reference(1, reference=old, run_id="r", name="clean")
+        left = a_reference(2, reference=other)
+        in_the_way = a_reference(1, storage="s3/archive", reference=other)
+        for row in (in_the_way, moved, left):
+            catalog.add_reference(row)
+        runs = [a_run(1, result=old), a_run(2, result=other), a_run(3), a_run(4, result=old, cached=True)]
+        catalog.add_runs(runs)
+
+        assert 0 == catalog.repoint(lambda _: None)
+        assert [left, moved, in_the_way] == catalog.references()
+        assert 3 == catalog.repoint(lambda text: ("s3/archive", new) if text == old else None)
+        assert [left, moved._replace(storage="s3/archive", reference=new)] == catalog.references()
+        assert [runs[3]._replace(result=new), runs[2], runs[1], runs[0]._replace(result=new)] == catalog.runs()
+
     def test_gives_back_a_block_as_it_was(self, catalog: Catalog) -> None:
         """Nested fields and encrypted secrets included."""
         document = a_block(secrets="gAAAAA")

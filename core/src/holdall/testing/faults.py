@@ -28,6 +28,7 @@ class FaultyStorage(Storage):
     def __init__(self, inner: Storage, /) -> None:
         self.inner = inner
         self.inline_limit = inner.inline_limit
+        self.on_failure = getattr(inner, "on_failure", "raise")
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         return self.inner.put(key, parts, mode=mode)

@@ -1,0 +1,246 @@
+"""Many results from one storage to another: copied or moved, by several threads, and again after whatever cut it short."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from xxhash import xxh3_128_digest
+
+from holdall.errors import (
+    CatalogError,
+    ConfigurationError,
+    HoldallError,
+    KeyMissing,
+    MissingResultError,
+    StorageError,
+)
+from holdall.keys import beside, payload_made_at
+from holdall.moved import Item, Moved, Seen, Selection
+from holdall.results import ResultReference, from_json
+from holdall.survey import look, untracked
+from holdall.transfer import published_as, transfer
+from holdall.vacating import Vacating, are_one
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from holdall.abc.catalog import Catalog
+    from holdall.moved import What
+    from holdall.record import Record
+    from holdall.storages import Place
+    from holdall.survey import Found, Track
+    from holdall.types import ObjectMeta
+
+JOBS: Final = 8
+_PATIENCE: Final = 3  # failures in a row, after which a storage is taken to be out of order
+
+ALL: Final = Selection()
+
+
+def copy(
+    source: Place,
+    target: Place,
+    /,
+    *,
+    chosen: Selection = ALL,
+    jobs: int = JOBS,
+    dry_run: bool = False,
+    repoint: Catalog | None = None,
+    track: Track = untracked,
+) -> Moved:
+    """Copy results; the catalog `repoint`, where one is given, then points to the copies.
+
+    Raises:
+        ConfigurationError: the two are one place.
+        MissingResultError: a key that was chosen is not there.
+        StorageError: the source cannot be listed.
+    """
+    work = Work(source, target, chosen=chosen, jobs=jobs, dry_run=dry_run, track=track)
+    work.copy()
+    if repoint is not None and not dry_run:
+        work.repoint(repoint)
+    return work.done()
+
+
+def move(
+    source: Place,
+    target: Place,
+    catalog: Catalog,
+    /,
+    *,
+    chosen: Selection = ALL,
+    jobs: int = JOBS,
+    dry_run: bool = False,
+    track: Track = untracked,
+) -> Moved:
+    """The same; what has arrived is removed from the source once the catalog points to the target.
+
+    What is replaced at the source meanwhile stays there, and so does a result of which the target has a newer one.
+
+    Raises:
+        As `copy`; ConfigurationError also where the two turn out to be one place by two names: nothing was removed.
+    """
+    work = Work(source, target, chosen=chosen, jobs=jobs, dry_run=dry_run, track=track)
+    work.copy()
+    if dry_run:
+        return work.done()
+    try:
+        if work.is_one_place():
+            raise work.one_place()
+    except StorageError as error:
+        work.problem = str(error)
+        return work.done()
+    if work.repoint(catalog):
+        work.remove({"copied", "there"})
+    return work.done()
+
+
+class Work:
+    """One storage on its way: what was found, and what became of it.
+
+    `as_written` leaves in records the place that they name.
+    """
+
+    def __init__(
+        self,
+        source: Place,
+        target: Place,
+        /,
+        *,
+        chosen: Selection = ALL,
+        jobs: int = JOBS,
+        dry_run: bool = False,
+        as_written: bool = False,
+        track: Track = untracked,
+    ) -> None:
+        self.source = source
+        self.target = target
+        if source.identity == target.identity:
+            raise self.one_place()
+        self.chosen = chosen
+        self.jobs = jobs
+        self.dry_run = dry_run
+        self.as_written = as_written
+        self.track = track
+        self.repointed = 0
+        self.problem: str | None = None
+        self._seen: list[Seen] = []
+        self._failures = 0
+        self._counting = threading.Lock()
+
+    def done(self) -> Moved:
+        items = [seen.item for seen in self._seen if seen.item is not None]
+        return Moved(
+            source=self.source.label,
+            target=self.target.label,
+            items=items,
+            repointed=self.repointed,
+            problem=self.problem,
+        )
+
+    def copy(self) -> None:
+        metas = self._metas()
+        with ThreadPoolExecutor(self.jobs, thread_name_prefix="holdall-copy") as pool:
+            futures = [pool.submit(self._one, meta) for meta in metas]
+            try:
+                for future in self.track(futures, f"Copying {self.source.label}"):
+                    self._seen.append(future.result())
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _metas(self) -> list[ObjectMeta]:
+        if not self.chosen.keys:
+            return [meta for meta in self.source.storage.scan() if payload_made_at(meta.key) is None]
+        return [self._named(key) for key in dict.fromkeys(self.chosen.keys)]
+
+    def _named(self, name: str) -> ObjectMeta:
+        # As in `ResultStore.find`: a name may be that of a payload, and its record lies beside it.
+        for key in (name, beside(name)):
+            try:
+                meta = self.source.storage.head(key)
+                if look(self.source.storage, meta, self.source.label).kind != "foreign":
+                    return meta
+            except KeyMissing:
+                continue
+        raise MissingResultError(
+            f"There is no result {name!r} in {self.source.label}, so nothing was copied. "
+            "`holdall result ls --storage` lists those there."
+        )
+
+    def _one(self, meta: ObjectMeta) -> Seen:
+        if self._failures >= _PATIENCE:
+            return Seen(Item(key=meta.key, what="left"), readable=False)
+        try:
+            found = look(self.source.storage, meta, self.source.label)
+        except KeyMissing:
+            return Seen(None)  # deleted since it was listed
+        except StorageError as error:
+            self._count(failed=True)
+            return Seen(Item(key=meta.key, what="failed", problem=str(error)), readable=False)
+        if found.kind == "foreign":
+            return Seen(None)
+        if found.record is None:
+            return Seen(Item(key=meta.key, what="failed", problem=found.problem), readable=False)
+        return self._copied(found, found.record)
+
+    def _copied(self, found: Found, record: Record) -> Seen:
+        name = record.producer.get("name")
+        path, size = (None, 0) if record.payload is None else (record.payload.path, record.payload.size)
+        item = Item(key=record.key, what="failed", name=name, size=size)
+        if self.chosen.name not in {None, name}:
+            return Seen(None, path=path)
+        where = record.storage if self.as_written else self.target.where
+        try:
+            what = transfer(record, found.data, self.source.storage, self.target.storage, where, dry_run=self.dry_run)
+        except HoldallError as error:
+            self._count(failed=isinstance(error, StorageError))
+            return Seen(replace(item, problem=str(error)), path=path)
+        self._count(failed=False)
+        return Seen(replace(item, what=what), xxh3_128_digest(found.data), path, published_as(record))
+
+    def is_one_place(self) -> bool:
+        """Whether the two are one by two names, so that all had seemed to be there already."""
+        arrived = any(seen.item is not None and seen.item.what in {"copied", "there"} for seen in self._seen)
+        return arrived and are_one(self.source, self.target)
+
+    def one_place(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self.source.label} and {self.target.label} are one place: name another to copy to."
+        )
+
+    def _count(self, *, failed: bool) -> None:
+        with self._counting:
+            self._failures = self._failures + 1 if failed else 0
+
+    def repoint(self, catalog: Catalog) -> bool:
+        """Whether the catalog points to the target now, for all that is there."""
+        arrived = {seen.item.key for seen in self._seen if seen.item and seen.item.what in {"copied", "there"}}
+
+        def moved(text: str) -> tuple[str, str] | None:
+            try:
+                result = from_json(text)
+            except ConfigurationError:
+                return None
+            if not isinstance(result, ResultReference) or result.key not in arrived:
+                return None
+            if result.storage.identity != self.source.identity:
+                return None
+            return self.target.label, replace(result, storage=self.target.where).json()
+
+        try:
+            self.repointed = catalog.repoint(moved) if arrived else 0
+        except CatalogError as error:
+            self.problem = str(error)
+            return False
+        return True
+
+    def remove(self, what: Collection[What]) -> None:
+        """What became so, from the source."""
+        going = [n for n, seen in enumerate(self._seen) if seen.item is not None and seen.item.what in what]
+        # Who writes to the spool holds the lock of another storage, if any.
+        vacating = Vacating(self.source, locked=not self.as_written, selected=bool(self.chosen.keys))
+        self._seen, self.problem = vacating.remove(self._seen, going, jobs=self.jobs)

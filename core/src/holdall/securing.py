@@ -1,0 +1,104 @@
+"""A computed value is never thrown away: where its storage does not take it, it goes to the spool."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from holdall import spool
+from holdall.errors import HoldallWarning, ResultError, StorageError
+from holdall.keeping import keep
+from holdall.results import ResultReference
+
+if TYPE_CHECKING:
+    from holdall.keeping import Kept
+    from holdall.planning import Plan
+    from holdall.runs import Run
+    from holdall.store import ResultStore
+    from holdall.units import Unit
+
+
+def secure(unit: Unit[Any, Any], run: Run, made: Plan, value: Any, key: str | None, named: str | None) -> Kept | None:
+    """Keep a value. Where that fails, in the spool, and the run goes on where its block or its options say so.
+
+    Raises:
+        SerializationError, StorageError: with the value attached; `kept` and a note say where its bytes lie, if so.
+    """
+    try:
+        return keep(unit, run, made.store, value, key=key, named=named)
+    except (ResultError, StorageError) as failure:
+        store, kept = made.store, None
+        alone = made.resolution.for_retries_alone
+        goes_on = _goes_on(store) or _asked_to_run(unit, failure)
+        if isinstance(failure, StorageError) and store is not None and (failure.kept is None or goes_on):
+            kept = _spooled(unit, run, store, value, key, named, indexed=goes_on)
+            if kept is not None and _goes_on(store):
+                _say_once(run, store, failure)
+                return kept
+            if kept is not None and not alone and not goes_on:
+                _tell(failure, kept, store, run)
+        if not alone and not _asked_to_run(unit, failure):
+            failure.value = value  # type: ignore[union-attr]  # both leaves that `keep` raises have it
+            raise
+        _warn(unit, run, failure, kept, store)
+        return kept if kept is None or goes_on else kept._replace(for_replays_alone=True)
+
+
+def _goes_on(store: ResultStore | None) -> bool:
+    # A plugin may have been written before there was such a choice.
+    return store is not None and getattr(store.storage, "on_failure", "raise") == "spool"
+
+
+def _asked_to_run(unit: Unit[Any, Any], failure: Exception) -> bool:
+    return unit.options.on_storage_error == "run" and isinstance(failure, StorageError)
+
+
+def _spooled(
+    unit: Unit[Any, Any], run: Run, store: ResultStore, value: Any, key: str | None, named: str | None, *, indexed: bool
+) -> Kept | None:
+    """What is kept in the spool, or None: the disk that failed may be the spool's, and the error carries the value."""
+    through = spool.opened(store, run.root.settings.home)
+    # A name that is no file name everywhere, as object stores take them, must not cost the result.
+    for each in dict.fromkeys((named, None)):
+        try:
+            return keep(unit, run, store, value, key=key, named=each, through=through, indexed=indexed)
+        except (ResultError, StorageError):
+            continue
+    return None
+
+
+def _folder(run: Run, store: ResultStore) -> str:
+    return spool.folder(store.where, run.root.settings.home)
+
+
+def _tell(failure: StorageError, kept: Kept, store: ResultStore, run: Run) -> None:
+    folder = _folder(run, store)
+    failure.kept = os.path.join(folder, kept.result.key) if isinstance(kept.result, ResultReference) else folder
+    failure.add_note(
+        f"The computed value is not lost: it lies in the spool, {failure.kept}. Reads find it there, and "
+        f"`holdall result push` sends it to {store.label} once that works again."
+    )
+
+
+def _say_once(run: Run, store: ResultStore, failure: StorageError) -> None:
+    if run.root.spooling.setdefault(store.where.identity, run.id) != run.id:
+        return
+    warnings.warn(
+        f"{store.label} did not take a result. What it does not take is kept in the spool, {_folder(run, store)}, and "
+        f"the run goes on: reads find it there, and `holdall result push` sends it. {failure}",
+        HoldallWarning,
+        stacklevel=2,
+    )
+
+
+def _warn(unit: Unit[Any, Any], run: Run, failure: Exception, kept: Kept | None, store: ResultStore | None) -> None:
+    what = f"The result of {unit.kind} {unit.name!r} is returned"
+    if kept is None or store is None:
+        said = f"{what} but could not be kept, so it would be computed again where it is needed again: {failure}"
+    else:
+        said = (
+            f"{what}, and kept in the spool, {_folder(run, store)}, as its storage did not take it: reads find it "
+            f"there, and `holdall result push` sends it. {failure}"
+        )
+    warnings.warn(said, HoldallWarning, stacklevel=2)

@@ -1,0 +1,117 @@
+"""One result from a storage to another: verified on the way, whole or not at all, and not twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from holdall import boundary
+from holdall import record as records
+from holdall.checksum import verified
+from holdall.errors import CorruptResultError, HoldallError, KeyMissing, MissingResultError, StorageError, told
+from holdall.keys import is_own, payload_made_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from holdall.abc.storage import Storage
+    from holdall.record import Payload, Record
+    from holdall.results import StorageReference
+    from holdall.types import Buffer
+
+Outcome = Literal["copied", "there", "newer"]
+"""`there`: the target had it already. `newer`: it has a younger result under the key, which was left."""
+
+
+def transfer(
+    record: Record, data: bytes, source: Storage, target: Storage, where: StorageReference, /, *, dry_run: bool = False
+) -> Outcome:
+    """Copy a result to `target`: the payload, then its record, which names the place `where`, then its readable copy.
+
+    `data` are the bytes of the record as they lie in `source`. What of it is there already is not sent again, so this
+    may be repeated after whatever cut it short. Memory is bounded by what the storages hold of a stream.
+
+    Raises:
+        CorruptResultError: the payload is not what was written; nothing that a reader could find was made of it. Or
+            another program's file has the key, or the record names as its payload what is none.
+        MissingResultError: the payload is gone.
+        StorageError: one of the two failed.
+    """
+    body = data if record.storage == where else records.at(data, where)
+    payload = record.payload
+    if payload is not None and payload.path is not None and payload_made_at(payload.path) is None:
+        # A name that holdall gives to nothing of its own: sending it may replace something else.
+        raise CorruptResultError(f"The record {record.key} names {payload.path!r}, which is no payload's name.")
+    there = _there(record, target)
+    if there is not None and there.created > record.created:
+        return "newer"
+    # A record that names another payload is of another write, if of the same moment; where it says it lies, is no matter.
+    same = there is not None and there.created == record.created and there.payload == payload
+    sent = _sent(payload, source, target, dry_run=dry_run)
+    name = published_as(record)
+    if same and not sent and (name is None or _has(target, name, payload)):
+        return "there"
+    if not dry_run:
+        if not same:
+            boundary.put(target, record.key, [body])
+        if name is not None and payload is not None and payload.path is not None:
+            boundary.publish(target, payload.path, name)
+    return "copied"
+
+
+def published_as(record: Record, /) -> str | None:
+    """The name of the readable copy for other tools, where the record's key was chosen by the user."""
+    if record.payload is None or record.payload.path is None or is_own(record.key):
+        return None
+    suffix = "." + record.payload.path.rpartition("/")[2].partition(".")[2]
+    stem = record.key.removesuffix(".record")
+    return stem if stem != record.key and stem.endswith(suffix) else record.key + suffix
+
+
+def _there(record: Record, target: Storage) -> Record | None:
+    """What the target has under the key: nothing, or a damaged record, is None."""
+    try:
+        data = boundary.get(target, record.key)
+    except KeyMissing:
+        return None
+    try:
+        return records.parse(data, where=f"{record.key} in {target.block_slug or target.slug}")
+    except CorruptResultError:
+        if not records.is_ours(data):
+            raise
+        return None
+
+
+def _sent(payload: Payload | None, source: Storage, target: Storage, *, dry_run: bool) -> bool:
+    """Whether there was a payload to send: payloads are unique per write, so one of the right size is the same."""
+    if payload is None or payload.path is None or _has(target, payload.path, payload):
+        return False
+    if not dry_run:
+        boundary.put(target, payload.path, _read(payload, payload.path, source))
+    return True
+
+
+def _has(target: Storage, key: str, payload: Payload | None) -> bool:
+    try:
+        return payload is not None and target.head(key).size == payload.size
+    except KeyMissing:
+        return False
+
+
+def _read(payload: Payload, path: str, source: Storage) -> Iterator[Buffer]:
+    if payload.checksum is None:
+        raise TypeError("a payload that has a path has a checksum")
+    where = f"{path} in {source.block_slug or source.slug}"
+    try:
+        pieces = source.stream(path, chunk=payload.checksum.chunk_size)
+        yield from verified(pieces, payload.checksum, size=payload.size, where=where)
+    except KeyMissing as error:
+        raise MissingResultError(
+            f"The payload {where} is gone, though its record is still there: somebody deleted it. Restore it from a "
+            "copy, or delete the result."
+        ) from error
+    except HoldallError:
+        raise
+    except Exception as error:  # the boundary to plugins: inside a put, it would be blamed on the other storage
+        raise StorageError(
+            f"{where} cannot be read: {told(error)}.", block=source.slug, key=path, operation="get"
+        ) from error

@@ -1,0 +1,301 @@
+"""Many results copied and moved: what arrives, what is deleted, where the catalog points, what trouble leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from holdall import flow, load_result, settings, task
+from holdall.builtin.directory import Directory
+from holdall.catalogs import open_catalog
+from holdall.errors import CatalogError, ConfigurationError, MissingResultError, StorageError
+from holdall.filesystems import LocalFileSystem
+from holdall.keys import PAYLOADS, record_key
+from holdall.moved import Selection
+from holdall.moving import copy, move
+from holdall.recorder import recorder_for
+from holdall.results import from_json
+from holdall.storages import Place, place_of
+from holdall.testing.faults import FaultyStorage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from holdall.abc.catalog import Catalog
+
+pytestmark = pytest.mark.usefixtures("place")
+
+
+@pytest.fixture
+def here(place: Path) -> Place:
+    return place_of(LocalFileSystem(basepath=place / "here"))
+
+
+@pytest.fixture
+def there(place: Path) -> Place:
+    return place_of(LocalFileSystem(basepath=place / "there"))
+
+
+@task(result_storage="./here", cache_key_fn=lambda *_: "big", result_storage_key="big.pkl")
+def big() -> str:
+    return "x" * 20_000
+
+
+@task(result_storage="./here", cache_key_fn=lambda *_: "small")
+def small() -> list[int]:
+    return [1]
+
+
+@task(result_storage="./here")
+def plain(x: int) -> list[Any]:
+    return [x, "y" * 9_000]
+
+
+@pytest.fixture
+def ran(place: Path) -> list[Any]:
+    """The values of a flow and of its tasks, all kept in `here`; the cached ones were hit as well."""
+    assert place.is_dir()
+
+    @flow(result_storage="./here")
+    def whole() -> list[Any]:
+        small()
+        small()
+        return [big(), big(), *(plain(x) for x in range(3))]
+
+    whole()
+    return [big(), small()]
+
+
+def catalog() -> Catalog:
+    found = open_catalog(settings.current())
+    recorder_for(found).flush()
+    return found
+
+
+def results() -> list[Any]:
+    """What each reference and run of the catalog leads to."""
+    rows = catalog()
+    found = [load_result(key=row.key) for row in rows.references()]
+    return found + [load_result(run=row.id) for row in rows.runs() if row.result is not None]
+
+
+def keys(place: Place) -> list[str]:
+    return [meta.key for meta in place.storage.scan()]
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_copy_has_all_and_changes_nothing_here(here: Place, there: Place) -> None:
+    """Payloads, both records of one, the readable copy; a second time there is nothing to do."""
+    before = keys(here)
+    done = copy(here, there)
+
+    assert before == keys(here) == keys(there)
+    assert (7, 0, True) == (done.count("copied"), done.repointed, done.complete)
+    again = copy(here, there)
+    assert (0, 7) == (again.count("copied"), again.count("there"))
+    catalog().repoint(lambda _: None)
+    assert all(here.storage.location()["basepath"] in row.reference for row in catalog().references())
+
+
+@pytest.mark.usefixtures("ran")
+def test_the_catalog_follows_a_move(here: Place, there: Place) -> None:
+    """References and the results of runs, hits among them; nothing is left where they were."""
+    before, found = keys(here), results()
+    done = move(here, there, catalog())
+
+    assert before == keys(there)
+    assert [] == keys(here)
+    assert all(each.removed for each in done.items)
+    assert found == results()
+    assert {there.label} == {row.storage for row in catalog().references()}
+    assert done.repointed >= 12
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_reference_of_before_says_where_its_result_is_now(here: Place, there: Place) -> None:
+    """Somebody may hold one as JSON."""
+    text = catalog().references(name="plain")[0].reference
+    move(here, there, catalog())
+
+    with pytest.raises(MissingResultError) as caught:
+        from_json(text).get()
+    assert f"The catalog knows it in {there.label} now: holdall.load_result(key='results/" in str(caught.value)
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_copy_may_take_the_catalog_along(here: Place, there: Place) -> None:
+    """With `repoint`; the originals stay."""
+    done = copy(here, there, repoint=catalog())
+
+    assert keys(here) == keys(there)
+    assert done.repointed
+    assert {there.label} == {row.storage for row in catalog().references()}
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_selection_goes_alone(here: Place, there: Place) -> None:
+    """By name or by key; a payload that another record names stays for it."""
+    by_name = copy(here, there, chosen=Selection(name="plain"))
+    assert {"plain"} == {each.name for each in by_name.items}
+    assert 3 == by_name.count("copied")
+
+    before = set(keys(here))
+    done = move(here, there, catalog(), chosen=Selection(keys=["big.pkl"]))
+    gone = before - set(keys(here))
+
+    assert ["big.pkl.record"] == [each.key for each in done.items]
+    assert {"big.pkl", "big.pkl.record"} == gone
+    assert "x" * 20_000 == load_result(key="big.pkl") == load_result(key="big.pkl", storage="./there")
+    key = record_key("big")
+    assert "x" * 20_000 == load_result(key=key, storage="./here")
+    before = set(keys(here))
+    move(here, there, catalog(), chosen=Selection(keys=[key]))
+    assert {"cache", "payloads"} == {each.partition("/")[0] for each in before - set(keys(here))}
+
+
+def test_what_cannot_be_is_refused_first(here: Place, there: Place) -> None:
+    """One place, and a key that is not there."""
+    with pytest.raises(ConfigurationError, match="are one place"):
+        copy(here, here)
+    with pytest.raises(MissingResultError, match="no result 'nope' in local-file-system:"):
+        copy(here, there, chosen=Selection(keys=["nope"]))
+
+
+@pytest.mark.usefixtures("ran")
+def test_one_place_by_two_names_loses_nothing(here: Place, place: Path) -> None:
+    """All seems to have arrived already, and must not be removed for that."""
+    (place / "link").symlink_to(place / "here")
+    before, found = keys(here), results()
+
+    with pytest.raises(ConfigurationError, match="are one place"):
+        move(here, place_of(LocalFileSystem(basepath=place / "link")), catalog())
+    assert before == keys(here)
+    assert found == results()
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_bad_payload_stays_and_the_others_go(here: Place, there: Place, place: Path) -> None:
+    """It is told, and not copied; the record of it stays readable as it was."""
+    bad = min((place / "here" / "payloads").rglob("*.pkl"), key=lambda each: abs(each.stat().st_size - 20_000))
+    bad.write_bytes(bad.read_bytes()[:-1] + b"?")
+    done = move(here, there, catalog())
+    failed = [each for each in done.items if each.what == "failed"]
+
+    assert not done.complete
+    assert ["big", "big"] == [each.name for each in failed]
+    assert all("is damaged" in str(each.problem) for each in failed)
+    assert sorted([each.key for each in failed] + ["big.pkl", bad.relative_to(place / "here").as_posix()]) == keys(here)
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_younger_result_at_the_target_stays_and_so_does_ours(here: Place, there: Place) -> None:
+    """The report says so; nothing is thrown away."""
+    task(result_storage="./there", cache_key_fn=lambda *_: "small")(lambda: "younger")()
+    done = move(here, there, catalog())
+
+    assert 1 == done.count("newer")
+    assert done.complete
+    (item,) = [each for each in done.items if each.what == "newer"]
+    assert [1] == load_result(key=item.key, storage="./here")
+    assert "younger" == load_result(key=item.key, storage="./there")
+
+
+class Failing(FaultyStorage):
+    """Takes so many puts and then no more, or lets nothing be deleted."""
+
+    def __init__(self, inner: Any, /, *, puts: int = 1000, deletes: bool = True) -> None:
+        super().__init__(inner)
+        self.puts = puts
+        self.deletes = deletes
+
+    def put(self, key: str, parts: Any, /, *, mode: Any = "overwrite") -> Any:
+        self.puts -= 1
+        if self.puts < 0:
+            raise StorageError("full", block="faulty", key=key, operation="put")
+        return super().put(key, parts, mode=mode)
+
+    def delete(self, key: str, /) -> None:
+        if not self.deletes:
+            raise StorageError("read only", block="faulty", key=key, operation="delete")
+        super().delete(key)
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_storage_that_fails_is_not_asked_for_each_of_many(here: Place, there: Place) -> None:
+    """What arrived is moved, the rest stays for another time, which does it."""
+    failing = Failing(there.storage, puts=4)
+    done = move(here, Place(failing, there.where), catalog(), jobs=1)
+
+    assert not done.complete
+    assert 3 == done.count("failed")
+    assert 7 == len(done.items)
+    found = results()
+    rest = move(here, there, catalog())
+    assert rest.complete
+    assert [] == [key for key in keys(here) if not key.startswith(PAYLOADS)]
+    assert found == results()
+
+
+@pytest.mark.usefixtures("ran")
+def test_what_cannot_be_deleted_is_told(here: Place, there: Place) -> None:
+    """It has been copied, and the catalog points to the copy."""
+    done = move(Place(Failing(here.storage, deletes=False), here.where), there, catalog())
+
+    assert not done.complete
+    assert {"It was copied, and could not be removed: read only"} == {each.problem for each in done.items}
+    assert keys(here) == keys(there)
+
+
+@pytest.mark.usefixtures("ran")
+def test_nothing_is_deleted_where_the_catalog_cannot_follow(
+    here: Place, there: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reference that leads nowhere is worse than a copy too many."""
+
+    def repoint(_: Any) -> int:
+        raise CatalogError("locked")
+
+    found = catalog()
+    monkeypatch.setattr(found, "repoint", repoint)
+    before = keys(here)
+    done = move(here, there, found)
+
+    assert ("locked", before, before) == (done.problem, keys(here), keys(there))
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_result_that_is_replaced_meanwhile_stays(here: Place, there: Place) -> None:
+    """The catalog's turn is between copy and removal: a writer may come then."""
+
+    class Slow:
+        def repoint(self, _: Any) -> int:
+            small.with_options(refresh_cache=True)()
+            return 0
+
+    done = move(here, there, Slow())  # type: ignore[arg-type]  # what a move asks of it
+
+    assert [True] == ["was replaced meanwhile" in str(each.problem) for each in done.items if each.problem]
+    assert 1 == len(keys(here))
+
+
+def test_other_files_stay_where_they_are(here: Place, there: Place) -> None:
+    """They are no results."""
+    here.storage.put("notes.txt", [b"mine"])
+    done = move(here, there, catalog())
+
+    assert [] == done.items
+    assert [] == keys(there)
+    assert ["notes.txt"] == keys(here)
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_dry_run_changes_nothing(here: Place, there: Place) -> None:
+    """It says what would be done."""
+    before = keys(here)
+    done = move(here, there, catalog(), dry_run=True)
+
+    assert 7 == done.count("copied")
+    assert (before, []) == (keys(here), keys(there))
+    assert isinstance(here.storage, LocalFileSystem)
+    assert Directory(here.storage.basepath).exists(before[0])

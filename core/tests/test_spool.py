@@ -1,0 +1,321 @@
+"""Results whose storage did not take them: where they lie, who finds them, what the run does meanwhile."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import warnings
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdall import HoldallWarning, flow, load_result, settings, spool, task
+from holdall.builtin.directory import Directory
+from holdall.builtin.pickling import PickleCodec
+from holdall.catalogs import open_catalog
+from holdall.errors import MissingResultError, StorageError
+from holdall.filesystems import LocalFileSystem
+from holdall.record import parse
+from holdall.results import ResultReference, from_json
+from holdall.store import ResultStore
+from holdall.testing.faults import FaultyStorage, FlakyStorage
+
+pytestmark = pytest.mark.usefixtures("place")
+
+
+@pytest.fixture
+def wall(place: Path) -> Path:
+    """A file where a folder should be: what is below it can neither be written nor read while the file stands."""
+    path = place / "wall"
+    path.write_text("")
+    return path
+
+
+def behind(wall: Path, **options: Any) -> LocalFileSystem:
+    return LocalFileSystem(basepath=wall / "results", **options)
+
+
+def spooled() -> list[str]:
+    """The keys in all folders of the spool, sorted."""
+    return sorted(meta.key for folder in spool.folders(settings.current().home) for meta in folder.scan())
+
+
+def quietly(call: Any, *args: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HoldallWarning)
+        return call(*args)
+
+
+class Deaf(FaultyStorage):
+    """Reads, and takes nothing: as one that is full, or with credentials that may only read."""
+
+    deaf = True
+
+    def put(self, key: str, parts: Any, /, *, mode: Any = "overwrite") -> Any:
+        if self.deaf:
+            raise StorageError(f"put of {key!r} failed: full", block="faulty", key=key, operation="put")
+        return super().put(key, parts, mode=mode)
+
+
+def test_the_error_says_where_the_value_lies_and_reads_find_it(wall: Path) -> None:
+    """With the default, on_failure="raise"."""
+
+    @task(result_storage=behind(wall))
+    def numbers() -> list[int]:
+        return [1, 2]
+
+    with pytest.raises(StorageError) as caught:
+        numbers()
+
+    assert [1, 2] == caught.value.value
+    kept = Path(str(caught.value.kept))
+    key = "/".join(kept.parts[-3:])
+    assert [key] == spooled()
+    assert kept.is_file()
+    (note,) = caught.value.__notes__
+    assert str(kept) in note
+    assert "`holdall result push` sends it to local-file-system:" in note
+    assert [1, 2] == load_result(key=key, storage=behind(wall))
+    assert [] == open_catalog(settings.current()).references()
+
+
+@pytest.mark.parametrize(("failures", "where"), [(1, "storage"), (2, "spool")])
+def test_a_passing_failure_is_tried_again_first(place: Path, failures: int, where: str) -> None:
+    """Once; what is still not taken goes to the spool."""
+    storage = FlakyStorage(Directory(str(place / "results")), failures=failures)
+    storage.on_failure = "spool"
+    made = task(result_storage=storage, return_state=True)(lambda: [1])
+
+    assert [1] == quietly(made).result()
+    assert (where == "spool") == bool(spooled())
+    assert (where == "storage") == bool(list(storage.scan()))
+
+
+def test_what_lies_there_is_what_would_have_been_stored(wall: Path, place: Path) -> None:
+    """Both records of a result that is cached and has a name of its own, its payload, its place, its expiry."""
+
+    @task(
+        cache_key_fn=lambda *_: "k",
+        cache_expiration=timedelta(hours=1),
+        result_storage_key="report",
+        on_storage_error="run",
+        result_storage=behind(wall),
+    )
+    def report() -> dict[str, int]:
+        return {"a": 1}
+
+    quietly(report)
+    (folder,) = spool.folders(str(place / "home"))
+    names = {meta.key.partition("/")[0] for meta in folder.scan()}
+    record = parse(folder.get("report"), where="here")
+
+    assert {"cache", "payloads", "report", "report.pkl"} == names
+    assert ("local-file-system", {"basepath": str(wall / "results")}) == (record.storage.type, record.storage.location)
+    assert record.expires is not None
+    assert "report" == record.producer["name"]
+    wall.unlink()
+    for meta in folder.scan():
+        if "/" not in meta.key or not meta.key.endswith(".create"):
+            Directory(str(wall / "results")).put(meta.key, folder.stream(meta.key))
+    assert {"a": 1} == ResultStore(Directory(str(wall / "results")), PickleCodec()).read("report")
+
+
+def test_with_on_failure_spool_the_run_goes_on_and_says_so_once(wall: Path) -> None:
+    """Many results and one warning; each is in the catalog as if it had been stored."""
+
+    @task(result_storage=behind(wall, on_failure="spool"))
+    def square(x: int) -> int:
+        return x * x
+
+    @flow
+    def squares() -> list[int]:
+        return [square(x) for x in range(5)]
+
+    with pytest.warns(HoldallWarning, match="did not take a result") as warned:
+        found = squares()
+
+    assert [0, 1, 4, 9, 16] == found
+    assert 1 == len(warned)
+    assert 5 == len(spooled())
+    rows = open_catalog(settings.current()).references()
+    assert spooled() == sorted(row.key for row in rows)
+    assert [16, 9, 4, 1, 0] == [from_json(row.reference).get() for row in rows]
+
+
+def test_a_reference_finds_its_result_wherever_it_is_by_then(wall: Path, place: Path) -> None:
+    """In the spool, and in the storage once it is there; through the very object, JSON and another process."""
+    made = task(result_storage=behind(wall, on_failure="spool"), cache_result_in_memory=False)(lambda: "x" * 9000)
+    reference = quietly(made.with_options(return_state=True)).reference
+
+    assert isinstance(reference, ResultReference)
+    assert 9000 == len(reference.get())
+    assert "x" * 9000 == from_json(reference.json()).get()
+    code = "import sys; from holdall.results import from_json; print(len(from_json(sys.argv[1]).get()))"
+    answer = subprocess.run([sys.executable, "-c", code, reference.json()], capture_output=True, text=True, check=True)
+    assert "9000\n" == answer.stdout
+    wall.unlink()
+    (folder,) = spool.folders(str(place / "home"))
+    os.rename(folder.base, wall)
+    wall.rename(place / "aside")
+    (place / "wall").mkdir()
+    (place / "aside").rename(wall / "results")
+    assert 9000 == len(reference.get())
+
+
+def test_a_cached_result_in_the_spool_is_a_hit(wall: Path) -> None:
+    """While its storage is unreachable, and when it is back and empty."""
+    ran = []
+
+    @task(cache_key_fn=lambda *_: "k", on_storage_error="run", result_storage=behind(wall))
+    def slow() -> list[int]:
+        ran.append(1)
+        return [1]
+
+    with pytest.warns(HoldallWarning) as warned:
+        assert [1] == slow()
+    assert ["The cache could not be asked", "The result of task 'slow' is returned, and kept in the spool"] == [
+        str(each.message)[:length] for each, length in zip(warned, (28, 60), strict=True)
+    ]
+    assert [1] == slow()
+    wall.unlink()
+    assert [1] == slow()
+    assert [1] == ran
+    assert not (wall / "results").exists()
+
+
+@pytest.mark.parametrize("value", [None, True, False])
+def test_a_cached_literal_is_found_there_too(wall: Path, value: bool | None) -> None:
+    """It is a record like any other."""
+    ran = []
+
+    @task(cache_key_fn=lambda *_: "k", on_storage_error="run", result_storage=behind(wall, on_failure="spool"))
+    def literal() -> bool | None:
+        ran.append(1)
+        return value
+
+    assert [value, value] == [quietly(literal), literal()]
+    assert [1] == ran
+
+
+def test_a_miss_in_both_is_still_no_no(wall: Path) -> None:
+    """A storage that cannot be reached is an error of a cached call, whatever else the spool holds."""
+    quietly(task(result_storage=behind(wall, on_failure="spool"))(lambda: 1))
+    made = task(cache_key_fn=lambda *_: "other", result_storage=behind(wall))(lambda: 1)
+
+    with pytest.raises(StorageError, match="get of"):
+        made()
+    with pytest.raises(MissingResultError):
+        load_result(key="nothing")
+
+
+def test_a_retry_replays_from_the_spool(wall: Path) -> None:
+    """Persistence that comes from retries alone never fails a run, and the next attempt finds what the first made."""
+    ran = []
+
+    @task(retries=1)
+    def part() -> list[int]:
+        ran.append(1)
+        return [1]
+
+    @flow(retries=1)
+    def whole() -> list[int]:
+        found = part()
+        if not attempts:
+            attempts.append(1)
+            raise ValueError("again")
+        return found
+
+    attempts: list[int] = []
+    Path(".holdall-results").write_text("")
+    with pytest.warns(HoldallWarning, match="its storage did not take it: reads find it there"):
+        assert [1] == whole()
+    assert [1] == ran
+
+
+def test_the_newer_of_two_wins_where_this_process_knows_of_a_spool(place: Path) -> None:
+    """A storage that reads and takes nothing must not answer with the result of before."""
+    storage = Deaf(Directory(str(place / "results")))
+    storage.deaf = False
+    values = ["old", "new"]
+    made = task(cache_key_fn=lambda *_: "k", refresh_cache=True, result_storage=storage, cache_result_in_memory=False)(
+        lambda: values.pop(0)
+    )
+    made()
+    storage.deaf = True
+
+    with pytest.raises(StorageError):
+        made()
+    assert "new" == made.with_options(refresh_cache=False)()
+    storage.deaf = False
+    values.append("newest")
+    made()
+    assert "newest" == made.with_options(refresh_cache=False)()
+
+
+def test_an_expired_result_gives_way_to_the_spool(place: Path) -> None:
+    """A process that knew of no spool looks there after any kind of miss."""
+    store = ResultStore(Directory(str(place / "results")), PickleCodec())
+    home = settings.current().home
+    store.write("old", key="k", expires=1.0)
+    assert not spool.may_hold(home)
+    spool.opened(store, home).write("new", key="k")
+    spool._spools[home] = False
+
+    holder, record = spool.locate(store, home, lambda each: each.record("k"))
+
+    assert "new" == holder.load(record)
+
+
+def test_a_name_that_is_no_file_name_does_not_cost_the_result(place: Path) -> None:
+    """An object store would have taken it; the spool keeps the result under the key of its run."""
+    storage = Deaf(Directory(str(place / "results")))
+
+    @task(result_storage=storage, result_storage_key="a\x01b")
+    def odd() -> int:
+        return 1
+
+    with pytest.raises(StorageError):
+        odd()
+    assert ["results"] == sorted({key.partition("/")[0] for key in spooled()})
+
+
+def test_a_spool_that_fails_as_well_leaves_the_value_with_the_error(wall: Path, place: Path) -> None:
+    """Both disks may be one."""
+    (place / "home").mkdir()
+    (place / "home" / "spool").write_text("")
+    for on_failure in ("raise", "spool"):
+        with pytest.raises(StorageError) as caught:
+            task(result_storage=behind(wall, on_failure=on_failure))(lambda: [1])()
+
+        assert ([1], None) == (caught.value.value, caught.value.kept)
+
+
+def test_a_damaged_result_there_is_an_error_that_says_so(wall: Path, place: Path) -> None:
+    """Its checksum counts as anywhere."""
+    made = task(result_storage=behind(wall, on_failure="spool", inline_limit=0))(lambda: "x" * 100)
+    reference = quietly(made.with_options(return_state=True)).reference
+    (payload,) = (place / "home" / "spool").rglob("*.pkl")
+    payload.write_bytes(payload.read_bytes()[:-3] + b"???")
+
+    with pytest.raises(ValueError, match="is damaged"):
+        from_json(reference.json()).get()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are of another kind there")
+def test_nobody_else_may_look_into_it(wall: Path, place: Path) -> None:
+    """Results may be private, and the folder of the storage was somebody's choice."""
+    quietly(task(result_storage=behind(wall, on_failure="spool"))(lambda: 1))
+    for folder in (place / "home" / "spool", *(place / "home" / "spool").iterdir()):
+        assert 0o700 == stat.S_IMODE(folder.stat().st_mode)
+
+
+def test_where_a_block_is_used_is_no_part_of_where_it_is(place: Path) -> None:
+    """References and the folder of the spool are the same for both."""
+    both = [LocalFileSystem(basepath=place, on_failure=each) for each in ("raise", "spool")]
+
+    assert both[0].location() == both[1].location() == {"basepath": str(place)}
+    assert both[0] != both[1]

@@ -1,0 +1,207 @@
+"""One result on its way from a storage to another."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from holdall.builtin.directory import Directory
+from holdall.builtin.pickling import PickleCodec
+from holdall.checksum import Checksum, verified
+from holdall.errors import CorruptResultError, MissingResultError, StorageError
+from holdall.filesystems import MemoryFileSystem
+from holdall.record import at, parse, seal
+from holdall.results import StorageReference
+from holdall.serializers import JSONSerializer
+from holdall.store import ResultStore
+from holdall.testing.faults import FaultyStorage
+from holdall.transfer import transfer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from holdall.abc.storage import Storage
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> ResultStore:
+    return ResultStore(Directory(str(tmp_path / "source")), PickleCodec())
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> ResultStore:
+    return ResultStore(Directory(str(tmp_path / "target")), PickleCodec())
+
+
+def sent(
+    source: ResultStore, target: ResultStore, key: str = "k", *, through: Storage | None = None, **more: Any
+) -> str:
+    data = bytes(source.storage.get(key))
+    record = parse(data, where=key)
+    return transfer(record, data, through or source.storage, target.storage, target.where, **more)
+
+
+def keys(store: ResultStore) -> set[str]:
+    return {meta.key.partition("/")[0] for meta in store.storage.scan()}
+
+
+@pytest.mark.parametrize("value", [[1], "x" * 20_000, b"\0" * (9 << 20)], ids=["inlined", "small", "large"])
+def test_a_result_arrives_as_it_was(source: ResultStore, target: ResultStore, value: Any) -> None:
+    """The record names its new place; all else is the same, byte for byte."""
+    source.write(value, key="k", created=1000.0, expires=4e9, producer='{"name":"made"}')
+    before = json.loads(bytes(source.storage.get("k")))
+
+    assert "copied" == sent(source, target)
+    after = json.loads(bytes(target.storage.get("k")))
+    assert value == target.read("k")
+    assert str(target.where.location["basepath"]) == after["storage"]["location"]["basepath"]
+    differing = {name for name in before if before[name] != after[name]}
+    assert {"storage", "checksum"} == differing
+    assert list(before) == list(after)
+    assert "there" == sent(source, target)
+
+
+def test_an_inlined_payload_keeps_its_bytes(tmp_path: Path) -> None:
+    """JSON as the serializer wrote it, and a small hit is as quick as one that was written there."""
+    where = StorageReference(slug="s3/prod", type="s3", location={"bucket_path": "b"})
+    for value in ({"é": [1.0, 2]}, "text", {"a": None}):
+        store = ResultStore(Directory(str(tmp_path / "a")), JSONSerializer())
+        store.write(value, key="k")
+        data = at(bytes(store.storage.get("k")), where)
+        record = parse(data, where="k")
+
+        assert where == record.storage
+        assert parse(bytes(store.storage.get("k")), where="k").payload == record.payload
+        twin = ResultStore(Directory(str(tmp_path / "b")), JSONSerializer(), where=where)
+        twin.storage.put("k", [data])
+        assert value == twin.read_quickly("k")
+
+
+def test_the_readable_copy_comes_along(source: ResultStore, target: ResultStore) -> None:
+    """Under the name that its user chose, with the extension or as it is."""
+    for name in ("report", "report.pkl"):
+        source.write([1] * 9000, key=name, named=True)
+    for key in ("report", "report.pkl.record"):
+        sent(source, target, key)
+
+    assert {"payloads", "report", "report.pkl", "report.pkl.record"} == keys(target)
+    target.storage.delete("report.pkl")
+    assert "copied" == sent(source, target, "report.pkl.record")
+    assert "there" == sent(source, target, "report.pkl.record")
+
+
+def test_a_literal_is_a_record_alone(source: ResultStore, target: ResultStore) -> None:
+    """With nothing to send but that."""
+    source.write_literal(False, key="k")
+
+    assert "copied" == sent(source, target)
+    assert target.read("k") is False
+    assert {"k"} == keys(target)
+
+
+def test_the_younger_result_wins(source: ResultStore, target: ResultStore) -> None:
+    """Whichever side has it."""
+    source.write("old", key="k", created=1000.0)
+    target.write("young", key="k", created=2000.0)
+
+    assert "newer" == sent(source, target)
+    assert "young" == target.read("k")
+    assert "copied" == sent(target, source)
+    assert "young" == source.read("k")
+
+
+def test_a_flipped_byte_is_found_on_the_way(source: ResultStore, target: ResultStore, tmp_path: Path) -> None:
+    """In whichever chunk; nothing of it can be found at the target."""
+    source.write(b"\0" * (9 << 20), key="k")
+    (payload,) = (tmp_path / "source").rglob("*.pkl")
+    whole = payload.read_bytes()
+    for place in (100, 5 << 20, len(whole) - 1):
+        spoilt = bytearray(whole)
+        spoilt[place] ^= 1
+        payload.write_bytes(spoilt)
+
+        with pytest.raises(CorruptResultError, match=rf"bytes from {place >> 22 << 22} on are not"):
+            sent(source, target)
+    for wrong in (whole[:-1], whole[: 4 << 20], whole + b"\0", whole + whole):
+        payload.write_bytes(wrong)
+        with pytest.raises(CorruptResultError):
+            sent(source, target)
+    assert [] == list(target.storage.scan())
+    payload.write_bytes(whole)
+    assert "copied" == sent(source, target)
+
+
+def test_a_payload_that_is_gone_is_said_to_be(source: ResultStore, target: ResultStore, tmp_path: Path) -> None:
+    """It is no trouble of the target's."""
+    source.write("x" * 9000, key="k")
+    (payload,) = (tmp_path / "source").rglob("*.pkl")
+    payload.unlink()
+
+    with pytest.raises(MissingResultError, match="is gone, though its record is still there"):
+        sent(source, target)
+
+
+def test_a_source_that_breaks_its_contract_is_named(source: ResultStore, target: ResultStore) -> None:
+    """Not the storage that happened to ask it for the next piece."""
+
+    class Broken(FaultyStorage):
+        def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Any:
+            raise RuntimeError("no")
+
+    source.write("x" * 9000, key="k")
+
+    with pytest.raises(StorageError, match=r"in faulty cannot be read: RuntimeError: no"):
+        sent(source, target, through=Broken(source.storage))
+
+
+def test_damage_at_the_target_is_mended_and_other_files_are_left(source: ResultStore, target: ResultStore) -> None:
+    """A record that was torn is replaced, another program's file is not."""
+    source.write([1], key="k")
+    target.storage.put("k", [b'{"holdall":1,'])
+
+    assert "copied" == sent(source, target)
+    target.storage.put("k", [b"#!/bin/sh"])
+    with pytest.raises(CorruptResultError, match="is not a holdall record"):
+        sent(source, target)
+    assert b"#!/bin/sh" == bytes(target.storage.get("k"))
+
+
+def test_a_record_cannot_name_what_is_no_payload(source: ResultStore, target: ResultStore) -> None:
+    """Who can write to the source must not choose what is replaced at the target."""
+    source.write("x" * 9000, key="k")
+    data = bytes(source.storage.get("k"))
+    path = parse(data, where="k").payload.path  # type: ignore[union-attr]
+    forged = seal(data[:-36].replace(str(path).encode(), b"results/other.json"))
+    source.storage.put("k", [forged])
+
+    with pytest.raises(CorruptResultError, match="is no payload's name"):
+        sent(source, target)
+
+
+def test_a_dry_run_writes_nothing(source: ResultStore) -> None:
+    """And says what would become of it."""
+    source.write("x" * 9000, key="k")
+    target = ResultStore(MemoryFileSystem(namespace="dry run of a transfer"), PickleCodec())
+
+    assert "copied" == sent(source, target, dry_run=True)
+    assert [] == list(target.storage.scan())
+    sent(source, target)
+    assert "there" == sent(source, target, dry_run=True)
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 7, 100])
+def test_parts_are_verified_however_they_are_cut(step: int) -> None:
+    """Chunks of 4 bytes in pieces of any size."""
+    from xxhash import xxh3_64_digest
+
+    data = b"0123456789"
+    chunks = [xxh3_64_digest(data[start : start + 4]) for start in (0, 4, 8)]
+    expected = Checksum.of(chunks)
+    expected = Checksum(chunks=expected.chunks, digest=expected.digest, chunk_size=4)
+    pieces = [data[start : start + step] for start in range(0, 10, step)]
+
+    assert data == b"".join(verified(pieces, expected, size=10, where="here"))
+    with pytest.raises(CorruptResultError, match="checksum of chunk 0"):
+        list(verified([b"x", *pieces], expected, size=10, where="here"))
