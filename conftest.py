@@ -23,6 +23,5 @@ os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.dev
 if (_root := str(Path(__file__).parent)) not in sys.path:
     sys.path.insert(0, _root)  # so that the tests of every package can import tests.services
 
-from tests.services.plugin import given_s3, moto, seaweedfs  # noqa: E402 - the environment comes first
-
-__all__ = ["given_s3", "moto", "seaweedfs"]
+# The fixtures of the servers.
+pytest_plugins = ["tests.services.plugin"]
