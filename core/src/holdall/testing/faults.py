@@ -29,6 +29,10 @@ class FaultyStorage(Storage):
         self.inner = inner
         self.inline_limit = inner.inline_limit
 
+    @property
+    def atomic_create(self) -> bool:
+        return self.inner.atomic_create
+
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         return self.inner.put(key, parts, mode=mode)
 
