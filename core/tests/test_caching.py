@@ -593,6 +593,36 @@ def test_a_refresh_that_lost_its_lease_replaces_and_says_so(place: Path) -> None
     assert ["mine"] == value == ResultStore(bucket, PickleCodec()).read(record_key("k"))
 
 
+def test_a_lease_is_over_with_a_coroutine_that_is_thrown_away(place: Path) -> None:
+    """Nothing can be awaited there any more."""
+    bucket = Bucket(namespace=str(place))
+    began = asyncio.Event()
+
+    @task(cache_key_fn=lambda *_: "k", result_storage=bucket)
+    async def body() -> list[int]:
+        began.set()
+        await asyncio.Event().wait()
+        return [1]
+
+    class Begun:
+        def __await__(self) -> Iterator[Any]:
+            coroutine = body()
+            step = coroutine.send(None)
+            while not began.is_set():
+                yield step
+                step = coroutine.send(None)
+            coroutine.close()
+
+    async def main() -> None:
+        await Begun()
+
+    asyncio.run(main())
+    lease = LeaseManager(bucket).acquire(record_key("k"), timeout=0)
+
+    assert lease is not None
+    assert lease.token == 2
+
+
 def test_a_lease_is_over_with_the_call(place: Path) -> None:
     """However it ends: the next caller need not wait for the lease to expire."""
     bucket = Bucket(namespace=str(place))

@@ -131,6 +131,9 @@ def cached(
         if not options.refresh_cache and (hit := (yield Blocking(look))) is not None:
             return _hit(unit, run, hit)
         return (yield from compute(overtaken))
+    except GeneratorExit:
+        flight.release()  # a generator that is being closed takes no step any more
+        raise
     finally:
         yield from flight.leave()
 

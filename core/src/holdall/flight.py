@@ -105,20 +105,21 @@ class Flight:
         return lease is not None
 
     def leave(self) -> Steps[None]:
-        """Idempotent; also where the turn has not come."""
+        """Idempotent; also where the turn has not come. Takes a step only where there is a lease to release."""
         if self._token is not None:
             leave(computing, self._token)
             self._token = None
         try:
             if self._lease is not None and self._manager is not None and self._manager.remote:
-                yield Blocking(self._release)
+                yield Blocking(self.release)
         finally:
-            self._release()
+            self.release()
             turn, self._turn = self._turn, None
             if turn is not None:
                 turn.lock.release()
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Let other machines have the turn; `leave` does that too."""
         with self._mutex:
             self._over = True
             lease, self._lease = self._lease, None

@@ -311,6 +311,23 @@ def test_a_storage_that_cannot_lock_is_one_warning_and_no_error(
     assert [] == keys(storage)
 
 
+def test_who_stands_still_at_the_first_lease_blames_no_storage(storage: MemoryFileSystem, clock: Clock) -> None:
+    """Its generation was taken over and tidied away before it was created again: that says nothing of the storage."""
+    slow = Troubled(storage)
+
+    def then() -> None:
+        rewrite(storage, at=time.time() - DAY)
+        take(manager(storage, clock)).release()
+
+    slow.meanwhile = lambda: setattr(slow, "meanwhile", then)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lease = manager(slow, clock).acquire("key", timeout=0)
+
+    assert lease is None
+    assert [2] == numbers(storage)
+
+
 def test_an_honest_storage_is_asked_once(storage: MemoryFileSystem, clock: Clock) -> None:
     """The second lease of a place creates one object and no more."""
     created: list[str] = []

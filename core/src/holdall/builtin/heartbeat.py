@@ -71,7 +71,7 @@ class StorageLease(Lease):
             if self._ended.is_set():
                 return
             started = self._clock()
-            if self._is_lost():
+            if self.is_lost():
                 self._ended.set()
                 return
             self._generations.write(self.token, self._mark())
@@ -86,10 +86,11 @@ class StorageLease(Lease):
                 return
             self._ended.set()
             with suppress(StorageError):
-                if held or not self._is_lost():
+                if held or not self.is_lost():
                     self._generations.write(self.token, self._mark(released=True))
 
-    def _is_lost(self) -> bool:
+    def is_lost(self) -> bool:
+        """Whether another generation is the newest, by the storage."""
         numbers = self._generations.numbers()
         return not numbers or numbers[-1] != self.token
 

@@ -98,22 +98,29 @@ class LeaseManager(LockManager):
         if not lease.create():
             return None
         try:
-            after = generations.numbers()
-            can_lock = verdict is not None or self._finds_out(lease, after)
+            confirmed = self._confirmed(lease, {*generations.numbers()} - {*before})
         except StorageError:
             generations.discard([lease.token])
             raise
-        if not can_lock:
+        if confirmed is not lease:
             generations.discard([lease.token])
-            return Unlocked()
-        if {*after} - {*before} != {lease.token}:
-            # Others came since we looked, with a higher number or, where all had been tidied away, from 1 again.
-            generations.discard([lease.token])
-            return None
+            return confirmed
         generations.discard(before)
         self._seen.pop(generations.folder, None)
         lease.begin()
         return lease
+
+    def _confirmed(self, lease: StorageLease, since: set[int]) -> Lease | None:
+        """What the caller gets, given the generations that have come since it looked for the first time."""
+        if not since <= {lease.token}:
+            return None  # others came, with a higher number or, where all had been tidied away, from 1 again
+        if self._place not in _verdicts:
+            can_lock = lease.token in since and not lease.create()
+            if not can_lock and lease.token in since and lease.is_lost():
+                return None  # this process stood still between the two creations, and was followed
+            if not self._judged(lease, can_lock=can_lock):
+                return Unlocked()
+        return lease if lease.token in since else None
 
     def _generations(self, key: str) -> Generations:
         from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL, which only who locks needs
@@ -135,19 +142,18 @@ class LeaseManager(LockManager):
             return False
         return asked - since >= mark.ttl
 
-    def _finds_out(self, lease: StorageLease, listing: list[int]) -> bool:
-        """Whether the storage shows what was just created, and refuses to create it again."""
-        can_lock = lease.token in listing and not lease.create()
+    def _judged(self, lease: StorageLease, *, can_lock: bool) -> bool:
+        """Whether the storage can lock, as was found out first; says so once where it cannot."""
         verdict = _verdicts.setdefault(self._place, _Verdict(can_lock, lease.owner))
         if not verdict.can_lock and verdict.judge == lease.owner:
             where = self.storage.block_slug or f"{self.storage.slug} {next(iter(self.storage.location().values()), '')}"
             warnings.warn(
-                f"{where} cannot lock: an object was to be created only where none is, and the server did so twice "
-                "(If-None-Match and its like are ignored there). Machines that miss one cache key at once may each "
-                "compute it, and the last result stays. Use a server that honours conditional writes where a result "
+                f"{where} cannot lock: an object that was created only where none is could be created again, or was not "
+                "listed (the server may ignore If-None-Match and its like). Machines that miss one cached result at once "
+                "may each compute it, and the last one stays. Use a server that honours conditional writes where a result "
                 "must be computed once.",
                 HoldallWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
         return verdict.can_lock
 
