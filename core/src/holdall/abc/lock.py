@@ -22,7 +22,7 @@ class Lease(ABC):
 
     @property
     def held(self) -> bool:
-        """Whether nobody else can have taken it yet, as far as can be said without asking; `refresh` asks."""
+        """Until its release: whether nobody else can have taken it, as far as can be said without asking. `refresh` asks."""
         return True
 
     @abstractmethod
