@@ -19,11 +19,15 @@ import pytest
 from holdall import HoldallWarning, ResultLiteral, ResultReference, flow, load_result, settings, task
 from holdall.abc.storage import Storage
 from holdall.builtin.directory import Directory
+from holdall.builtin.leases import LeaseManager
+from holdall.builtin.memory import MemoryFileSystem
+from holdall.builtin.pickling import PickleCodec
 from holdall.cache import INPUTS, NONE, RUN_ID, TASK_SOURCE, task_input_hash
 from holdall.catalogs import open_catalog
 from holdall.errors import ConfigurationError, KeyMissing, PersistenceRequiredError, StorageError
 from holdall.keys import record_key
 from holdall.recorder import recorder_for
+from holdall.store import ResultStore
 from holdall.types import ObjectMeta
 
 if TYPE_CHECKING:
@@ -376,9 +380,16 @@ def test_a_read_only_folder_with_on_storage_error_run(place: Path) -> None:
     assert [1] == value
 
 
+class Bucket(MemoryFileSystem):
+    """Locks as an object store does."""
+
+    atomic_create: ClassVar[bool] = True
+
+
 STORAGES: dict[str, Callable[[Any], Any]] = {
     "folder": lambda place: Directory(str(place / "locked")),
     "memory": lambda _: Shelf(),
+    "bucket": lambda place: Bucket(namespace=str(place)),
 }
 
 
@@ -506,6 +517,131 @@ def test_a_body_that_fails_hands_its_turn_on(place: Path, storage: str) -> None:
 
     assert 2 == values.count(None)
     assert 4 == values.count([3])
+
+
+def overtake(bucket: Bucket, value: Any = None) -> None:
+    """What another machine does that takes this one for dead: a lease, a result if there is one, the release."""
+    now = [0.0]
+    locks = LeaseManager(bucket, ttl=0.1, clock=lambda: now[0])
+    assert locks.acquire(record_key("k"), timeout=0) is None
+    now[0] = 1_000.0
+    lease = locks.acquire(record_key("k"), timeout=0)
+    assert lease is not None
+    if value is not None:
+        ResultStore(bucket, PickleCodec()).write(value, key=record_key("k"))
+    lease.release()
+    for thread in threading.enumerate():
+        if thread.name == "holdall lease":
+            thread.join(20)  # until the one that was overtaken has noticed
+
+
+@pytest.fixture
+def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDALL_RESULTS_LEASE_SECONDS", "0.3")
+
+
+@pytest.mark.usefixtures("short_leases")
+@pytest.mark.parametrize("async_", [False, True])
+def test_who_lost_its_lease_gives_back_what_the_next_one_kept(place: Path, async_: bool) -> None:
+    """With a warning, and the newer entry stays."""
+    bucket = Bucket(namespace=str(place))
+
+    @task(cache_key_fn=lambda *_: "k", result_storage=bucket)
+    def slept() -> list[str]:
+        overtake(bucket, ["newer"])
+        return ["mine"]
+
+    @task(cache_key_fn=lambda *_: "k", result_storage=bucket)
+    async def slept_async() -> list[str]:
+        overtake(bucket, ["newer"])
+        return ["mine"]
+
+    with pytest.warns(HoldallWarning, match="another caller took over .* its result is returned and stays") as said:
+        value = asyncio.run(slept_async()) if async_ else slept()
+
+    assert ["newer"] == value == slept()
+    assert 1 == len(said)
+
+
+@pytest.mark.usefixtures("short_leases")
+def test_who_lost_its_lease_keeps_where_nobody_has(place: Path) -> None:
+    """The next holder is still at it, or failed: a result is better than none."""
+    bucket = Bucket(namespace=str(place))
+
+    @task(cache_key_fn=lambda *_: "k", result_storage=bucket)
+    def slept() -> list[str]:
+        overtake(bucket)
+        return ["mine"]
+
+    assert ["mine"] == slept()
+    assert ["mine"] == ResultStore(bucket, PickleCodec()).read(record_key("k"))
+
+
+@pytest.mark.usefixtures("short_leases")
+def test_a_refresh_that_lost_its_lease_replaces_and_says_so(place: Path) -> None:
+    """It was asked to; nothing is replaced in silence."""
+    bucket = Bucket(namespace=str(place))
+
+    @task(cache_key_fn=lambda *_: "k", result_storage=bucket, refresh_cache=True)
+    def slept() -> list[str]:
+        overtake(bucket, ["newer"])
+        return ["mine"]
+
+    with pytest.warns(HoldallWarning, match="is replaced, as refresh_cache=True asks"):
+        value = slept()
+
+    assert ["mine"] == value == ResultStore(bucket, PickleCodec()).read(record_key("k"))
+
+
+def test_a_lease_is_over_with_a_coroutine_that_is_thrown_away(place: Path) -> None:
+    """Nothing can be awaited there any more."""
+    bucket = Bucket(namespace=str(place))
+    began = asyncio.Event()
+
+    @task(cache_key_fn=lambda *_: "k", result_storage=bucket)
+    async def body() -> list[int]:
+        began.set()
+        await asyncio.Event().wait()
+        return [1]
+
+    class Begun:
+        def __await__(self) -> Iterator[Any]:
+            coroutine = body()
+            step = coroutine.send(None)
+            while not began.is_set():
+                yield step
+                step = coroutine.send(None)
+            coroutine.close()
+
+    async def main() -> None:
+        await Begun()
+
+    asyncio.run(main())
+    lease = LeaseManager(bucket).acquire(record_key("k"), timeout=0)
+
+    assert lease is not None
+    assert lease.token == 2
+
+
+def test_a_lease_is_over_with_the_call(place: Path) -> None:
+    """However it ends: the next caller need not wait for the lease to expire."""
+    bucket = Bucket(namespace=str(place))
+    kinds: list[Any] = [ValueError(), KeyboardInterrupt(), None]
+
+    @task(cache_key_fn=lambda *_: "k", result_storage=bucket)
+    def body() -> list[int]:
+        if (error := kinds.pop(0)) is not None:
+            raise error
+        return [1]
+
+    for kind in (ValueError, KeyboardInterrupt):
+        with pytest.raises(kind):
+            body()
+    body()
+    lease = LeaseManager(bucket).acquire(record_key("k"), timeout=0)
+
+    assert lease is not None
+    assert lease.token == 4
 
 
 def test_caching_and_a_name_of_its_own_go_together() -> None:

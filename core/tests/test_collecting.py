@@ -8,12 +8,13 @@ import sys
 import textwrap
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from holdall import load_result, settings, storages, task
 from holdall.builtin.directory import Directory
+from holdall.builtin.leases import LeaseManager
 from holdall.builtin.memory import MemoryFileSystem
 from holdall.builtin.pickling import PickleCodec
 from holdall.catalogs import open_catalog
@@ -21,7 +22,9 @@ from holdall.collecting import DAY, Collected, collect
 from holdall.errors import StorageError
 from holdall.flight import lock_manager
 from holdall.ids import new_id, shard
+from holdall.keys import is_lock
 from holdall.store import ResultStore
+from holdall.survey import survey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,6 +177,33 @@ def test_an_expired_result_that_is_being_made_anew_is_left(place: Path) -> None:
 
     assert [] == held.removed
     assert 2 == len(collect(here(), grace=NOW, expired=True).removed)
+
+
+class Bucket(MemoryFileSystem):
+    """Locks as an object store does."""
+
+    atomic_create: ClassVar[bool] = True
+
+
+def test_leases_are_no_records_and_go_when_they_are_over(place: Path) -> None:
+    """Those of callers at work stay; that of the removal itself is left for the next time."""
+    bucket = Bucket(namespace=str(place))
+    try:
+        short.with_options(result_storage=bucket)(LARGE)
+        held = LeaseManager(bucket).acquire("another", timeout=0)
+        shelf = storages.place_of(bucket)
+        kinds = [found.kind for found in survey(bucket, "here")]
+        first = collect(shelf, grace=NOW, expired=True)
+        second = collect(shelf, grace=NOW, expired=True)
+        left_over = [meta.key for meta in bucket.scan()]
+    finally:
+        bucket.clear()
+
+    assert ["record"] == kinds
+    assert held is not None
+    assert ["expired", "expired", "lease"] == [what for what, _ in left(first)]
+    assert ["lease"] == [what for what, _ in left(second)]
+    assert [True] == [is_lock(key) for key in left_over]
 
 
 def test_what_a_damaged_record_may_name_is_kept(place: Path) -> None:

@@ -66,6 +66,7 @@ def test_every_variable(project: Path) -> None:
         HOLDALL_RESULTS_DEFAULT_STORAGE="s3/prod",
         HOLDALL_RESULTS_DEFAULT_SERIALIZER="json",
         HOLDALL_RESULTS_ACCEPT="shop.models, shop.orders",
+        HOLDALL_RESULTS_LEASE_SECONDS="2.5",
         HOLDALL_PLUGINS_PREFER="storage.s3=holdall-s3, serializers.json=mine",
         HOLDALL_PROGRESS="off",
     )
@@ -75,6 +76,7 @@ def test_every_variable(project: Path) -> None:
     assert settings.results_default_storage == "s3/prod"
     assert settings.results_default_serializer == "json"
     assert frozenset({"shop.models", "shop.orders"}) == settings.results_accept
+    assert settings.results_lease_seconds == 2.5
     assert {"storage.s3": "holdall-s3", "serializers.json": "mine"} == settings.plugins_prefer
     assert settings.progress is False
     assert settings.sources["home"] == "environment variable HOLDALL_HOME"
@@ -85,7 +87,7 @@ def test_every_key_of_a_file(project: Path) -> None:
     (project / "holdall.toml").write_text(
         'home = "state"\nprogress = false\n'
         '[results]\npersist_by_default = false\ndefault_storage = "s3/prod"\ndefault_serializer = "json"\n'
-        'accept = ["shop.models"]\n[plugins.prefer]\nstorage.s3 = "holdall-s3"\n"serializers.json" = "mine"\n'
+        'accept = ["shop.models"]\nlease_seconds = 10\n[plugins.prefer]\nstorage.s3 = "holdall-s3"\n"serializers.json" = "mine"\n'
     )
     (project / "deep" / "er").mkdir(parents=True)
 
@@ -97,6 +99,7 @@ def test_every_key_of_a_file(project: Path) -> None:
     assert settings.results_default_storage == "s3/prod"
     assert settings.results_default_serializer == "json"
     assert frozenset({"shop.models"}) == settings.results_accept
+    assert settings.results_lease_seconds == 10
     assert {"storage.s3": "holdall-s3", "serializers.json": "mine"} == settings.plugins_prefer
     assert str(project / "holdall.toml") == settings.sources["results_accept"]
 
@@ -186,6 +189,8 @@ def test_a_project_that_only_depends_on_holdall_costs_no_toml_parser(project: Pa
         ("results.default_storage = []", ["results.default_storage: [] is not a text"]),
         ("plugins.prefer = {s3 = 'x'}", ["plugins.prefer", "storage.s3"]),
         ("plugins.prefer = {storage = {s3 = 1}}", ["plugins.prefer", "storage.s3"]),
+        ("results.lease_seconds = 0", ["results.lease_seconds: 0 is not a number of seconds above 0"]),
+        ("results.lease_seconds = 'long'", ["'long' is not a number of seconds above 0"]),
         ("home = 1", ["home: 1 is not the path of a folder"]),
         ("[blocks]\nprod = 1", ["blocks.prod", "[blocks.s3.prod]"]),
         ("blocks = 1", ["blocks", "[blocks.s3.prod]"]),

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.services.juicefs import JuiceFS
 from tests.services.s3 import GivenS3, Moto, SeaweedFS
 
 if TYPE_CHECKING:
@@ -37,3 +38,10 @@ def given_s3() -> Iterator[S3Server]:
         yield server
     finally:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def juicefs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server that ignores the condition of a conditional write."""
+    with JuiceFS.running(tmp_path_factory.mktemp("juicefs")) as server:
+        yield server

@@ -26,6 +26,13 @@ def free_ports(count: int, /) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
+def listens(port: int, /) -> bool:
+    """Whether somebody answers on that port of this machine."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
 def until(ready: Callable[[], bool], /, *, seconds: float, what: Callable[[], str]) -> None:
     """Poll until `ready()` is true.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+import warnings
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdall.cache import CacheContext
-from holdall.errors import ConfigurationError, ResultError, StorageError
+from holdall.errors import ConfigurationError, HoldallWarning, ResultError, StorageError
 from holdall.flight import Flight
 from holdall.keeping import lookup, unreachable
 from holdall.keys import record_key
@@ -18,14 +20,16 @@ from holdall.steps import Blocking
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from holdall.keeping import Kept
     from holdall.planning import Plan
     from holdall.runs import Run
     from holdall.steps import Steps
     from holdall.store import ResultStore
     from holdall.units import Unit
+
+
+Overtaken = Callable[[], "Steps[Done | None]"]
+"""Asked before a value is kept: the result of whoever took over the turn meanwhile, or None."""
 
 
 class Keyed(NamedTuple):
@@ -79,9 +83,12 @@ def cache_key(unit: Unit[Any, Any], run: Run, parameters: dict[str, Any] | None)
 
 
 def cached(
-    unit: Unit[Any, Any], run: Run, store: ResultStore, key: str, compute: Callable[[], Steps[Done]]
+    unit: Unit[Any, Any], run: Run, store: ResultStore, key: str, compute: Callable[[Overtaken], Steps[Done]]
 ) -> Steps[Done]:
-    """The hit, or what `compute` gives: once per storage where it can lock, while others wait for the record."""
+    """The hit, or what `compute` gives: once per storage where it can lock, while others wait for the record.
+
+    Between the body and the keeping of its value `compute` asks what it is given: a lease may have been lost meanwhile.
+    """
     options = unit.options
     complained: list[str] = []
     look = partial(
@@ -100,7 +107,24 @@ def cached(
         from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
 
         hooks.cache_miss(run_id=run.id, name=unit.name, key=record_key(key))
-    flight = Flight(store, record_key(key))
+    flight = Flight(store, record_key(key), lease_seconds=run.root.settings.results_lease_seconds)
+
+    def overtaken() -> Steps[Done | None]:
+        if flight.held or (newer := (yield Blocking(partial(_newer, flight, look)))) is None:
+            return None
+        became = (
+            "what is kept there now is replaced, as refresh_cache=True asks"
+            if options.refresh_cache
+            else "its result is returned and stays"
+        )
+        warnings.warn(
+            f"While {unit.kind} {unit.name!r} ran its body, this process stood still or did not reach the storage for so "
+            f"long that another caller took over and may have computed the same: {became}.",
+            HoldallWarning,
+            stacklevel=2,
+        )
+        return None if options.refresh_cache else _hit(unit, run, newer)
+
     try:
         try:
             yield from flight.enter()
@@ -109,9 +133,21 @@ def cached(
         # Somebody may have computed it while we waited.
         if not options.refresh_cache and (hit := (yield Blocking(look))) is not None:
             return _hit(unit, run, hit)
-        return (yield from compute())
+        return (yield from compute(overtaken))
+    except GeneratorExit:
+        flight.release()  # a generator that is being closed takes no step any more
+        raise
     finally:
-        flight.leave()
+        yield from flight.leave()
+
+
+def _newer(flight: Flight, look: Callable[[], tuple[Any, Kept] | None]) -> tuple[Any, Kept] | None:
+    """What is kept where somebody else took over; None where nobody did, or has kept nothing yet."""
+    try:
+        flight.refresh()
+        return None if flight.held else look()
+    except StorageError:
+        return None  # keeping the value meets the same trouble, and has a place for both
 
 
 def _hit(unit: Unit[Any, Any], run: Run, hit: tuple[Any, Kept]) -> Done:

@@ -1,4 +1,4 @@
-"""Removing what nobody can read any more: payloads without a record, expired results, files of killed writers."""
+"""Removing what nobody can read any more: payloads without a record, expired results, and what killed writers left."""
 
 from __future__ import annotations
 
@@ -24,12 +24,16 @@ DAY: Final = 86_400.0
 _ID: Final = 32  # hexadecimal digits
 _WITHOUT_PAYLOAD: Final = (b'"inline":"', b'"payload":null')  # even a damaged record may still say so
 
-What = Literal["payload", "expired", "unfinished"]
+What = Literal["payload", "expired", "unfinished", "lease"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
-    """One object or file: `expired` a record or the payload that it named, `unfinished` left by a killed writer."""
+    """One object or file.
+
+    `expired` is a record or the payload that it named, `unfinished` left by a killed writer, `lease` that of a caller
+    who has computed a cached result, or died at it.
+    """
 
     what: What
     key: str
@@ -66,7 +70,7 @@ def collect(
     catalog: Catalog | None = None,
     track: Track = untracked,
 ) -> Collected:
-    """Remove payloads that no record names, and files of killed writers, once they are `grace` seconds old.
+    """Remove payloads that no record names, files of killed writers and old leases, once they are `grace` seconds old.
 
     With `expired`, results whose time is over go too, each record before its payload; `catalog` then forgets them. Safe
     beside readers and writers: what a record is about to name is younger than the grace. A foreign file is never
@@ -115,6 +119,9 @@ class _Work:
     def unfinished(self, before: float) -> None:
         for meta in self.storage.sweep(before, dry_run=self.dry_run):
             self.done.removed.append(Removed(what="unfinished", key=meta.key, size=meta.size))
+        if (manager := lock_manager(self.storage)) is not None:
+            for meta in manager.sweep(before, dry_run=self.dry_run):
+                self.done.removed.append(Removed(what="lease", key=meta.key, size=meta.size))
 
     def records(self, *, expired: bool, track: Track) -> None:
         now = time.time()

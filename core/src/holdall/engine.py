@@ -27,7 +27,7 @@ from holdall.steps import Blocking
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
-    from holdall.caching import Keyed
+    from holdall.caching import Keyed, Overtaken
     from holdall.runs import Identity
     from holdall.steps import Steps
     from holdall.units import Unit
@@ -259,6 +259,7 @@ def _compute(
     kwargs: dict[str, Any],
     key: str | None,
     parameters: dict[str, Any] | None,
+    overtaken: Overtaken | None = None,
 ) -> Steps[Done]:
     options = unit.options
     named = None
@@ -273,5 +274,7 @@ def _compute(
             del error
     if made.resolution.forbidden:
         return Done(value, None, cached=False)
+    if overtaken is not None and (newer := (yield from overtaken())) is not None:
+        return newer
     kept = yield Blocking(partial(secure, unit, run, made, value, key, named))
     return Done(value, kept, cached=False)

@@ -7,6 +7,8 @@ from typing import Final
 from holdall.ids import made_at, shard
 
 PAYLOADS: Final = "payloads/"
+LOCKS: Final = "locks"
+"""The folder of leases, in storages that lock by them."""
 _SHA256: Final = 64  # hexadecimal digits
 
 
@@ -25,6 +27,13 @@ def is_own(key: str) -> bool:
     if kind == "results":
         return made_at(unique) is not None and folder == shard(unique)
     return kind == "cache" and len(unique) == _SHA256 and folder == unique[:2]
+
+
+def is_lock(key: str) -> bool:
+    """Whether it is a name below `LOCKS` that a lease has: a digest, and a number."""
+    folder, _, rest = key.partition("/")
+    digest, _, number = rest.partition("/")
+    return folder == LOCKS and len(digest) == _SHA256 and len(number) == 20 and number.isdigit()
 
 
 def payload_made_at(key: str) -> float | None:

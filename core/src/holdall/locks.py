@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from holdall.keys import LOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -10,12 +12,21 @@ if TYPE_CHECKING:
     from holdall.abc.lock import LockManager
     from holdall.abc.storage import Storage
 
+LEASE_SECONDS: Final = 30.0
 
-def lock_manager(storage: Storage, /) -> LockManager | None:
-    """What locks keys between processes: files for a local folder; None where the storage has no way to lock."""
+
+def lock_manager(storage: Storage, /, *, lease_seconds: float = LEASE_SECONDS) -> LockManager | None:
+    """What locks keys between processes: files for a local folder, leases where an object can be created atomically.
+
+    None where the storage has no way to lock. `lease_seconds` is how long a lease outlives a holder that died.
+    """
     lock_path: Callable[[str], str] | None = getattr(storage, "lock_path", None)
-    if lock_path is None:
-        return None
-    from holdall.builtin.filelock import FileLockManager  # noqa: PLC0415 - 40 ms that only who locks pays
+    if lock_path is not None:
+        from holdall.builtin.filelock import FileLockManager  # noqa: PLC0415 - 40 ms that only who locks pays
 
-    return FileLockManager(lock_path)
+        return FileLockManager(lock_path)
+    if storage.atomic_create:
+        from holdall.builtin.leases import LeaseManager  # noqa: PLC0415 - as above
+
+        return LeaseManager(storage, folder=LOCKS, ttl=lease_seconds)
+    return None

@@ -36,6 +36,8 @@ class Settings:
     results_default_serializer: str | None = None
     results_accept: frozenset[str] = frozenset()
     """Modules that stored data may name to be imported."""
+    results_lease_seconds: float = 30.0
+    """How long callers on other machines wait for one that computes a cached result and has died."""
     plugins_prefer: Mapping[str, str] = field(default_factory=dict, hash=False)
     """`"storage.s3"` -> the distribution that provides it, where two do."""
     progress: bool = True
@@ -120,6 +122,17 @@ def _path(value: Any, base: str) -> str:
     raise ValueError("the path of a folder")
 
 
+def _seconds(value: Any, _base: str) -> float:
+    if not isinstance(value, bool):
+        try:
+            found = float(value)
+        except (TypeError, ValueError):
+            found = 0.0
+        if 0 < found < 1e6:
+            return found
+    raise ValueError("a number of seconds above 0")
+
+
 def _names(value: Any, _base: str) -> frozenset[str]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
@@ -157,6 +170,7 @@ _OPTIONS = (
     _Option("results_default_storage", "results.default_storage", _text),
     _Option("results_default_serializer", "results.default_serializer", _text),
     _Option("results_accept", "results.accept", _names),
+    _Option("results_lease_seconds", "results.lease_seconds", _seconds),
     _Option("plugins_prefer", "plugins.prefer", _choices),
     _Option("progress", "progress", _flag),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
 
 from holdall import record as records
 from holdall.errors import CorruptResultError, KeyMissing, StorageError
-from holdall.keys import is_own, payload_made_at
+from holdall.keys import is_lock, is_own, payload_made_at
 from holdall.types import ByteRange
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def untracked(items: Sequence[_T], what: str, /) -> Iterable[_T]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One object that is no payload; `data` are its bytes where it is or was a record.
+    """One object that is neither payload nor lease; `data` are its bytes where it is or was a record.
 
     `damaged` was a record, or is one of a newer holdall. `unreadable` is what the storage does
     not give out, and may be a record. `problem` says in a sentence why it is no `record`.
@@ -51,12 +51,12 @@ class Found:
 
 
 def survey(storage: Storage, label: str, /, *, track: Track = untracked) -> Iterator[Found]:
-    """Every object but the payloads, in key order. Those that are deleted meanwhile are left out.
+    """Every object but payloads and leases, in key order. Those that are deleted meanwhile are left out.
 
     Raises:
         StorageError: the storage cannot be listed or reached.
     """
-    metas = [meta for meta in storage.scan() if payload_made_at(meta.key) is None]
+    metas = [meta for meta in storage.scan() if payload_made_at(meta.key) is None and not is_lock(meta.key)]
     for meta in track(metas, f"Reading {label}"):
         try:
             yield look(storage, meta, label)

@@ -86,6 +86,7 @@ def test_config_says_where_each_value_comes_from(
         "results_default_storage  -  default\n"
         "results_default_serializer  json  <tmp>/project/holdall.toml\n"
         "results_accept  -  default\n"
+        "results_lease_seconds  30.0  default\n"
         "plugins_prefer  -  default\n"
         "progress  true  default\n"
         "secret_key  **********  HOLDALL_SECRET_KEY\n"

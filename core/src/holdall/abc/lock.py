@@ -8,19 +8,37 @@ from typing import TYPE_CHECKING, ClassVar, Self
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from holdall.types import ObjectMeta
+
 
 class Lease(ABC):
-    """A held lock; leaving the `with` block releases it. `token` grows with each holder of the key (fencing)."""
+    """A held lock; leaving the `with` block releases it.
+
+    `token` grows with each holder of the key and stays readable after the release: whoever gets work from two holders
+    can tell the later one (fencing).
+    """
 
     token: int
 
+    @property
+    def held(self) -> bool:
+        """Until its release: whether nobody else can have taken it, as far as can be said without asking. `refresh` asks."""
+        return True
+
     @abstractmethod
     def refresh(self) -> None:
-        """Put off the expiry; a lock that cannot expire does nothing."""
+        """Put off the expiry, and find out whether it is still `held`; a lock that cannot expire does nothing.
+
+        Raises:
+            StorageError: whoever keeps the lock could not be asked. Until it expires, the lease is held all the same.
+        """
 
     @abstractmethod
     def release(self) -> None:
-        """Idempotent; may be called from another thread than the one that acquired."""
+        """Idempotent; may be called from another thread than the one that acquired.
+
+        Never an error: a lease whose release cannot be told to others runs out by itself.
+        """
 
     def __enter__(self) -> Self:
         return self
@@ -35,7 +53,21 @@ class LockManager(ABC):
     """Makes leases. A holder that dies loses its lease without anybody's help."""
 
     slug: ClassVar[str]
+    remote: ClassVar[bool] = True
+    """Whether to take and to release a lease crosses a network, and so is kept off an event loop."""
+    patience: float = 1.0
+    """Seconds that a waiter sleeps at most between two calls of `acquire` with `timeout=0`."""
 
     @abstractmethod
     def acquire(self, key: str, /, *, timeout: float | None = None) -> Lease | None:
         """Wait for the lock at most `timeout` seconds (None: for ever); None where it stayed taken."""
+
+    # Derived; override where a lock leaves something behind that outlives its holders.
+
+    def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
+        """Remove what is left of locks that nobody holds, last touched before that time.
+
+        Seconds since the epoch. Returns what was removed, or would be.
+        """
+        del before, dry_run
+        return []

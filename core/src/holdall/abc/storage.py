@@ -72,6 +72,16 @@ class Storage(ABC):
         """`s3/prod` where this storage was found under that slug, else None."""
         return None
 
+    @property
+    def atomic_create(self) -> bool:
+        """Whether `put(mode="create")` is refused by whoever keeps the objects, however many machines race for the key.
+
+        Leases stand on it: where it is true, callers on several machines that miss one cached result compute it once.
+        Listings have to be current there, too. False where two writers might both succeed, as where a client looks first
+        and writes then, and where a storage locks by other means (files) or is this process's own.
+        """
+        return False
+
     # Derived; override for speed.
 
     def exists(self, key: str, /) -> bool:

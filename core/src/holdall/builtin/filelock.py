@@ -46,6 +46,8 @@ class FileLockManager(LockManager):
     """
 
     slug: ClassVar[str] = "file"
+    remote: ClassVar[bool] = False
+    patience = 0.05
 
     def __init__(self, path_for: Callable[[str], str]) -> None:
         self._path_for = path_for

@@ -22,6 +22,7 @@ _WORDS: Final = {
     "payload": "that no record names",
     "expired": "of expired results",
     "unfinished": "of writers that were killed",
+    "lease": "of leases that are over",
 }
 
 

@@ -30,6 +30,10 @@ class FaultyStorage(Storage):
         self.inline_limit = inner.inline_limit
         self.on_failure = getattr(inner, "on_failure", "raise")
 
+    @property
+    def atomic_create(self) -> bool:
+        return self.inner.atomic_create
+
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         return self.inner.put(key, parts, mode=mode)
 
