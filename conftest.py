@@ -23,6 +23,14 @@ os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.dev
 if (_root := str(Path(__file__).parent)) not in sys.path:
     sys.path.insert(0, _root)  # so that the tests of every package can import tests.services
 
-from tests.services.plugin import moto, seaweedfs  # noqa: E402 - the environment comes first
+import pytest  # noqa: E402 - the environment comes first
+from tests.services.plugin import moto, seaweedfs  # noqa: E402 - as above
 
 __all__ = ["moto", "seaweedfs"]
+
+
+@pytest.fixture(autouse=True)
+def _no_storage_is_down() -> None:
+    """What one test broke is not refused to the next."""
+    if (circuit := sys.modules.get("holdall.circuit")) is not None:
+        circuit.troubled.clear()

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall import boundary
+from holdall import boundary, circuit
 from holdall import record as records
 from holdall.checksum import Checksummer
 from holdall.errors import (
@@ -104,7 +104,7 @@ class ResultStore:
                     )
                     self._commit(each, body, path if each is keys[0] else None)
             except StorageError as error:
-                if not (error.transient and remaining):
+                if not (error.transient and remaining) or circuit.is_down(self.storage):
                     error.value = value
                     raise
             else:
@@ -301,7 +301,7 @@ class ResultStore:
 
     def exists(self, key: str, /) -> bool:
         """Whether there is a record, expired or not; reads no payload."""
-        return self.storage.exists(key)
+        return boundary.exists(self.storage, key)
 
     def delete(self, key: str, /) -> None:
         """Remove the record first, so that no reader finds one without its payload.

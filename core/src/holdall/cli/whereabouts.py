@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Final
 
-from holdall import blocks, settings
+from holdall import blocks, boundary, settings
 from holdall.builtin.pickling import PickleCodec
 from holdall.cli.absent import catalog_to_read
 from holdall.cli.near import suggestion
@@ -73,7 +73,7 @@ class Whereabouts:
             said = [f"The record {self.key} was gone from {self.label} already; the catalog has forgotten it now."]
         except CorruptResultError:
             # Which payload was its own, it cannot say any more.
-            storage.delete(self.key)
+            boundary.delete(storage, self.key)
             said.append("It was damaged and did not say where its payload is: that was left in the storage.")
         else:
             self.store.delete(self.key)
@@ -94,7 +94,7 @@ class Whereabouts:
             return None
         suffix = os.path.splitext(record.payload.path)[1]
         name = self.key.removesuffix(_RECORD) if self.key.endswith(_RECORD) else self.key + suffix
-        return name if self.store.storage.exists(name) else None
+        return name if boundary.exists(self.store.storage, name) else None
 
 
 def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | Whereabouts:
@@ -156,7 +156,7 @@ def _in_storage(name: str, storage: Storage, catalog: Catalog, *, whole: bool) -
             raise
         key = name
     except MissingResultError as error:
-        keys = (meta.key for meta in storage.scan() if not meta.key.startswith(_PAYLOADS))
+        keys = (meta.key for meta in boundary.scan(storage) if not meta.key.startswith(_PAYLOADS))
         near = suggestion(name, islice(keys, 1000), cutoff=0.8)
         raise MissingResultError(
             f"There is no result {name!r} in {store.label}.{near} `holdall result ls --storage` lists those there."
