@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall import boundary, circuit
+from holdall import boundary, circuit, transfers
 from holdall import record as records
 from holdall.checksum import Checksummer
 from holdall.errors import (
@@ -176,7 +176,8 @@ class ResultStore:
             path = f"payloads/{shard(unique)}/{unique}{self.codec.suffix}"
             through = Checksummer()
             streamed = parts if isinstance(parts, list) else boundary.streamed(parts, self.codec.slug)
-            boundary.put(self.storage, path, through.through(streamed))
+            known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
+            transfers.send(self.storage, path, through.through(streamed), label=self.label, size=known)
         except SerializationError as error:
             error.value = value
             raise
@@ -273,7 +274,10 @@ class ResultStore:
             codec = self._codec_of(record, trust)
             if record.written_with:
                 codec.check_written_with(record.written_with)
-            return _loaded(codec, self._source(record.payload, trust))
+            if record.payload.path is None:
+                return _loaded(codec, self._source(record.payload, trust))
+            with transfers.receiving(self.label, record.payload.size):
+                return _loaded(codec, self._source(record.payload, trust))
         except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
             # What reads the bytes knows neither where they lie nor what they are called.
             error.args = (f"The result {record.key} in {self.label} cannot be read. {error}", *error.args[1:])
