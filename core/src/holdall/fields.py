@@ -52,11 +52,11 @@ def options(cls: type[Component], /) -> list[Option]:
 def asked(found: list[Option], /) -> list[Option]:
     """Those that somebody who makes a block by hand is asked for, the necessary ones first.
 
-    What is required; the first, which says where the block is; and what has no default of its own, as credentials and
-    endpoints. What has one is for tuning.
+    What is required, or else the first field, which says where the block is; and what has no default of its own, as
+    credentials and endpoints. What has one is for tuning.
     """
-    core = [each for each in found if each is found[0] or each.required or each.default is None]
-    return sorted(core, key=lambda option: not (option.required or option is found[0]))
+    necessary = [each for each in found if each.required] or found[:1]
+    return [*necessary, *(each for each in found if each.default is None and each not in necessary)]
 
 
 def _default(field: FieldInfo) -> Any:
