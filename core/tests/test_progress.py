@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from holdall import progress
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -36,6 +38,17 @@ def shown(count):
     return len(progress._display._rows)
 
 
+def drawn(amount):
+    # So much is on the terminal.
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with progress._display._changed:
+            bar = progress._display._bar
+            if bar is not None and any(task.completed >= amount for task in bar.tasks):
+                return
+        time.sleep(0.01)
+
+
 class Waiting(FaultyStorage):
     # Goes on when so many bars have been drawn.
     bars, at = 1, 1  # and, of writes, at which part
@@ -48,6 +61,8 @@ class Waiting(FaultyStorage):
         for number, part in enumerate(parts):
             if number == self.at:
                 self.rows = shown(self.bars)
+                if number == 2:
+                    drawn(4_000_000)
             yield bytes(part)
 
     def get(self, key, /, *, byte_range=None):
@@ -58,7 +73,8 @@ class Waiting(FaultyStorage):
                 arrived(len(data) // 2)
             shown(self.bars)
             if self.tells:
-                time.sleep(0.3)  # so that what arrived is drawn
+                if progress.wanted():
+                    drawn(len(data) // 2)
                 arrived(len(data) - len(data) // 2)
         return data
 
@@ -112,6 +128,23 @@ sys.stderr.write("DONE")
     assert re.search(r"Reading from faulty:default .*0 bytes of 9\.0 MB, ", untold)
     wiped = r"\r\x1b\[2K\x1b\[\?25h\r$"
     assert [True] * 3 == [bool(re.search(wiped, each)) for each in (wrote, told, untold.partition("DONE")[0])]
+
+
+@pytest.mark.parametrize(
+    ("term", "parent", "expected"),
+    [("xterm", None, True), ("dumb", None, False), ("xterm", object(), False)],
+    ids=["terminal", "dumb", "worker"],
+)
+def test_only_the_process_of_a_capable_terminal_draws(
+    monkeypatch: pytest.MonkeyPatch, term: str, parent: object, expected: bool
+) -> None:
+    """Workers of a pool have their parent's terminal, and would all draw on it."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr("multiprocessing.parent_process", lambda: parent)
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("HOLDALL_PROGRESS", "1")
+
+    assert expected == progress.wanted()
 
 
 @pytest.mark.parametrize(
@@ -177,8 +210,7 @@ import holdall.cli.progress as items
 items._LONG = 0.05
 for number in items.track(range(4), "Reading lake"):
     if number == 2:
-        shown(1)
-        time.sleep(0.3)
+        drawn(2)
 """
 
     assert re.search(r"Reading lake .* 2/4 ", run(script, tmp_path)[1])

@@ -25,6 +25,8 @@ _LONG: Final = 2.0
 _OFTEN: Final = 0.1
 _IDLE: Final = 5.0
 """Seconds that the thread waits for more to do: to start one costs as much as to write a megabyte."""
+_PLAIN: Final = frozenset({"dumb", "unknown"})
+"""Terminals that cannot go back on what is written."""
 _ROWS: Final = 8
 """Of more at once, those that were begun first are shown."""
 
@@ -32,7 +34,7 @@ _ROWS: Final = 8
 def wanted() -> bool:
     """Whether anybody would see a bar; some microseconds, and less where standard error is no terminal."""
     try:
-        if not sys.stderr.isatty():
+        if not sys.stderr.isatty() or os.environ.get("TERM") in _PLAIN:
             return False
     except (AttributeError, ValueError):  # there is none, or it is closed
         return False
@@ -117,22 +119,20 @@ class _Display:
             with self._changed:
                 self._bar = bar
                 self._refresh()
+                self._changed.wait(_OFTEN)
 
     def _wait(self) -> bool:
         """Wait until there is something to draw; False where nothing has been under way for a while."""
         with self._changed:
-            if self._rows:
-                self._changed.wait(_OFTEN)
-            while not self._rows:
+            while True:
                 if not self._works:
                     if not self._changed.wait(_IDLE) and not self._works:
                         self._thread = None
                         return False
-                elif (wait := min(work.begins for work in self._works) - time.monotonic()) > 0:
+                elif not self._rows and (wait := min(work.begins for work in self._works) - time.monotonic()) > 0:
                     self._changed.wait(wait)
                 else:
-                    break
-            return True
+                    return True
 
     def _refresh(self) -> None:
         """Draw what is long under way, or take the display away; the lock is held."""

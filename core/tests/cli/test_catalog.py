@@ -140,6 +140,7 @@ def test_a_bar_is_drawn_in_a_terminal_when_it_takes_long(
     assert work.is_dir()
     monkeypatch.setenv("HOLDALL_PROGRESS", setting)
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setattr(progress, "_LONG", 0.0)
 

@@ -31,6 +31,7 @@ NOTHING_WRITTEN = dict.fromkeys(("range", "create", "delete", "latency", "throug
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("HOLDALL_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(checking, "_SIZES", (1 << 16, 1 << 20))
     yield
     close_catalogs()
 
