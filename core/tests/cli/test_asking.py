@@ -10,7 +10,7 @@ import subprocess
 import sys
 import termios
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -145,35 +145,12 @@ def test_a_block_that_fails_is_saved_when_the_answer_is_yes(
     assert saved != ("was not saved" in screen)
 
 
-def test_without_a_terminal_nothing_is_asked(work: Path, site: Path) -> None:
-    """What is missing is an error that names it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "holdall", "block", "create", "attic/prod"],
-        env=os.environ | {"PYTHONPATH": str(site)},
-        input="of cards\n",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert work.is_dir()
-    assert 1 == done.returncode
-    assert "" == done.stdout
-    assert "the field 'house' is missing" in done.stderr
-
-
-def test_the_listing_of_a_type_says_the_same(work: Path, site: Path) -> None:
+def test_the_listing_of_a_type_says_the_same(holdall: Any, site: Path) -> None:
     """Types, defaults and texts of the fields, with those that all blocks have at the end."""
-    done = subprocess.run(
-        [sys.executable, "-m", "holdall", "plugin", "show", "attic", "--json"],
-        env=os.environ | {"PYTHONPATH": str(site)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    floor, key, house, shelves, limit = json.loads(done.stdout)[0]["options"]
+    with on_path(site):
+        shown = holdall("plugin", "show", "attic", "--json").stdout
+    floor, key, house, shelves, limit = json.loads(shown)[0]["options"]
 
-    assert work.is_dir()
     assert {
         "name": "floor",
         "type": "int | None",
