@@ -95,7 +95,7 @@ def test_show_finds_by_slug_kind_or_distribution(tmp_path: Path, name: str) -> N
     assert "ok" == found.status
     assert "Writes in capitals." == found.summary
     assert 1 == found.api_version
-    assert {"encoding": "str", "level": "int | None"} == found.options
+    assert {"encoding": "str", "level": "int | None"} == {each.name: each.type for each in found.options}
 
 
 def test_show_of_a_broken_plugin_says_why(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def define(slug: str, block: StorageBlock, /) -> None:
     kind, _, name = slug.partition("/")
     if not kind:
         _refuse_slug(slug)
-    _check_name(name)
+    check_name(name)
     _defined[slug] = block.named(slug)
 
 
@@ -80,7 +80,7 @@ def save(
             back as it is.
     """
     settings = settings or current()
-    _check_name(name)
+    check_name(name)
     kind = type(block)
     slug = f"{kind.slug}/{name}"
     document = BlockDocument(slug=slug, type=kind.slug, fields=block.plain_fields(), created=time.time())
@@ -308,7 +308,8 @@ def _saved_in(settings: Settings) -> str:
     return f"the catalog in {settings.home}"
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str, /) -> None:
+    """Raises `ConfigurationError` where no block may go by that name."""
     if not _NAME.fullmatch(name) or name.startswith(ANONYMOUS):
         raise ConfigurationError(
             f"{name!r} is no name for a block. A name has letters and digits, and single '-', '_' or '.' between them, "

@@ -1,52 +1,80 @@
-"""Where storages are asked: what one raises that breaks its contract becomes the error that the contract names."""
+"""Where storages are asked: those that are down are left alone, and what breaks the contract becomes what it names."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from holdall import circuit
 from holdall.errors import HoldallError, SerializationError, StorageError, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from holdall.abc.storage import Storage
-    from holdall.types import Buffer, ByteRange, Parts
+    from holdall.types import Buffer, ByteRange, ObjectMeta, Parts, WriteMode
+
+# Every result passes through get and put, so what the others share is written out there.
 
 
 def get(storage: Storage, key: str, byte_range: ByteRange | None = None, /) -> Buffer:
+    if circuit.troubled:
+        circuit.ask(storage, "get", key)
     try:
-        return storage.get(key, byte_range=byte_range)
-    except HoldallError:
+        data = storage.get(key, byte_range=byte_range)
+    except HoldallError as error:
+        circuit.failed(storage, error)
         raise
     except Exception as error:  # the boundary to plugins: a client raises what it likes
         raise _broken(storage, "get", key, error) from error
+    if circuit.troubled:
+        circuit.answered(storage)
+    return data
 
 
-def put(storage: Storage, key: str, parts: Parts, /) -> None:
+def put(storage: Storage, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+    if circuit.troubled:
+        circuit.ask(storage, "put", key)
     try:
-        storage.put(key, parts)
-    except HoldallError:
+        meta = storage.put(key, parts, mode=mode)
+    except HoldallError as error:
+        circuit.failed(storage, error)
         raise
     except Exception as error:  # the boundary to plugins, as above
         raise _broken(storage, "put", key, error) from error
+    if circuit.troubled:
+        circuit.answered(storage)
+    return meta
 
 
 def publish(storage: Storage, source: str, target: str, /) -> None:
-    try:
+    with _asking(storage, "publish", target):
         storage.publish(source, target)
-    except HoldallError:
-        raise
-    except Exception as error:  # the boundary to plugins, as above
-        raise _broken(storage, "publish", target, error) from error
+
+
+def head(storage: Storage, key: str, /) -> ObjectMeta:
+    with _asking(storage, "head", key):
+        return storage.head(key)
+
+
+def exists(storage: Storage, key: str, /) -> bool:
+    with _asking(storage, "head", key):
+        return storage.exists(key)
 
 
 def delete(storage: Storage, key: str, /) -> None:
-    try:
+    with _asking(storage, "delete", key):
         storage.delete(key)
-    except HoldallError:
-        raise
-    except Exception as error:  # the boundary to plugins, as above
-        raise _broken(storage, "delete", key, error) from error
+
+
+def scan(storage: Storage, prefix: str = "", /) -> Iterator[ObjectMeta]:
+    with _asking(storage, "scan", prefix):
+        yield from storage.scan(prefix)
+
+
+def sweep(storage: Storage, before: float, /, *, dry_run: bool) -> list[ObjectMeta]:
+    with _asking(storage, "sweep", ""):
+        return storage.sweep(before, dry_run=dry_run)
 
 
 def streamed(parts: Parts, serializer: str, /) -> Iterator[Buffer]:
@@ -59,7 +87,23 @@ def streamed(parts: Parts, serializer: str, /) -> Iterator[Buffer]:
         raise SerializationError(f"The {serializer} serializer cannot write this result: {told(error)}.") from error
 
 
+@contextmanager
+def _asking(storage: Storage, operation: str, key: str) -> Iterator[None]:
+    if circuit.troubled:
+        circuit.ask(storage, operation, key)
+    try:
+        yield
+    except HoldallError as error:
+        circuit.failed(storage, error)
+        raise
+    except Exception as error:  # the boundary to plugins, as above
+        raise _broken(storage, operation, key, error) from error
+    if circuit.troubled:
+        circuit.answered(storage)
+
+
 def _broken(storage: Storage, operation: str, key: str, error: Exception) -> StorageError:
+    circuit.failed(storage, error)
     block = storage.block_slug or storage.slug
     return StorageError(
         f"{block}: {operation} of {key!r} failed in a way that no storage should: {told(error)}. If it stays so, tell "

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
+from holdall import boundary
 from holdall.errors import CatalogError, KeyMissing, StorageError
 from holdall.keys import PAYLOADS, payload_made_at
 from holdall.locks import lock_manager
@@ -106,7 +107,7 @@ class _Work:
         self.freed: dict[str, int] = {}
 
     def candidates(self, before: float) -> None:
-        for meta in self.storage.scan(PAYLOADS):
+        for meta in boundary.scan(self.storage, PAYLOADS):
             made = payload_made_at(meta.key)
             if made is None:
                 continue
@@ -117,7 +118,7 @@ class _Work:
                 self.young.add(meta.key)
 
     def unfinished(self, before: float) -> None:
-        for meta in self.storage.sweep(before, dry_run=self.dry_run):
+        for meta in boundary.sweep(self.storage, before, dry_run=self.dry_run):
             self.done.removed.append(Removed(what="unfinished", key=meta.key, size=meta.size))
         if (manager := lock_manager(self.storage)) is not None:
             for meta in manager.sweep(before, dry_run=self.dry_run):
@@ -168,7 +169,7 @@ class _Work:
             if again.record != record:
                 self._note(again)
                 return False
-            self.storage.delete(record.key)
+            boundary.delete(self.storage, record.key)
         except KeyMissing:
             return False
         finally:
@@ -204,7 +205,7 @@ class _Work:
 
     def _remove(self, what: What, key: str, size: int) -> None:
         if not self.dry_run:
-            self.storage.delete(key)
+            boundary.delete(self.storage, key)
         self.done.removed.append(Removed(what=what, key=key, size=size))
 
 

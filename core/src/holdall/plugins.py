@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import getdoc
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from holdall import _registry
 from holdall._loading import API_VERSIONS, target_of
 from holdall.errors import ConfigurationError, PluginConflictError, PluginError
+from holdall.fields import Option, options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,7 +48,7 @@ class PluginInfo:
 class PluginDetail:
     """A plugin that has been imported, as far as that went. `problem` says what is wrong and what to do.
 
-    `options` are the fields that the class takes, with their types; `api_version` is None where it cannot be imported.
+    `options` are the fields that the class takes; `api_version` is None where it cannot be imported.
     """
 
     info: PluginInfo
@@ -55,7 +56,7 @@ class PluginDetail:
     problem: str | None = None
     api_version: int | None = None
     summary: str = ""
-    options: Mapping[str, str]
+    options: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,15 +156,14 @@ def _idle_choices(prefer: Mapping[str, str]) -> Iterator[Finding]:
 def _detail(info: PluginInfo, prefer: Preference) -> PluginDetail:
     status, problem = check(info, prefer=prefer)
     if status != "ok":
-        return PluginDetail(info=info, status=status, problem=problem, options={})
+        return PluginDetail(info=info, status=status, problem=problem)
     found = _load(info, prefer)
-    fields: Mapping[str, Any] = getattr(found, "model_fields", {})
     return PluginDetail(
         info=info,
         status=status,
         api_version=getattr(found, "api_version", API_VERSIONS[1]),
         summary=(getdoc(found) or "").partition("\n\n")[0],
-        options={name: _type_name(field.annotation) for name, field in fields.items()},
+        options=tuple(options(found)) if isinstance(found, type) and hasattr(found, "model_fields") else (),
     )
 
 
@@ -188,7 +188,3 @@ def _info(kind: str, entry: Entry) -> PluginInfo:
         location=entry.location,
         shadowed_by=entry.shadowed_by,
     )
-
-
-def _type_name(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")

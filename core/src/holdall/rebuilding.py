@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from holdall import spool
+from holdall import boundary, spool
 from holdall.builtin.sqlite_errors import explain, is_damage
 from holdall.catalogs import catalog_path, close_catalogs, open_catalog
 from holdall.errors import CatalogError, StorageError
@@ -241,6 +241,6 @@ def _forget(read: _Read, before: Sequence[ReferenceRow], catalog: Catalog) -> in
 
 def _is_there(place: Place, key: str) -> bool:
     try:
-        return place.storage.exists(key) or spool.holds(place.where, key, current().home)
+        return boundary.exists(place.storage, key) or spool.holds(place.where, key, current().home)
     except StorageError:
         return True

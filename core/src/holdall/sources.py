@@ -6,6 +6,7 @@ import io
 from typing import IO, TYPE_CHECKING
 
 from holdall import boundary
+from holdall.abc.progress import arriving, unwatched
 from holdall.errors import CorruptResultError, KeyMissing, MissingResultError
 from holdall.types import ByteRange, Trust
 
@@ -77,6 +78,25 @@ class PayloadSource:
         return io.BufferedReader(_RangeReader(self), self._checksum.chunk_size)
 
     def _get(self, byte_range: ByteRange | None) -> Buffer:
+        if (arrived := arriving.get()) is unwatched:
+            return self._asked(byte_range)
+        told = False
+
+        def tell(count: int) -> None:
+            nonlocal told
+            told = True
+            arrived(count)
+
+        token = arriving.set(tell)
+        try:
+            data = self._asked(byte_range)
+        finally:
+            arriving.reset(token)
+        if not told:  # the storage says nothing while bytes arrive
+            arrived(len(data))
+        return data
+
+    def _asked(self, byte_range: ByteRange | None) -> Buffer:
         try:
             return boundary.get(self._storage, self._path, byte_range)
         except KeyMissing as error:

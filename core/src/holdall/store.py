@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall import boundary
+from holdall import boundary, circuit, transfers
 from holdall import record as records
 from holdall.checksum import Checksummer
 from holdall.errors import (
@@ -105,7 +105,7 @@ class ResultStore:
                     )
                     self._commit(each, body, path if each is keys[0] else None)
             except StorageError as error:
-                if not (error.transient and remaining):
+                if not (error.transient and remaining) or circuit.is_down(self.storage):
                     error.value = value
                     raise
             else:
@@ -177,7 +177,8 @@ class ResultStore:
             path = f"payloads/{shard(unique)}/{unique}{self.codec.suffix}"
             through = Checksummer()
             streamed = parts if isinstance(parts, list) else boundary.streamed(parts, self.codec.slug)
-            boundary.put(self.storage, path, through.through(streamed))
+            known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
+            transfers.send(self.storage, path, through.through(streamed), label=self.label, size=known)
         except SerializationError as error:
             error.value = value
             raise
@@ -274,7 +275,10 @@ class ResultStore:
             codec = self._codec_of(record, trust)
             if record.written_with:
                 codec.check_written_with(record.written_with)
-            return _loaded(codec, self._source(record.payload, trust))
+            if record.payload.path is None:
+                return _loaded(codec, self._source(record.payload, trust))
+            with transfers.receiving(self.label, record.payload.size):
+                return _loaded(codec, self._source(record.payload, trust))
         except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
             # What reads the bytes knows neither where they lie nor what they are called.
             error.args = (f"The result {record.key} in {self.label} cannot be read. {error}", *error.args[1:])
@@ -302,7 +306,7 @@ class ResultStore:
 
     def exists(self, key: str, /) -> bool:
         """Whether there is a record, expired or not; reads no payload."""
-        return self.storage.exists(key)
+        return boundary.exists(self.storage, key)
 
     def delete(self, key: str, /) -> None:
         """Remove the record first, so that no reader finds one without its payload.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
 
+from holdall import boundary
 from holdall import record as records
 from holdall.errors import CorruptResultError, KeyMissing, StorageError
 from holdall.keys import is_lock, is_own, payload_made_at
@@ -56,7 +57,7 @@ def survey(storage: Storage, label: str, /, *, track: Track = untracked) -> Iter
     Raises:
         StorageError: the storage cannot be listed or reached.
     """
-    metas = [meta for meta in storage.scan() if payload_made_at(meta.key) is None and not is_lock(meta.key)]
+    metas = [meta for meta in boundary.scan(storage) if payload_made_at(meta.key) is None and not is_lock(meta.key)]
     for meta in track(metas, f"Reading {label}"):
         try:
             yield look(storage, meta, label)
@@ -77,7 +78,7 @@ def look(storage: Storage, meta: ObjectMeta, label: str, /) -> Found:
         # Elsewhere lie copies for other tools and other programs' files, which may be large.
         if not own and not _begins_as_a_record(storage, meta):
             return Found(kind="foreign", meta=meta, problem=f"{where} is no record.")
-        data = bytes(storage.get(meta.key))
+        data = bytes(boundary.get(storage, meta.key))
         record = records.parse(data, where=where)
     except KeyMissing:
         raise
@@ -96,4 +97,4 @@ def look(storage: Storage, meta: ObjectMeta, label: str, /) -> Found:
 def _begins_as_a_record(storage: Storage, meta: ObjectMeta) -> bool:
     if not meta.size:
         return False
-    return records.is_ours(storage.get(meta.key, byte_range=ByteRange(0, min(meta.size, _START))))
+    return records.is_ours(boundary.get(storage, meta.key, ByteRange(0, min(meta.size, _START))))

@@ -54,7 +54,7 @@ def _attic(work: Path, tmp_path: Path) -> Iterator[None]:
 
 def test_saves_lists_and_shows_a_block(holdall: Any, plain: Any) -> None:
     """Text that is no text to its field is read as JSON."""
-    saved = holdall("block", "save", "attic/prod", "--set", "basepath=/a=b", "--set", "shelves=[1, 2]")
+    saved = holdall("block", "create", "attic/prod", "--no-check", "--set", "basepath=/a=b", "--set", "shelves=[1, 2]")
 
     assert plain(saved.stdout) == (
         "Saved attic/prod in the catalog in <tmp>/home. Use it as result_storage='attic/prod'.\n"
@@ -69,7 +69,7 @@ def test_saves_lists_and_shows_a_block(holdall: Any, plain: Any) -> None:
 
 def test_lists_and_shows_as_json(holdall: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a slug is configured twice, the listing says which is asked first."""
-    holdall("block", "save", "attic/prod", "--set", "basepath=/a")
+    holdall("block", "create", "attic/prod", "--no-check", "--set", "basepath=/a")
     monkeypatch.setenv("HOLDALL_BLOCK__ATTIC__PROD__BASEPATH", "/b")
     catalog, variables = f"the catalog in {tmp_path / 'home'}", "environment variables HOLDALL_BLOCK__ATTIC__PROD__*"
 
@@ -86,7 +86,10 @@ def test_lists_and_shows_as_json(holdall: Any, tmp_path: Path, monkeypatch: pyte
         "location": {"basepath": "/b"},
     }
     assert "Also configured, and not used: the catalog in" in holdall("block", "show", "attic/prod").stderr
-    assert "which comes first" in holdall("block", "save", "attic/prod", "--overwrite", "--set", "basepath=/c").stderr
+    assert (
+        "which comes first"
+        in holdall("block", "create", "attic/prod", "--no-check", "--overwrite", "--set", "basepath=/c").stderr
+    )
 
 
 @pytest.mark.parametrize("way", ["--set", "--set-env", "--prompt"])
@@ -96,7 +99,9 @@ def test_secrets_are_saved_and_never_shown(
     """By each of the three ways; the one that leaves them in the shell's history says so."""
     monkeypatch.setenv("ATTIC_KEY", "hush-hush")
     value = {"--set": "key=hush-hush", "--set-env": "key=ATTIC_KEY", "--prompt": "key"}[way]
-    saved = holdall("block", "save", "attic/prod", "--set", "basepath=/a", way, value, given="hush-hush\n")
+    saved = holdall(
+        "block", "create", "attic/prod", "--no-check", "--set", "basepath=/a", way, value, given="hush-hush\n"
+    )
     shown, document = holdall("block", "show", "attic/prod"), holdall("block", "show", "attic/prod", "--json")
 
     assert saved.exit_code == 0
@@ -118,7 +123,7 @@ def test_secrets_are_saved_and_never_shown(
 )
 def test_refuses_options_of_the_wrong_form(holdall: Any, arguments: list[str], said: str) -> None:
     """As a wrong use, with status 2; what may be a secret is not repeated."""
-    found = holdall("block", "save", *arguments)
+    found = holdall("block", "create", *arguments)
 
     assert said in found.stderr
     assert "hush-hush" not in found.output
@@ -136,7 +141,7 @@ def test_refuses_options_of_the_wrong_form(holdall: Any, arguments: list[str], s
 )
 def test_refuses_blocks_that_cannot_be(holdall: Any, arguments: list[str], said: str) -> None:
     """With what is wrong, and status 1."""
-    found = holdall("block", "save", *arguments)
+    found = holdall("block", "create", *arguments)
 
     assert said in found.stderr
     assert found.stderr.startswith("Error: ")
@@ -146,9 +151,9 @@ def test_refuses_blocks_that_cannot_be(holdall: Any, arguments: list[str], said:
 
 def test_replaces_a_block_only_when_told(holdall: Any) -> None:
     """The error names the option."""
-    holdall("block", "save", "attic/prod", "--set", "basepath=/a")
-    found = holdall("block", "save", "attic/prod", "--set", "basepath=/b")
-    replaced = holdall("block", "save", "attic/prod", "--set", "basepath=/b", "--overwrite")
+    holdall("block", "create", "attic/prod", "--no-check", "--set", "basepath=/a")
+    found = holdall("block", "create", "attic/prod", "--no-check", "--set", "basepath=/b")
+    replaced = holdall("block", "create", "attic/prod", "--no-check", "--set", "basepath=/b", "--overwrite")
 
     assert "A block is saved as attic/prod already" in found.stderr
     assert "--overwrite" in found.stderr
@@ -158,7 +163,7 @@ def test_replaces_a_block_only_when_told(holdall: Any) -> None:
 
 def test_deletes_a_block_when_told(holdall: Any) -> None:
     """After a question, or with --yes."""
-    holdall("block", "save", "attic/prod", "--set", "basepath=/a")
+    holdall("block", "create", "attic/prod", "--no-check", "--set", "basepath=/a")
     kept = holdall("block", "delete", "attic/prod", given="\n")
     listed = holdall("block", "ls").stdout
     deleted = holdall("block", "delete", "attic/prod", given="y\n")
@@ -166,7 +171,7 @@ def test_deletes_a_block_when_told(holdall: Any) -> None:
     assert kept.exit_code == 1
     assert "attic/prod" in listed
     assert deleted.stdout.endswith("Deleted attic/prod.\n")
-    assert holdall("block", "ls").stderr.startswith("No blocks yet. Save one: holdall block save ")
+    assert holdall("block", "ls").stderr.startswith("No blocks yet. Make one: holdall block create ")
 
 
 @pytest.mark.parametrize("command", [["show"], ["delete", "--yes"]])
@@ -174,7 +179,7 @@ def test_an_unknown_block_is_an_error_with_the_nearest(holdall: Any, command: li
     """Before there is a catalog, which looking does not make, and when there is one."""
     before = holdall("block", *command, "attic/prd")
     made = (tmp_path / "home").exists()
-    holdall("block", "save", "attic/prod", "--set", "basepath=/a")
+    holdall("block", "create", "attic/prod", "--no-check", "--set", "basepath=/a")
     after = holdall("block", *command, "attic/prd")
 
     assert before.stderr.startswith("Error: No storage block is saved or configured as 'attic/prd'. Known: none.")

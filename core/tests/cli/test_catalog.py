@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.services.process import until
 
 from holdall.catalogs import close_catalogs
 
@@ -134,12 +135,19 @@ def test_a_bar_is_drawn_in_a_terminal_when_it_takes_long(
 ) -> None:
     """Unless `HOLDALL_PROGRESS` is 0; either way everything is handed on."""
     from holdall.cli import progress
+    from holdall.progress import _display
 
     assert work.is_dir()
     monkeypatch.setenv("HOLDALL_PROGRESS", setting)
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setattr(progress, "_LONG", 0.0)
 
-    assert list(range(50)) == list(progress.track(range(50), "Reading [all] of it"))
+    tracked = iter(progress.track(range(50), "Reading [all] of it"))
+    first = next(tracked)
+    if drawn:
+        until(lambda: bool(_display._rows), seconds=20, what=lambda: "no bar")
+
+    assert list(range(50)) == [first, *tracked]
     assert drawn == ("Reading [all] of it" in capfd.readouterr().err)

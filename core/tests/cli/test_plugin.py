@@ -42,9 +42,10 @@ def test_shows_a_plugin(holdall: Any) -> None:
     (row,) = json.loads(holdall("plugin", "show", "compressed", "--json").stdout)
 
     assert found.stdout.startswith(f"serializers.compressed from holdall {VERSION}: ok\n")
-    assert "\nOptions:\n" in found.stdout
+    assert ["OPTION", "TYPE", "DEFAULT", "ABOUT"] in [line.split() for line in found.stdout.splitlines()]
     assert LISTED | {"status", "problem", "api_version", "summary", "options"} == set(row)
-    assert "serializer" in row["options"]
+    assert {"name", "type", "required", "default", "secret", "about"} == set(row["options"][0])
+    assert ["serializer", "compressionlib", "level"] == [option["name"] for option in row["options"]]
 
 
 def test_an_unknown_plugin_is_an_error_with_the_nearest(holdall: Any) -> None:

@@ -79,6 +79,7 @@ def test_the_page_is_what_the_commands_say() -> None:
         ["explain", "pipeline:main"],
         ["block", "ls"],
         ["block", "show", "local-file-system/lake"],
+        ["block", "check", "local-file-system/lake"],
         ["plugin", "ls"],
         ["plugin", "show", "json"],
         ["config", "show"],
@@ -87,7 +88,7 @@ def test_the_page_is_what_the_commands_say() -> None:
 )
 def test_the_help_names_each_key_of_the_json(holdall: Any, ids: dict[str, str], arguments: list[str]) -> None:
     """A key is promised by being named there."""
-    holdall("block", "save", "local-file-system/lake", "--set", "basepath=./lake")
+    holdall("block", "create", "local-file-system/lake", "--set", "basepath=./lake")
     command = " ".join(arguments[: 1 if arguments[0] in {"explain", "version"} else 2])
     told = dict(_commands(typer.main.get_command(app), "holdall"))
     text = _help(told[f"holdall {command}"]) + (_help(told["holdall run ls"]) if command == "run show" else "")

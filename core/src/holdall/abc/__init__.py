@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from holdall.abc.codec import Codec
     from holdall.abc.component import Component
     from holdall.abc.lock import Lease, LockManager
+    from holdall.abc.progress import arriving
     from holdall.abc.runner import TaskRunner
     from holdall.abc.serializer import Serializer
     from holdall.abc.storage import Storage
@@ -28,6 +29,7 @@ _HOMES = {
     "Storage": "storage",
     "StorageBlock": "block",
     "TaskRunner": "runner",
+    "arriving": "progress",
 }
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "Storage",
     "StorageBlock",
     "TaskRunner",
+    "arriving",
 ]
 
 

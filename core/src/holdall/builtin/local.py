@@ -17,18 +17,17 @@ if TYPE_CHECKING:
 
 
 class LocalFileSystem(StorageBlock):
-    """Results as files below `basepath`; what holds of keys and files stands at `Directory`, which does the work.
-
-    A relative `basepath` is taken from the working directory of the outermost run when that starts, and `~` is the home
-    folder. `fsync=True` survives a power loss too and costs a disk write per result. `memory_map=True` reads large
-    results by mapping their files copy-on-write.
-    """
+    """Results as files below `basepath`; what holds of keys and files stands at `Directory`, which does the work."""
 
     slug: ClassVar[str] = "local-file-system"
 
     basepath: str = ".holdall-results"
+    """The folder. A relative one is taken from the working directory of the outermost run when that starts; `~` is the
+    home folder."""
     fsync: bool = False
+    """Survive a power loss too, which costs a disk write per result."""
     memory_map: bool = False
+    """Read large results by mapping their files copy-on-write."""
 
     _directory: Directory | None = PrivateAttr(default=None)
 

@@ -39,6 +39,7 @@ class MemoryFileSystem(StorageBlock):
     slug: ClassVar[str] = "memory"
 
     namespace: str = "default"
+    """Blocks of one name share their objects."""
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         self._check(key, "put")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -34,7 +35,7 @@ def ls(*, as_json: Json = False) -> None:
             ("SLUG", "TYPE", "FROM"), ((each.slug, each.type, each.source + hidden.get(each, "")) for each in entries)
         )
     else:
-        remark("No blocks yet. Save one: holdall block save s3/prod --set bucket_path=my-bucket/results")
+        remark("No blocks yet. Make one: holdall block create s3/prod --set bucket_path=my-bucket/results")
 
 
 @app.command()
@@ -75,7 +76,7 @@ def show(slug: _Slug, *, as_json: Json = False) -> None:
 
 
 @app.command()
-def save(
+def create(
     slug: _Slug,
     *,
     given: Annotated[
@@ -88,28 +89,41 @@ def save(
     prompted: Annotated[
         list[str] | None, typer.Option("--prompt", metavar="FIELD", help="A field to ask for, without showing it.")
     ] = None,
+    unchecked: Annotated[bool, typer.Option("--no-check", help="Save it without trying whether it works.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a block that is saved already.")] = False,
 ) -> None:
-    """Save a block, its secrets encrypted.
+    """Make a block, check it, and save it, its secrets encrypted.
 
-    Give secrets by --set-env or --prompt: what follows --set stays in the history of the shell.
+    In a terminal it asks for the fields: for all that matter where none is given, else for those that are required and
+    missing. `holdall plugin show storage.s3` explains the fields of a type. Then the block is tried, as by `holdall
+    block check`; one that fails is saved only when told.
+
+    Give secrets at the prompt, by --set-env or by --prompt: what follows --set stays in the history of the shell.
     """
     from holdall import _block_fields, _registry, blocks, settings  # noqa: PLC0415 - pydantic, not needed for help
     from holdall.catalogs import open_catalog  # noqa: PLC0415 - as above
+    from holdall.cli import asking, verdicts  # noqa: PLC0415 - as above
     from holdall.errors import ConfigurationError  # noqa: PLC0415 - as above
 
     kind, _, name = slug.partition("/")
     if not kind or not name:
         raise typer.BadParameter(f"{slug!r} has no type and name, as s3/prod has.", param_hint="SLUG")
-    fields = _fields(given or [], from_env or [], prompted or [])
+    fields = asking.given_fields(given or [], from_env or [])
     found = settings.current()
     cls = _registry.load("storage", kind, prefer=found.plugins_prefer)
-    block = _block_fields.build(cls, _block_fields.RawBlock(slug, "as given", fields, {}))
+    blocks.check_name(name)
     if not overwrite and open_catalog(found).block(slug) is not None:
         raise ConfigurationError(
             f"A block is saved as {slug} already; `holdall block show {slug}` shows it. Save under another name, or "
             "replace it with --overwrite."
         )
+    fields = asking.ask(cls, fields, prompted or [])
+    block = _block_fields.build(cls, _block_fields.RawBlock(slug, "as given", fields, {}))
+    if not unchecked:
+        outcome = verdicts.tried(block.resolved(os.getcwd()), slug)
+        verdicts.show(outcome)
+        if wrong := verdicts.failed(outcome):
+            _refuse_unless_told(slug, wrong)
     blocks.save(block, name, overwrite=overwrite, settings=found)
     say(f"Saved {slug} in the catalog in {found.home}. Use it as result_storage={slug!r}.")
     exposed = sorted(block.secret_fields() & {each.partition("=")[0].strip() for each in given or []})
@@ -118,6 +132,32 @@ def save(
     first = next(each for each in blocks.listing(found) if each.slug == slug)
     if not first.source.startswith("the catalog"):
         remark(f"{slug} is also configured in {first.source}, which comes first, so what was saved is not used here.")
+
+
+@app.command("check")
+def check(
+    storage: Annotated[str, typer.Argument(metavar="SLUG", help="Type and name, as s3/prod; or a URL or a path.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Try whether a storage does what results need.
+
+    Reach, list, write, read, read a range, create only where nothing is, delete; then latency and throughput. What it
+    writes it deletes. The exit status is 1 where something failed. A warning keeps nobody from using the storage.
+
+    JSON: a list of objects with check, outcome (ok, warning, failed or skipped), message, seconds.
+    """
+    from holdall import blocks, settings  # noqa: PLC0415 - pydantic, which help does not need
+    from holdall.cli import verdicts  # noqa: PLC0415 - as above
+
+    place = blocks.from_value(storage, settings=settings.current(), directory=os.getcwd())
+    outcome = verdicts.tried(place, storage)
+    if as_json:
+        print_json([asdict(each) for each in outcome])
+    else:
+        verdicts.show(outcome)
+    if verdicts.failed(outcome):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -142,19 +182,14 @@ def delete(
         say(f"Deleted {slug}.")
 
 
-def _fields(given: list[str], from_env: list[str], prompted: list[str]) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for option, each in [*(("--set", each) for each in given), *(("--set-env", each) for each in from_env)]:
-        name, equals, value = each.partition("=")
-        if not (equals and name.strip()):
-            # Not repeated: it may be a secret whose name was forgotten.
-            form = "FIELD=VALUE" if option == "--set" else "FIELD=VAR"
-            raise typer.BadParameter(f"it takes {form}.", param_hint=option)
-        if option == "--set-env":
-            if value not in os.environ:
-                raise typer.BadParameter(f"the environment variable {value} is not set.", param_hint=option)
-            value = os.environ[value]
-        fields[name.strip()] = value
-    for name in prompted:
-        fields[name] = typer.prompt(name, hide_input=True, err=True)
-    return fields
+def _refuse_unless_told(slug: str, failed: list[str]) -> None:
+    """Ask in a terminal whether a block is to be saved all the same; elsewhere end."""
+    from holdall.errors import ConfigurationError  # noqa: PLC0415 - as above
+
+    said = f"{slug} was not saved: {', '.join(failed)} failed."
+    advice = "Put right what the table says, or save it as it is with --no-check."
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfigurationError(f"{said} {advice}")
+    if not typer.confirm(f"{', '.join(failed)} failed. Save {slug} all the same?", err=True):
+        remark(f"{said} {advice}")
+        raise typer.Exit(1)

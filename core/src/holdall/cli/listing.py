@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall import boundary, settings
 from holdall import record as records
-from holdall import settings
 from holdall.cli.absent import catalog_to_read
 from holdall.cli.output import working
 from holdall.cli.whereabouts import open_named
@@ -87,14 +87,14 @@ def in_storage(value: str, name: str | None, limit: int, /) -> tuple[list[Row], 
 
 
 def _records(storage: Storage, where: str) -> Iterator[Row]:
-    for meta in storage.scan():
+    for meta in boundary.scan(storage):
         if meta.key.startswith(_PAYLOADS):
             continue
         try:
             # Elsewhere lie copies for other tools and other programs' files, which may be large.
             if not meta.key.startswith(_OURS) and not _begins_as_a_record(storage, meta.key, meta.size):
                 continue
-            record = records.parse(storage.get(meta.key), where=f"{meta.key} in {where}")
+            record = records.parse(boundary.get(storage, meta.key), where=f"{meta.key} in {where}")
         except KeyMissing:
             continue  # deleted since it was listed
         except CorruptResultError as error:
@@ -121,4 +121,4 @@ def _records(storage: Storage, where: str) -> Iterator[Row]:
 
 
 def _begins_as_a_record(storage: Storage, key: str, size: int) -> bool:
-    return size > len(_HEAD) and bytes(storage.get(key, byte_range=ByteRange(0, len(_HEAD)))) == _HEAD
+    return size > len(_HEAD) and bytes(boundary.get(storage, key, ByteRange(0, len(_HEAD)))) == _HEAD

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from holdall.cli.output import Json, complain, pairs, print_json, remark, say, table
+
+if TYPE_CHECKING:
+    from holdall.fields import Option
 
 app = typer.Typer(help="What is installed, and whether it works.")
 
@@ -55,7 +59,7 @@ def show(
     """What a plugin is and takes, and whether it works.
 
     JSON: a list of objects with kind, name, distribution, version, target, location, shadowed_by, status, problem,
-    api_version, summary, options (name: type).
+    api_version, summary, options: objects with name, type, required, default, secret, about.
     """
     from holdall import plugins, settings  # noqa: PLC0415 - a scan of what is installed
 
@@ -76,8 +80,10 @@ def show(
             say(each.problem)
         pairs([("target", info.target), ("location", info.location), ("api version", each.api_version or "unknown")])
         if each.options:
-            say("Options:")
-            pairs(each.options.items())
+            table(
+                ("OPTION", "TYPE", "DEFAULT", "ABOUT"),
+                ((option.name, option.type, _default(option), option.about) for option in each.options),
+            )
 
 
 @app.command()
@@ -101,3 +107,11 @@ def doctor(*, as_json: Json = False) -> None:
         say(f"{count} plugins, {broken} with errors." if broken else f"All {count} plugins work.")
     if any(each.level == "error" for each in findings):
         raise typer.Exit(1)
+
+
+def _default(option: Option) -> str:
+    if option.required:
+        return "required"
+    if option.default is None:
+        return "-"
+    return option.default if isinstance(option.default, str) else json.dumps(option.default)

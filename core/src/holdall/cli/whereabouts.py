@@ -9,7 +9,7 @@ from itertools import islice
 from operator import methodcaller
 from typing import IO, TYPE_CHECKING, Final
 
-from holdall import blocks, settings, spool
+from holdall import blocks, boundary, settings, spool
 from holdall.builtin.pickling import PickleCodec
 from holdall.cli.absent import catalog_to_read
 from holdall.cli.near import suggestion
@@ -77,7 +77,7 @@ class Whereabouts:
             said = [f"The record {self.key} was gone from {self.label} already; the catalog has forgotten it now."]
         except CorruptResultError:
             # Which payload was its own, it cannot say any more.
-            storage.delete(self.key)
+            boundary.delete(storage, self.key)
             said.append("It was damaged and did not say where its payload is: that was left in the storage.")
         else:
             self.store.delete(self.key)
@@ -95,7 +95,7 @@ class Whereabouts:
     def _published(self, record: Record) -> str | None:
         """The readable copy of a result that has a `result_storage_key`, where there is one."""
         name = published_as(record)
-        return name if name is not None and self.store.storage.exists(name) else None
+        return name if name is not None and boundary.exists(self.store.storage, name) else None
 
 
 def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | Whereabouts:
@@ -164,7 +164,7 @@ def _in_storage(name: str, storage: Storage, catalog: Catalog, *, whole: bool) -
             raise
         key = name
     except MissingResultError as error:
-        keys = (meta.key for meta in storage.scan() if not meta.key.startswith(_PAYLOADS))
+        keys = (meta.key for meta in boundary.scan(storage) if not meta.key.startswith(_PAYLOADS))
         near = suggestion(name, islice(keys, 1000), cutoff=0.8)
         raise MissingResultError(
             f"There is no result {name!r} in {store.label}.{near} `holdall result ls --storage` lists those there."
