@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall import boundary, circuit, transfers
+from holdall import boundary, circuit, transit
 from holdall import record as records
 from holdall.checksum import Checksummer
 from holdall.errors import (
@@ -178,7 +178,7 @@ class ResultStore:
             through = Checksummer()
             streamed = parts if isinstance(parts, list) else boundary.streamed(parts, self.codec.slug)
             known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
-            transfers.send(self.storage, path, through.through(streamed), label=self.label, size=known)
+            transit.send(self.storage, path, through.through(streamed), label=self.label, size=known)
         except SerializationError as error:
             error.value = value
             raise
@@ -277,7 +277,7 @@ class ResultStore:
                 codec.check_written_with(record.written_with)
             if record.payload.path is None:
                 return _loaded(codec, self._source(record.payload, trust))
-            with transfers.receiving(self.label, record.payload.size):
+            with transit.receiving(self.label, record.payload.size):
                 return _loaded(codec, self._source(record.payload, trust))
         except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
             # What reads the bytes knows neither where they lie nor what they are called.
