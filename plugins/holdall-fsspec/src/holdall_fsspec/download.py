@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import mmap
-import random
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from holdall_fsspec.repeating import pause
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 _READ: Final = 1 << 20
 _WRITABLE: Final = 64 << 10
 """From here on a second copy would cost more than a caller gains who gets bytes."""
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 5.0
 
 
 class Plan(NamedTuple):
@@ -128,11 +127,6 @@ class _Reader:
 def _check_whole(filled: int, wanted: int) -> None:
     if filled < wanted:
         raise ConnectionError(f"the body ended after {filled} of {wanted} bytes")
-
-
-def pause(attempt: int, /) -> float:
-    """Seconds before the next attempt, full jitter: `attempt` counts from 0."""
-    return random.uniform(0, min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))  # noqa: S311 - it spreads load, no more
 
 
 async def _pieces(body: Body, skip: int, wanted: int) -> AsyncIterator[Buffer]:

@@ -72,9 +72,14 @@ _BAD_KEYS: Final = frozenset(
         "AuthFailure",
         "AuthenticationFailed",
         "InvalidAuthenticationInfo",
-        "AuthorizationHeaderMalformed",
     ]
 )
+# Signing needs the right region, and a clock that is right to a quarter of an hour.
+_WRONG_REGION: Final = frozenset(
+    {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+)
+_WRONG_CLOCK: Final = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
+_FULL: Final = frozenset(["InsufficientStorage", "QuotaExceeded", "StorageFull", "XMinioStorageFull"])
 _BUSY: Final = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "ServerBusy"})
 _BUSY_CODES: Final = frozenset({"RequestTimeout", "OperationAborted", "ConditionalRequestConflict"})
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -90,6 +95,12 @@ class Answer:
     code: str
     names: frozenset[str]
     retries: int
+    """How often the request was sent again; its first answer may have been lost."""
+
+    @staticmethod
+    def mark(error: BaseException, retries: int, /) -> None:
+        """Let `of` know how often the request was sent again before it raised this."""
+        error._holdall_retries = retries  # type: ignore[attr-defined]  # noqa: SLF001 - it travels with the error
 
     @classmethod
     def of(cls, error: BaseException, /) -> Self:
@@ -106,6 +117,7 @@ class Answer:
                 meta = response.get("ResponseMetadata", {})
                 status = status or meta.get("HTTPStatusCode")
                 retries = max(retries, meta.get("RetryAttempts", 0))
+            retries = max(retries, getattr(each, "_holdall_retries", 0))
             code = code or str(getattr(each, "error_code", None) or "")  # azure
             for attribute in ("status_code", "status", "code"):  # azure, aiohttp, gcsfs
                 found = getattr(each, attribute, None)
@@ -150,6 +162,16 @@ class Answer:
         if self.status is not None and self.code not in _BUSY:
             return self.status in _TRANSIENT_STATUS or self.code in _BUSY_CODES
         return self.code in _BUSY or bool(self.names & (_TIMEOUT | _UNREACHABLE))
+
+    @property
+    def busy(self) -> bool:
+        """The service asks for fewer requests."""
+        return self.status in {429, 503} or self.code in _BUSY
+
+    @property
+    def worth_repeating(self) -> bool:
+        """The same request may well succeed in a moment. Whoever makes conditional writes deals with their conflicts."""
+        return self.transient and not self.conflict
 
 
 class Guard:
@@ -238,12 +260,17 @@ class Guard:
                 f"the credentials were not accepted ({said}): wrong, expired, or of another account. {who}",
             ),
             (
-                answer.status == 403 or "PermissionError" in answer.names,
-                f"these credentials may not do that ({said}). Grant them {self.operation} on {where}, or use others.",
+                answer.code in _WRONG_REGION or answer.status in {301, 307, 308},
+                f"{where} is in another region ({said}). Set the region of the block.",
+            ),
+            (answer.code in _WRONG_CLOCK, f"the clock of this machine is wrong, says the service ({said}). Set it."),
+            (
+                answer.status == 507 or answer.code in _FULL,
+                f"the storage is full ({said}). Free some space in {where}, or raise its quota; nothing was replaced.",
             ),
             (
-                answer.status in {301, 307, 308},
-                f"{where} is in another region ({said}). Set the region of the block.",
+                answer.status == 403 or "PermissionError" in answer.names,
+                f"these credentials may not do that ({said}). Grant them {self.operation} on {where}, or use others.",
             ),
             (answer.status == 416, f"the range starts past the end of the object ({said})."),
             (
