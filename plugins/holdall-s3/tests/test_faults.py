@@ -342,7 +342,7 @@ S3(bucket_path=sys.argv[1], chunk_size=5 << 20).put("payloads/killed", parts())
 def test_what_a_killed_writer_leaves_is_swept(
     seaweedfs: S3Server, bucket: str, make: Callable[..., S3], tmp_path: Path
 ) -> None:
-    """`holdall gc` removes its parts, which listings do not show and which cost; nothing of another prefix, and nothing that is whole."""
+    """`holdall gc` removes its parts, which no listing shows; nothing of another prefix, and nothing that is whole."""
     block = make(seaweedfs, f"{bucket}/swept")
     block.put("payloads/whole", [b"whole"])
     other = seaweedfs.client().create_multipart_upload(Bucket=bucket, Key="swept-beside/x")
@@ -354,7 +354,8 @@ def test_what_a_killed_writer_leaves_is_swept(
         assert writer.stdout is not None
         writer.stdout.readline()
         key = "swept/payloads/killed"
-        until(lambda: key in seaweedfs.uploads(bucket), seconds=20, what=lambda: "no upload was begun")
+        until(lambda: bool(block.sweep(time.time() + 60, dry_run=True)), seconds=20, what=lambda: "no upload was begun")
+        until(lambda: block.sweep(time.time() + 60, dry_run=True)[0].size > 0, seconds=20, what=lambda: "no part came")
         writer.send_signal(signal.SIGKILL)
     begun = seaweedfs.uploads(bucket)
 
