@@ -68,16 +68,16 @@ def test_what_is_put_is_got(block: FsspecFileSystem) -> None:
 
 
 def test_only_keymissing_means_absent(block: FsspecFileSystem) -> None:
-    """A folder is no object."""
+    """A folder is no object, and below an object is none."""
     block.put("folder/k", [b""])
 
-    for key in ("nowhere", "folder"):
-        with pytest.raises(KeyMissing):
-            block.head(key)
+    for key in ("nowhere", "folder", "folder/k/below"):
+        for ask in (block.get, block.head, lambda key: block.get(key, byte_range=ByteRange(0, 1))):
+            with pytest.raises(KeyMissing):
+                ask(key)
         assert not block.exists(key)
-    with pytest.raises(KeyMissing):
-        block.get("nowhere")
-    block.delete("nowhere")
+        block.delete(key)
+    assert block.exists("folder/k")
     block.delete("folder/k")
     assert [] == list(block.scan())
 

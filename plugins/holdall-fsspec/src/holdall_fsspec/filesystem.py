@@ -228,6 +228,8 @@ class FsspecFileSystem(RemoteBlock):
                 raise
             except StorageError as error:
                 if start is None or error.__cause__ is None or Answer.of(error.__cause__).status != 416:
+                    if self.protocol not in _WHOLE:
+                        self._head(key, guard)  # which says KeyMissing of a folder
                     raise
         if start is not None and not data and start > (size := self._head(key, guard).size):
             raise guard.failed(f"the range starts at {start}, past the end of the object at {size}.")
@@ -258,6 +260,10 @@ class FsspecFileSystem(RemoteBlock):
         except KeyMissing:
             self._confirm_container(guard)
             raise
+        except StorageError as error:
+            if isinstance(error.__cause__, NotADirectoryError):  # a key below a key
+                raise guard.missing() from error.__cause__
+            raise
         if info["type"] != "file":
             raise guard.missing()
         return _meta(key, info)
@@ -269,7 +275,16 @@ class FsspecFileSystem(RemoteBlock):
         except FileNotFoundError:
             self._confirm_container(guard)
         except Exception as error:
-            raise guard.mapped(error) from error
+            if self.protocol in _WHOLE or self._stands(key, guard):
+                raise guard.mapped(error) from error
+
+    def _stands(self, key: str, guard: Guard) -> bool:
+        """Whether it is an object: each filesystem has errors of its own for what is a folder, or lies below a file."""
+        try:
+            self._head(key, guard)
+        except KeyMissing:
+            return False
+        return True
 
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         folder = prefix.rpartition("/")[0]
