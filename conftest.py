@@ -23,6 +23,6 @@ os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.dev
 if (_root := str(Path(__file__).parent)) not in sys.path:
     sys.path.insert(0, _root)  # so that the tests of every package can import tests.services
 
-from tests.services.plugin import moto, seaweedfs  # noqa: E402 - the environment comes first
+from tests.services.plugin import moto, seaweedfs, sftp  # noqa: E402 - the environment comes first
 
-__all__ = ["moto", "seaweedfs"]
+__all__ = ["moto", "seaweedfs", "sftp"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.services.s3 import Moto, SeaweedFS
+from tests.services.sftp import SFTP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,4 +25,11 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A second S3 server of another make; without races."""
     with Moto.running(tmp_path_factory.mktemp("moto")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SFTP]:
+    """An SSH server for files, over an empty folder."""
+    with SFTP.running(tmp_path_factory.mktemp("sftp")) as server:
         yield server

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import ABC
 from importlib import import_module
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import PrivateAttr
 
 from holdall.abc.component import Component
 from holdall.abc.storage import Storage
 from holdall.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class StorageBlock(Component, Storage, ABC):
@@ -21,6 +24,11 @@ class StorageBlock(Component, Storage, ABC):
 
     inline_limit: int = 8192
     _block_slug: str | None = PrivateAttr(default=None)
+
+    @classmethod
+    def endpoint_of(cls, location: Mapping[str, Any], /) -> Mapping[str, Any]:
+        """What of a location says whose server is asked; two that are equal may be sent the same credentials."""
+        return {name: location.get(name) for name in cls.endpoint_fields}
 
     @property
     def block_slug(self) -> str | None:

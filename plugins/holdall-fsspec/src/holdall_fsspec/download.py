@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import mmap
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from holdall_fsspec.buffers import room
 from holdall_fsspec.repeating import pause
 
 if TYPE_CHECKING:
@@ -48,20 +47,12 @@ async def download(
         stop = body.size if stop is None else min(stop, body.size)
         reader = _Reader(client, name, body.etag or etag, plan)
         length = max(stop - start, 0)
-        data = _room(length, plan.map_above)
+        data = room(length, plan.map_above)
         with memoryview(data) as view:
             await reader.fill_all(view, start, body)
     finally:
         body.close()
     return bytes(data) if length < _WRITABLE else data
-
-
-def _room(length: int, map_above: int | None) -> bytearray | memoryview:
-    if map_above is None or length <= map_above:
-        return bytearray(length)
-    with TemporaryFile(prefix="holdall-") as file:
-        file.truncate(length)
-        return memoryview(mmap.mmap(file.fileno(), length))
 
 
 class _Reader:
@@ -76,10 +67,10 @@ class _Reader:
         step = self._plan.chunk
         if body.start != start or body.length >= len(view):
             step = max(len(view), 1)  # one answer has it all
-        room = asyncio.Semaphore(self._plan.together)
+        turns = asyncio.Semaphore(self._plan.together)
 
         async def fill(offset: int) -> None:
-            async with room:
+            async with turns:
                 await self._fill(view[offset : offset + step], start + offset, None if offset else body)
 
         if len(view) <= step:
