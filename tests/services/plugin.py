@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.services.juicefs import JuiceFS
 from tests.services.s3 import GivenS3, Moto, SeaweedFS
+from tests.services.sftp import SFTP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,4 +45,11 @@ def given_s3() -> Iterator[S3Server]:
 def juicefs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """An S3 server that ignores the condition of a conditional write."""
     with JuiceFS.running(tmp_path_factory.mktemp("juicefs")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SFTP]:
+    """An SSH server for files, over an empty folder."""
+    with SFTP.running(tmp_path_factory.mktemp("sftp")) as server:
         yield server

@@ -35,7 +35,8 @@ def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
     if block.slug == where.type and block.location() == dict(where.location):
         return block
     secrets = block.secret_values()
-    differing = [name for name in block.endpoint_fields if block.location().get(name) != where.location.get(name)]
+    mine, recorded = block.endpoint_of(block.location()), block.endpoint_of(where.location)
+    differing = [name for name in mine if mine[name] != recorded[name]]
     if block.slug != where.type or (secrets and differing):
         what = (
             f"type {block.slug!r}"

@@ -13,7 +13,10 @@ import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
+from holdall import settings
 from holdall.errors import ConfigurationError, KeyExists, KeyMissing, StorageError
+from holdall.places import storage_at
+from holdall.results import StorageReference
 from holdall.types import ByteRange
 from holdall_fsspec import FsspecFileSystem
 
@@ -201,6 +204,33 @@ def test_secrets_stay_where_they_are() -> None:
     assert FsspecFileSystem(**block.location(), **block.secret_values()) == block
     back = pickle.loads(pickle.dumps(block))
     assert FsspecFileSystem(**block.location()) == FsspecFileSystem(**back.location())
+
+
+@pytest.mark.parametrize(
+    ("there", "sent"),
+    [
+        ({"basepath": "sftp://me@host/old"}, True),
+        ({"basepath": "sftp://me@evil/new"}, False),
+        ({"basepath": "sftp://me@host:2222/new"}, False),
+        ({"basepath": "ftp://me@host/new"}, False),
+        ({"basepath": "sftp://me@host/new", "settings": {"host": "evil"}}, False),
+    ],
+)
+def test_credentials_of_a_slug_go_to_its_own_host(
+    there: dict[str, Any], sent: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A reference may name another folder of it, and no other host, port, protocol or setting."""
+    monkeypatch.setenv("HOLDALL_HOME", str(tmp_path))
+    monkeypatch.setenv("HOLDALL_BLOCK__FSSPEC__PROD__BASEPATH", "sftp://me@host/new")
+    monkeypatch.setenv("HOLDALL_BLOCK__FSSPEC__PROD__SECRET_SETTINGS", '{"password": "hunter2"}')
+    where = StorageReference(slug="fsspec/prod", type="fsspec", location=there)
+
+    if sent:
+        assert {"secret_settings": '{"password": "hunter2"}'} == storage_at(where, settings.current()).secret_values()
+        return
+    with pytest.raises(ConfigurationError, match="credentials are not sent to another place") as caught:
+        storage_at(where, settings.current())
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_used_block_equals_an_unused_one(memory: FsspecFileSystem) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from importlib import import_module
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import PrivateAttr
 
@@ -12,6 +12,9 @@ from holdall.abc.component import HOW, Component
 from holdall.abc.storage import Storage
 from holdall.errors import ConfigurationError
 from holdall.types import OnFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class StorageBlock(Component, Storage, ABC):
@@ -24,6 +27,11 @@ class StorageBlock(Component, Storage, ABC):
     on_failure: OnFailure = "raise"
     """`spool`: where this storage does not take a result, warn once, keep it in the local spool and go on."""
     _block_slug: str | None = PrivateAttr(default=None)
+
+    @classmethod
+    def endpoint_of(cls, location: Mapping[str, Any], /) -> Mapping[str, Any]:
+        """What of a location says whose server is asked; two that are equal may be sent the same credentials."""
+        return {name: location.get(name) for name in cls.endpoint_fields}
 
     @property
     def block_slug(self) -> str | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import mmap
-import random
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from holdall_fsspec.buffers import room
+from holdall_fsspec.repeating import pause
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 _READ: Final = 1 << 20
 _WRITABLE: Final = 64 << 10
 """From here on a second copy would cost more than a caller gains who gets bytes."""
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 5.0
 
 
 class Plan(NamedTuple):
@@ -49,20 +47,12 @@ async def download(
         stop = body.size if stop is None else min(stop, body.size)
         reader = _Reader(client, name, body.etag or etag, plan)
         length = max(stop - start, 0)
-        data = _room(length, plan.map_above)
+        data = room(length, plan.map_above)
         with memoryview(data) as view:
             await reader.fill_all(view, start, body)
     finally:
         body.close()
     return bytes(data) if length < _WRITABLE else data
-
-
-def _room(length: int, map_above: int | None) -> bytearray | memoryview:
-    if map_above is None or length <= map_above:
-        return bytearray(length)
-    with TemporaryFile(prefix="holdall-") as file:
-        file.truncate(length)
-        return memoryview(mmap.mmap(file.fileno(), length))
 
 
 class _Reader:
@@ -77,10 +67,10 @@ class _Reader:
         step = self._plan.chunk
         if body.start != start or body.length >= len(view):
             step = max(len(view), 1)  # one answer has it all
-        room = asyncio.Semaphore(self._plan.together)
+        turns = asyncio.Semaphore(self._plan.together)
 
         async def fill(offset: int) -> None:
-            async with room:
+            async with turns:
                 await self._fill(view[offset : offset + step], start + offset, None if offset else body)
 
         if len(view) <= step:
@@ -128,11 +118,6 @@ class _Reader:
 def _check_whole(filled: int, wanted: int) -> None:
     if filled < wanted:
         raise ConnectionError(f"the body ended after {filled} of {wanted} bytes")
-
-
-def pause(attempt: int, /) -> float:
-    """Seconds before the next attempt, full jitter: `attempt` counts from 0."""
-    return random.uniform(0, min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))  # noqa: S311 - it spreads load, no more
 
 
 async def _pieces(body: Body, skip: int, wanted: int) -> AsyncIterator[Buffer]:

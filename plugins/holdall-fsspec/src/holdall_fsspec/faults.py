@@ -33,6 +33,9 @@ _UNREACHABLE: Final = frozenset(
         "HTTPClientError",
         "SSLError",
         "gaierror",
+        "SSHException",
+        "NoValidConnectionsError",
+        "EOFError",
     ]
 )
 _TIMEOUT: Final = frozenset(
@@ -60,8 +63,12 @@ _CREDENTIALS: Final = frozenset(
         "RefreshError",
         "CredentialUnavailableError",
         "ClientAuthenticationError",
+        "AuthenticationException",
+        "PasswordRequiredException",
     ]
 )
+# Raised as a kind of _UNREACHABLE, and the same the next time.
+_LASTING: Final = frozenset({"AuthenticationException", "BadHostKeyException", "SSLCertVerificationError"})
 _BAD_KEYS: Final = frozenset(
     [
         "InvalidAccessKeyId",
@@ -72,9 +79,14 @@ _BAD_KEYS: Final = frozenset(
         "AuthFailure",
         "AuthenticationFailed",
         "InvalidAuthenticationInfo",
-        "AuthorizationHeaderMalformed",
     ]
 )
+# Signing needs the right region, and a clock that is right to a quarter of an hour.
+_WRONG_REGION: Final = frozenset(
+    {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+)
+_WRONG_CLOCK: Final = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
+_FULL: Final = frozenset(["InsufficientStorage", "QuotaExceeded", "StorageFull", "XMinioStorageFull"])
 _BUSY: Final = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "ServerBusy"})
 _BUSY_CODES: Final = frozenset({"RequestTimeout", "OperationAborted", "ConditionalRequestConflict"})
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -90,6 +102,12 @@ class Answer:
     code: str
     names: frozenset[str]
     retries: int
+    """How often the request was sent again; its first answer may have been lost."""
+
+    @staticmethod
+    def mark(error: BaseException, retries: int, /) -> None:
+        """Let `of` know how often the request was sent again before it raised this."""
+        error._holdall_retries = retries  # type: ignore[attr-defined]  # noqa: SLF001 - it travels with the error
 
     @classmethod
     def of(cls, error: BaseException, /) -> Self:
@@ -100,16 +118,19 @@ class Answer:
         retries = 0
         for each in _chain(error):
             names.update(base.__name__ for base in type(each).__mro__)
+            if type(each) is OSError and each.args == ("Socket is closed",):  # paramiko has no class for it
+                names.add("ConnectionError")
             response = getattr(each, "response", None)
             if isinstance(response, dict):  # botocore
                 code = code or str(response.get("Error", {}).get("Code", ""))
                 meta = response.get("ResponseMetadata", {})
                 status = status or meta.get("HTTPStatusCode")
                 retries = max(retries, meta.get("RetryAttempts", 0))
+            retries = max(retries, getattr(each, "_holdall_retries", 0))
             code = code or str(getattr(each, "error_code", None) or "")  # azure
             for attribute in ("status_code", "status", "code"):  # azure, aiohttp, gcsfs
-                found = getattr(each, attribute, None)
-                if status is None and isinstance(found, int) and 100 <= found < 600:
+                found = getattr(each, attribute, None) if status is None else None  # aiohttp warns of its `code`
+                if isinstance(found, int) and 100 <= found < 600:
                     status = found
         return cls(status=status, code=code, names=frozenset(names), retries=retries)
 
@@ -122,7 +143,10 @@ class Answer:
     @property
     def absent(self) -> bool:
         """The object, or what should hold it, is not there."""
-        return self.status == 404 or (self.status is None and "FileNotFoundError" in self.names)
+        if self.status is None:
+            # fsspec's http says so as well where it could not ask at all; then that is what it was raised from.
+            return "FileNotFoundError" in self.names and not self.names & (_TIMEOUT | _UNREACHABLE)
+        return self.status in {404, 410}
 
     @property
     def names_object(self) -> bool:
@@ -149,7 +173,21 @@ class Answer:
         """The same call may well succeed in a moment."""
         if self.status is not None and self.code not in _BUSY:
             return self.status in _TRANSIENT_STATUS or self.code in _BUSY_CODES
-        return self.code in _BUSY or bool(self.names & (_TIMEOUT | _UNREACHABLE))
+        return self.code in _BUSY or bool(self.names & (_TIMEOUT | _UNREACHABLE) and not self.names & _LASTING)
+
+    @property
+    def busy(self) -> bool:
+        """The service asks for fewer requests."""
+        return self.status in {429, 503} or self.code in _BUSY
+
+    @property
+    def worth_repeating(self) -> bool:
+        """The same request may well succeed in a moment. Whoever makes conditional writes deals with their conflicts."""
+        return self.transient and not self.conflict
+
+
+class UnusableError(Exception):
+    """A client cannot be made here; the text is advice of ours."""
 
 
 class Guard:
@@ -188,6 +226,8 @@ class Guard:
 
     def mapped(self, error: BaseException, /) -> StorageError:
         """The error that says the same in our words."""
+        if isinstance(error, UnusableError):
+            return self.failed(str(error))
         answer = Answer.of(error)
         if answer.taken and self.operation == "put":
             return self.exists()
@@ -238,12 +278,17 @@ class Guard:
                 f"the credentials were not accepted ({said}): wrong, expired, or of another account. {who}",
             ),
             (
-                answer.status == 403 or "PermissionError" in answer.names,
-                f"these credentials may not do that ({said}). Grant them {self.operation} on {where}, or use others.",
+                answer.code in _WRONG_REGION or answer.status in {301, 307, 308},
+                f"{where} is in another region ({said}). Set the region of the block.",
+            ),
+            (answer.code in _WRONG_CLOCK, f"the clock of this machine is wrong, says the service ({said}). Set it."),
+            (
+                answer.status == 507 or answer.code in _FULL,
+                f"the storage is full ({said}). Free some space in {where}, or raise its quota; nothing was replaced.",
             ),
             (
-                answer.status in {301, 307, 308},
-                f"{where} is in another region ({said}). Set the region of the block.",
+                answer.status == 403 or "PermissionError" in answer.names,
+                f"these credentials may not do that ({said}). Grant them {self.operation} on {where}, or use others.",
             ),
             (answer.status == 416, f"the range starts past the end of the object ({said})."),
             (
@@ -262,7 +307,7 @@ class Guard:
             ),
             (
                 "ImportError" in answer.names,
-                "the fsspec implementation of this protocol is not installed. The error below names the package.",
+                "a package that the backend needs is not installed. The error below names it.",
             ),
             (True, f"the backend raised {said}; the error below is its own."),
         )

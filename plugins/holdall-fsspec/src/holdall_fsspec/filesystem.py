@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from datetime import datetime
+import os
+from contextlib import ExitStack, nullcontext, suppress
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from time import sleep
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator
 
-from holdall.errors import KeyMissing, StorageError
-from holdall.ids import new_id
-from holdall.types import ByteRange, ObjectMeta
-from holdall_fsspec import keys
+from holdall.errors import KeyMissing
+from holdall.types import ObjectMeta
+from holdall_fsspec import keys, options, protocols
 from holdall_fsspec.block import RemoteBlock
 from holdall_fsspec.faults import Answer, Guard
 from holdall_fsspec.pieces import pieces
+from holdall_fsspec.pool import Pool
+from holdall_fsspec.protocols import Address
+from holdall_fsspec.reading import Reading
+from holdall_fsspec.repeating import pause
+from holdall_fsspec.saving import is_temporary, make_folder, save_renamed, save_whole
+from holdall_fsspec.transferring import Deadline
+from holdall_fsspec.walking import listed, meta, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
-    from holdall.types import Buffer, Parts, WriteMode
+    from holdall.types import Buffer, ByteRange, Parts, WriteMode
 
-_PIECE: Final = 16 << 20
-_TOGETHER: Final = 4
-_TEMPORARY: Final = ".holdall-tmp-"
-# Stores that show an object when it is complete and not before; with them, those that create on condition.
-_WHOLE: Final = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "memory"})
-_CREATES: Final = _WHOLE - {"oss"}
-_LOCAL: Final = frozenset({"file", "local"})
-_SECRET = re.compile(
-    r"(?i)^key$|^pass$|^pwd$|secret|passw|passphrase|token|credential|connection_string|(account|access|api|private)_?key|^sas"
-)
+T = TypeVar("T")
 
 
 class FsspecFileSystem(RemoteBlock):
@@ -43,9 +39,12 @@ class FsspecFileSystem(RemoteBlock):
 
     A filesystem that shows files while they are written gets each under a temporary name first. `mode="create"`, on
     which locks and single flight stand, works where the store itself can refuse (S3, GCS, Azure, memory) and is a
-    `StorageError` elsewhere: a look followed by a write would let two callers both win.
+    `StorageError` elsewhere: a look followed by a write would let two callers both win. `http://`, `https://` and
+    archives (`zip://inside::sftp://host/results.zip`) are read and not written.
 
     Secrets go into `secret_settings`, a mapping (or its JSON): it is never shown, pickled or part of a reference.
+    `timeout` is looked at between requests: no filesystem of fsspec can be stopped in the middle of one. The timeouts of
+    connecting and reading are passed to `sftp` and `http`; others have options of their own.
     """
 
     slug: ClassVar[str] = "fsspec"
@@ -60,63 +59,50 @@ class FsspecFileSystem(RemoteBlock):
     @field_validator("basepath")
     @classmethod
     def _url(cls, value: str) -> str:
-        protocol, found, rest = value.partition("://")
-        if not found or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", protocol):
-            raise ValueError(
-                "basepath must be one URL such as 'sftp://host/results', with a protocol that fsspec knows"
-            )
-        if protocol in _LOCAL:
-            raise ValueError(
-                "a local folder is LocalFileSystem(basepath='/the/folder'), which fsspec cannot do as well"
-            )
-        if re.match(r"[^/@]*:[^/@]*@", rest):
-            raise ValueError("basepath must hold no password; put it into secret_settings")
-        trimmed = rest.rstrip("/")
-        if reason := keys.prefix_fault(re.sub(r"^[^/]*/*", "", trimmed)):
-            raise ValueError(f"the path in basepath {reason}")
-        return f"{protocol}://{trimmed}"
+        return protocols.checked(value)
 
     @field_validator("settings")
     @classmethod
     def _no_secrets(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if found := sorted(_secret_names(value)):
+        if found := sorted(options.secret_names(value)):
             raise ValueError(f"{', '.join(found)} in settings would be shown and stored; put it into secret_settings")
         return value
 
     @field_validator("secret_settings", mode="before")
     @classmethod
     def _as_json(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return json.dumps({name: _revealed(each) for name, each in value.items()})
-        if value is not None:
-            text = _revealed(value)
-            try:
-                is_mapping = isinstance(json.loads(text), dict)
-            except (TypeError, ValueError):
-                is_mapping = False
-            if not is_mapping:
-                raise ValueError("secret_settings must be a mapping, or a JSON object")
-        return value
+        return options.as_json(value)
 
     def location(self) -> dict[str, Any]:
         return {"basepath": self.basepath, **({"settings": self.settings} if self.settings else {})}
 
+    @classmethod
+    def endpoint_of(cls, location: Mapping[str, Any], /) -> Mapping[str, Any]:
+        """The host (or bucket) in the URL, and all settings: any of them may say whose server is asked."""
+        where = Address.parse(str(location.get("basepath")))
+        host = f"{where.protocol}://{where.host}{f'::{where.archive}' if where.archive else ''}"
+        return {"basepath": host, "settings": location.get("settings", {})}
+
+    @property
+    def address(self) -> Address:
+        return Address.parse(self.basepath)
+
     @property
     def protocol(self) -> str:
-        return self.basepath.partition("://")[0]
+        return self.address.protocol
 
     @property
     def root(self) -> str:
-        return self.basepath.partition("://")[2].partition("/")[2]
+        return self.address.root
 
     def name_of(self, key: str, /) -> str:
         keys.checked(key, root=self.root)
-        return f"{self.basepath}/{key}"
+        base = self.address.base
+        return f"{base}{'' if base.endswith('/') else '/'}{quote(key) if self.protocol in protocols.HTTP else key}"
 
     @property
     def container(self) -> str:
-        rest = self.basepath.partition("://")[2]
-        return f"the bucket or container {rest.partition('/')[0]!r}"
+        return f"the bucket or container {self.address.host!r}"
 
     @property
     def endpoint(self) -> str:
@@ -127,51 +113,75 @@ class FsspecFileSystem(RemoteBlock):
         return "Give them in secret_settings (pickling leaves them out), or by the means that the filesystem documents."
 
     def new_client(self) -> Any:
-        import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - nothing of the backend is imported before the first byte
+        if self.protocol in protocols.ONE_AT_A_TIME:
+            return Pool(lambda: options.connect(self), self.concurrency)
+        return options.connect(self)
 
-        secrets = json.loads(self.secret_settings.get_secret_value()) if self.secret_settings else {}
-        options = {**self.settings, **secrets, "skip_instance_cache": True, "use_listings_cache": False}
-        return fsspec.filesystem(self.protocol, **options)
+    def close(self) -> None:
+        client = self._clients.get(os.getpid())
+        super().close()
+        if isinstance(client, Pool):
+            client.close()
+
+    def _lent(self) -> AbstractContextManager[Any]:
+        """A filesystem that is this thread's to use."""
+        client = self.client
+        return client.one() if isinstance(client, Pool) else nullcontext(client)
+
+    def ask(self, question: Callable[[Any], T]) -> T:
+        """What the filesystem answers; asked again while the failure may pass. Not for what does more the second time."""
+        attempts = 1 if self.protocol in protocols.STORES else self.max_attempts
+        for attempt in range(attempts):
+            try:
+                with self._lent() as filesystem:
+                    return question(filesystem)
+            except Exception as error:
+                answer = Answer.of(error)
+                if not answer.worth_repeating or attempt + 1 == attempts:
+                    raise
+                sleep(pause(attempt, busy=answer.busy))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _refuse_writing(self, guard: Guard) -> None:
+        if self.protocol in protocols.READ_ONLY:
+            raise guard.failed(
+                f"{self.protocol}:// can only be read. Use another storage for what is written, such as a block of the "
+                "server behind it (s3, sftp) or a local folder."
+            )
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         name, guard = self.name_of(key), self.guard(key, "put")
-        stream = pieces(parts, size=lambda _: _PIECE)
-        first = next(stream)
-        second = next(stream, None)
-        if mode == "create" or second is None or self.protocol == "memory":
-            # fsspec's files in memory are seen while they are written; no backend creates on condition from a stream.
-            whole = first if second is None else b"".join([first, second, *stream])
-            if mode == "create":
-                with guard:
-                    self._create(name, whole, guard)
-                return ObjectMeta(key, len(whole))
-            if self.protocol in _WHOLE:
-                with guard:
-                    self.client.pipe_file(name, whole)
-                return ObjectMeta(key, len(whole))
-        pending = iter([first]) if second is None else chain([first, second], stream)
-        if self.protocol in _WHOLE:
-            return ObjectMeta(key, self._write(name, pending, guard))
-        parent = name.rpartition("/")[0]
-        temporary = f"{parent}/{_TEMPORARY}{new_id()}"
-        with guard:
-            self.client.makedirs(parent, exist_ok=True)
-        try:
-            size = self._write(temporary, pending, guard)
-            with guard:
-                self.client.mv(temporary, name)
-        except BaseException:
-            with suppress(Exception):  # what went wrong before is what matters
-                self.client.rm_file(temporary)
-            raise
-        return ObjectMeta(key, size)
-
-    def _create(self, name: str, whole: bytes, guard: Guard) -> None:
-        if self.protocol not in _CREATES:
+        self._refuse_writing(guard)
+        if mode == "create" and self.protocol not in protocols.CREATES:
             raise guard.failed(
                 f"{self.protocol}:// has no way to create an object only where none is. Use another storage for what "
                 "needs locks, such as cached results that several processes share."
             )
+        stream = _timed(pieces(parts, size=lambda _: self.chunk_size), Deadline(self.timeout), guard)
+        first = next(stream)
+        second = next(stream, None)
+        if self.protocol in protocols.WHOLE and (mode == "create" or second is None or self.protocol == "memory"):
+            # fsspec's files in memory are seen while they are written; no backend creates on condition from a stream.
+            whole = first if second is None else b"".join([first, second, *stream])
+            with guard:
+                if mode == "create":
+                    self._create(name, whole, guard)
+                else:
+                    self.client.pipe_file(name, whole)
+            return ObjectMeta(key, len(whole))
+        pending = iter([first]) if second is None else chain([first, second], stream)
+        del first, second
+        if self.protocol in protocols.WHOLE:
+            size = save_whole(self.client, name, pending, guard, block_size=self.chunk_size)
+        else:
+            with ExitStack() as stack:
+                with guard:
+                    self.ask(lambda filesystem: make_folder(filesystem, filesystem._strip_protocol(name)))  # noqa: SLF001 - as below
+                    filesystem = stack.enter_context(self._lent())
+                size = save_renamed(filesystem, filesystem._strip_protocol(name), pending, guard)  # noqa: SLF001 - some of sftp's methods want it so
+        return ObjectMeta(key, size)
+
+    def _create(self, name: str, whole: bytes, guard: Guard) -> None:
         if self.protocol == "memory":
             # fsspec's own looks first and writes then; a dictionary can do both at once.
             from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]  # noqa: PLC0415 - as in new_client
@@ -183,132 +193,101 @@ class FsspecFileSystem(RemoteBlock):
             return
         self.client.pipe_file(name, whole, mode="create")
 
-    def _write(self, name: str, pending: Iterator[bytes], guard: Guard) -> int:
-        size = 0
-        with guard:
-            file = self.client.open(name, "wb", block_size=_PIECE, autocommit=False)
-        try:
-            for piece in pending:
-                with guard:
-                    file.write(piece)
-                size += len(piece)
-            with guard:
-                file.close()
-                file.commit()
-        except BaseException:
-            with suppress(Exception):  # as above; closing would commit what is there of it
-                file.closed = True
-                file.discard()
-            raise
-        return size
-
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
-        name, guard = self.name_of(key), self.guard(key, "get")
-        if byte_range is None:
-            before = self._head(key, guard)
-            if before.size <= _PIECE:
-                return self._read(key, name, guard, None)
-            data = self._read_large(name, before.size, guard)
-            if self._head(key, guard) != before:
-                raise guard.failed("the object was replaced while it was read. Read it again.", transient=True)
-            return data
-        if (error := self.range_fault(guard, byte_range)) is not None:
+        guard = self.guard(key, "get")
+        if byte_range is not None and (error := self.range_fault(guard, byte_range)) is not None:
             raise error
-        return self._read(key, name, guard, byte_range)
-
-    def _read(self, key: str, name: str, guard: Guard, byte_range: ByteRange | None) -> bytes:
-        start, stop = byte_range or (None, None)
-        data: bytes = b""
-        if stop is None or start is None or stop > start:
-            try:
-                with guard:
-                    data = self.client.cat_file(name, start=start, end=stop)
-            except KeyMissing:
-                self._confirm_container(guard)
-                raise
-            except StorageError as error:
-                if start is None or error.__cause__ is None or Answer.of(error.__cause__).status != 416:
-                    if self.protocol not in _WHOLE:
-                        self._head(key, guard)  # which says KeyMissing of a folder
-                    raise
-        if start is not None and not data and start > (size := self._head(key, guard).size):
-            raise guard.failed(f"the range starts at {start}, past the end of the object at {size}.")
-        return data
-
-    def _read_large(self, name: str, size: int, guard: Guard) -> bytearray:
-        data = bytearray(size)
-        view = memoryview(data)
-
-        def fetch(start: int) -> None:
-            stop = min(start + _PIECE, size)
-            with guard:
-                view[start:stop] = self.client.cat_file(name, start=start, end=stop)
-
-        with ThreadPoolExecutor(_TOGETHER) as pool:
-            list(pool.map(fetch, range(0, size, _PIECE)))
-        view.release()
-        return data
+        return Reading(self, key, guard).read(byte_range)
 
     def head(self, key: str, /) -> ObjectMeta:
-        return self._head(key, self.guard(key, "head"))
+        return self.head_of(key, self.guard(key, "head"))
 
-    def _head(self, key: str, guard: Guard) -> ObjectMeta:
+    def head_of(self, key: str, guard: Guard, /) -> ObjectMeta:
+        """As `head`, in the course of another operation."""
         name = self.name_of(key)
         try:
-            with guard:
-                info = self.client.info(name)
-        except KeyMissing:
-            self._confirm_container(guard)
-            raise
-        except StorageError as error:
-            if isinstance(error.__cause__, NotADirectoryError):  # a key below a key
-                raise guard.missing() from error.__cause__
-            raise
-        if info["type"] != "file":
+            info = self.ask(lambda filesystem: filesystem.info(name))
+            if info.get("size") is None:  # http without Content-Length
+                info = {**info, "size": len(self.ask(lambda filesystem: filesystem.cat_file(name)))}
+        except Exception as error:
+            raise self.unread(guard, error) from error
+        if info["type"] not in {"file", "link"}:
             raise guard.missing()
-        return _meta(key, info)
+        return meta(key, info)
+
+    def unread(self, guard: Guard, error: Exception, /) -> Exception:
+        """The error for what reading raised."""
+        if isinstance(error, NotADirectoryError):  # a key below a key
+            return guard.missing()
+        mapped = guard.mapped(error)
+        if isinstance(mapped, KeyMissing):
+            self._confirm_container(guard)
+        return mapped
 
     def delete(self, key: str, /) -> None:
         name, guard = self.name_of(key), self.guard(key, "delete")
+        self._refuse_writing(guard)
         try:
-            self.client.rm_file(name)
+            self.ask(lambda filesystem: filesystem.rm_file(filesystem._strip_protocol(name)))  # noqa: SLF001 - sftp's does not
         except FileNotFoundError:
             self._confirm_container(guard)
         except Exception as error:
-            if self.protocol in _WHOLE or self._stands(key, guard):
+            if self.protocol in protocols.WHOLE or self._stands(key, guard):
                 raise guard.mapped(error) from error
 
     def _stands(self, key: str, guard: Guard) -> bool:
         """Whether it is an object: each filesystem has errors of its own for what is a folder, or lies below a file."""
         try:
-            self._head(key, guard)
+            self.head_of(key, guard)
         except KeyMissing:
             return False
         return True
 
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+        guard = self.guard(prefix, "scan")
+        if self.protocol in protocols.HTTP:
+            raise guard.failed(
+                f"{self.protocol}:// has no listings. Ask for single keys, or use a block of the server behind it."
+            )
         folder = prefix.rpartition("/")[0]
         if keys.prefix_fault(folder):
             return iter(())  # no key can start so
-        guard = self.guard(prefix, "scan")
-        with guard:
-            start = self.client._strip_protocol(self.basepath)  # noqa: SLF001 - fsspec's only way to say it
-            try:
-                found = self.client.find(f"{self.basepath}/{folder}" if folder else self.basepath, detail=True)
-            except FileNotFoundError:
-                found = {}
+        found = self._found(folder, guard)
         if not found:
             self._confirm_container(guard)
-        skip = len(start) + 1 if start else 0
-        metas = [
-            _meta(path[skip:], info)
-            for path, info in found.items()
-            if info["type"] == "file" and path[skip:].startswith(prefix) and _TEMPORARY not in path
+        return self.listed([each for each in found if each.key.startswith(prefix) and not is_temporary(each.key)])
+
+    def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
+        if self.protocol in protocols.WHOLE | protocols.READ_ONLY:
+            return []
+        guard = self.guard("", "sweep")
+        old = [
+            each
+            for each in self._found("", guard)
+            if is_temporary(each.key) and each.modified is not None and each.modified < before
         ]
-        return self.listed(metas)
+        for each in [] if dry_run else old:
+            with guard, suppress(FileNotFoundError):  # its writer was alive after all
+                path = f"{self.address.base}/{each.key}"
+                self.ask(lambda filesystem, path=path: filesystem.rm_file(filesystem._strip_protocol(path)))  # type: ignore[misc]  # noqa: SLF001 - as in delete
+        return old
+
+    def _found(self, folder: str, guard: Guard) -> list[ObjectMeta]:
+        """Everything below a folder of the block, by its key."""
+        base = self.address.base
+
+        def look(filesystem: Any) -> list[ObjectMeta]:
+            start: str = filesystem._strip_protocol(base).rstrip("/")  # noqa: SLF001 - fsspec's only way to say it
+            below = f"{start}/{folder}" if folder and start else folder or start
+            found = listed(filesystem, below) if self.protocol in protocols.STORES else walk(filesystem, below)
+            skip = len(start) + 1 if start else 0
+            return [meta(info["name"][skip:], info) for info in found]
+
+        with guard:
+            return self.ask(look)
 
     def publish(self, source: str, target: str, /) -> None:
-        if self.protocol not in _WHOLE:
+        if self.protocol not in protocols.WHOLE:
             super().publish(source, target)
             return
         self.head(source)
@@ -317,35 +296,18 @@ class FsspecFileSystem(RemoteBlock):
 
     def _confirm_container(self, guard: Guard) -> None:
         """Tell a key that is not there from a bucket that is not: only the first means absent."""
-        if self.protocol not in _WHOLE - {"memory"}:
+        if self.protocol not in protocols.STORES:
             return
-        bucket = self.basepath.partition("://")[2].partition("/")[0]
         try:
-            self.client.info(f"{self.protocol}://{bucket}")
+            self.client.info(f"{self.protocol}://{self.address.host}")
         except FileNotFoundError as error:
             raise guard.no_container() from error
         except Exception as error:
             raise guard.mapped(error) from error
 
 
-def _meta(key: str, info: Mapping[str, Any]) -> ObjectMeta:
-    etag = info.get("ETag") or info.get("etag")
-    named = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
-    modified = next((info[name] for name in named if info.get(name)), None)
-    if isinstance(modified, str):
-        modified = datetime.fromisoformat(modified)
-    if isinstance(modified, datetime):
-        modified = modified.timestamp()
-    return ObjectMeta(key, int(info["size"]), str(etag).strip('"') if etag else None, modified)
-
-
-def _secret_names(settings: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in settings.items():
-        if _SECRET.search(str(name)):
-            yield str(name)
-        if isinstance(value, Mapping):
-            yield from _secret_names(value)
-
-
-def _revealed(value: Any) -> Any:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value
+def _timed(stream: Iterator[bytes], deadline: Deadline, guard: Guard) -> Iterator[bytes]:
+    for piece in stream:
+        with guard:
+            deadline.left()
+        yield piece

@@ -96,7 +96,7 @@ class ObjectBlock(RemoteBlock):
                 return run(client.loop, client.write(name, data, create=create), deadline)
             except Exception as error:
                 answer = Answer.of(error)
-                if create and answer.conflict and attempt + 1 < _CONFLICTS:
+                if answer.conflict and (create or answer.transient) and attempt + 1 < _CONFLICTS:
                     sleep(0.05 * 2**attempt)  # S3 asks for that: who is first is known in a moment
                     continue
                 if create and answer.taken and answer.retries and self._holds(name, data, deadline):

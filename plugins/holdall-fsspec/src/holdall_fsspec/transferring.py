@@ -17,9 +17,10 @@ T = TypeVar("T")
 class Deadline:
     """When an operation must be over, `seconds` from now; None for never."""
 
-    __slots__ = ("_end",)
+    __slots__ = ("_end", "seconds")
 
     def __init__(self, seconds: float | None, /) -> None:
+        self.seconds = seconds
         self._end = None if seconds is None else time.monotonic() + seconds
 
     def left(self) -> float | None:

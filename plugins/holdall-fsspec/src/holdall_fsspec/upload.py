@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from holdall_fsspec.faults import Guard
 
 _ABORT: Final = 30.0
-"""Seconds for giving up: the connection may be what failed."""
+"""Seconds for giving up, at most: the connection may be what failed."""
 
 
 def upload(
@@ -50,7 +50,7 @@ def upload(
     except BaseException:
         sending.cancel()
         with suppress(Exception):  # what went wrong before is what matters
-            run(client.loop, begun.abort(), Deadline(_ABORT))
+            run(client.loop, begun.abort(), Deadline(min(_ABORT, deadline.seconds or _ABORT)))
         raise
     return etag, sending.size
 

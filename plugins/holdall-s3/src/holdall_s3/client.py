@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from hashlib import md5
 from typing import IO, TYPE_CHECKING, Any
 
+from aiobotocore.httpsession import AIOHTTPSession  # type: ignore[import-untyped]
 from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
 from holdall_fsspec import Body, ObjectClient, Seen, Unfinished, Upload
 from holdall_fsspec.faults import Answer
+from holdall_fsspec.repeating import repeated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,12 +31,22 @@ class S3Client(ObjectClient):
     def __init__(self, block: S3) -> None:
         self._filesystem = _connect(block)
         self._bucket = block.bucket
+        self._attempts = block.max_attempts
         self.loop = self._filesystem.loop
 
     async def call(self, method: str, /, **request: Any) -> dict[str, Any]:
-        """One request of botocore's, for this bucket."""
-        answer: dict[str, Any] = await self._filesystem._call_s3(method, Bucket=self._bucket, **request)  # noqa: SLF001 - the awaitable twin of call_s3
-        return answer
+        """One request of botocore's, for this bucket; sent again while its failure may pass."""
+        client = await self._filesystem.set_session()
+        client.meta.events.register("before-call.s3.HeadBucket", _not_redirected, unique_id="holdall-not-redirected")
+
+        async def ask() -> dict[str, Any]:
+            body = request.get("Body")
+            if body is not None and not isinstance(body, bytes):
+                body.seek(0)
+            answer: dict[str, Any] = await self._filesystem._call_s3(method, Bucket=self._bucket, **request)  # noqa: SLF001 - the awaitable twin of call_s3
+            return answer
+
+        return await repeated(ask, self._attempts)
 
     async def write(self, name: str, data: bytes | IO[bytes], /, *, create: bool) -> str | None:
         condition = {"IfNoneMatch": "*"} if create else {}
@@ -49,7 +62,13 @@ class S3Client(ObjectClient):
         return _S3Body(await self.call("get_object", Key=name, Range=f"bytes={start}-{stop - 1}", **condition), start)
 
     async def head(self, name: str, /) -> Seen:
-        found = await self.call("head_object", Key=name)
+        try:
+            found = await self.call("head_object", Key=name)
+        except OSError as error:
+            if Answer.of(error).status in {400, 403}:
+                # The answer to HEAD has no body and so no reason in it; that to GET has.
+                (await self.read(name, 0, 1, None)).close()
+            raise
         return Seen(name, found["ContentLength"], _etag(found), found["LastModified"].timestamp())
 
     async def remove(self, name: str, /) -> None:
@@ -112,9 +131,23 @@ class _S3Upload(Upload):
 
     async def finish(self) -> str | None:
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in sorted(self._parts.items())]
-        return _etag(
-            await self._client.call("complete_multipart_upload", **self._target, MultipartUpload={"Parts": parts})
-        )
+        try:
+            answer = await self._client.call(
+                "complete_multipart_upload", **self._target, MultipartUpload={"Parts": parts}
+            )
+        except OSError as error:
+            if Answer.of(error).code == "NoSuchUpload" and Answer.of(error).retries:
+                # The first answer was lost, and the upload that it finished is no longer one.
+                found = await self._client.head(self._target["Key"])
+                if found.etag == self._expected():
+                    return found.etag
+            raise
+        return _etag(answer)
+
+    def _expected(self) -> str:
+        """What S3 makes the etag of an object in parts from, where it encrypts them with no key of the customer's."""
+        etags = b"".join(bytes.fromhex(etag.strip('"')) for _, etag in sorted(self._parts.items()))
+        return f"{md5(etags, usedforsecurity=False).hexdigest()}-{len(self._parts)}"
 
     async def abort(self) -> None:
         await self._client.call("abort_multipart_upload", **self._target)
@@ -149,8 +182,8 @@ def _connect(block: S3) -> S3FileSystem:
         config_kwargs={
             "connect_timeout": block.connect_timeout,
             "read_timeout": block.read_timeout,
-            # Backoff with jitter, for what may pass and for nothing else.
-            "retries": {"mode": "standard", "total_max_attempts": block.max_attempts},
+            "retries": {"mode": "standard", "total_max_attempts": 1},  # `S3Client.call` repeats, and it alone
+            "http_session_cls": _Session,
             "s3": {"addressing_style": block.addressing_style},
             "max_pool_connections": max(32, 2 * block.concurrency),
         },
@@ -158,9 +191,29 @@ def _connect(block: S3) -> S3FileSystem:
         use_listings_cache=False,
         **({"profile": block.profile} if block.profile else {}),
     )
-    # botocore repeats a request and counts; s3fs would repeat the whole of that, and a timeout would last for minutes.
     filesystem.retries = 1
     return filesystem
+
+
+class _Session(AIOHTTPSession):  # type: ignore[misc]
+    """Sends each request once.
+
+    aiohttp repeats a PUT in silence where a connection of its pool breaks. Whoever asked would not know that the object
+    in the way of a conditional write may be its own.
+    """
+
+    async def _get_session(self, proxy_url: str | None) -> Any:
+        session = await super()._get_session(proxy_url)
+        session._retry_connection = False  # noqa: SLF001 - aiohttp has no other way to say it
+        return session
+
+
+def _not_redirected(context: dict[str, Any], **_: object) -> None:
+    """Keep botocore from asking for the bucket's region by a request about which it would ask the same, and so on.
+
+    That happens where a server says "elsewhere" and does not say where.
+    """
+    context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

@@ -1,0 +1,104 @@
+"""The options that a filesystem is made with: the user's, those in the URL, and the block's limits."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from holdall_fsspec.faults import UnusableError
+from holdall_fsspec.protocols import HTTP, SFTP, Address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from holdall_fsspec.filesystem import FsspecFileSystem
+
+_SECRET = re.compile(
+    r"(?i)^key$|^pass$|^pwd$|secret|passw|passphrase|token|credential|connection_string|(account|access|api|private)_?key|^sas"
+)
+
+
+def connect(block: FsspecFileSystem, /) -> Any:
+    """A filesystem of this block alone, which remembers neither listings nor other instances."""
+    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - nothing of the backend is imported before the first byte
+
+    where = Address.parse(block.basepath)
+    try:
+        cls = fsspec.get_filesystem_class(where.protocol)
+    except ValueError as error:
+        known = ", ".join(sorted(fsspec.available_protocols()))
+        raise UnusableError(f"{where.protocol}:// is no protocol that fsspec knows. Known: {known}.") from error
+    except ImportError as error:
+        raise _without_package(where.protocol) from error
+    secrets = json.loads(block.secret_settings.get_secret_value()) if block.secret_settings else {}
+    options = {
+        **({"fo": where.archive} if where.archive else cls._get_kwargs_from_urls(where.base)),
+        **_limits(block, where.protocol),
+        **block.settings,
+        **secrets,
+        "skip_instance_cache": True,
+        # sftp keeps no listings, and hands options that it does not know to paramiko, which refuses them.
+        **({} if where.protocol in SFTP else {"use_listings_cache": False}),
+    }
+    try:
+        filesystem = cls(**options)
+    except ImportError as error:
+        raise _without_package(where.protocol) from error
+    if where.protocol in SFTP:
+        filesystem.ftp.get_channel().settimeout(block.read_timeout)
+    return filesystem
+
+
+def _without_package(protocol: str) -> UnusableError:
+    from fsspec.registry import known_implementations  # type: ignore[import-untyped]  # noqa: PLC0415 - as fsspec above
+
+    needs = known_implementations.get(protocol, {}).get("err", "the error below names it")
+    return UnusableError(f"the filesystem of {protocol}:// needs a package that is not installed: {needs}.")
+
+
+def _limits(block: FsspecFileSystem, protocol: str) -> dict[str, Any]:
+    """The timeouts, as far as the filesystem has options for them that are known here."""
+    if protocol in HTTP:
+        import aiohttp  # noqa: PLC0415 - as fsspec above
+
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=block.connect_timeout, sock_read=block.read_timeout)
+        return {"client_kwargs": {"timeout": timeout}}
+    if protocol in SFTP:
+        return dict.fromkeys(["timeout", "banner_timeout", "auth_timeout"], block.connect_timeout)
+    return {}
+
+
+def secret_names(settings: Mapping[str, Any], /) -> Iterator[str]:
+    """Names of options, however deep, whose values are secrets by their sound."""
+    for name, value in settings.items():
+        if _SECRET.search(str(name)):
+            yield str(name)
+        if isinstance(value, Mapping):
+            yield from secret_names(value)
+
+
+def as_json(value: Any, /) -> Any:
+    """Secret options as the text that a `SecretStr` keeps.
+
+    Raises:
+        ValueError: neither a mapping nor a JSON object.
+    """
+    if isinstance(value, Mapping):
+        return json.dumps({name: _revealed(each) for name, each in value.items()})
+    if value is not None:
+        text = _revealed(value)
+        try:
+            is_mapping = isinstance(json.loads(text), dict)
+        except (TypeError, ValueError):
+            is_mapping = False
+        if not is_mapping:
+            raise ValueError("secret_settings must be a mapping, or a JSON object")
+    return value
+
+
+def _revealed(value: Any) -> Any:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value

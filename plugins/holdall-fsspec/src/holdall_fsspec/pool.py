@@ -1,0 +1,48 @@
+"""Clients that one thread at a time may use: some for all, each lent to one."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Any
+
+from holdall_fsspec.faults import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Pool:
+    """At most `limit` clients, each made when all others are lent out."""
+
+    def __init__(self, make: Callable[[], Any], limit: int) -> None:
+        self._make = make
+        self._room = BoundedSemaphore(limit)
+        self._free: list[Any] = []
+
+    @contextmanager
+    def one(self) -> Iterator[Any]:
+        """Lend a client. One on which something broke is let go of: its connection may be what broke."""
+        with self._room:
+            try:
+                client = self._free.pop()
+            except IndexError:
+                client = self._make()
+            try:
+                yield client
+            except BaseException as error:
+                if isinstance(error, Exception) and not Answer.of(error).transient:
+                    self._free.append(client)
+                else:
+                    _close(client)
+                raise
+            self._free.append(client)
+
+    def close(self) -> None:
+        while self._free:
+            _close(self._free.pop())
+
+
+def _close(client: Any) -> None:
+    with suppress(Exception):  # it is broken, or has nothing to close
+        client.client.close()

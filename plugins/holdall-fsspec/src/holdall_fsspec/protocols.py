@@ -1,0 +1,76 @@
+"""What is known of fsspec's protocols: when an object is seen, who may create, what can only be read."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple, Self
+
+from holdall_fsspec import keys
+
+LOCAL: Final = frozenset({"file", "local"})
+HTTP: Final = frozenset({"http", "https"})
+ARCHIVES: Final = frozenset({"zip", "tar", "libarchive"})
+SFTP: Final = frozenset({"sftp", "ssh"})
+READ_ONLY: Final = HTTP | ARCHIVES | {"data", "git", "github", "reference"}
+STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss"})
+"""Object stores: their clients repeat requests themselves, and know no folders."""
+WHOLE: Final = STORES | {"memory"}
+"""Show an object when it is complete and not before."""
+CREATES: Final = WHOLE - {"oss"}
+"""Can create an object only where none is, atomically."""
+ONE_AT_A_TIME: Final = SFTP | {"ftp", "ftps"}
+"""Their clients are one connection, on which one thread may speak."""
+
+_PROTOCOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*").fullmatch
+
+
+class Address(NamedTuple):
+    """A base path in its parts. `host` is the bucket or container in a store; an archive has none.
+
+    `archive` is the URL of the archive that `zip://inside::URL` names.
+    """
+
+    protocol: str
+    host: str
+    root: str
+    archive: str | None = None
+
+    @classmethod
+    def parse(cls, url: str, /) -> Self:
+        """From what `checked` has let pass."""
+        protocol, _, rest = url.partition("://")
+        inside, found, archive = rest.partition("::")
+        if protocol in ARCHIVES:
+            return cls(protocol, "", inside, archive if found else None)
+        host, _, root = rest.partition("/")
+        return cls(protocol, host, root)
+
+    @property
+    def base(self) -> str:
+        """The URL that names of objects start with, with no slash at the end."""
+        between = "/" if self.root and self.protocol not in ARCHIVES else ""
+        return f"{self.protocol}://{self.host}{between}{self.root}"
+
+
+def checked(url: str, /) -> str:
+    """The base path, without slashes at its end.
+
+    Raises:
+        ValueError: it is none.
+    """
+    protocol, found, rest = url.partition("://")
+    if not found or not _PROTOCOL(protocol):
+        raise ValueError("basepath must be one URL such as 'sftp://host/results', with a protocol that fsspec knows")
+    if protocol in LOCAL:
+        raise ValueError("a local folder is LocalFileSystem(basepath='/the/folder'), which fsspec cannot do as well")
+    if re.match(r"[^/@]*:[^/@]*@", rest):
+        raise ValueError("basepath must hold no password; put it into secret_settings")
+    path = rest
+    if protocol in ARCHIVES:
+        path = f"archive/{rest.partition('::')[0]}"
+    elif "::" in rest:
+        raise ValueError(f"basepath must be one URL; only archives ({', '.join(sorted(ARCHIVES))}) lie in another")
+    trimmed = path.rstrip("/")
+    if reason := keys.prefix_fault(re.sub(r"^[^/]*/*", "", trimmed)):
+        raise ValueError(f"the path in basepath {reason}")
+    return url if protocol in ARCHIVES else f"{protocol}://{trimmed}"

@@ -1,0 +1,105 @@
+"""One object of an fsspec filesystem, or a part of it: at once where it is small, else in pieces, several at a time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from holdall.types import ByteRange
+from holdall_fsspec.buffers import room
+from holdall_fsspec.faults import Answer, Guard
+from holdall_fsspec.protocols import HTTP, WHOLE
+from holdall_fsspec.transferring import Deadline
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from holdall.types import Buffer
+    from holdall_fsspec.filesystem import FsspecFileSystem
+
+
+class Reading:
+    """Of one key. Errors leave it as `StorageError`s."""
+
+    def __init__(self, block: FsspecFileSystem, key: str, guard: Guard) -> None:
+        self._block = block
+        self._key = key
+        self._name = block.name_of(key)
+        self._guard = guard
+        self._deadline = Deadline(block.timeout)
+        self._may_know_no_ranges = block.protocol in HTTP
+
+    def read(self, wanted: ByteRange | None, /) -> Buffer:
+        """The bytes, all of one object; fewer where it ends before the range does."""
+        limit = self._block.chunk_size
+        begin, stop = wanted or ByteRange(0)
+        if stop is not None and stop - begin <= limit:
+            return self._at_once(begin, stop)
+        before = self._block.head_of(self._key, self._guard)
+        if begin > before.size:
+            raise self._past(begin, before.size)
+        stop = before.size if stop is None else min(stop, before.size)
+        if stop - begin <= limit:
+            return self._at_once(begin, stop if wanted else None)
+        data = self._in_pieces(begin, stop, before.size)
+        if self._block.head_of(self._key, self._guard) != before:
+            raise self._guard.failed("the object was replaced while it was read. Read it again.", transient=True)
+        return data
+
+    def _at_once(self, begin: int, stop: int | None) -> bytes:
+        data = self._piece(begin, stop) if stop is None or stop > begin else b""
+        if self._may_know_no_ranges and begin and data:
+            # What came may be the whole, from a server that knows no ranges, and fsspec does not say so.
+            size = self._block.head_of(self._key, self._guard).size
+            if begin > size:
+                raise self._past(begin, size)
+            return data[begin:stop] if len(data) == size else data
+        if not data and begin > (size := self._block.head_of(self._key, self._guard).size):
+            raise self._past(begin, size)
+        return data if stop is None else data[: stop - begin]
+
+    def _in_pieces(self, begin: int, stop: int, size: int) -> Buffer:
+        step = self._block.chunk_size
+        data = room(stop - begin, self._block.map_above)
+        with memoryview(data) as view:
+
+            def fetch(start: int) -> bytes | None:
+                end = min(start + step, stop)
+                piece = self._piece(start, end)
+                if len(piece) == size:  # the whole, as above
+                    return piece
+                if len(piece) != end - start:
+                    text = "the object became another while it was read. Read it again."
+                    raise self._guard.failed(text, transient=True)
+                view[start - begin : end - begin] = piece
+                return None
+
+            starts = range(begin, stop, step)
+            if self._may_know_no_ranges:
+                if (whole := fetch(begin)) is not None:
+                    view[:] = whole[begin:stop]
+                    return data
+                starts = starts[1:]
+            with ThreadPoolExecutor(self._block.concurrency) as pool:
+                list(pool.map(fetch, starts))
+        return data
+
+    def _piece(self, begin: int, stop: int | None) -> bytes:
+        bounds = {} if begin == 0 and stop is None else {"start": begin, "end": stop}
+
+        def cat(filesystem: Any) -> bytes:
+            self._deadline.left()
+            data: bytes = filesystem.cat_file(self._name, **bounds)
+            return data
+
+        try:
+            return self._block.ask(cat)
+        except Exception as error:
+            if begin and Answer.of(error).status == 416:
+                return b""
+            if self._block.protocol not in WHOLE:
+                self._block.head_of(self._key, self._guard)  # which says KeyMissing of a folder
+            raise self._block.unread(self._guard, error) from error
+
+    def _past(self, begin: int, size: int) -> Exception:
+        return self._guard.failed(f"the range starts at {begin}, past the end of the object at {size}.")
