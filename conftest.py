@@ -23,5 +23,14 @@ os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.dev
 if (_root := str(Path(__file__).parent)) not in sys.path:
     sys.path.insert(0, _root)  # so that the tests of every package can import tests.services
 
+import pytest  # noqa: E402 - the environment comes first
+
 # The fixtures of the servers.
 pytest_plugins = ["tests.services.plugin"]
+
+
+@pytest.fixture(autouse=True)
+def _no_storage_is_down() -> None:
+    """What one test broke is not refused to the next."""
+    if (circuit := sys.modules.get("holdall.circuit")) is not None:
+        circuit.troubled.clear()
