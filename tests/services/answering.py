@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from email.message import Message
 
 
 class Asked(NamedTuple):
@@ -17,7 +18,7 @@ class Asked(NamedTuple):
 
     method: str
     path: str
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes
 
 
@@ -62,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         server = self.servers[self.server.server_address[1]]
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        asked = Asked(self.command, self.path, dict(self.headers), body)
+        asked = Asked(self.command, self.path, self.headers, body)
         server.asked.append(asked)
         said = server.answer(asked)
         if said.status is None:

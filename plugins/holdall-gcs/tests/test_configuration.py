@@ -50,7 +50,10 @@ def test_a_url_is_a_block(url: str) -> None:
         ({"bucket_path": "bucket", "endpoint_url": "localhost:4443"}, "must be a URL"),
         ({"bucket_path": "bucket", "endpoint_url": "http://me:a-very-secret-key@host"}, "neither credentials nor"),
         ({"bucket_path": "bucket", "endpoint_url": "https://host/storage/v1"}, "neither credentials nor a path"),
-        ({"bucket_path": "bucket", "service_account_info": "a-very-secret-key"}, "must be the key of a service account"),
+        (
+            {"bucket_path": "bucket", "service_account_info": "a-very-secret-key"},
+            "must be the key of a service account",
+        ),
         ({"bucket_path": "bucket", "service_account_info": ["a-very-secret-key"]}, "must be the key of a service"),
         ({"bucket_path": "bucket", "service_account_info": {"private_key": "a-very-secret-key"}}, "with client_email"),
         ({"bucket_path": "bucket", "service_account_info": "/home/me/key.json"}, "goes into service_account_file"),
@@ -72,7 +75,9 @@ def test_what_cannot_be_right_is_refused(fields: dict[str, Any], message: str) -
 @pytest.mark.parametrize("written", [KEY, json.dumps(KEY), SecretStr(json.dumps(KEY))])
 def test_a_key_is_text_or_a_mapping(written: object) -> None:
     """As a file has it, or as a program or `holdall.toml` has it."""
-    assert GCS(bucket_path="bucket", service_account_info=KEY) == GCS(bucket_path="bucket", service_account_info=written)
+    assert GCS(bucket_path="bucket", service_account_info=KEY) == GCS(
+        bucket_path="bucket", service_account_info=written
+    )
 
 
 @pytest.mark.parametrize("secrets", [{"service_account_info": json.dumps(KEY)}, {"token": TOKEN}])

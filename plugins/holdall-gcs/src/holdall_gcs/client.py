@@ -40,9 +40,7 @@ class GCSClient(ObjectClient):
             params, headers, content = _in_two_parts(name, content)
         else:
             params, headers = {"uploadType": "media", "name": name}, {"Content-Type": _BYTES}
-        answer = await self._connection.ask(
-            "POST", f"/upload{self._objects}", params, headers=headers, content=content
-        )
+        answer = await self._connection.ask("POST", f"/upload{self._objects}", params, headers=headers, content=content)
         return _generation(answer.told)
 
     async def begin(self, name: str, /, *, create: bool) -> Upload:

@@ -37,7 +37,7 @@ def credentials(block: GCS, /, *, emulated: bool) -> Credentials | None:
         try:
             text = path.read_text()
         except (OSError, ValueError) as error:
-            raise DefaultCredentialsError(f"{path} cannot be read: {type(error).__name__}") from None
+            raise _unusable(f"{path} cannot be read", error) from None
         return _account(text, str(path))
     if block.anonymous or emulated:
         return None
@@ -49,7 +49,10 @@ def _account(text: str, where: str) -> Account:
     try:
         account: Account = Account.from_service_account_info(json.loads(text), scopes=_SCOPES)  # type: ignore[no-untyped-call]
     except (ValueError, TypeError, AttributeError) as error:
-        # Not its text: that may quote the key.
-        said = type(error).__name__
-        raise DefaultCredentialsError(f"{where} holds no usable key of a service account: {said}") from None
+        raise _unusable(f"{where} holds no usable key of a service account", error) from None
     return account
+
+
+def _unusable(why: str, error: Exception) -> DefaultCredentialsError:
+    # Not the error's text, which may quote the key.
+    return DefaultCredentialsError(f"{why}: {type(error).__name__}")  # type: ignore[no-untyped-call]
