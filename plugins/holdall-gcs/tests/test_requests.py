@@ -65,7 +65,7 @@ def uploading(*trouble: Callable[[Session, Asked], Said | None], **fields: objec
         block = GCS(
             bucket_path="bucket",
             endpoint_url=server.endpoint_url,
-            **{"chunk_size": 5 * MIB, "concurrency": 2, "max_attempts": 2, **fields},
+            **{"chunk_size": 5 * MIB, "concurrency": 4, "max_attempts": 2, **fields},
         )
         try:
             return session, server, block.put("k", [CONTENT])
@@ -77,7 +77,7 @@ CONTENT = os.urandom(MIB) * 25
 
 
 def test_pieces_go_in_order_and_the_last_names_the_size() -> None:
-    """Nobody knows the size before; as many pieces as may be under way share a request."""
+    """Nobody knows the size before; half as many pieces as may be under way share a request."""
     session, server, put = uploading()
 
     assert CONTENT == session.stored

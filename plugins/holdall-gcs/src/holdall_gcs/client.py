@@ -31,7 +31,7 @@ class GCSClient(ObjectClient):
     def __init__(self, block: GCS) -> None:
         self._connection = Connection(block)
         self._objects = f"/storage/v1/b/{quote(block.bucket)}/o"
-        self._together = block.concurrency
+        self._pieces_at_once = max(block.concurrency // 2, 1)
         self.loop = self._connection.loop
 
     async def write(self, name: str, data: bytes | IO[bytes], /, *, create: bool) -> str | None:
@@ -48,7 +48,7 @@ class GCSClient(ObjectClient):
         params = {"uploadType": "resumable", "name": name}
         headers = {"X-Upload-Content-Type": _BYTES}
         answer = await self._connection.ask("POST", f"/upload{self._objects}", params, headers=headers)
-        return ResumableUpload(self._connection, answer.headers["Location"], self._together)
+        return ResumableUpload(self._connection, answer.headers["Location"], self._pieces_at_once)
 
     async def read(self, name: str, start: int, stop: int, etag: str | None, /) -> Body:
         params = {"alt": "media", **({"ifGenerationMatch": etag} if etag else {})}

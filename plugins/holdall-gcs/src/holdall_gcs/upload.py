@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 class ResumableUpload(Upload):
     """A session of Google's, which takes bytes in their order and shows the object with the last of them.
 
-    Pieces cannot travel beside each other here. So those that would otherwise do so go in one request, of `together`
-    pieces: each request costs the time of a way to Google and back, and of a commit.
+    Pieces cannot travel beside each other here. So several of them go in one request, `at_once`: each request costs the
+    time of a way to Google and back, and of a commit. All of them are kept until it is answered.
     """
 
     together: ClassVar[int | None] = 1
 
-    def __init__(self, connection: Connection, session: str, together: int) -> None:
+    def __init__(self, connection: Connection, session: str, at_once: int) -> None:
         self._connection = connection
         self._session = session
-        self._most = together
+        self._at_once = at_once
         self._waiting: list[bytes] = []
         self._stored = 0
         self._generation: str | None = None
@@ -33,7 +33,7 @@ class ResumableUpload(Upload):
     async def send(self, number: int, offset: int, piece: bytes, /, *, last: bool) -> None:
         del number
         self._waiting.append(piece)
-        if not last and len(self._waiting) < self._most:
+        if not last and len(self._waiting) < self._at_once:
             return
         end = offset + len(piece)
         first = end - sum(map(len, self._waiting))
