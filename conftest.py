@@ -18,7 +18,11 @@ os.environ.update(
 # Credentials and endpoints of whoever runs the tests must neither be used nor decide what a test sees.
 for _name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_EC2_METADATA_DISABLED"]:
     del os.environ[_name]
-os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+for _name in ("GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_EMULATOR_HOST"):
+    os.environ.pop(_name, None)
+os.environ.update(
+    AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, CLOUDSDK_CONFIG=f"{os.devnull}/gcloud"
+)
 
 if (_root := str(Path(__file__).parent)) not in sys.path:
     sys.path.insert(0, _root)  # so that the tests of every package can import tests.services

@@ -30,6 +30,7 @@ _UNREACHABLE: Final = frozenset(
         "ServiceRequestError",
         "ServiceResponseError",
         "ResponseStreamingError",
+        "TransportError",
         "HTTPClientError",
         "SSLError",
         "gaierror",
@@ -127,7 +128,7 @@ class Answer:
                 status = status or meta.get("HTTPStatusCode")
                 retries = max(retries, meta.get("RetryAttempts", 0))
             retries = max(retries, getattr(each, "_holdall_retries", 0))
-            code = code or str(getattr(each, "error_code", None) or "")  # azure
+            code = code or str(getattr(each, "error_code", None) or "")  # azure, gcs
             for attribute in ("status_code", "status", "code"):  # azure, aiohttp, gcsfs
                 found = getattr(each, attribute, None) if status is None else None  # aiohttp warns of its `code`
                 if isinstance(found, int) and 100 <= found < 600:
