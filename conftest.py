@@ -16,13 +16,15 @@ os.environ.update(
     UV_PYTHON_DOWNLOADS="never",
 )
 # Credentials and endpoints of whoever runs the tests must neither be used nor decide what a test sees.
-for _name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_EC2_METADATA_DISABLED"]:
+for _name in [
+    name for name in os.environ if name.startswith(("AWS_", "AZURE_")) and name != "AWS_EC2_METADATA_DISABLED"
+]:
     del os.environ[_name]
 os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
 
 if (_root := str(Path(__file__).parent)) not in sys.path:
     sys.path.insert(0, _root)  # so that the tests of every package can import tests.services
 
-from tests.services.plugin import moto, seaweedfs  # noqa: E402 - the environment comes first
+from tests.services.plugin import azurite, moto, seaweedfs  # noqa: E402 - the environment comes first
 
-__all__ = ["moto", "seaweedfs"]
+__all__ = ["azurite", "moto", "seaweedfs"]
