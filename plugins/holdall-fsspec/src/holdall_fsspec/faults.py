@@ -7,7 +7,7 @@ headers, URLs and credentials. The whole of it is chained as `__cause__`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from holdall.errors import HoldallError, KeyExists, KeyMissing, StorageError
 
@@ -101,12 +101,15 @@ class Answer:
         for each in _chain(error):
             names.update(base.__name__ for base in type(each).__mro__)
             response = getattr(each, "response", None)
+            headers: Any = getattr(response, "headers", None)
+            if hasattr(headers, "get"):  # azure
+                code = code or str(headers.get("x-ms-error-code") or "")
+                retries = max(retries, getattr(response, "retries", 0))
             if isinstance(response, dict):  # botocore
                 code = code or str(response.get("Error", {}).get("Code", ""))
                 meta = response.get("ResponseMetadata", {})
                 status = status or meta.get("HTTPStatusCode")
                 retries = max(retries, meta.get("RetryAttempts", 0))
-            code = code or str(getattr(each, "error_code", None) or "")  # azure
             for attribute in ("status_code", "status", "code"):  # azure, aiohttp, gcsfs
                 found = getattr(each, attribute, None)
                 if status is None and isinstance(found, int) and 100 <= found < 600:
