@@ -25,13 +25,18 @@ _NOBODY = "bm9ib2R5cyBrZXk="
 class TestAzurite(StorageContract):
     """A prefix in a container of its own for each test."""
 
+    overwrites: ClassVar[int] = 40
+    scan_count: ClassVar[int] = 1_050
     sweeps: ClassVar[bool] = False  # Azure does, after a week
     server: Azurite
 
     @pytest.fixture
-    def storage(self, azurite: Azurite, block: Azure) -> Azure:
+    def storage(self, azurite: Azurite, block: Azure, monkeypatch: pytest.MonkeyPatch) -> Azure:
         """An empty block; the server says what a pickled copy finds in its environment."""
+        from holdall_azure.client import AzureClient
+
         self.server = azurite
+        monkeypatch.setattr(AzureClient, "page", 500)
         return block
 
     def environment(self) -> Mapping[str, str]:

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.identity import CredentialUnavailableError
 from azure.storage.blob.aio import ContainerClient
 
 from holdall_azure.account import Account
@@ -33,7 +33,7 @@ class Access(NamedTuple):
         """What the block says, else what the environment says of the block's account.
 
         Raises:
-            CredentialUnavailableError: neither names an account, or its address takes no tokens.
+            ClientAuthenticationError: neither names an account, or its address takes no tokens.
         """
         secrets = block.secret_values()
         if string := secrets.get("connection_string"):
@@ -53,7 +53,7 @@ class Access(NamedTuple):
     def _with(cls, account: Account, secrets: Mapping[str, str], *, anonymous: bool) -> Access:
         url = account.url
         if url is None:
-            raise CredentialUnavailableError("nothing names a storage account")
+            raise ClientAuthenticationError("nothing names a storage account")
         if anonymous:
             return cls(url=url)
         if (key := secrets.get("account_key")) and account.name:
@@ -61,7 +61,7 @@ class Access(NamedTuple):
         if token := secrets.get("sas_token"):
             return cls(url=url, credential=token.removeprefix("?"))
         if not url.startswith("https:"):
-            raise CredentialUnavailableError("tokens are not sent in the clear, and there is neither key nor signature")
+            raise ClientAuthenticationError("tokens are not sent in the clear, and there is neither key nor signature")
         return cls(url=url, credential=_tokens(secrets))
 
 

@@ -45,6 +45,8 @@ class AzureClient(ObjectClient):
     """
 
     creates_in_pieces: ClassVar[bool] = True
+    page: ClassVar[int] = 5000
+    """Objects that one request lists: as many as Azure will."""
 
     def __init__(self, block: Azure) -> None:
         self.loop: AbstractEventLoop = get_loop()
@@ -91,7 +93,9 @@ class AzureClient(ObjectClient):
         await self.blob(name).delete_blob(delete_snapshots="include")
 
     async def pages(self, prefix: str, /) -> AsyncIterator[list[Seen]]:
-        found = self._container.list_blobs(name_starts_with=prefix or None, include=["metadata"])
+        found = self._container.list_blobs(
+            name_starts_with=prefix or None, include=["metadata"], results_per_page=self.page
+        )
         async for page in found.by_page():
             yield [_seen(blob) async for blob in page if not _is_folder(blob.metadata)]
 

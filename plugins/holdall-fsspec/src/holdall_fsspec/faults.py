@@ -75,10 +75,11 @@ _BAD_KEYS: Final = frozenset(
         "AuthorizationHeaderMalformed",
     ]
 )
+_OVERTAKEN: Final = "InvalidBlockList"  # Azure: whoever finishes an upload first drops the pieces of the others
 _BUSY: Final = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "ServerBusy"})
-_BUSY_CODES: Final = frozenset({"RequestTimeout", "OperationAborted", "ConditionalRequestConflict"})
+_BUSY_CODES: Final = frozenset({"RequestTimeout", "OperationAborted", "ConditionalRequestConflict", _OVERTAKEN})
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_NO_CONTAINER: Final = frozenset({"NoSuchBucket", "ContainerNotFound"})
+_NO_CONTAINER: Final = frozenset({"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"})
 _NO_OBJECT: Final = frozenset({"NoSuchKey", "BlobNotFound"})
 
 
@@ -140,12 +141,14 @@ class Answer:
     @property
     def taken(self) -> bool:
         """The key was to be free and is not."""
+        if self.code.startswith("Lease"):  # Azure: somebody holds a lock on the object, which is no matter of ours
+            return False
         return self.status == 412 or self.code == "BlobAlreadyExists" or "FileExistsError" in self.names
 
     @property
     def conflict(self) -> bool:
         """Another conditional write of the key was under way: neither taken nor free, yet (S3)."""
-        return self.status == 409 and not self.taken
+        return self.status == 409 and not self.taken and not self.names_container
 
     @property
     def transient(self) -> bool:
@@ -253,6 +256,7 @@ class Guard:
                 answer.status == 429 or answer.code in _BUSY,
                 f"the service asks for fewer requests ({said}). Try again in a moment.",
             ),
+            (answer.code == _OVERTAKEN, f"another writer of this key finished meanwhile ({said}). Write it again."),
             (answer.status and answer.transient, f"the service failed ({said}). Try again in a moment."),
             (answer.status, f"the service refused ({said}); the error below is its own."),
             (
