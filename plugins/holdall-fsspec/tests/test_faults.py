@@ -79,6 +79,13 @@ def guard(operation: str) -> Guard:
             "the service refused (LeaseIdMissing HTTP 412)",
         ),
         (AzureError(403, "AuthenticationFailed"), "get", StorageError, False, "wrong, expired, or of another account"),
+        (
+            AzureError(403, "AuthorizationFailure"),
+            "get",
+            StorageError,
+            False,
+            "kept out by the account's network rules",
+        ),
         (AzureError(403, "AuthorizationPermissionMismatch"), "put", StorageError, False, "may not do that"),
         (AzureError(503, "ServerBusy"), "put", StorageError, True, "fewer requests"),
         (AzureError(400, "InvalidBlockList"), "put", StorageError, True, "another writer of this key finished"),

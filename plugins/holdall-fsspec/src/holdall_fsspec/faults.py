@@ -244,6 +244,10 @@ class Guard:
                 f"the credentials were not accepted ({said}): wrong, expired, or of another account. {who}",
             ),
             (
+                answer.code == "AuthorizationFailure",  # Azure; its emulator says so of wrong and expired ones as well
+                f"the credentials were not accepted ({said}): wrong, expired, or kept out by the account's network rules. {who}",
+            ),
+            (
                 answer.status == 403 or "PermissionError" in answer.names,
                 f"these credentials may not do that ({said}). Grant them {self.operation} on {where}, or use others.",
             ),
