@@ -16,7 +16,9 @@ os.environ.update(
     UV_PYTHON_DOWNLOADS="never",
 )
 # Credentials and endpoints of whoever runs the tests must neither be used nor decide what a test sees.
-for _name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_EC2_METADATA_DISABLED"]:
+for _name in [
+    name for name in os.environ if name.startswith(("AWS_", "AZURE_")) and name != "AWS_EC2_METADATA_DISABLED"
+]:
     del os.environ[_name]
 for _name in ("GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_EMULATOR_HOST"):
     os.environ.pop(_name, None)
