@@ -64,9 +64,10 @@ def no(status: int, reason: str, message: str = "") -> Said:
         (no(400, "required", "requester pays"), "the service refused (required HTTP 400)", 1),
         (no(429, "rateLimitExceeded"), "the service asks for fewer requests (rateLimitExceeded HTTP 429)", 2),
         (no(503, "backendError"), "the service failed (backendError HTTP 503)", 2),
+        (Said(302, b"<html>a portal</html>", {"Location": "/login"}), "the service refused (HTTP 302)", 1),
         (Said(502, b"<html>a proxy</html>"), "the service failed (HTTP 502)", 2),
     ],
-    ids=["401", "403", "400", "429", "503", "502"],
+    ids=["401", "403", "400", "429", "503", "302", "502"],
 )
 def test_a_refusal_says_what_to_do(operation: str, said: Said, message: str, times: int) -> None:
     """What may pass is asked for again, as often as the block says; what will not is asked for once."""
@@ -78,6 +79,14 @@ def test_a_refusal_says_what_to_do(operation: str, said: Said, message: str, tim
     assert message in str(error)
     assert (operation, times == 2) == (error.operation, error.transient)
     assert [f"Bearer {TOKEN}"] * times == [asked.headers["Authorization"] for asked in server.asked]
+
+
+def test_a_portal_is_no_object() -> None:
+    """A page that says yes and comes from somebody else is never taken for bytes that were kept."""
+    with Answering.running(lambda _: Said(200, b"<html>please sign in</html>")) as server:
+        error = refused(lambda: GCS(bucket_path="bucket", endpoint_url=server.endpoint_url).get("k"))
+
+    assert error.transient
 
 
 def test_a_missing_object_costs_one_request() -> None:

@@ -53,11 +53,15 @@ class GCSClient(ObjectClient):
     async def read(self, name: str, start: int, stop: int, etag: str | None, /) -> Body:
         params = {"alt": "media", **({"ifGenerationMatch": etag} if etag else {})}
         headers = {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
-        body = _GCSBody(await self._connection.opened(f"/download{self._object(name)}", params, headers), start)
-        if etag and body.etag != etag:  # emulators send what they have
-            body.close()
-            raise Refused(412, "conditionNotMet", f"generation {body.etag} is there, and not {etag}")
-        return body
+        answer = await self._connection.opened(f"/download{self._object(name)}", params, headers)
+        found = answer.headers.get("X-Goog-Generation")
+        if found is None:
+            answer.close()
+            raise ConnectionError("what answered is not Google Cloud Storage")  # a portal that wants a password, say
+        if etag and found != etag:  # emulators send what they have
+            answer.close()
+            raise Refused(412, "conditionNotMet", f"generation {found} is there, and not {etag}")
+        return _GCSBody(answer, start, found)
 
     async def head(self, name: str, /) -> Seen:
         return _seen((await self._connection.ask("GET", self._object(name), {"fields": _FIELDS})).told)
@@ -95,10 +99,10 @@ class GCSClient(ObjectClient):
 
 
 class _GCSBody(Body):
-    def __init__(self, answer: ClientResponse, start: int) -> None:
+    def __init__(self, answer: ClientResponse, start: int, etag: str) -> None:
         self._answer = answer
         self.length = int(answer.headers["Content-Length"])
-        self.etag = answer.headers.get("X-Goog-Generation")
+        self.etag = etag
         ranged = answer.headers.get("Content-Range")  # bytes 0-9/100; absent where a server knows no ranges
         self.start = start if ranged else 0
         self.size = int(ranged.rpartition("/")[2]) if ranged else self.length

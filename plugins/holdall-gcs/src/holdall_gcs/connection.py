@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from holdall_gcs.block import GCS
 
 _SLICE: Final = 256 << 10
-_GIVEN_UP: Final = 499
-"""What Google answers to whoever gives up an upload."""
+_OF_UPLOADS: Final = frozenset({308, 499})
+"""What Google answers to who uploads: it waits for more, and it has given up as it was told."""
 
 
 class Refused(Exception):  # noqa: N818 - it says what Google did
@@ -119,7 +119,8 @@ class Connection:
         content: Content | None,
     ) -> ClientResponse:
         filesystem = await self._connected()
-        url = path if "://" in path else filesystem.base.removesuffix("/storage/v1/") + path
+        of_upload = "://" in path
+        url = path if of_upload else filesystem.base.removesuffix("/storage/v1/") + path
         signed = {**(headers or {})}
         if filesystem.credentials.credentials is not None:
             # Another thread: it refreshes them where they are about to expire, and waits for that.
@@ -132,13 +133,13 @@ class Connection:
             answer: ClientResponse = await filesystem.session.request(
                 method,
                 url,
-                params={**(params or {}), **({} if "://" in path else self._billed)},
+                params={**(params or {}), **({} if of_upload else self._billed)},
                 headers=signed,
                 data=data,
                 timeout=self._timeout,
-                allow_redirects=False,  # 308 is how an upload in pieces says that it waits for more
+                allow_redirects=False,  # Google sends nobody elsewhere
             )
-            if answer.status < 400 or answer.status == _GIVEN_UP:
+            if answer.status < 300 or (of_upload and answer.status in _OF_UPLOADS):
                 return answer
             async with answer:
                 raise _refused(answer.status, await answer.read(), path)
