@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from google.auth.exceptions import DefaultCredentialsError
 from tests.services.answering import Answering, Asked, Said
 from tests.services.gcs import FakeGCS
 from tests.services.process import free_ports
@@ -147,6 +148,21 @@ def test_no_usable_credentials(tmp_path: Path, file: str | None, size: int) -> N
         assert "no usable credentials were found (DefaultCredentialsError)" in str(error)
         assert "service_account_info" in str(error)
         assert "GOOGLE_APPLICATION_CREDENTIALS" in str(error)
+
+
+@pytest.mark.parametrize("url", ["http://storage.googleapis.com", "https://evil.org", "https://notgoogleapis.com"])
+def test_credentials_of_the_environment_are_googles(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever writes an endpoint into a reference gets no token by it."""
+    from holdall_gcs.signing import credentials
+
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/file")
+    block = GCS(bucket_path="bucket")
+
+    assert credentials(block, url) is None
+    for own in ("https://storage.googleapis.com/storage/v1/", "https://storage-x.p.googleapis.com"):
+        with pytest.raises(DefaultCredentialsError, match="/no/such/file was not found"):
+            credentials(block, own)
+    assert credentials(GCS(bucket_path="bucket", token=TOKEN), url) is not None
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ class GCS(ObjectBlock):
 
     Credentials are looked for in the block, then where Google's own tools look: the file that
     `GOOGLE_APPLICATION_CREDENTIALS` names, those of `gcloud auth application-default login`, the service account of the
-    machine. An emulator, which `STORAGE_EMULATOR_HOST` or a plain `http://` endpoint names, is asked without any.
+    machine. These go to Google's own addresses only; an emulator or any other endpoint is asked without.
 
     A killed writer of a large object leaves nothing that is listed or charged for: Google forgets what was sent of it
     after a week.

@@ -166,8 +166,7 @@ class Connection:
                     use_listings_cache=False,
                     session_kwargs={"read_bufsize": 4 * _SLICE},
                 )
-                emulated = filesystem.base.startswith("http://")
-                found = await asyncio.to_thread(credentials, self._block, emulated=emulated)
+                found = await asyncio.to_thread(credentials, self._block, filesystem.base)
                 filesystem.credentials.credentials = found
                 filesystem.session_kwargs["proxy"] = _proxy(filesystem.base)
                 await filesystem._set_session()  # noqa: SLF001 - what each of its own requests begins with

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import google.auth
 from google.auth.exceptions import DefaultCredentialsError
@@ -19,10 +21,11 @@ if TYPE_CHECKING:
 _SCOPES: Final = ["https://www.googleapis.com/auth/devstorage.read_write"]
 
 
-def credentials(block: GCS, /, *, emulated: bool) -> Credentials | None:
-    """The block's, else those of the environment; None to ask without.
+def credentials(block: GCS, url: str, /) -> Credentials | None:
+    """The block's, else those of the environment for Google's own addresses; None to ask without.
 
-    May ask the machine's metadata server. An emulator is never shown what the environment has.
+    May ask the machine's metadata server. A token is good for whoever sees it: nobody else is shown one that the block
+    does not hold, as the address may come from a reference that somebody wrote.
 
     Raises:
         DefaultCredentialsError: there are none, or they cannot be read. Never raised from what says why: a file that
@@ -39,10 +42,16 @@ def credentials(block: GCS, /, *, emulated: bool) -> Credentials | None:
         except (OSError, ValueError) as error:
             raise _unusable(f"{path} cannot be read", error) from None
         return _account(text, str(path))
-    if block.anonymous or emulated:
+    if block.anonymous or not _googles(url):
         return None
     found: Credentials = google.auth.default(scopes=_SCOPES)[0]
     return found
+
+
+def _googles(url: str) -> bool:
+    parts = urlsplit(url)
+    domains = ("googleapis.com", os.environ.get("GOOGLE_CLOUD_UNIVERSE_DOMAIN") or "googleapis.com")
+    return parts.scheme == "https" and (parts.hostname or "").endswith(tuple(f".{domain}" for domain in domains))
 
 
 def _account(text: str, where: str) -> Account:
