@@ -16,12 +16,27 @@ os.environ.update(
     UV_PYTHON_DOWNLOADS="never",
 )
 # Credentials and endpoints of whoever runs the tests must neither be used nor decide what a test sees.
-for _name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_EC2_METADATA_DISABLED"]:
+for _name in [
+    name for name in os.environ if name.startswith(("AWS_", "AZURE_")) and name != "AWS_EC2_METADATA_DISABLED"
+]:
     del os.environ[_name]
-os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+for _name in ("GOOGLE_APPLICATION_CREDENTIALS", "STORAGE_EMULATOR_HOST"):
+    os.environ.pop(_name, None)
+os.environ.update(
+    AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull, CLOUDSDK_CONFIG=f"{os.devnull}/gcloud"
+)
 
 if (_root := str(Path(__file__).parent)) not in sys.path:
     sys.path.insert(0, _root)  # so that the tests of every package can import tests.services
 
+import pytest  # noqa: E402 - the environment comes first
+
 # The fixtures of the servers.
 pytest_plugins = ["tests.services.plugin"]
+
+
+@pytest.fixture(autouse=True)
+def _no_storage_is_down() -> None:
+    """What one test broke is not refused to the next."""
+    if (circuit := sys.modules.get("holdall.circuit")) is not None:
+        circuit.troubled.clear()

@@ -76,6 +76,7 @@ def test_installed_has_the_builtins() -> None:
     assert {
         "catalogs.sqlite",
         "locks.file",
+        "locks.lease",
         "runners.processes",
         "runners.threads",
         "serializers.compressed",

@@ -12,9 +12,11 @@ import pytest
 from blocks import needs, read
 
 if TYPE_CHECKING:
+    from tests.services.gcs import FakeGCS
     from tests.services.s3 import S3Server
 
 ROOT = Path(__file__).parents[2]
+SERVERS = {"gcs": "fake_gcs", "s3": "seaweedfs"}
 PAGES = [
     page
     for page in [
@@ -28,7 +30,7 @@ PAGES = [
 
 @pytest.fixture
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """A home of its own, and the servers that the page needs; S3 has an empty bucket named `bucket`."""
+    """A home of its own, and the servers that the page needs, each with an empty bucket named `bucket`."""
     found = os.environ | {
         # The pages call `holdall` as it is installed beside this very interpreter.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
@@ -38,8 +40,8 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str
     }
     page: Path = request.getfixturevalue("page")
     for need in needs(page.read_text(encoding="utf-8")):
-        assert need == "s3", f"{page}: there is no server for {need!r}"
-        server: S3Server = request.getfixturevalue("seaweedfs")
+        assert need in SERVERS, f"{page}: there is no server for {need!r}"
+        server: FakeGCS | S3Server = request.getfixturevalue(SERVERS[need])
         server.new_bucket("bucket")
         found |= server.environment()
     return found

@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.services.azure import Azurite
+from tests.services.gcs import FakeGCS
 from tests.services.juicefs import JuiceFS
 from tests.services.s3 import GivenS3, Moto, SeaweedFS
 from tests.services.sftp import SFTP
@@ -52,4 +54,18 @@ def juicefs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SFTP]:
     """An SSH server for files, over an empty folder."""
     with SFTP.running(tmp_path_factory.mktemp("sftp")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fake_gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeGCS]:
+    """A server that speaks as Google Cloud Storage does."""
+    with FakeGCS.running(tmp_path_factory.mktemp("fake-gcs")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """An Azure storage account, on Microsoft's own emulator."""
+    with Azurite.running(tmp_path_factory.mktemp("azurite")) as server:
         yield server

@@ -102,7 +102,7 @@ def test_asks_for_what_matters_and_hides_secrets(work: Path, site: Path) -> None
     assert 0 == status
     assert (
         "house: \nhouse: of cards\nfloor: Counted from the ground.\nfloor (Enter for none): \nkey: Opens the door.\n"
-        "key (Enter for none): \nBy --set there are also shelves, inline_limit; `holdall plugin show storage.attic` "
+        "key (Enter for none): \nBy --set there are also shelves, inline_limit, on_failure; `holdall plugin show storage.attic` "
         "explains them.\nSaved attic/prod in the catalog in "
     ) in screen
     assert "hush" not in screen
@@ -149,7 +149,7 @@ def test_the_listing_of_a_type_says_the_same(holdall: Any, site: Path) -> None:
     """Types, defaults and texts of the fields, with those that all blocks have at the end."""
     with on_path(site):
         shown = holdall("plugin", "show", "attic", "--json").stdout
-    floor, key, house, shelves, limit = json.loads(shown)[0]["options"]
+    floor, key, house, shelves, *general = json.loads(shown)[0]["options"]
 
     assert {
         "name": "floor",
@@ -162,4 +162,4 @@ def test_the_listing_of_a_type_says_the_same(holdall: Any, site: Path) -> None:
     assert ("secret", True, "Opens the door.") == (key["type"], key["secret"], key["about"])
     assert (True, "") == (house["required"], house["about"])
     assert (3, "How many there are.") == (shelves["default"], shelves["about"])
-    assert "inline_limit" == limit["name"]
+    assert ["inline_limit", "on_failure"] == [each["name"] for each in general]

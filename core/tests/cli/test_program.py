@@ -101,7 +101,7 @@ def test_a_home_that_cannot_be_written(work: Path, monkeypatch: pytest.MonkeyPat
     (work / "file").touch()
     monkeypatch.setenv("HOLDALL_HOME", str(work / "file" / "home"))
     listed = started("block", "ls")
-    saved = started("block", "save", "local-file-system/lake", "--set", "basepath=/a")
+    saved = started("block", "create", "local-file-system/lake", "--set", "basepath=/a", "--no-check")
 
     assert listed.stderr.startswith("No blocks yet.")
     assert saved.stderr.startswith("Error: ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,15 @@ class AnsweredError(Exception):
     def __init__(self, status: int, code: str) -> None:
         super().__init__("a text that quotes hunter2")
         self.response: dict[str, Any] = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+class AzureError(Exception):
+    """As azure-core's HttpResponseError: the code is in a header of the response."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__("a text that quotes hunter2")
+        self.status_code = status
+        self.response = SimpleNamespace(headers={"x-ms-error-code": code}, retries=0)
 
 
 def fail(error: Exception) -> None:
@@ -57,6 +67,28 @@ def guard(operation: str) -> Guard:
         (AnsweredError(503, "SlowDown"), "put", StorageError, True, "fewer requests"),
         (AnsweredError(500, "InternalError"), "put", StorageError, True, "the service failed"),
         (AnsweredError(418, "Teapot"), "put", StorageError, False, "the service refused (Teapot HTTP 418)"),
+        (AzureError(404, "BlobNotFound"), "head", KeyMissing, False, "found nothing"),
+        (AzureError(404, "ContainerNotFound"), "get", StorageError, False, "the bucket 'bucket' does not exist"),
+        (AzureError(409, "ContainerBeingDeleted"), "put", StorageError, False, "the bucket 'bucket' does not exist"),
+        (AzureError(409, "BlobAlreadyExists"), "put", KeyExists, False, "left alone"),
+        (
+            AzureError(412, "LeaseIdMissing"),
+            "put",
+            StorageError,
+            False,
+            "the service refused (LeaseIdMissing HTTP 412)",
+        ),
+        (AzureError(403, "AuthenticationFailed"), "get", StorageError, False, "wrong, expired, or of another account"),
+        (
+            AzureError(403, "AuthorizationFailure"),
+            "get",
+            StorageError,
+            False,
+            "kept out by the account's network rules",
+        ),
+        (AzureError(403, "AuthorizationPermissionMismatch"), "put", StorageError, False, "may not do that"),
+        (AzureError(503, "ServerBusy"), "put", StorageError, True, "fewer requests"),
+        (AzureError(400, "InvalidBlockList"), "put", StorageError, True, "another writer of this key finished"),
         (PermissionError(), "get", StorageError, False, "may not do that"),
         (TimeoutError(), "get", StorageError, True, "http://host did not answer in time"),
         (ConnectionResetError(), "get", StorageError, True, "http://host cannot be reached"),

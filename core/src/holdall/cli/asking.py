@@ -44,7 +44,7 @@ def ask(cls: type[StorageBlock], fields: dict[str, str], prompted: list[str], /)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return found
     known = options(cls)
-    core = [each for each in asked(known) if each.name not in found]
+    core = [each for each in asked(cls) if each.name not in found]
     for option in [each for each in core if each.required] if found else core:
         if option.about:
             remark(f"{option.name}: {option.about}")
@@ -58,7 +58,7 @@ def ask(cls: type[StorageBlock], fields: dict[str, str], prompted: list[str], /)
         )
         if answer != default:
             found[option.name] = answer
-    rest = ", ".join(each.name for each in known if each not in asked(known))
+    rest = ", ".join(each.name for each in known if each not in asked(cls))
     if rest and not fields:
         remark(f"By --set there are also {rest}; `holdall plugin show storage.{cls.slug}` explains them.")
     return found

@@ -52,7 +52,7 @@ class SharingContract(Capabilities):
             assert [f"winner {number}" for number in winners] == [bytes(storage.get(key)).decode()]
 
     def test_create_leaves_what_is_there(self, storage: Storage) -> None:
-        """`mode="create"` on a taken key raises KeyExists and changes nothing, whoever may not create says so."""
+        """`mode="create"` on a taken key raises KeyExists and changes nothing; who cannot create says that instead."""
         if not self.creates:
             assert not isinstance(raised(StorageError, storage.put, "object", [b""], mode="create"), KeyExists)
             assert not storage.exists("object")

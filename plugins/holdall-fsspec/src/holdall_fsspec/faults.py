@@ -7,7 +7,7 @@ headers, URLs and credentials. The whole of it is chained as `__cause__`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from holdall.errors import HoldallError, KeyExists, KeyMissing, StorageError
 
@@ -30,6 +30,7 @@ _UNREACHABLE: Final = frozenset(
         "ServiceRequestError",
         "ServiceResponseError",
         "ResponseStreamingError",
+        "TransportError",
         "HTTPClientError",
         "SSLError",
         "gaierror",
@@ -87,10 +88,11 @@ _WRONG_REGION: Final = frozenset(
 )
 _WRONG_CLOCK: Final = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
 _FULL: Final = frozenset(["InsufficientStorage", "QuotaExceeded", "StorageFull", "XMinioStorageFull"])
+_OVERTAKEN: Final = "InvalidBlockList"  # Azure: whoever finishes an upload first drops the pieces of the others
 _BUSY: Final = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "ServerBusy"})
-_BUSY_CODES: Final = frozenset({"RequestTimeout", "OperationAborted", "ConditionalRequestConflict"})
+_BUSY_CODES: Final = frozenset({"RequestTimeout", "OperationAborted", "ConditionalRequestConflict", _OVERTAKEN})
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_NO_CONTAINER: Final = frozenset({"NoSuchBucket", "ContainerNotFound"})
+_NO_CONTAINER: Final = frozenset({"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"})
 _NO_OBJECT: Final = frozenset({"NoSuchKey", "BlobNotFound"})
 
 
@@ -121,13 +123,17 @@ class Answer:
             if type(each) is OSError and each.args == ("Socket is closed",):  # paramiko has no class for it
                 names.add("ConnectionError")
             response = getattr(each, "response", None)
+            headers: Any = getattr(response, "headers", None)
+            if hasattr(headers, "get"):  # azure
+                code = code or str(headers.get("x-ms-error-code") or "")
+                retries = max(retries, getattr(response, "retries", 0))
             if isinstance(response, dict):  # botocore
                 code = code or str(response.get("Error", {}).get("Code", ""))
                 meta = response.get("ResponseMetadata", {})
                 status = status or meta.get("HTTPStatusCode")
                 retries = max(retries, meta.get("RetryAttempts", 0))
             retries = max(retries, getattr(each, "_holdall_retries", 0))
-            code = code or str(getattr(each, "error_code", None) or "")  # azure
+            code = code or str(getattr(each, "error_code", None) or "")  # gcs, and what azure raises without a response
             for attribute in ("status_code", "status", "code"):  # azure, aiohttp, gcsfs
                 found = getattr(each, attribute, None) if status is None else None  # aiohttp warns of its `code`
                 if isinstance(found, int) and 100 <= found < 600:
@@ -161,12 +167,14 @@ class Answer:
     @property
     def taken(self) -> bool:
         """The key was to be free and is not."""
+        if self.code.startswith("Lease"):  # Azure: somebody holds a lock on the object, which is no matter of ours
+            return False
         return self.status == 412 or self.code == "BlobAlreadyExists" or "FileExistsError" in self.names
 
     @property
     def conflict(self) -> bool:
         """Another conditional write of the key was under way: neither taken nor free, yet (S3)."""
-        return self.status == 409 and not self.taken
+        return self.status == 409 and not self.taken and not self.names_container
 
     @property
     def transient(self) -> bool:
@@ -287,6 +295,10 @@ class Guard:
                 f"the storage is full ({said}). Free some space in {where}, or raise its quota; nothing was replaced.",
             ),
             (
+                answer.code == "AuthorizationFailure",  # Azure; its emulator says so of wrong and expired ones as well
+                f"the credentials were not accepted ({said}): wrong, expired, or kept out by the account's network rules. {who}",
+            ),
+            (
                 answer.status == 403 or "PermissionError" in answer.names,
                 f"these credentials may not do that ({said}). Grant them {self.operation} on {where}, or use others.",
             ),
@@ -295,6 +307,7 @@ class Guard:
                 answer.status == 429 or answer.code in _BUSY,
                 f"the service asks for fewer requests ({said}). Try again in a moment.",
             ),
+            (answer.code == _OVERTAKEN, f"another writer of this key finished meanwhile ({said}). Write it again."),
             (answer.status and answer.transient, f"the service failed ({said}). Try again in a moment."),
             (answer.status, f"the service refused ({said}); the error below is its own."),
             (

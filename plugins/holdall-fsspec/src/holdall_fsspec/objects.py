@@ -62,12 +62,14 @@ class ObjectBlock(RemoteBlock):
             return ObjectMeta(key, len(first), etag)
         pending: Iterator[bytes] = chain([first, second], stream)
         del first, second  # whoever sends them lets go of them
-        if create and not self.client.creates_in_pieces:
+        with guard:
+            client: ObjectClient = self.client  # which may find no credentials
+        if create and not client.creates_in_pieces:
             return self._create_large(key, name, pending, guard)
         from holdall_fsspec.upload import upload  # noqa: PLC0415 - small objects are all that many runs write
 
         etag, size = upload(
-            self.client, name, pending, create=create, together=self.concurrency, deadline=deadline, guard=guard
+            client, name, pending, create=create, together=self.concurrency, deadline=deadline, guard=guard
         )
         return ObjectMeta(key, size, etag)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class TestShelf(StorageContract):
     """All of the contract."""
 
-    several_requests: ClassVar[int] = 4 << 20  # four pieces
+    several_requests: ClassVar[int] = 9 << 20  # three pieces
 
     @pytest.fixture
     def storage(self, tmp_path: Path) -> Shelf:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Shelf"]
 
 _E = TypeVar("_E", bound=StorageError)
-_PIECE = 1 << 20
+_PIECE = 4 << 20
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;

@@ -1,0 +1,102 @@
+"""Which address and which credentials a block's requests go with: the block's own, else the environment's."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import ClientAuthenticationError
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.storage.blob.aio import ContainerClient
+
+from holdall_azure.account import Account
+from holdall_azure.repeating import Repeating
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from holdall_azure.block import Azure
+
+_PREFIX: Final = "AZURE_STORAGE_"
+
+
+class Access(NamedTuple):
+    """A connection string, or an address and what signs: a key, a signature, a source of tokens, nothing."""
+
+    connection_string: str | None = None
+    url: str = ""
+    credential: dict[str, str] | str | AsyncTokenCredential | None = None
+
+    @classmethod
+    def of(cls, block: Azure, environ: Mapping[str, str], /) -> Access:
+        """What the block says, else what the environment says of the block's account.
+
+        Raises:
+            ClientAuthenticationError: neither names an account, or its address takes no tokens.
+        """
+        secrets = block.secret_values()
+        if string := secrets.get("connection_string"):
+            return cls(connection_string=string)
+        if secrets or block.anonymous:
+            return cls._with(block.account, secrets, anonymous=block.anonymous)
+        string = environ.get(f"{_PREFIX}CONNECTION_STRING")
+        if string and block.account in {Account(None, None), _of(string)}:
+            return cls(connection_string=string)
+        name = environ.get(f"{_PREFIX}ACCOUNT_NAME") or environ.get(f"{_PREFIX}ACCOUNT")
+        account = block.account if block.account.url else Account(name or None, None)
+        if name in {None, "", account.name}:  # what belongs to another account is not sent to this one
+            secrets = {field: value for field, value in _secrets(environ).items() if value}
+        return cls._with(account, secrets, anonymous=False)
+
+    @classmethod
+    def _with(cls, account: Account, secrets: Mapping[str, str], *, anonymous: bool) -> Access:
+        url = account.url
+        if url is None:
+            raise ClientAuthenticationError("nothing names a storage account")
+        if anonymous:
+            return cls(url=url)
+        if (key := secrets.get("account_key")) and account.name:
+            return cls(url=url, credential={"account_name": account.name, "account_key": key})
+        if token := secrets.get("sas_token"):
+            return cls(url=url, credential=token.removeprefix("?"))
+        if not url.startswith("https:"):
+            raise ClientAuthenticationError("tokens are not sent in the clear, and there is neither key nor signature")
+        return cls(url=url, credential=_tokens(secrets))
+
+
+def connect(block: Azure) -> tuple[ContainerClient, AsyncTokenCredential | None]:
+    """A client of the block's container, and the credential that is to be closed with it. It connects on first use."""
+    access = Access.of(block, os.environ)
+    options: dict[str, Any] = {
+        "retry_policy": Repeating(block.max_attempts),
+        "transport": AioHttpTransport(connection_timeout=block.connect_timeout, read_timeout=block.read_timeout),
+        "max_single_put_size": block.at_once,
+    }
+    if access.connection_string is not None:
+        client = ContainerClient.from_connection_string(access.connection_string, block.bucket, **options)
+        return client, None
+    client = ContainerClient(access.url, block.bucket, credential=access.credential, **options)
+    return client, access.credential if isinstance(access.credential, AsyncTokenCredential) else None
+
+
+def _of(connection_string: str) -> Account | None:
+    try:
+        return Account.of_connection_string(connection_string)
+    except ValueError:
+        return None
+
+
+def _secrets(environ: Mapping[str, str]) -> dict[str, str | None]:
+    return {
+        "account_key": environ.get(f"{_PREFIX}ACCOUNT_KEY") or environ.get(f"{_PREFIX}KEY"),
+        "sas_token": environ.get(f"{_PREFIX}SAS_TOKEN"),
+    }
+
+
+def _tokens(secrets: Mapping[str, str]) -> AsyncTokenCredential:
+    from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential  # noqa: PLC0415 - keys need no tokens
+
+    if "client_secret" in secrets:
+        return ClientSecretCredential(secrets["tenant_id"], secrets["client_id"], secrets["client_secret"])
+    return DefaultAzureCredential()

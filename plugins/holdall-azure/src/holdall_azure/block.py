@@ -1,0 +1,166 @@
+"""The block: which container of which account, and with which credentials."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import SecretStr, field_validator, model_validator
+
+from holdall_azure.account import Account
+from holdall_fsspec import ObjectBlock, keys
+
+if TYPE_CHECKING:
+    from holdall_azure.client import AzureClient
+
+_CONTAINER = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){2,62}|\$web")
+_PRINCIPAL = ("tenant_id", "client_id", "client_secret")
+
+
+class Azure(ObjectBlock):
+    """Objects in a container of Azure Blob Storage, or of a Data Lake Storage account.
+
+    Without credentials the block takes those of the environment, if they are of its account:
+    `AZURE_STORAGE_CONNECTION_STRING`; `AZURE_STORAGE_ACCOUNT_NAME` with `AZURE_STORAGE_ACCOUNT_KEY` or
+    `AZURE_STORAGE_SAS_TOKEN`; else what `DefaultAzureCredential` finds: a service principal, a workload's or a machine's
+    identity, the Azure CLI.
+
+    Pieces of a large object whose writer failed or was killed are shown by no listing; Azure drops them after a week.
+    """
+
+    slug: ClassVar[str] = "azure"
+    endpoint_fields: ClassVar[tuple[str, ...]] = ("account_name", "endpoint_url")
+    at_once: ClassVar[int] = 5000 << 20
+
+    bucket_path: str
+    """`container` or `container/prefix`; a leading `az://` or `abfs://` is taken off."""
+    account_name: str | None = None
+    """The storage account; taken from the connection string or the URL where one of them names it."""
+    connection_string: SecretStr | None = None
+    account_key: SecretStr | None = None
+    sas_token: SecretStr | None = None
+    """A shared access signature, `sv=…&sig=…`."""
+    tenant_id: SecretStr | None = None
+    """With `client_id` and `client_secret`: a service principal. All three count as secret, as they travel together."""
+    client_id: SecretStr | None = None
+    client_secret: SecretStr | None = None
+    anonymous: bool = False
+    """Send no credentials: public containers."""
+    endpoint_url: str | None = None
+    """Where the account answers, for other clouds and emulators, as `https://account.blob.core.chinacloudapi.cn`."""
+
+    @classmethod
+    def from_url(cls, url: str, /) -> Self:
+        """`az://container/prefix`, or with the account `abfss://container@account.dfs.core.windows.net/prefix`."""
+        authority, slash, path = url.partition("://")[2].partition("/")
+        container, at, host = authority.rpartition("@")
+        where = {"endpoint_url": f"https://{host}"} if at else {}
+        return cls.model_validate({"bucket_path": f"{container if at else host}{slash}{path}", **where})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_account(cls, values: Any) -> Any:
+        """The fields say which account, whatever says it: so a reference does, and a pickle without its secrets."""
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        if isinstance(url := values.get("endpoint_url"), str):
+            account = Account.at(url)
+            values["endpoint_url"] = account.endpoint_url
+            if values.get("account_name") is None and account.name is not None:
+                values["account_name"] = account.name
+            elif account.endpoint_url is None and values["account_name"] != account.name:
+                raise ValueError("endpoint_url and account_name name two accounts")
+        string = values.get("connection_string")
+        text = string.get_secret_value() if isinstance(string, SecretStr) else string
+        if isinstance(text, str):
+            found = Account.of_connection_string(text)
+            for name, value in (("account_name", found.name), ("endpoint_url", found.endpoint_url)):
+                if values.get(name) is None:
+                    values |= {} if value is None else {name: value}
+                elif values[name] != value:
+                    raise ValueError(f"{name} is not that of connection_string: leave it out, or correct one of them")
+        return values
+
+    @field_validator("bucket_path")
+    @classmethod
+    def _container_and_prefix(cls, value: str) -> str:
+        container, _, prefix = re.sub(r"^(az|abfss?)://", "", value.strip()).rstrip("/").partition("/")
+        prefix = prefix.lstrip("/")
+        if not container:
+            raise ValueError("bucket_path names no container; write 'container' or 'container/prefix'")
+        if not _CONTAINER.fullmatch(container):
+            raise ValueError(
+                f"{container!r} is no name of a container: three to 63 lower-case letters, digits and single hyphens"
+            )
+        if reason := keys.prefix_fault(prefix):
+            raise ValueError(f"the prefix in bucket_path {reason}")
+        return f"{container}/{prefix}" if prefix else container
+
+    @field_validator("sas_token")
+    @classmethod
+    def _without_question_mark(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else SecretStr(value.get_secret_value().strip().removeprefix("?"))
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        principal = [name for name in _PRINCIPAL if getattr(self, name) is not None]
+        if principal and len(principal) < len(_PRINCIPAL):
+            raise ValueError("tenant_id, client_id and client_secret go together: give all or none")
+        ways = {
+            "connection_string": self.connection_string is not None,
+            "account_key": self.account_key is not None,
+            "sas_token": self.sas_token is not None,
+            "client_secret": bool(principal),
+            "anonymous=True": self.anonymous,
+        }
+        given = [name for name, is_given in ways.items() if is_given]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other: give one")
+        if given and self.account_name is None:
+            raise ValueError(f"{given[0]} needs account_name: without it nothing says whose it is")
+        if principal and self.endpoint_url is not None and not self.endpoint_url.startswith("https:"):
+            raise ValueError("client_secret needs an endpoint_url with https: tokens are not sent in the clear")
+        return self
+
+    def location(self) -> dict[str, Any]:
+        where = {
+            "bucket_path": self.bucket_path,
+            "account_name": self.account_name,
+            "endpoint_url": self.endpoint_url,
+        }
+        return {name: value for name, value in where.items() if value is not None}
+
+    @property
+    def account(self) -> Account:
+        return Account(self.account_name, self.endpoint_url)
+
+    @property
+    def bucket(self) -> str:
+        return self.bucket_path.partition("/")[0]
+
+    @property
+    def root(self) -> str:
+        return self.bucket_path.partition("/")[2]
+
+    @property
+    def container(self) -> str:
+        of = f" of the account {self.account_name!r}" if self.account_name else ""
+        return f"the container {self.bucket!r}{of}"
+
+    @property
+    def endpoint(self) -> str:
+        return self.account.url or "the endpoint of the account that the environment names"
+
+    @property
+    def credentials_advice(self) -> str:
+        return (
+            "Give the block a connection_string, or account_name with account_key, sas_token, a service principal or "
+            "anonymous=True (pickling leaves secrets out); or set AZURE_STORAGE_CONNECTION_STRING, or "
+            "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY."
+        )
+
+    def new_client(self) -> AzureClient:
+        from holdall_azure.client import AzureClient  # noqa: PLC0415 - azure is imported when the first byte moves
+
+        return AzureClient(self)

@@ -1,0 +1,71 @@
+"""Whose credentials go where: the block's own first, and none of the environment's to another account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
+
+from holdall_azure import Azure
+from holdall_azure.access import Access
+
+KEY = "YS12ZXJ5LXNlY3JldC1rZXk="
+STRING = f"DefaultEndpointsProtocol=https;AccountName=lakes;AccountKey={KEY};EndpointSuffix=core.windows.net"
+LAKES = "https://lakes.blob.core.windows.net"
+PRINCIPAL = {"tenant_id": "a-tenant", "client_id": "a-client", "client_secret": "a-very-secret-word"}
+SIGNED = {"account_name": "lakes", "account_key": KEY}
+
+
+@pytest.mark.parametrize(
+    ("fields", "environ", "expected"),
+    [
+        ({"connection_string": STRING}, {}, Access(STRING)),
+        (SIGNED, {}, Access(None, LAKES, SIGNED)),
+        ({"account_name": "lakes", "sas_token": "?sig=x"}, {}, Access(None, LAKES, "sig=x")),
+        ({"account_name": "lakes", "anonymous": True}, {"AZURE_STORAGE_KEY": KEY}, Access(None, LAKES)),
+        # What the block says counts, whatever the environment says.
+        (SIGNED, {"AZURE_STORAGE_CONNECTION_STRING": "AccountName=ponds;AccountKey=eA=="}, Access(None, LAKES, SIGNED)),
+        # What it does not say comes from there.
+        ({}, {"AZURE_STORAGE_CONNECTION_STRING": STRING}, Access(STRING)),
+        ({"account_name": "lakes"}, {"AZURE_STORAGE_CONNECTION_STRING": STRING}, Access(STRING)),
+        (
+            {},
+            {"AZURE_STORAGE_ACCOUNT_NAME": "lakes", "AZURE_STORAGE_ACCOUNT_KEY": KEY},
+            Access(None, LAKES, SIGNED),
+        ),
+        ({}, {"AZURE_STORAGE_ACCOUNT": "lakes", "AZURE_STORAGE_KEY": KEY}, Access(None, LAKES, SIGNED)),
+        ({}, {"AZURE_STORAGE_ACCOUNT": "lakes", "AZURE_STORAGE_SAS_TOKEN": "?sig=x"}, Access(None, LAKES, "sig=x")),
+        ({"account_name": "lakes"}, {"AZURE_STORAGE_ACCOUNT_KEY": KEY}, Access(None, LAKES, SIGNED)),
+    ],
+)
+def test_keys_and_signatures(fields: dict[str, Any], environ: dict[str, str], expected: Access) -> None:
+    """The first that is there."""
+    assert expected == Access.of(Azure(bucket_path="data", **fields), environ)
+
+
+@pytest.mark.parametrize(
+    ("fields", "environ", "kind"),
+    [
+        (PRINCIPAL, {}, ClientSecretCredential),
+        ({}, {}, DefaultAzureCredential),
+        # Neither the key nor the string of another account goes to this one.
+        ({}, {"AZURE_STORAGE_ACCOUNT_NAME": "ponds", "AZURE_STORAGE_ACCOUNT_KEY": KEY}, DefaultAzureCredential),
+        ({}, {"AZURE_STORAGE_CONNECTION_STRING": STRING.replace("lakes", "ponds")}, DefaultAzureCredential),
+        ({}, {"AZURE_STORAGE_CONNECTION_STRING": f"{STRING};BlobEndpoint=http://elsewhere"}, DefaultAzureCredential),
+    ],
+)
+def test_tokens(fields: dict[str, Any], environ: dict[str, str], kind: type) -> None:
+    """Of a service principal, or of whatever identity the platform gives."""
+    access = Access.of(Azure(bucket_path="data", account_name="lakes", **fields), environ)
+
+    assert (None, LAKES) == access[:2]
+    assert kind is type(access.credential)
+
+
+@pytest.mark.parametrize("fields", [{}, {"endpoint_url": "http://127.0.0.1:10000/lakes"}])
+def test_nothing_to_go_by(fields: dict[str, str]) -> None:
+    """No account, or an address in the clear, to which no token is sent."""
+    with pytest.raises(ClientAuthenticationError):
+        Access.of(Azure(bucket_path="data", **fields), {})

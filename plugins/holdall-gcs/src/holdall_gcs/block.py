@@ -1,0 +1,143 @@
+"""The block: where, and with which credentials."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, field_validator, model_validator
+
+from holdall_fsspec import ObjectBlock, keys
+
+if TYPE_CHECKING:
+    from holdall_gcs.client import GCSClient
+
+_PATH = re.compile(r"(?P<bucket>[^/]+)(?:/+(?P<prefix>.*))?")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_KEY_FIELDS = ("client_email", "private_key", "token_uri")
+
+
+class GCS(ObjectBlock):
+    """Objects in a bucket of Google Cloud Storage.
+
+    Credentials are looked for in the block, then where Google's own tools look: the file that
+    `GOOGLE_APPLICATION_CREDENTIALS` names, those of `gcloud auth application-default login`, the service account of the
+    machine. An emulator, which `STORAGE_EMULATOR_HOST` or a plain `http://` endpoint names, is asked without any.
+
+    A killed writer of a large object leaves nothing that is listed or charged for: Google forgets what was sent of it
+    after a week.
+    """
+
+    slug: ClassVar[str] = "gcs"
+    at_once: ClassVar[int] = 5 << 40  # no object is larger
+
+    bucket_path: str
+    """`bucket` or `bucket/prefix`; a leading `gs://` is taken off."""
+    service_account_info: SecretStr | None = None
+    """The key of a service account: its JSON, as text or as a mapping."""
+    service_account_file: str | None = None
+    """The path of a file with such a key."""
+    token: SecretStr | None = None
+    """An access token, as `gcloud auth print-access-token` prints one: good for an hour."""
+    anonymous: bool = False
+    """Send no credentials: public buckets."""
+    project: str | None = None
+    """The project that `requester_pays` bills."""
+    requester_pays: bool = False
+    """Bill requests and traffic to `project`, where the owner of the bucket does not pay for them."""
+    endpoint_url: str | None = None
+    """For an emulator or a private endpoint, as `https://storage-xyz.p.googleapis.com`."""
+
+    @field_validator("bucket_path")
+    @classmethod
+    def _bucket_and_prefix(cls, value: str) -> str:
+        path = re.sub(r"^gc?s://", "", value.strip()).rstrip("/")
+        found = _PATH.fullmatch(path)
+        if found is None:
+            raise ValueError("bucket_path names no bucket; write 'bucket' or 'bucket/prefix'")
+        if not _BUCKET.fullmatch(found["bucket"]):
+            raise ValueError(
+                f"{found['bucket']!r} is no name of a bucket: at least three lower case letters, digits, dots, hyphens "
+                "and underscores"
+            )
+        if reason := keys.prefix_fault(found["prefix"] or ""):
+            raise ValueError(f"the prefix in bucket_path {reason}")
+        return "/".join(filter(None, [found["bucket"], found["prefix"]]))
+
+    @field_validator("service_account_info", mode="before")
+    @classmethod
+    def _key_of_an_account(cls, value: object) -> object:
+        if value is None:
+            return None
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        try:
+            key = text if isinstance(text, Mapping) else json.loads(str(text))
+        except ValueError:
+            key = None
+        if not isinstance(key, Mapping) or not all(isinstance(key.get(name), str) for name in _KEY_FIELDS):
+            raise ValueError(
+                f"service_account_info must be the key of a service account in JSON, with {', '.join(_KEY_FIELDS)}; "
+                "the path of a file goes into service_account_file"
+            )
+        return json.dumps(dict(key)) if isinstance(text, Mapping) else value
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _plain_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        url = urlsplit(value)
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ValueError("endpoint_url must be a URL such as 'http://127.0.0.1:4443'")
+        if url.username or url.password or url.query or url.path.strip("/"):
+            raise ValueError("endpoint_url must be scheme, host and port alone, with neither credentials nor a path")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _one_way_to_sign_in(self) -> Self:
+        ways = {
+            "anonymous=True": self.anonymous,
+            "service_account_info": self.service_account_info is not None,
+            "service_account_file": self.service_account_file is not None,
+            "token": self.token is not None,
+        }
+        if len(given := [name for name, is_given in ways.items() if is_given]) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other: give one")
+        if self.requester_pays and (self.project is None or self.anonymous):
+            raise ValueError("requester_pays=True needs the project that is billed, and credentials that may bill it")
+        return self
+
+    def location(self) -> dict[str, Any]:
+        where = {"bucket_path": self.bucket_path, "endpoint_url": self.endpoint_url}
+        return {name: value for name, value in where.items() if value is not None}
+
+    @property
+    def bucket(self) -> str:
+        return self.bucket_path.partition("/")[0]
+
+    @property
+    def root(self) -> str:
+        return self.bucket_path.partition("/")[2]
+
+    @property
+    def container(self) -> str:
+        return f"the bucket {self.bucket!r}"
+
+    @property
+    def endpoint(self) -> str:
+        return self.endpoint_url or "Google Cloud Storage (or what STORAGE_EMULATOR_HOST names)"
+
+    @property
+    def credentials_advice(self) -> str:
+        return (
+            "Give the block service_account_info (pickling leaves it out), service_account_file or anonymous=True, set "
+            "GOOGLE_APPLICATION_CREDENTIALS, or run: gcloud auth application-default login."
+        )
+
+    def new_client(self) -> GCSClient:
+        from holdall_gcs.client import GCSClient  # noqa: PLC0415 - gcsfs is imported when the first byte moves
+
+        return GCSClient(self)

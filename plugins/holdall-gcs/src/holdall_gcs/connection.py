@@ -1,0 +1,195 @@
+"""Requests to the JSON API over the session, the credentials and the endpoint of gcsfs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from aiohttp import ClientTimeout
+from fsspec.asyn import get_loop  # type: ignore[import-untyped]
+from gcsfs.core import GCSFileSystem  # type: ignore[import-untyped]
+
+from holdall_fsspec.repeating import repeated
+from holdall_gcs.signing import credentials
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+
+    from aiohttp import ClientResponse
+
+    from holdall.types import Buffer
+    from holdall_gcs.block import GCS
+
+_SLICE: Final = 256 << 10
+_GIVEN_UP: Final = 499
+"""What Google answers to whoever gives up an upload."""
+
+
+class Refused(Exception):  # noqa: N818 - it says what Google did
+    """An answer that is an error. `error_code` is Google's reason, or tells a missing bucket from a missing object."""
+
+    def __init__(self, status: int, error_code: str, message: str) -> None:
+        super().__init__(status, error_code, message)
+        self.status = status
+        self.error_code = error_code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"HTTP {self.status} {self.error_code}: {self.message}"
+
+
+class Content(NamedTuple):
+    """What a request carries: `parts()` starts anew each time that it is sent."""
+
+    parts: Callable[[], Iterable[Buffer]]
+    size: int
+
+    @classmethod
+    def of(cls, data: bytes | IO[bytes], /) -> Self:
+        """Bytes, or a whole file that is read while it is sent."""
+        if isinstance(data, bytes):
+            return cls(lambda: [data], len(data))
+
+        def read() -> Iterator[bytes]:
+            data.seek(0)
+            while piece := data.read(_SLICE):
+                yield piece
+
+        return cls(read, data.seek(0, 2))
+
+
+class Answered(NamedTuple):
+    """An answer that was read; `told` is the JSON of one that says yes."""
+
+    status: int
+    headers: Mapping[str, str]
+    told: dict[str, Any]
+
+
+class Connection:
+    """Signs in, sends, repeats what may pass. gcsfs's own requests hide status and reason, and read answers whole."""
+
+    def __init__(self, block: GCS) -> None:
+        self.loop = get_loop()
+        self._block = block
+        self._stalled = block.read_timeout
+        self._timeout = ClientTimeout(total=None, sock_connect=block.connect_timeout, sock_read=block.read_timeout)
+        self._billed = {"userProject": block.project} if block.requester_pays and block.project else {}
+        self._opening = asyncio.Lock()
+        self._filesystem: GCSFileSystem | None = None
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        /,
+        params: Mapping[str, str] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: Content | None = None,
+    ) -> Answered:
+        """A request to a path of the API, or to the URL of an upload."""
+
+        async def once() -> Answered:
+            async with await self._sent(method, path, params, headers, content) as answer:
+                text = await answer.read()
+                told = json.loads(text) if text and answer.status < 300 else {}
+                return Answered(answer.status, answer.headers, told)
+
+        return await repeated(once, self._block.max_attempts)
+
+    async def opened(self, path: str, /, params: Mapping[str, str], headers: Mapping[str, str]) -> ClientResponse:
+        """An answer whose body is still to be read, and to be closed."""
+        return await repeated(lambda: self._sent("GET", path, params, headers, None), self._block.max_attempts)
+
+    async def close(self) -> None:
+        if self._filesystem is not None:
+            await self._filesystem.session.close()
+
+    async def _sent(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        content: Content | None,
+    ) -> ClientResponse:
+        filesystem = await self._connected()
+        url = path if "://" in path else filesystem.base.removesuffix("/storage/v1/") + path
+        signed = {**(headers or {})}
+        if filesystem.credentials.credentials is not None:
+            # Another thread: it refreshes them where they are about to expire, and waits for that.
+            await asyncio.to_thread(filesystem.credentials.apply, signed)
+        async with asyncio.timeout(None) as stall:
+            data: bytes | AsyncIterator[Buffer] | None = None
+            if content is not None:
+                signed["Content-Length"] = str(content.size)
+                data = b"".join(content.parts()) if content.size <= _SLICE else self._slices(content, stall)
+            answer: ClientResponse = await filesystem.session.request(
+                method,
+                url,
+                params={**(params or {}), **({} if "://" in path else self._billed)},
+                headers=signed,
+                data=data,
+                timeout=self._timeout,
+                allow_redirects=False,  # 308 is how an upload in pieces says that it waits for more
+            )
+            if answer.status < 400 or answer.status == _GIVEN_UP:
+                return answer
+            async with answer:
+                raise _refused(answer.status, await answer.read(), path)
+
+    async def _slices(self, content: Content, stall: asyncio.Timeout) -> AsyncIterator[Buffer]:
+        """The content in small pieces; aiohttp limits the time for reading only, so that for sending is limited here."""
+        with suppress(RuntimeError):  # the answer was there before the last byte was sent
+            for part in content.parts():
+                view = memoryview(part)
+                for start in range(0, len(view), _SLICE):
+                    stall.reschedule(self.loop.time() + self._stalled)
+                    yield view[start : start + _SLICE]
+            stall.reschedule(None)
+
+    async def _connected(self) -> GCSFileSystem:
+        async with self._opening:
+            if self._filesystem is None:
+                # The plain class: the one that `gcsfs.GCSFileSystem` may be asks for the kind of each bucket first,
+                # by a protocol that emulators do not speak, and hangs.
+                filesystem = GCSFileSystem(
+                    endpoint_url=self._block.endpoint_url,
+                    token="anon",  # noqa: S106 - no secret; what it signs in with is set below
+                    skip_instance_cache=True,
+                    use_listings_cache=False,
+                    session_kwargs={"read_bufsize": 4 * _SLICE},
+                )
+                emulated = filesystem.base.startswith("http://")
+                found = await asyncio.to_thread(credentials, self._block, emulated=emulated)
+                filesystem.credentials.credentials = found
+                filesystem.session_kwargs["proxy"] = _proxy(filesystem.base)
+                await filesystem._set_session()  # noqa: SLF001 - what each of its own requests begins with
+                self._filesystem = filesystem
+        return self._filesystem
+
+
+def _proxy(url: str) -> str | None:
+    """The environment's proxy for the URL; aiohttp would read the environment and ~/.netrc for each request."""
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+
+
+def _refused(status: int, body: bytes, path: str) -> Refused:
+    code, message = "", body.decode(errors="replace")[:500]
+    with suppress(ValueError, LookupError, TypeError, AttributeError):  # a proxy's page, or a plain sentence
+        error = json.loads(body)["error"]
+        message = str(error["message"])
+        code = str(error["errors"][0]["reason"])
+    if status == 404:
+        # One reason for both; only the sentence says which. Where it is another one, the block asks for the bucket.
+        if message.startswith("The specified bucket does not exist") or path.startswith("/upload/"):
+            code = "NoSuchBucket"  # nothing else can be missing for an upload
+        elif message.startswith("No such object"):
+            code = "NoSuchKey"
+    return Refused(status, code, message)
