@@ -59,6 +59,7 @@ class Azurite:
             yield server
         finally:
             server.close()
+            shutil.rmtree(folder / "data", ignore_errors=True)  # pytest keeps folders, and these are large
 
     @property
     def connection_string(self) -> str:

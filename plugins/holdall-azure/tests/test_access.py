@@ -64,8 +64,24 @@ def test_tokens(fields: dict[str, Any], environ: dict[str, str], kind: type) -> 
     assert kind is type(access.credential)
 
 
-@pytest.mark.parametrize("fields", [{}, {"endpoint_url": "http://127.0.0.1:10000/lakes"}])
-def test_nothing_to_go_by(fields: dict[str, str]) -> None:
-    """No account, or an address in the clear, to which no token is sent."""
+@pytest.mark.parametrize(
+    ("fields", "environ"),
+    [
+        ({}, {}),
+        ({"endpoint_url": "http://127.0.0.1:10000/lakes"}, {}),
+        ({"endpoint_url": "https://lakes.blob.evil.example"}, {"AZURE_STORAGE_SAS_TOKEN": "sig=x"}),
+    ],
+)
+def test_nothing_to_go_by(fields: dict[str, str], environ: dict[str, str]) -> None:
+    """No account, or an address that is not Azure's: who is sent a token or a signature there can use it."""
     with pytest.raises(ClientAuthenticationError):
-        Access.of(Azure(bucket_path="data", **fields), {})
+        Access.of(Azure(bucket_path="data", **fields), environ)
+
+
+def test_a_key_is_not_sent_and_may_sign_for_any_address() -> None:
+    """As for an emulator."""
+    url = "http://127.0.0.1:10000/lakes"
+
+    access = Access.of(Azure(bucket_path="data", endpoint_url=url), {"AZURE_STORAGE_KEY": KEY})
+
+    assert Access(None, url, SIGNED) == access

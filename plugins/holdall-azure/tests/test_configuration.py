@@ -52,6 +52,15 @@ def test_a_url_names_container_prefix_and_perhaps_the_account(url: str, location
     assert location == Azure.from_url(url).location()
 
 
+@pytest.mark.parametrize("url", [f"az://lakes:{KEY}@data/p", "az://data/p?sv=1&sig=a-signature"])
+def test_a_url_holds_no_credentials(url: str) -> None:
+    """They would be shown wherever the storage is named."""
+    with pytest.raises(ConfigurationError, match="account_key or sas_token") as caught:
+        Azure.from_url(url)
+
+    assert not [secret for secret in SECRETS if secret in str(caught.value)]
+
+
 @pytest.mark.parametrize(
     ("string", "place"),
     [
@@ -113,6 +122,11 @@ def test_one_account_is_named_in_one_way() -> None:
         ({"account_key": KEY}, "account_key needs account_name"),
         ({"account_name": "lakes", "client_id": "a-client"}, "go together: give all or none"),
         ({"endpoint_url": "http://127.0.0.1:10000/lakes", **PRINCIPAL}, "tokens are not sent in the clear"),
+        (
+            {"endpoint_url": "https://lakes.blob.core.chinacloudapi.cn", "account_name": "ponds"},
+            "name two accounts",
+        ),
+        ({"account_name": "evil.example/lakes"}, "is no name of a storage account"),
         ({"read_timeout": 0}, "greater than 0"),
         ({"acount_name": "lakes"}, "did you mean 'account_name'"),
     ],

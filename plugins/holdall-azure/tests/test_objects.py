@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -127,7 +126,7 @@ def test_folders_of_a_data_lake_are_no_objects(block: Azure, azurite: Azurite, c
 def test_blocks_of_others_do_not_get_in_between(block: Azure, azurite: Azurite, container: str) -> None:
     """Two writers of one key have blocks of different names."""
     blob = azurite.client().get_blob_client(container, "some/prefix/k")
-    blob.stage_block(b64encode(bytes(16)).decode(), b"somebody else's")
+    blob.stage_block("0" * 30, b"somebody else's")
 
     block.put("k", [b"a" * (6 * MIB)])
 
@@ -149,6 +148,16 @@ def test_of_racing_uploads_one_wins(block: Azure) -> None:
 
     assert 1 == len(winners)
     assert bytes([winners[0]]) * (6 * MIB) == block.get("lock")
+
+
+def test_a_signature_is_enough_to_publish(azurite: Azurite, make: Callable[..., Azure], container: str) -> None:
+    """The copy is made in the store, which has to be let read its source."""
+    block = make(container, sas_token=azurite.sas_token("rwlc"))
+    block.put("payload ☃", [b"bytes"])
+
+    block.publish("payload ☃", "report 1.csv")
+
+    assert b"bytes" == block.get("report 1.csv")
 
 
 def test_public_containers_need_no_credentials(azurite: Azurite, make: Callable[..., Azure]) -> None:

@@ -122,7 +122,7 @@ def test_a_request_that_failed_is_sent_again(said: Said, arrived: bool) -> None:
         (Said(503), "the service failed (HTTP 503)"),
         (Said(404), "the service refused (HTTP 404)"),
         (Said(308), "broke the connection"),
-        (Said(200, b'{"size": "12", "generation": "7"}'), "the service refused (HTTP 200)"),
+        (Said(200, b'{"size": "12", "generation": "7"}'), "broke the connection"),
     ],
 )
 def test_a_failed_upload_is_given_up(said: Said, message: str) -> None:
@@ -132,6 +132,20 @@ def test_a_failed_upload_is_given_up(said: Said, message: str) -> None:
     assert message in str(error)
     assert "DELETE" == server.asked[-1].method
     assert "upload_id" in server.asked[-1].path
+
+
+def test_an_upload_without_an_object_is_no_success() -> None:
+    """All bytes are there, and Google says that it waits for more."""
+
+    def trouble(session: Session, asked: Asked) -> Said:
+        session.take(asked)
+        return Said(308, headers={"Range": f"bytes=0-{len(session.stored) - 1}"})
+
+    _, server, error = uploading(trouble, trouble, trouble)
+
+    assert isinstance(error, StorageError)
+    assert error.transient
+    assert "DELETE" == server.asked[-1].method
 
 
 def test_a_failing_source_leaves_nothing(block: GCS, fake_gcs: FakeGCS, bucket: str) -> None:

@@ -33,7 +33,7 @@ class Access(NamedTuple):
         """What the block says, else what the environment says of the block's account.
 
         Raises:
-            ClientAuthenticationError: neither names an account, or its address takes no tokens.
+            ClientAuthenticationError: neither names an account, or has what may be sent to its address.
         """
         secrets = block.secret_values()
         if string := secrets.get("connection_string"):
@@ -46,7 +46,10 @@ class Access(NamedTuple):
         name = environ.get(f"{_PREFIX}ACCOUNT_NAME") or environ.get(f"{_PREFIX}ACCOUNT")
         account = block.account if block.account.url else Account(name or None, None)
         if name in {None, "", account.name}:  # what belongs to another account is not sent to this one
-            secrets = {field: value for field, value in _secrets(environ).items() if value}
+            secrets = _secrets(environ, hands_over=account.in_a_cloud)
+        if not secrets and account.url and not account.in_a_cloud:
+            # A reference of anybody's may name any address; who gets a token or a signature there can use it.
+            raise ClientAuthenticationError("tokens of the environment are sent to Azure's own addresses only")
         return cls._with(account, secrets, anonymous=False)
 
     @classmethod
@@ -60,8 +63,6 @@ class Access(NamedTuple):
             return cls(url=url, credential={"account_name": account.name, "account_key": key})
         if token := secrets.get("sas_token"):
             return cls(url=url, credential=token.removeprefix("?"))
-        if not url.startswith("https:"):
-            raise ClientAuthenticationError("tokens are not sent in the clear, and there is neither key nor signature")
         return cls(url=url, credential=_tokens(secrets))
 
 
@@ -71,7 +72,6 @@ def connect(block: Azure) -> tuple[ContainerClient, AsyncTokenCredential | None]
     options: dict[str, Any] = {
         "retry_policy": Repeating(block.max_attempts),
         "transport": AioHttpTransport(connection_timeout=block.connect_timeout, read_timeout=block.read_timeout),
-        "max_single_put_size": block.at_once,
     }
     if access.connection_string is not None:
         client = ContainerClient.from_connection_string(access.connection_string, block.bucket, **options)
@@ -87,11 +87,12 @@ def _of(connection_string: str) -> Account | None:
         return None
 
 
-def _secrets(environ: Mapping[str, str]) -> dict[str, str | None]:
-    return {
+def _secrets(environ: Mapping[str, str], *, hands_over: bool) -> dict[str, str]:
+    found = {
         "account_key": environ.get(f"{_PREFIX}ACCOUNT_KEY") or environ.get(f"{_PREFIX}KEY"),
-        "sas_token": environ.get(f"{_PREFIX}SAS_TOKEN"),
+        "sas_token": environ.get(f"{_PREFIX}SAS_TOKEN") if hands_over else None,
     }
+    return {field: value for field, value in found.items() if value}
 
 
 def _tokens(secrets: Mapping[str, str]) -> AsyncTokenCredential:

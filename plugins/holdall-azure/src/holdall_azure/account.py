@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 _PUBLIC: Final = "core.windows.net"
-_NAME = re.compile(r"[a-z0-9]{3,24}")
+_CLOUDS: Final = (f".{_PUBLIC}", ".core.chinacloudapi.cn", ".core.usgovcloudapi.net", ".storage.azure.net")
+NAME: Final = re.compile(r"[a-z0-9]{3,24}")
 _HOST = re.compile(r"(?P<name>[a-z0-9]{3,24})\.(?:blob|dfs)\.(?P<suffix>[a-z0-9.-]+)")
 _EMULATOR: Final = "devstoreaccount1"
 
@@ -25,6 +26,12 @@ class Account(NamedTuple):
             return self.endpoint_url
         return f"https://{self.name}.blob.{_PUBLIC}"
 
+    @property
+    def in_a_cloud(self) -> bool:
+        """Whether it answers at an address of Microsoft's own, where a token or a signature is in good hands."""
+        url = urlsplit(self.url or "")
+        return url.scheme == "https" and (url.hostname or "").endswith(_CLOUDS)
+
     @classmethod
     def at(cls, url: str, /) -> Account:
         """The account whose blobs are at that URL: its host begins with the name, or its path does (emulators).
@@ -41,7 +48,7 @@ class Account(NamedTuple):
         host = _HOST.fullmatch(parts.hostname)
         if host is None:
             first = parts.path.strip("/").partition("/")[0]
-            return cls(first if _NAME.fullmatch(first) else None, url)
+            return cls(first if NAME.fullmatch(first) else None, url)
         # A Data Lake's own address speaks another protocol; its blobs are beside it.
         url = url.replace(f"{host['name']}.dfs.", f"{host['name']}.blob.", 1)
         account = cls(host["name"], None)

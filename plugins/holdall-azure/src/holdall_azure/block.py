@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import SecretStr, field_validator, model_validator
 
-from holdall_azure.account import Account
+from holdall.errors import ConfigurationError
+from holdall_azure.account import NAME, Account
 from holdall_fsspec import ObjectBlock, keys
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Azure(ObjectBlock):
         """`az://container/prefix`, or with the account `abfss://container@account.dfs.core.windows.net/prefix`."""
         authority, slash, path = url.partition("://")[2].partition("/")
         container, at, host = authority.rpartition("@")
+        if ":" in container or "?" in url:
+            raise ConfigurationError("A URL of Azure holds no credentials: give a block account_key or sas_token.")
         where = {"endpoint_url": f"https://{host}"} if at else {}
         return cls.model_validate({"bucket_path": f"{container if at else host}{slash}{path}", **where})
 
@@ -67,9 +70,9 @@ class Azure(ObjectBlock):
         if isinstance(url := values.get("endpoint_url"), str):
             account = Account.at(url)
             values["endpoint_url"] = account.endpoint_url
-            if values.get("account_name") is None and account.name is not None:
+            if values.get("account_name") is None:
                 values["account_name"] = account.name
-            elif account.endpoint_url is None and values["account_name"] != account.name:
+            elif account.name not in {None, values["account_name"]}:
                 raise ValueError("endpoint_url and account_name name two accounts")
         string = values.get("connection_string")
         text = string.get_secret_value() if isinstance(string, SecretStr) else string
@@ -96,6 +99,13 @@ class Azure(ObjectBlock):
         if reason := keys.prefix_fault(prefix):
             raise ValueError(f"the prefix in bucket_path {reason}")
         return f"{container}/{prefix}" if prefix else container
+
+    @field_validator("account_name")
+    @classmethod
+    def _plain_name(cls, value: str | None) -> str | None:
+        if value is not None and not NAME.fullmatch(value):
+            raise ValueError(f"{value!r} is no name of a storage account: three to 24 lower-case letters and digits")
+        return value
 
     @field_validator("sas_token")
     @classmethod

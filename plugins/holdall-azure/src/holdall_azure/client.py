@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from base64 import b64encode
 from contextlib import suppress
-from secrets import token_bytes
+from secrets import token_hex
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
 from weakref import finalize
 
@@ -57,10 +56,11 @@ class AzureClient(ObjectClient):
         return self._container.get_blob_client(name)
 
     async def write(self, name: str, data: bytes | IO[bytes], /, *, create: bool) -> str | None:
+        whole = data if isinstance(data, bytes) else data.read()
         operations = self.blob(name)._client.block_blob  # noqa: SLF001 - upload_blob takes no body in slices
         answer = await operations.upload(
-            body=body(data),
-            content_length=len(data) if isinstance(data, bytes) else os.fstat(data.fileno()).st_size,
+            body=body(whole),
+            content_length=len(whole),
             headers={"If-None-Match": "*"} if create else {},
             cls=lambda response, *_: response.http_response.headers,
         )
@@ -108,7 +108,7 @@ class AzureClient(ObjectClient):
             await asyncio.sleep(0.2)
             status = (await blob.get_blob_properties()).copy.status
         if status != "success":
-            raise ConnectionError(f"the copy ended as {status!r}")
+            raise RuntimeError(f"the copy ended as {status!r}")
 
     async def probe(self) -> None:
         await self._container.get_container_properties()
@@ -123,12 +123,12 @@ class _AzureUpload(Upload):
     def __init__(self, blob: BlobClient, *, create: bool) -> None:
         self._blob = blob
         self._create = create
-        self._own = token_bytes(12)  # blocks of another writer of the name must not get in between
+        self._own = token_hex(12)  # blocks of another writer of the name must not get in between
         self._blocks: dict[int, BlobBlock] = {}
 
     async def send(self, number: int, offset: int, piece: bytes, /, *, last: bool) -> None:
         del offset, last
-        block = b64encode(self._own + number.to_bytes(4, "big")).decode()
+        block = f"{self._own}{number:06}"
         await self._blob.stage_block(block, body(piece), length=len(piece))
         self._blocks[number] = BlobBlock(block)
 

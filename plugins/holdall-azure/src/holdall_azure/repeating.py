@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from azure.core.pipeline.policies import AsyncHTTPPolicy
@@ -55,24 +55,19 @@ class Repeating(AsyncHTTPPolicy[Any, Any]):
             attempt += 1
 
 
-def body(data: bytes | IO[bytes], /) -> Any:
+def body(data: bytes, /) -> Any:
     """What may be sent as often as it takes.
 
     In slices where it is large: a connection copies what it cannot send at once, and aiohttp warns of large bytes.
     """
-    return data if isinstance(data, bytes) and len(data) <= _SLICE else _Sliced(data)
+    return data if len(data) <= _SLICE else _Sliced(data)
 
 
 class _Sliced:
-    def __init__(self, data: bytes | IO[bytes]) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
 
-    async def __aiter__(self) -> AsyncIterator[memoryview | bytes]:
-        if isinstance(self._data, bytes):
-            with memoryview(self._data) as view:
-                for start in range(0, len(view), _SLICE):
-                    yield view[start : start + _SLICE]
-            return
-        self._data.seek(0)
-        while piece := self._data.read(_SLICE):
-            yield piece
+    async def __aiter__(self) -> AsyncIterator[memoryview]:
+        view = memoryview(self._data)
+        for start in range(0, len(view), _SLICE):
+            yield view[start : start + _SLICE]

@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 from time import sleep
 from typing import IO, TYPE_CHECKING, ClassVar, Final, TypeVar
 
+from holdall.abc import arriving
 from holdall.errors import KeyMissing, StorageError
 from holdall.types import ObjectMeta
 from holdall_fsspec import keys
@@ -37,6 +38,7 @@ _FIRST_PIECES: Final = 2_000
 class ObjectBlock(RemoteBlock):
     """Base of blocks over an `ObjectClient`: say how to make one, and where in the bucket the keys begin."""
 
+    atomic_create: ClassVar[bool] = True
     at_once: ClassVar[int] = 5 << 30
     """Bytes that one request may write or copy."""
 
@@ -162,7 +164,7 @@ class ObjectBlock(RemoteBlock):
     def _plan(self) -> Plan:
         from holdall_fsspec.download import Plan  # noqa: PLC0415 - as above
 
-        return Plan(self.chunk_size, self.concurrency, self.max_attempts, self.map_above, _unmoved)
+        return Plan(self.chunk_size, self.concurrency, self.max_attempts, self.map_above, arriving.get())
 
     def _unread(self, guard: Guard, error: Exception) -> StorageError:
         if Answer.of(error).status == 412:
@@ -257,7 +259,3 @@ class ObjectBlock(RemoteBlock):
 
 async def _listed(client: ObjectClient, prefix: str) -> list[Seen]:
     return [each async for page in client.pages(prefix) for each in page]
-
-
-def _unmoved(size: int) -> None:
-    del size

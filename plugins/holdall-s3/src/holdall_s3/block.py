@@ -28,7 +28,6 @@ class S3(ObjectBlock):
     """
 
     slug: ClassVar[str] = "s3"
-    atomic_create: ClassVar[bool] = True
 
     bucket_path: str
     """`bucket` or `bucket/prefix`; a leading `s3://` is taken off."""
