@@ -23,6 +23,8 @@ class SFTP:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.sessions = 0
+        self.key_file = folder.parent / f"{folder.name}.key"
+        """The private key of a client that is let in without a password."""
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._connections: set[asyncssh.SSHServerConnection] = set()
@@ -52,11 +54,14 @@ class SFTP:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _start(self) -> None:
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        self.key_file.write_bytes(key.export_private_key())
         self._acceptor = await asyncssh.listen(
             "127.0.0.1",
             self.port,
             server_factory=lambda: _Server(self),
             server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
+            authorized_client_keys=asyncssh.import_authorized_keys(key.export_public_key().decode()),
             sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self.folder).encode()),
             encoding=None,
         )

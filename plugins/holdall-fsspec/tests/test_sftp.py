@@ -78,8 +78,8 @@ def test_absent_is_what_is_not_there(block: FsspecFileSystem) -> None:
 
 
 @pytest.mark.parametrize("map_above", [None, MIB])
-def test_large_objects_go_round(make: Callable[..., FsspecFileSystem], map_above: int | None) -> None:
-    """In pieces over several connections, into memory or a mapped file; no temporary file stays."""
+def test_large_objects_go_round(sftp: SFTP, make: Callable[..., FsspecFileSystem], map_above: int | None) -> None:
+    """From one generator, into memory or a mapped file; no temporary file stays."""
     block = make(map_above=map_above)
     content = os.urandom(7 * MIB)
 
@@ -90,23 +90,10 @@ def test_large_objects_go_round(make: Callable[..., FsspecFileSystem], map_above
     assert (bytearray if map_above is None else memoryview) is type(back)
     assert content[MIB : 7 * MIB - 1] == block.get("large", byte_range=ByteRange(MIB, 7 * MIB - 1))
     assert ["large"] == [meta.key for meta in block.scan()]
-    assert ["large"] == os.listdir(make_folder(block))
+    assert ["large"] == os.listdir(sftp.folder / block.root)
 
 
-def make_folder(block: FsspecFileSystem) -> str:
-    """Where the server keeps the block's objects, as this machine sees it."""
-    return os.path.join(FOLDERS[block.address.host.rpartition(":")[2]], block.root)
-
-
-FOLDERS: dict[str, str] = {}
-
-
-@pytest.fixture(autouse=True)
-def _folders(sftp: SFTP) -> None:
-    FOLDERS[str(sftp.port)] = str(sftp.folder)
-
-
-def test_parts_that_fail_leave_what_was_there(block: FsspecFileSystem) -> None:
+def test_parts_that_fail_leave_what_was_there(sftp: SFTP, block: FsspecFileSystem) -> None:
     """And nothing half written; what the caller's parts raise reaches the caller."""
     block.put("k", [b"before"])
 
@@ -118,7 +105,7 @@ def test_parts_that_fail_leave_what_was_there(block: FsspecFileSystem) -> None:
         block.put("k", parts())
 
     assert b"before" == block.get("k")
-    assert ["k"] == os.listdir(make_folder(block))
+    assert ["k"] == os.listdir(sftp.folder / block.root)
 
 
 def test_many_threads_share_a_block(sftp: SFTP, make: Callable[..., FsspecFileSystem]) -> None:
@@ -152,7 +139,7 @@ def test_a_connection_that_breaks_is_made_anew(sftp: SFTP, block: FsspecFileSyst
 
     with pytest.raises(StorageError, match="put 'k' in the fsspec block") as caught:
         block.put("k", parts())
-    left = [each for each in os.listdir(make_folder(block)) if each != "k"]
+    left = [each for each in os.listdir(sftp.folder / block.root) if each != "k"]
     young = block.sweep(time.time() - 3600)
     dry = block.sweep(time.time() + 60, dry_run=True)
     swept = block.sweep(time.time() + 60)
@@ -162,7 +149,7 @@ def test_a_connection_that_breaks_is_made_anew(sftp: SFTP, block: FsspecFileSyst
     assert ["k"] == [meta.key for meta in block.scan()]
     assert (1, []) == (len(left), young)
     assert left == [meta.key for meta in dry] == [meta.key for meta in swept]
-    assert ["k"] == os.listdir(make_folder(block))
+    assert ["k"] == os.listdir(sftp.folder / block.root)
 
 
 def test_it_cannot_create(block: FsspecFileSystem) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from holdall.abc.runner import TaskRunner
 
@@ -13,13 +12,19 @@ if TYPE_CHECKING:
     from holdall.types import Call
 
 
+_MAX_WORKERS: Final = 32
+
+
 class ThreadRunner(TaskRunner):
-    """Up to `max_workers` threads; by default what the standard library thinks right for waiting work."""
+    """Up to `max_workers` threads; by default 32, however few cores there are: most of a run's time is waiting.
+
+    For what computes in Python a few do as well, and hold fewer values in memory at once.
+    """
 
     slug: ClassVar[str] = "threads"
 
     def __init__(self, max_workers: int | None = None) -> None:
-        self.max_workers = max_workers if max_workers is not None else min(32, (os.cpu_count() or 1) + 4)
+        self.max_workers = _MAX_WORKERS if max_workers is None else max_workers
         self._pool = ThreadPoolExecutor(self.max_workers, thread_name_prefix="holdall")
 
     def submit(self, call: Call, /) -> Future[Any]:

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 class RemoteBlock(StorageBlock):
     """Base of the blocks of this package and the plugins that stand on it: a client per process, keys, errors, limits.
 
-    A transfer holds about `chunk_size * (concurrency + 1)` bytes in memory beside the result itself.
+    Beside the result itself, writing holds `chunk_size * (concurrency + 3)` bytes in memory, and what is under way once
+    more in the buffers of the event loop on Python 3.11; reading next to nothing.
     """
 
-    chunk_size: int = Field(default=16 << 20, ge=5 << 20, multiple_of=256 << 10)
+    chunk_size: int = Field(default=8 << 20, ge=5 << 20, multiple_of=256 << 10)
     """Bytes of one piece of a large object, in each direction."""
     concurrency: int = Field(default=4, ge=1, le=64)
     """How many pieces of one object travel at once."""

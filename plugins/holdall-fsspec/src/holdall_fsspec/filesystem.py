@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, nullcontext, suppress
+from functools import partial
 from itertools import chain
 from time import sleep
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -95,10 +96,10 @@ class FsspecFileSystem(RemoteBlock):
     def root(self) -> str:
         return self.address.root
 
-    def name_of(self, key: str, /) -> str:
-        keys.checked(key, root=self.root)
-        base = self.address.base
-        return f"{base}{'' if base.endswith('/') else '/'}{quote(key) if self.protocol in protocols.HTTP else key}"
+    def path_of(self, filesystem: Any, key: str, /) -> str:
+        """What the filesystem calls the key's object; not its URL, from which some cut off what follows a "?"."""
+        start = filesystem._strip_protocol(self.address.base).rstrip("/")  # noqa: SLF001 - fsspec's only way to say it
+        return f"{start}/{quote(key) if self.protocol in protocols.HTTP else key}"
 
     @property
     def container(self) -> str:
@@ -123,7 +124,7 @@ class FsspecFileSystem(RemoteBlock):
         if isinstance(client, Pool):
             client.close()
 
-    def _lent(self) -> AbstractContextManager[Any]:
+    def lent(self) -> AbstractContextManager[Any]:
         """A filesystem that is this thread's to use."""
         client = self.client
         return client.one() if isinstance(client, Pool) else nullcontext(client)
@@ -133,7 +134,7 @@ class FsspecFileSystem(RemoteBlock):
         attempts = 1 if self.protocol in protocols.STORES else self.max_attempts
         for attempt in range(attempts):
             try:
-                with self._lent() as filesystem:
+                with self.lent() as filesystem:
                     return question(filesystem)
             except Exception as error:
                 answer = Answer.of(error)
@@ -150,7 +151,8 @@ class FsspecFileSystem(RemoteBlock):
             )
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
-        name, guard = self.name_of(key), self.guard(key, "put")
+        self.name_of(key)
+        guard = self.guard(key, "put")
         self._refuse_writing(guard)
         if mode == "create" and self.protocol not in protocols.CREATES:
             raise guard.failed(
@@ -165,50 +167,58 @@ class FsspecFileSystem(RemoteBlock):
             whole = first if second is None else b"".join([first, second, *stream])
             with guard:
                 if mode == "create":
-                    self._create(name, whole, guard)
+                    self._create(key, whole, guard)
                 else:
-                    self.client.pipe_file(name, whole)
+                    self.client.pipe_file(self.path_of(self.client, key), whole)
             return ObjectMeta(key, len(whole))
         pending = iter([first]) if second is None else chain([first, second], stream)
         del first, second
         if self.protocol in protocols.WHOLE:
-            size = save_whole(self.client, name, pending, guard, block_size=self.chunk_size)
+            size = save_whole(self.client, self.path_of(self.client, key), pending, guard, block_size=self.chunk_size)
         else:
             with ExitStack() as stack:
                 with guard:
-                    self.ask(lambda filesystem: make_folder(filesystem, filesystem._strip_protocol(name)))  # noqa: SLF001 - as below
-                    filesystem = stack.enter_context(self._lent())
-                size = save_renamed(filesystem, filesystem._strip_protocol(name), pending, guard)  # noqa: SLF001 - some of sftp's methods want it so
+                    self.ask(lambda filesystem: make_folder(filesystem, self.path_of(filesystem, key)))
+                    filesystem = stack.enter_context(self.lent())
+                size = save_renamed(filesystem, self.path_of(filesystem, key), pending, guard)
         return ObjectMeta(key, size)
 
-    def _create(self, name: str, whole: bytes, guard: Guard) -> None:
+    def _create(self, key: str, whole: bytes, guard: Guard) -> None:
+        path = self.path_of(self.client, key)
         if self.protocol == "memory":
             # fsspec's own looks first and writes then; a dictionary can do both at once.
             from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]  # noqa: PLC0415 - as in new_client
 
-            path = self.client._strip_protocol(name)  # noqa: SLF001 - fsspec's name for what keys of `store` are
             file = MemoryFile(self.client, path, whole)
             if self.client.store.setdefault(path, file) is not file:
                 raise guard.exists()
             return
-        self.client.pipe_file(name, whole, mode="create")
+        self.client.pipe_file(path, whole, mode="create")
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         guard = self.guard(key, "get")
         if byte_range is not None and (error := self.range_fault(guard, byte_range)) is not None:
             raise error
+        self.name_of(key)
         return Reading(self, key, guard).read(byte_range)
+
+    def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
+        self.name_of(key)
+        return Reading(self, key, self.guard(key, "get")).stream(chunk)
 
     def head(self, key: str, /) -> ObjectMeta:
         return self.head_of(key, self.guard(key, "head"))
 
     def head_of(self, key: str, guard: Guard, /) -> ObjectMeta:
         """As `head`, in the course of another operation."""
-        name = self.name_of(key)
+        self.name_of(key)
         try:
-            info = self.ask(lambda filesystem: filesystem.info(name))
+            info = self.ask(lambda filesystem: filesystem.info(self.path_of(filesystem, key)))
             if info.get("size") is None:  # http without Content-Length
-                info = {**info, "size": len(self.ask(lambda filesystem: filesystem.cat_file(name)))}
+                info = {
+                    **info,
+                    "size": len(self.ask(lambda filesystem: filesystem.cat_file(self.path_of(filesystem, key)))),
+                }
         except Exception as error:
             raise self.unread(guard, error) from error
         if info["type"] not in {"file", "link"}:
@@ -225,10 +235,11 @@ class FsspecFileSystem(RemoteBlock):
         return mapped
 
     def delete(self, key: str, /) -> None:
-        name, guard = self.name_of(key), self.guard(key, "delete")
+        self.name_of(key)
+        guard = self.guard(key, "delete")
         self._refuse_writing(guard)
         try:
-            self.ask(lambda filesystem: filesystem.rm_file(filesystem._strip_protocol(name)))  # noqa: SLF001 - sftp's does not
+            self.ask(partial(self._remove, key=key))
         except FileNotFoundError:
             self._confirm_container(guard)
         except Exception as error:
@@ -268,20 +279,20 @@ class FsspecFileSystem(RemoteBlock):
         ]
         for each in [] if dry_run else old:
             with guard, suppress(FileNotFoundError):  # its writer was alive after all
-                path = f"{self.address.base}/{each.key}"
-                self.ask(lambda filesystem, path=path: filesystem.rm_file(filesystem._strip_protocol(path)))  # type: ignore[misc]  # noqa: SLF001 - as in delete
+                self.ask(partial(self._remove, key=each.key))
         return old
+
+    def _remove(self, filesystem: Any, *, key: str) -> None:
+        filesystem.rm_file(self.path_of(filesystem, key))
 
     def _found(self, folder: str, guard: Guard) -> list[ObjectMeta]:
         """Everything below a folder of the block, by its key."""
-        base = self.address.base
 
         def look(filesystem: Any) -> list[ObjectMeta]:
-            start: str = filesystem._strip_protocol(base).rstrip("/")  # noqa: SLF001 - fsspec's only way to say it
-            below = f"{start}/{folder}" if folder and start else folder or start
+            start = self.path_of(filesystem, "").rstrip("/")
+            below = f"{start}/{folder}" if folder else start or "/"
             found = listed(filesystem, below) if self.protocol in protocols.STORES else walk(filesystem, below)
-            skip = len(start) + 1 if start else 0
-            return [meta(info["name"][skip:], info) for info in found]
+            return [meta(info["name"].removeprefix(start).lstrip("/"), info) for info in found]
 
         with guard:
             return self.ask(look)
@@ -291,8 +302,9 @@ class FsspecFileSystem(RemoteBlock):
             super().publish(source, target)
             return
         self.head(source)
+        self.name_of(target)
         with self.guard(target, "put"):
-            self.client.cp_file(self.name_of(source), self.name_of(target))
+            self.client.cp_file(self.path_of(self.client, source), self.path_of(self.client, target))
 
     def _confirm_container(self, guard: Guard) -> None:
         """Tell a key that is not there from a bucket that is not: only the first means absent."""

@@ -18,6 +18,8 @@ WHOLE: Final = STORES | {"memory"}
 """Show an object when it is complete and not before."""
 CREATES: Final = WHOLE - {"oss"}
 """Can create an object only where none is, atomically."""
+BY_REQUEST: Final = STORES | HTTP | {"memory"}
+"""Are read by ranges, in pieces. All others are files: who has one open reads on in it when it is replaced."""
 ONE_AT_A_TIME: Final = SFTP | {"ftp", "ftps"}
 """Their clients are one connection, on which one thread may speak."""
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
 
 from holdall.types import ByteRange
 from holdall_fsspec.buffers import room
 from holdall_fsspec.faults import Answer, Guard
-from holdall_fsspec.protocols import HTTP, WHOLE
+from holdall_fsspec.protocols import BY_REQUEST, HTTP, WHOLE
 from holdall_fsspec.transferring import Deadline
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from holdall.types import Buffer
     from holdall_fsspec.filesystem import FsspecFileSystem
+
+
+_SFTP_READ: Final = 32 << 10  # what every server of SFTP answers in one piece
 
 
 class Reading:
@@ -24,7 +29,6 @@ class Reading:
     def __init__(self, block: FsspecFileSystem, key: str, guard: Guard) -> None:
         self._block = block
         self._key = key
-        self._name = block.name_of(key)
         self._guard = guard
         self._deadline = Deadline(block.timeout)
         self._may_know_no_ranges = block.protocol in HTTP
@@ -41,10 +45,51 @@ class Reading:
         stop = before.size if stop is None else min(stop, before.size)
         if stop - begin <= limit:
             return self._at_once(begin, stop if wanted else None)
+        if self._block.protocol not in BY_REQUEST:
+            return self._through(begin, stop)
         data = self._in_pieces(begin, stop, before.size)
         if self._block.head_of(self._key, self._guard) != before:
-            raise self._guard.failed("the object was replaced while it was read. Read it again.", transient=True)
+            raise self._replaced()
         return data
+
+    def stream(self, chunk: int, /) -> Iterator[Buffer]:
+        """The same piece by piece, none of it of another object than the first."""
+        before = self._block.head_of(self._key, self._guard)
+        if self._block.protocol not in BY_REQUEST:
+            yield from self._opened(0, before.size, chunk)
+            return
+        for begin in range(0, before.size, chunk):
+            piece = self._at_once(begin, min(begin + chunk, before.size))
+            if self._block.head_of(self._key, self._guard) != before:
+                raise self._replaced()
+            yield piece
+
+    def _through(self, begin: int, stop: int) -> Buffer:
+        data = room(stop - begin, self._block.map_above)
+        filled = 0
+        with memoryview(data) as view:
+            for piece in self._opened(begin, stop, self._block.chunk_size):
+                view[filled : filled + len(piece)] = piece
+                filled += len(piece)
+        return data
+
+    def _opened(self, begin: int, stop: int, chunk: int) -> Iterator[bytes]:
+        """From a file that stays open."""
+        with ExitStack() as stack:
+            with self._guard:
+                filesystem = stack.enter_context(self._block.lent())
+                file = stack.enter_context(filesystem.open(self._block.path_of(filesystem, self._key), "rb"))
+            for start in range(begin, stop, chunk):
+                end = min(start + chunk, stop)
+                with self._guard:
+                    self._deadline.left()
+                    piece = _from_file(file, start, end)
+                if len(piece) != end - start:
+                    raise self._replaced()
+                yield piece
+
+    def _replaced(self) -> Exception:
+        return self._guard.failed("the object was replaced while it was read. Read it again.", transient=True)
 
     def _at_once(self, begin: int, stop: int | None) -> bytes:
         data = self._piece(begin, stop) if stop is None or stop > begin else b""
@@ -69,8 +114,7 @@ class Reading:
                 if len(piece) == size:  # the whole, as above
                     return piece
                 if len(piece) != end - start:
-                    text = "the object became another while it was read. Read it again."
-                    raise self._guard.failed(text, transient=True)
+                    raise self._replaced()
                 view[start - begin : end - begin] = piece
                 return None
 
@@ -89,7 +133,7 @@ class Reading:
 
         def cat(filesystem: Any) -> bytes:
             self._deadline.left()
-            data: bytes = filesystem.cat_file(self._name, **bounds)
+            data: bytes = filesystem.cat_file(self._block.path_of(filesystem, self._key), **bounds)
             return data
 
         try:
@@ -103,3 +147,12 @@ class Reading:
 
     def _past(self, begin: int, size: int) -> Exception:
         return self._guard.failed(f"the range starts at {begin}, past the end of the object at {size}.")
+
+
+def _from_file(file: Any, start: int, end: int) -> bytes:
+    if hasattr(file, "readv"):  # paramiko waits for each request otherwise, and its prefetch has no bound in memory
+        offsets = range(start, end, _SFTP_READ)
+        return b"".join(file.readv([(offset, min(_SFTP_READ, end - offset)) for offset in offsets]))
+    file.seek(start)
+    data: bytes = file.read(end - start)
+    return data
