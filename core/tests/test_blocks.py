@@ -22,7 +22,7 @@ from holdall.builtin.sqlite import SQLiteCatalog
 from holdall.catalogs import close_catalogs
 from holdall.errors import ConfigurationError, PluginMissingError, UnknownBlockError
 from holdall.settings import Settings
-from holdall.testing.distributions import registrations_undone
+from holdall.testing.distributions import absent, registrations_undone
 from holdall.types import BlockDocument
 
 if TYPE_CHECKING:
@@ -309,13 +309,13 @@ def test_an_unknown_slug(shelf: SQLiteCatalog) -> None:
 
 def test_an_unknown_slug_of_a_plugin_that_is_not_installed(shelf: SQLiteCatalog) -> None:
     """The install line is there."""
-    with pytest.raises(UnknownBlockError, match="pip install holdall-gcs"):
+    with absent("holdall-gcs"), pytest.raises(UnknownBlockError, match="pip install holdall-gcs"):
         blocks.find("gcs/lake", settings(), catalog=shelf)
 
 
 def test_a_configured_block_of_a_plugin_that_is_not_installed() -> None:
     """It is known, so the plugin is what is missing; the error says for what."""
-    with pytest.raises(PluginMissingError) as caught:
+    with absent("holdall-gcs"), pytest.raises(PluginMissingError) as caught:
         blocks.find("gcs/lake", settings({"gcs/lake": {"bucket_path": "b"}}))
 
     assert str(caught.value).startswith("The block 'gcs/lake' (/p/holdall.toml) cannot be used. ")
@@ -577,7 +577,7 @@ def test_a_class_in_the_place_of_an_instance() -> None:
 )
 def test_urls_that_are_no_storages(url: str, parts: list[str]) -> None:
     """The error says what is wrong with it, and repeats no credentials."""
-    with pytest.raises((ConfigurationError, PluginMissingError)) as caught:
+    with absent("holdall-gcs"), pytest.raises((ConfigurationError, PluginMissingError)) as caught:
         blocks.from_value(url, settings=settings(), directory="/run")
 
     assert [] == [part for part in parts if part not in str(caught.value)]

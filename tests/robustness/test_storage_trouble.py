@@ -13,7 +13,7 @@ from messages import steady
 from holdall import HoldallError, HoldallWarning, StorageError, load_result, task
 from holdall.abc import Storage
 from holdall.filesystems import LocalFileSystem
-from holdall.testing.distributions import on_path, write_distribution
+from holdall.testing.distributions import absent, on_path, write_distribution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,7 @@ def test_a_slug_that_leads_nowhere_fails_before_the_body(
     monkeypatch.setenv("HOLDALL_BLOCK__BROKEN__X__PATH", "x")
     LocalFileSystem(basepath="lake").save("lake")
     kind, message = SLUGS[slug]
-    with on_path(plugin):
+    with on_path(plugin), absent("holdall-gcs"):
         for made in (makes([1], result_storage=slug), cached([1], result_storage=slug)):
             error, text = told(made, tmp_path)
 
