@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from holdall_fsspec.filesystem import FsspecFileSystem
 
 _SECRET = re.compile(
-    r"(?i)^key$|^pass$|^pwd$|secret|passw|passphrase|token|credential|connection_string|(account|access|api|private)_?key|^sas"
+    r"(?i)^key$|^pass$|^pwd$|secret|passw|passphrase|token|credential|connection_string|"
+    r"(account|access|api|private|encryption|customer)_?key|^sas"
 )
 
 
@@ -81,7 +82,7 @@ def secret_names(settings: Mapping[str, Any], /) -> Iterator[str]:
             yield from secret_names(value)
 
 
-def as_json(value: Any, /) -> Any:
+def as_json(value: Any, /, *, field: str | None = "secret_settings") -> Any:
     """Secret options as the text that a `SecretStr` keeps.
 
     Raises:
@@ -96,7 +97,7 @@ def as_json(value: Any, /) -> Any:
         except (TypeError, ValueError):
             is_mapping = False
         if not is_mapping:
-            raise ValueError("secret_settings must be a mapping, or a JSON object")
+            raise ValueError(f"{field} must be a mapping, or a JSON object")
     return value
 
 
