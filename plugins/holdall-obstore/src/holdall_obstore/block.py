@@ -1,0 +1,205 @@
+"""The block: where, with which credentials, and whose store that is."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+
+from holdall.errors import ConfigurationError
+from holdall_fsspec import keys
+from holdall_fsspec.options import as_json, secret_names
+from holdall_obstore.operations import Operations
+from holdall_obstore.stores import making
+
+_SCHEMES: Final = {
+    "s3": "s3",
+    "s3a": "s3",
+    "gs": "gs",
+    "gcs": "gs",
+    "az": "az",
+    "azure": "az",
+    "abfs": "az",
+    "abfss": "az",
+}
+_PROVIDERS: Final = {"s3": "S3", "gs": "Google Cloud Storage", "az": "Azure"}
+_FIELDS: Final = {
+    "s3": {"aws_access_key_id", "aws_secret_access_key", "aws_session_token", "region_name"},
+    "gs": {"service_account_info"},
+    "az": {"account_name", "account_key", "sas_token", "tenant_id", "client_id", "client_secret"},
+}
+_ACCOUNT: Final = re.compile(r"([^@/]+)@([a-z0-9]{3,24})\.(?:dfs|blob)\.core\.windows\.net(/.*)?")
+_BUCKET: Final = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._-]{1,254}")
+_ADVICE: Final = {
+    "s3": "Give the block aws_access_key_id and aws_secret_access_key (pickling leaves them out) or anonymous=True, or "
+    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Profiles are not read: that takes the block of holdall-s3.",
+    "gs": "Give the block service_account_info (pickling leaves it out) or anonymous=True, or set "
+    "GOOGLE_APPLICATION_CREDENTIALS.",
+    "az": "Give the block account_name with account_key, sas_token, or client_id, client_secret and tenant_id (pickling "
+    "leaves secrets out), or set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY.",
+}
+
+
+class ObjectStore(Operations):
+    """Objects in S3, Google Cloud Storage or Azure through obstore, the Rust object stores: fast, with few dependencies.
+
+    Names and bytes are those of the blocks `S3`, `GCS` and `Azure` on the same bucket, which read what this one wrote.
+    Credentials are looked for in the block, then in the environment variables of the platform, then with the service
+    that gives them to its machines.
+
+    A killed writer of a large object leaves the parts of an unfinished upload, which S3 and GCS charge for and obstore
+    cannot list: give the bucket a lifecycle rule that aborts them. Azure clears its own away after a week.
+    """
+
+    slug: ClassVar[str] = "obstore"
+    endpoint_fields: ClassVar[tuple[str, ...]] = ("endpoint_url", "account_name", "settings")
+
+    url: str
+    """`s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix` or `abfss://container@account.dfs.core.windows.net/prefix`."""
+    aws_access_key_id: SecretStr | None = None
+    aws_secret_access_key: SecretStr | None = None
+    aws_session_token: SecretStr | None = None
+    region_name: str | None = None
+    """Of S3; from the environment, else us-east-1."""
+    service_account_info: SecretStr | None = None
+    """The JSON of a service account's key, as text or mapping, for Google Cloud Storage."""
+    account_name: str | None = None
+    """The storage account, on Azure."""
+    account_key: SecretStr | None = None
+    sas_token: SecretStr | None = None
+    tenant_id: SecretStr | None = None
+    client_id: SecretStr | None = None
+    client_secret: SecretStr | None = None
+    endpoint_url: str | None = None
+    """For servers other than the platform's own, as `https://minio.example.org`."""
+    anonymous: bool = False
+    """Send no credentials: public buckets."""
+    settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """Further options that are no secrets, as obstore names them."""
+    secret_settings: SecretStr | None = None
+    """Further options that are secrets, a mapping or its JSON; merged over `settings`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _account_of_url(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(url := values.get("url"), str):
+            scheme, _, rest = url.strip().partition("://")
+            if scheme in {"abfs", "abfss"} and (found := _ACCOUNT.fullmatch(rest)):
+                container, account, path = found.groups(default="")
+                if values.get("account_name") not in {None, account}:
+                    raise ValueError(f"the url names the account {account!r}, and account_name another")
+                return {**values, "url": f"az://{container}{path}", "account_name": account}
+        return values
+
+    @field_validator("url")
+    @classmethod
+    def _one_form(cls, value: str) -> str:
+        scheme, found, rest = value.strip().partition("://")
+        if not found or scheme not in _SCHEMES:
+            raise ValueError(
+                "url must be one such as 's3://bucket/prefix', 'gs://bucket/prefix' or 'az://container/prefix'"
+            )
+        bucket, _, prefix = rest.rstrip("/").partition("/")
+        prefix = prefix.lstrip("/")
+        if not bucket:
+            raise ValueError(f"url names no bucket; write '{scheme}://bucket' or '{scheme}://bucket/prefix'")
+        if "@" in bucket or ":" in bucket:
+            raise ValueError("url must hold no credentials and no host: bucket and prefix alone")
+        if not _BUCKET.fullmatch(bucket):
+            raise ValueError(f"{bucket!r} is no name of a bucket: at least two letters, digits, dots and hyphens")
+        if reason := keys.prefix_fault(prefix):
+            raise ValueError(f"the prefix in url {reason}")
+        return f"{_SCHEMES[scheme]}://{'/'.join(filter(None, [bucket, prefix]))}"
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _plain_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        url = urlsplit(value)
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ValueError("endpoint_url must be a URL such as 'https://minio.example.org:9000'")
+        if url.username or url.password or url.query:
+            raise ValueError("endpoint_url must hold no credentials; there are fields for them")
+        return value.rstrip("/")
+
+    @field_validator("service_account_info", "secret_settings", mode="before")
+    @classmethod
+    def _as_json(cls, value: Any, info: ValidationInfo) -> Any:
+        return as_json(value, field=info.field_name)
+
+    @field_validator("settings")
+    @classmethod
+    def _no_secrets(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if found := sorted(secret_names(value)):
+            raise ValueError(f"{', '.join(found)} in settings would be shown and stored; put it into secret_settings")
+        return value
+
+    @model_validator(mode="after")
+    def _fields_of_one_platform(self) -> Self:
+        given = {name for names in _FIELDS.values() for name in names if getattr(self, name) is not None}
+        if foreign := sorted(given - _FIELDS[self.provider]):
+            raise ValueError(f"{', '.join(foreign)} mean nothing to {_PROVIDERS[self.provider]}, where the url leads")
+        if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
+            raise ValueError("aws_access_key_id and aws_secret_access_key go together: give both or neither")
+        if self.aws_session_token is not None and self.aws_access_key_id is None:
+            raise ValueError("aws_session_token needs aws_access_key_id and aws_secret_access_key")
+        if self.client_secret is not None and (self.client_id is None or self.tenant_id is None):
+            raise ValueError("client_secret needs client_id and tenant_id")
+        ways = ("aws_access_key_id", "service_account_info", "account_key", "sas_token", "client_secret")
+        used = [name for name in ways if getattr(self, name) is not None]
+        used += ["anonymous=True"] if self.anonymous else []
+        if len(used) > 1:
+            raise ValueError(f"{' and '.join(used)} exclude each other: give one")
+        return self
+
+    def location(self) -> dict[str, Any]:
+        where = {
+            "url": self.url,
+            "endpoint_url": self.endpoint_url,
+            "region_name": self.region_name,
+            "account_name": self.account_name,
+            "settings": self.settings or None,
+        }
+        return {name: value for name, value in where.items() if value is not None}
+
+    @property
+    def provider(self) -> str:
+        """`s3`, `gs` or `az`."""
+        return self.url.partition("://")[0]
+
+    @property
+    def bucket(self) -> str:
+        return self.url.partition("://")[2].partition("/")[0]
+
+    @property
+    def root(self) -> str:
+        return self.url.partition("://")[2].partition("/")[2]
+
+    @property
+    def container(self) -> str:
+        return f"the {'container' if self.provider == 'az' else 'bucket'} {self.bucket!r}"
+
+    @property
+    def endpoint(self) -> str:
+        return self.endpoint_url or f"the endpoint of {_PROVIDERS[self.provider]}"
+
+    @property
+    def credentials_advice(self) -> str:
+        return _ADVICE[self.provider]
+
+    def new_client(self) -> Any:
+        from holdall_obstore.client import ObstoreClient  # noqa: PLC0415 - obstore is imported when the first byte moves
+
+        try:
+            return ObstoreClient(making(self))
+        except Exception as error:  # noqa: BLE001 - whatever a builder in Rust raises
+            # Its text may quote what it was given.
+            found = re.search(r"onfiguration key: '(\w+)'", str(error))
+            what = f"knows no option {found[1]!r} for {self.provider}://" if found else "takes no such options"
+            raise ConfigurationError(
+                f"The block {self.shown} cannot be used: obstore {what} ({type(error).__name__}). Correct settings, "
+                "secret_settings and the fields of the block."
+            ) from None

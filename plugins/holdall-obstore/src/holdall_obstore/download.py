@@ -1,0 +1,98 @@
+"""One object, or a part of it, into one buffer: several ranges at once, all of one version."""
+
+from __future__ import annotations
+
+import mmap
+from concurrent.futures import ThreadPoolExecutor
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from holdall_obstore.refusals import told
+
+if TYPE_CHECKING:
+    from holdall.abc.progress import Arrived
+    from holdall.types import Buffer
+    from holdall_fsspec.transferring import Deadline
+    from holdall_obstore.client import ObstoreClient
+
+_WRITABLE: Final = 64 << 10
+"""From here on a second copy would cost more than a caller gains who gets bytes."""
+_PIECE: Final = 1 << 20
+
+
+class Plan(NamedTuple):
+    """How to read: ranges of `chunk` bytes, `together` of them at once; above `map_above` bytes into a mapped file.
+
+    `arrived` is told of bytes as they come in.
+    """
+
+    chunk: int
+    together: int
+    map_above: int | None
+    arrived: Arrived
+
+
+def download(
+    client: ObstoreClient, name: str, start: int, stop: int | None, etag: str | None, plan: Plan, deadline: Deadline, /
+) -> Buffer:
+    """Bytes `start` to `stop`: bytes where they are few, else a buffer that is the caller's to change.
+
+    With an `etag`, of that version only. What is there is never mixed from two.
+    """
+    end = start + plan.chunk if stop is None else min(stop, start + plan.chunk)
+    # The first answer says how large the object is and which one it is, so that asking costs no request of its own.
+    first = client.read(name, start, end, etag)
+    size = first.meta["size"]
+    length = max((size if stop is None else min(stop, size)) - start, 0)
+    if length < _WRITABLE:
+        with told():
+            data = bytes(first.bytes())
+        check(len(data), length)
+        return data
+    room = _room(length, plan.map_above)
+    version = first.meta["e_tag"] or etag
+
+    def fill(offset: int) -> None:
+        deadline.left()
+        with view[offset : offset + plan.chunk] as part:
+            begin = start + offset
+            answer = client.read(name, begin, begin + len(part), version) if offset else first
+            _pour(answer, part, plan.arrived)
+
+    with memoryview(room) as view:
+        if length <= plan.chunk:
+            fill(0)
+        else:
+            with ThreadPoolExecutor(plan.together, thread_name_prefix="holdall-obstore") as pool:
+                futures = [pool.submit(fill, offset) for offset in range(0, length, plan.chunk)]
+                try:
+                    for each in futures:
+                        each.result()
+                except BaseException:
+                    pool.shutdown(wait=True, cancel_futures=True)
+                    raise
+    return room
+
+
+def _pour(answer: Any, part: memoryview, arrived: Arrived) -> None:
+    filled = 0
+    with told():
+        for piece in answer.stream(min_chunk_size=_PIECE):
+            part[filled : filled + len(piece)] = piece
+            filled += len(piece)
+            arrived(len(piece))
+    check(filled, len(part))
+
+
+def check(got: int, wanted: int, /) -> None:
+    """A body that ends early is a broken connection."""
+    if got != wanted:
+        raise ConnectionError(f"the body ended after {got} of {wanted} bytes")
+
+
+def _room(length: int, map_above: int | None) -> bytearray | memoryview:
+    if map_above is None or length <= map_above:
+        return bytearray(length)
+    with TemporaryFile(prefix="holdall-") as file:
+        file.truncate(length)
+        return memoryview(mmap.mmap(file.fileno(), length))

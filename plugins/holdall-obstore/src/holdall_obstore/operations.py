@@ -1,0 +1,218 @@
+"""Each operation of the storage as one or a few requests of obstore's."""
+
+from __future__ import annotations
+
+import mmap
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from tempfile import TemporaryFile
+from time import sleep
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from holdall.abc import arriving
+from holdall.errors import KeyMissing, StorageError
+from holdall.types import ObjectMeta
+from holdall_fsspec import RemoteBlock, keys
+from holdall_fsspec.faults import Answer
+from holdall_fsspec.transferring import Deadline
+from holdall_obstore.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+    from holdall.types import Buffer, ByteRange, Parts, WriteMode
+    from holdall_fsspec.faults import Guard
+    from holdall_obstore.client import ObstoreClient
+    from holdall_obstore.download import Plan
+
+_CONFLICTS: Final = 6
+
+
+class Operations(RemoteBlock):
+    """The storage over an `ObstoreClient`.
+
+    No `ObjectBlock`, which is made of requests that an event loop awaits: those of obstore wait in the caller's thread,
+    and uploads in parts are obstore's own.
+    """
+
+    at_once: ClassVar[int] = 5 << 30
+    """Bytes that one request may write or copy."""
+
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        name, guard = self.name_of(key), self.guard(key, "put")
+        deadline = Deadline(self.timeout)
+        source = Source(parts, chunk=self.chunk_size, deadline=deadline)
+        if source.small is not None:
+            with guard:
+                etag = self._write(name, source.small, deadline, create=mode == "create")
+            return ObjectMeta(key, len(source.small), etag)
+        if mode == "create":
+            return self._create_large(key, name, source, guard)
+        client: ObstoreClient = self.client
+        try:
+            with guard:
+                etag = client.upload(name, source, chunk=self.chunk_size, together=self.concurrency)
+        except StorageError:
+            if source.raised is not None:
+                raise source.raised from None
+            raise
+        return ObjectMeta(key, source.size, etag)
+
+    def _create_large(self, key: str, name: str, source: Source, guard: Guard) -> ObjectMeta:
+        """One conditional request from a temporary file: obstore has no condition on the end of an upload in parts."""
+        if self.exists(key):  # spares the loser the writing; the request below decides
+            raise guard.exists()
+        with TemporaryFile(prefix="holdall-") as file:
+            for piece in source:
+                file.write(piece)
+            if source.size > self.at_once:
+                raise guard.failed(f"{source.size} bytes are more than one request takes, and mode='create' needs one.")
+            file.flush()
+            # Mapped, so that the pages are the file's and not this process's.
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view, guard:
+                etag = self._write(name, view, Deadline(self.timeout), create=True)
+        return ObjectMeta(key, source.size, etag)
+
+    def _write(self, name: str, data: Buffer, deadline: Deadline, *, create: bool) -> str | None:
+        client: ObstoreClient = self.client
+        for attempt in range(_CONFLICTS):
+            try:
+                return client.write(name, data, create=create)
+            except Exception as error:
+                answer = Answer.of(error)
+                if create and answer.conflict and attempt + 1 < _CONFLICTS:
+                    sleep(0.05 * 2**attempt)  # S3 asks for that: who is first is known in a moment
+                    continue
+                if (
+                    create
+                    and answer.taken
+                    and answer.retries
+                    and self._download(client, name, 0, None, None, deadline) == data
+                ):
+                    # The request was sent again after its answer was lost: it is our own object that is in the way.
+                    return client.head(name).etag
+                raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        name, guard, client = self.name_of(key), self.guard(key, "get"), self.client
+        begin, stop = byte_range or (0, None)
+        if byte_range is not None and (error := self.range_fault(guard, byte_range)) is not None:
+            raise error
+        if stop == begin:
+            return self._nothing(key, begin, guard)
+        try:
+            return self._download(client, name, begin, stop, None, Deadline(self.timeout))
+        except Exception as error:
+            if Answer.of(error).status == 416:
+                return self._nothing(key, begin, guard)
+            raise self._unread(guard, name, error) from error
+
+    def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
+        name, guard, client = self.name_of(key), self.guard(key, "get"), self.client
+        meta = self._head(key, guard)
+        deadline = Deadline(self.timeout)
+        waiting: deque[Future[Buffer]] = deque()
+        starts = iter(range(0, meta.size, chunk))
+        with ThreadPoolExecutor(self.concurrency, thread_name_prefix="holdall-obstore") as pool:
+            try:
+                while True:
+                    while len(waiting) < self.concurrency and (begin := next(starts, None)) is not None:
+                        stop = min(begin + chunk, meta.size)
+                        waiting.append(pool.submit(self._download, client, name, begin, stop, meta.etag, deadline))
+                    if not waiting:
+                        return
+                    try:
+                        piece = waiting.popleft().result()
+                    except Exception as error:
+                        raise self._unread(guard, name, error) from error
+                    yield piece
+            finally:
+                for each in waiting:
+                    each.cancel()
+
+    def _download(
+        self, client: ObstoreClient, name: str, begin: int, stop: int | None, etag: str | None, deadline: Deadline
+    ) -> Buffer:
+        from holdall_obstore.download import Plan, download  # noqa: PLC0415 - reading needs it, and nothing else
+
+        plan: Plan = Plan(self.chunk_size, self.concurrency, self.map_above, arriving.get())
+        return download(client, name, begin, stop, etag, plan, deadline)
+
+    def _unread(self, guard: Guard, name: str, error: Exception) -> StorageError:
+        if Answer.of(error).status == 412:
+            return guard.failed("the object was replaced while it was read. Read it again.", transient=True)
+        return self._found_wanting(guard, name, error)
+
+    def _nothing(self, key: str, begin: int, guard: Guard) -> bytes:
+        """The answer to a range of no bytes, which HTTP cannot ask for."""
+        size = self._head(key, guard).size
+        if begin > size:
+            raise guard.failed(f"the range starts at {begin}, past the end of the object at {size}.")
+        return b""
+
+    def head(self, key: str, /) -> ObjectMeta:
+        return self._head(key, self.guard(key, "head"))
+
+    def _head(self, key: str, guard: Guard) -> ObjectMeta:
+        name, client = self.name_of(key), self.client
+        try:
+            seen = client.head(name)
+        except Exception as error:
+            raise self._found_wanting(guard, name, error) from error
+        return ObjectMeta(key, seen.size, seen.etag, seen.modified)
+
+    def _found_wanting(self, guard: Guard, name: str, error: Exception) -> StorageError:
+        """Of an answer that does not say what is missing, the object or the whole bucket: the error that is right."""
+        mapped = guard.mapped(error)
+        if not isinstance(mapped, KeyMissing) or Answer.of(error).names_object:
+            return mapped
+        return self._container_fault(guard, name) or mapped
+
+    def _container_fault(self, guard: Guard, name: str) -> StorageError | None:
+        """What keeps everybody from objects in the bucket, as the answer to GET says it; that to HEAD has no body."""
+        try:
+            self.client.read(name, 0, 1, None)
+        except Exception as refused:  # noqa: BLE001 - whatever a client raises
+            answer = Answer.of(refused)
+            if answer.names_container:
+                return guard.no_container()
+            if not answer.absent and answer.status not in {403, 416}:
+                return guard.mapped(refused)
+        return None
+
+    def delete(self, key: str, /) -> None:
+        name, guard, client = self.name_of(key), self.guard(key, "delete"), self.client
+        try:
+            client.remove(name)
+        except Exception as error:
+            answer = Answer.of(error)
+            if not answer.absent or answer.names_container:
+                raise guard.mapped(error) from error
+            if not answer.names_object and (fault := self._container_fault(guard, name)) is not None:
+                raise fault from error
+
+    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+        if keys.prefix_fault(prefix.rpartition("/")[0]):
+            return iter(())  # no key can start so
+        under = f"{self.root}/" if self.root else ""
+        # obstore lists what is below a folder; of names that only begin alike it knows nothing.
+        folder = (under + prefix).rpartition("/")[0] or None
+        with self.guard(prefix, "scan"):
+            found = [each for page in self.client.pages(folder) for each in page]
+        skip = len(under)
+        metas = [
+            ObjectMeta(each.name[skip:], each.size, each.etag, each.modified)
+            for each in found
+            if each.name.startswith(under + prefix)
+        ]
+        return self.listed(metas)
+
+    def publish(self, source: str, target: str, /) -> None:
+        origin, name = self.name_of(source), self.name_of(target)
+        if self.head(source).size > self.at_once:
+            super().publish(source, target)
+            return
+        with self.guard(target, "put"):
+            self.client.copy(origin, name)
