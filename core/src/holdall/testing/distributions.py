@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from holdall import _registry
-from holdall._entry_points import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,7 +76,7 @@ def registrations_undone() -> Iterator[None]:
 def absent(name: str, /) -> Iterator[None]:
     """Look-ups inside find nothing of the distribution, installed or not, as where it is not installed."""
     _registry.refresh()
-    left = tuple(entry for entry in _registry.all_entries() if normalised(entry.distribution) != normalised(name))
+    left = tuple(entry for entry in _registry.all_entries() if entry.distribution != name)
     _registry._state.scanned = left  # noqa: SLF001 - what a scan remembers is what look-ups know
     try:
         yield
