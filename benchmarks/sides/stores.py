@@ -117,7 +117,10 @@ def block(name: str) -> Any:
         return filesystems.GCS(bucket_path=bucket, endpoint_url=STORE["url"], anonymous=True)
     if name == "Azure":
         return filesystems.Azure(bucket_path=bucket, connection_string=STORE["connection_string"])
-    raise SystemExit(f"no block {name}")
+    scheme, own = ("az", "account") if "connection_string" in STORE else ("s3", "aws")
+    names = {"account": ("account_name", "account_key"), "aws": ("aws_access_key_id", "aws_secret_access_key")}[own]
+    keys = dict(zip(names, (STORE["key"], STORE["secret"]), strict=True))
+    return filesystems.ObjectStore(url=f"{scheme}://{bucket}", endpoint_url=STORE["url"], **keys)
 
 
 def client(side: str) -> Client:
