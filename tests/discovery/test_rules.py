@@ -16,7 +16,7 @@ from holdall.errors import (
     UnknownBlockError,
     UnknownSerializerError,
 )
-from holdall.testing.distributions import on_path, write_distribution
+from holdall.testing.distributions import absent, on_path, write_distribution
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,12 +64,14 @@ def test_resolving_one_plugin_imports_no_other(make_plugin: MakePlugin) -> None:
 
 def test_a_known_plugin_that_is_not_installed_has_an_install_line() -> None:
     """The slug belongs to a plugin that holdall knows by name."""
-    with pytest.raises(PluginMissingError) as caught:
-        _registry.load("storage", "obstore")
+    with absent("holdall-obstore"):
+        with pytest.raises(PluginMissingError) as caught:
+            _registry.load("storage", "obstore")
+        installed = ", ".join(_registry.names("storage"))
 
     assert str(caught.value) == (
         "The storage type 'obstore' comes with holdall-obstore, which is not installed. Install it: pip install "
-        f"holdall-obstore. Installed: {', '.join(_registry.names('storage'))}."
+        f"holdall-obstore. Installed: {installed}."
     )
 
 
@@ -86,12 +88,14 @@ def test_an_unknown_serializer_has_the_nearest_spelling() -> None:
 
 def test_an_unknown_storage_near_a_known_plugin_has_its_install_line() -> None:
     """The nearest spelling may be that of something not installed."""
-    with pytest.raises(UnknownBlockError) as caught:
-        _registry.load("storage", "obstor")
+    with absent("holdall-obstore"):
+        with pytest.raises(UnknownBlockError) as caught:
+            _registry.load("storage", "obstor")
+        installed = ", ".join(_registry.names("storage"))
 
     assert str(caught.value) == (
         "No storage type is called 'obstor'. Did you mean 'obstore' (pip install holdall-obstore)? "
-        f"Installed: {', '.join(_registry.names('storage'))}."
+        f"Installed: {installed}."
     )
 
 
