@@ -48,9 +48,11 @@ class FakeGCS:
             server.process.kill()
 
     def new_bucket(self, name: str | None = None, /) -> str:
-        """Make an empty bucket, under a name of its own where none is given, and say its name."""
+        """Make an empty bucket, or empty the one of that name; says its name, of its own where none is given."""
         name = name or f"holdall-test-{uuid4().hex[:12]}"
         if name in {each["name"] for each in self._ask("GET", "/storage/v1/b?project=holdall").get("items", ())}:
+            for key in self.keys(name):
+                self._bytes("DELETE", f"/storage/v1/b/{name}/o/{quote(key, safe='')}", None)
             return name
         self._ask("POST", "/storage/v1/b?project=holdall", json.dumps({"name": name}).encode())
         return name

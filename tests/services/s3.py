@@ -62,7 +62,7 @@ class S3Server:
         return client
 
     def new_bucket(self, name: str | None = None, /) -> str:
-        """Make an empty bucket, under a name of its own where none is given, and say its name."""
+        """Make an empty bucket, or empty one of its own that has the name; says its name, of its own where none is given."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         name = name or f"holdall-test-{uuid4().hex[:12]}"
@@ -73,6 +73,8 @@ class S3Server:
             try:
                 if name not in {each["Name"] for each in client.list_buckets().get("Buckets", ())}:
                     client.create_bucket(Bucket=name, **self._placement)
+                for key in self.keys(name) if name in self._buckets else ():  # never somebody else's
+                    client.delete_object(Bucket=name, Key=key)
                 client.put_object(Bucket=name, Key="holdall-probe", Body=b"1")
                 client.delete_object(Bucket=name, Key="holdall-probe")
             except (BotoCoreError, ClientError) as error:  # a young server answers before its volumes are there
