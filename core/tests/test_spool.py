@@ -9,7 +9,7 @@ import sys
 import warnings
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,12 +17,22 @@ from holdall import HoldallWarning, flow, load_result, settings, spool, task
 from holdall.builtin.directory import Directory
 from holdall.builtin.pickling import PickleCodec
 from holdall.catalogs import open_catalog
-from holdall.errors import MissingResultError, StorageError
+from holdall.errors import (
+    CatalogError,
+    ConfigurationError,
+    HoldallError,
+    MissingResultError,
+    PluginError,
+    StorageError,
+)
 from holdall.filesystems import LocalFileSystem
 from holdall.record import parse
 from holdall.results import ResultReference, from_json
 from holdall.store import ResultStore
 from holdall.testing.faults import FaultyStorage, FlakyStorage
+
+if TYPE_CHECKING:
+    from holdall.types import OnFailure
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -93,6 +103,46 @@ def test_a_passing_failure_is_tried_again_first(place: Path, failures: int, wher
     assert [1] == quietly(made).result()
     assert (where == "spool") == bool(spooled())
     assert (where == "storage") == bool(list(storage.scan()))
+
+
+@pytest.mark.parametrize("kind", [ConfigurationError, PluginError, CatalogError])
+@pytest.mark.parametrize("on_failure", ["raise", "spool"])
+def test_whatever_a_storage_says_the_result_is_kept(
+    place: Path, kind: type[HoldallError], on_failure: OnFailure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that an object store cannot take, a client library that is missing: found out after an hour's work."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise kind("not like this")
+
+    storage = Deaf(Directory(str(place / "results")))
+    storage.on_failure = on_failure
+    monkeypatch.setattr(Deaf, "put", refuse)
+    made = task(result_storage=storage, return_state=True)(lambda: [1])
+    state = quietly(made)
+
+    assert 1 == len(spooled())
+    if on_failure == "spool":
+        assert [1] == state.result()
+        return
+    with pytest.raises(kind, match="not like this") as caught:
+        state.result()
+    assert [1] == caught.value.value
+    assert Path(str(caught.value.kept)).is_file()
+
+
+def test_a_format_that_fails_for_its_own_reasons_is_not_blamed_on_the_storage(place: Path) -> None:
+    """The value comes with the error, as the spool would be written by the same serializer."""
+
+    class Broken(PickleCodec):
+        def dump(self, value: Any, /) -> Any:
+            raise PluginError("no such library")
+
+    with pytest.raises(PluginError) as caught:
+        task(result_storage=Directory(str(place / "results")), result_serializer=Broken())(lambda: [1])()
+
+    assert ([1], None) == (caught.value.value, caught.value.kept)
+    assert [] == spooled()
 
 
 def test_what_lies_there_is_what_would_have_been_stored(wall: Path, place: Path) -> None:

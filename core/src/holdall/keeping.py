@@ -197,7 +197,7 @@ def keep_uncatalogued(unit: Unit[Any, Any], run: Run, store: ResultStore, value:
     """A literal that the catalog could not take, as a record in storage."""
     try:
         store.write_literal(value, key=own_key(run.id), producer=producer(unit, run))
-    except StorageError as error:
+    except HoldallError as error:
         warnings.warn(
             f"The result {value} of {unit.kind} {unit.name!r} is returned, but neither the catalog nor the storage "
             f"kept it: {error}",
