@@ -237,6 +237,39 @@ def test_a_cached_result_in_the_spool_is_a_hit(wall: Path) -> None:
     assert not (wall / "results").exists()
 
 
+class Readable(Deaf):
+    """One that locks by leases, which it takes as little as results."""
+
+    atomic_create = True  # type: ignore[assignment]  # a property there
+
+
+def test_a_lease_that_is_not_taken_is_an_error_before_the_body_runs(place: Path) -> None:
+    """Nothing is lost, as nothing was computed yet."""
+    ran = []
+    storage = Readable(Directory(str(place / "results")))
+    made = task(cache_key_fn=lambda *_: "k", result_storage=storage)(lambda: ran.append(1))
+
+    with pytest.raises(StorageError, match="full"):
+        made()
+    assert [] == ran
+
+
+def test_with_on_failure_spool_a_lease_that_is_not_taken_stops_nobody(place: Path) -> None:
+    """The storage has said that there is no hit; the result goes to the spool, and is a hit from there."""
+    ran = []
+    storage = Readable(Directory(str(place / "results")))
+    storage.on_failure = "spool"
+    made = task(cache_key_fn=lambda *_: "k", result_storage=storage)(lambda: [ran.append(1)])
+
+    with pytest.warns(HoldallWarning) as warned:
+        made()
+    assert [None] == made()
+    assert [1] == ran
+    assert ["The cache could not be locked", "faulty:"] == [
+        str(each.message)[:length] for each, length in zip(warned, (29, 7), strict=True)
+    ]
+
+
 @pytest.mark.parametrize("value", [None, True, False])
 def test_a_cached_literal_is_found_there_too(wall: Path, value: bool | None) -> None:
     """It is a record like any other."""
