@@ -189,6 +189,20 @@ def test_a_bad_payload_stays_and_the_others_go(here: Place, there: Place, place:
 
 
 @pytest.mark.usefixtures("ran")
+def test_a_move_deletes_nothing_whose_copy_has_rotted(here: Place, there: Place, place: Path) -> None:
+    """What an earlier copy brought there is read before the original goes, and sent again where it is bad."""
+    copy(here, there)
+    found = results()
+    for payload in (place / "there" / "payloads").rglob("*.pkl"):
+        payload.write_bytes(payload.read_bytes()[:-1] + b"?")
+    done = move(here, there, catalog())
+
+    assert done.complete
+    assert [] == keys(here)
+    assert found == results()
+
+
+@pytest.mark.usefixtures("ran")
 def test_a_younger_result_at_the_target_stays_and_so_does_ours(here: Place, there: Place) -> None:
     """The report says so; nothing is thrown away."""
     task(result_storage="./there", cache_key_fn=lambda *_: "small")(lambda: "younger")()

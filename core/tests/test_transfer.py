@@ -133,6 +133,23 @@ def test_a_flipped_byte_is_found_on_the_way(source: ResultStore, target: ResultS
     assert "copied" == sent(source, target)
 
 
+def test_what_is_there_is_read_where_the_original_is_to_go(source: ResultStore, target: ResultStore) -> None:
+    """A payload of the right size may still have rotted: it is sent again, and what is whole is not."""
+    source.write("x" * 9000, key="k")
+    sent(source, target)
+    (path,) = [meta.key for meta in target.storage.scan("payloads/")]
+    target.storage.put(path, [bytes(target.storage.get(path)).replace(b"xx", b"xy")])
+
+    assert "there" == sent(source, target)
+    assert "copied" == sent(source, target, sure=True)
+    assert "x" * 9000 == target.read("k")
+    assert "there" == sent(source, target, sure=True)
+    target.storage.put(path, [bytes(target.storage.get(path)).replace(b"xx", b"xy")])
+    assert "copied" == sent(source, target, sure=True, dry_run=True)
+    with pytest.raises(CorruptResultError):
+        target.read("k")
+
+
 def test_a_payload_that_is_gone_is_said_to_be(source: ResultStore, target: ResultStore, tmp_path: Path) -> None:
     """It is no trouble of the target's."""
     source.write("x" * 9000, key="k")

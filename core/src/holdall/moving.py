@@ -83,7 +83,7 @@ def move(
     Raises:
         As `copy`; ConfigurationError also where the two turn out to be one place by two names: nothing was removed.
     """
-    work = Work(source, target, chosen=chosen, jobs=jobs, dry_run=dry_run, track=track)
+    work = Work(source, target, chosen=chosen, jobs=jobs, dry_run=dry_run, removes=True, track=track)
     work.copy()
     if dry_run:
         return work.done()
@@ -101,7 +101,8 @@ def move(
 class Work:
     """One storage on its way: what was found, and what became of it.
 
-    `as_written` leaves in records the place that they name.
+    `removes` says that originals will go, and so copies that were there before are read. `as_written` leaves in records
+    the place that they name.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class Work:
         chosen: Selection = ALL,
         jobs: int = JOBS,
         dry_run: bool = False,
+        removes: bool = False,
         as_written: bool = False,
         track: Track = untracked,
     ) -> None:
@@ -123,6 +125,7 @@ class Work:
         self.chosen = chosen
         self.jobs = jobs
         self.dry_run = dry_run
+        self.removes = removes
         self.as_written = as_written
         self.track = track
         self.repointed = 0
@@ -195,7 +198,15 @@ class Work:
             return Seen(None, path=path)
         where = record.storage if self.as_written else self.target.where
         try:
-            what = transfer(record, found.data, self.source.storage, self.target.storage, where, dry_run=self.dry_run)
+            what = transfer(
+                record,
+                found.data,
+                self.source.storage,
+                self.target.storage,
+                where,
+                dry_run=self.dry_run,
+                sure=self.removes,
+            )
         except HoldallError as error:
             self._count(failed=isinstance(error, StorageError))
             return Seen(replace(item, problem=str(error)), path=path)

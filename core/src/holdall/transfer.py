@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from holdall import boundary
+from holdall import boundary, transit
 from holdall import record as records
 from holdall.checksum import verified
 from holdall.errors import CorruptResultError, HoldallError, KeyMissing, MissingResultError, StorageError, told
 from holdall.keys import is_own, payload_made_at
+from holdall.store import label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +24,22 @@ Outcome = Literal["copied", "there", "newer"]
 
 
 def transfer(
-    record: Record, data: bytes, source: Storage, target: Storage, where: StorageReference, /, *, dry_run: bool = False
+    record: Record,
+    data: bytes,
+    source: Storage,
+    target: Storage,
+    where: StorageReference,
+    /,
+    *,
+    dry_run: bool = False,
+    sure: bool = False,
 ) -> Outcome:
     """Copy a result to `target`: the payload, then its record, which names the place `where`, then its readable copy.
 
     `data` are the bytes of the record as they lie in `source`. What of it is there already is not sent again, so this
-    may be repeated after whatever cut it short. Memory is bounded by what the storages hold of a stream.
+    may be repeated after whatever cut it short: payloads are unique per write, so that one of the right size is the same.
+    `sure`, for whoever deletes the original then, reads it to see that it still is. Memory is bounded by what the storages
+    hold of a stream.
 
     Raises:
         CorruptResultError: the payload is not what was written; nothing that a reader could find was made of it. Or
@@ -46,11 +57,14 @@ def transfer(
         return "newer"
     # A record that names another payload is of another write, if of the same moment; where it says it lies, is no matter.
     same = there is not None and there.created == record.created and there.payload == payload
-    sent = _sent(payload, source, target, dry_run=dry_run)
+    missing = payload if payload is not None and not _has(target, payload, label(where), sure=sure) else None
     name = published_as(record)
-    if same and not sent and (name is None or _has(target, name, payload)):
+    if same and missing is None and (name is None or _is_published(target, name, payload)):
         return "there"
     if not dry_run:
+        if missing is not None and missing.path is not None:
+            parts = _read(missing, missing.path, source)
+            transit.send(target, missing.path, parts, label=label(where), size=missing.size)
         if not same:
             boundary.put(target, record.key, [body])
         if name is not None and payload is not None and payload.path is not None:
@@ -81,18 +95,23 @@ def _there(record: Record, target: Storage) -> Record | None:
         return None
 
 
-def _sent(payload: Payload | None, source: Storage, target: Storage, *, dry_run: bool) -> bool:
-    """Whether there was a payload to send: payloads are unique per write, so one of the right size is the same."""
-    if payload is None or payload.path is None or _has(target, payload.path, payload):
+def _has(target: Storage, payload: Payload, name: str, *, sure: bool) -> bool:
+    if payload.path is None:
+        return True  # inside the record
+    try:
+        if target.head(payload.path).size != payload.size:
+            return False
+        if sure:
+            for _ in transit.counted(_read(payload, payload.path, target), f"Checking {name}", payload.size):
+                pass
+    except (KeyMissing, MissingResultError, CorruptResultError):
         return False
-    if not dry_run:
-        boundary.put(target, payload.path, _read(payload, payload.path, source))
     return True
 
 
-def _has(target: Storage, key: str, payload: Payload | None) -> bool:
+def _is_published(target: Storage, name: str, payload: Payload | None) -> bool:
     try:
-        return payload is not None and target.head(key).size == payload.size
+        return payload is not None and target.head(name).size == payload.size
     except KeyMissing:
         return False
 
