@@ -293,6 +293,41 @@ def test_a_result_that_is_replaced_meanwhile_stays(here: Place, there: Place) ->
     assert 1 == len(keys(here))
 
 
+def test_a_second_record_that_comes_meanwhile_keeps_its_payload(here: Place, there: Place) -> None:
+    """A cached result with a name has two, and a writer may be between them when the storage is listed."""
+    big()
+    data = bytes(here.storage.get("big.pkl.record"))
+    here.storage.delete("big.pkl.record")
+
+    class Slow:
+        def repoint(self, _: Any) -> int:
+            here.storage.put("big.pkl.record", [data])
+            return 0
+
+    move(here, there, Slow())  # type: ignore[arg-type]  # what a move asks of it
+
+    assert "x" * 20_000 == load_result(key="big.pkl", storage="./here")
+    move(here, there, catalog())
+    assert [] == keys(here)
+    assert "x" * 20_000 == load_result(key="big.pkl", storage="./there")
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_move_that_ends_between_copy_and_record_is_finished(here: Place, there: Place) -> None:
+    """What other tools read goes before its record does, as nothing else leads to it."""
+
+    class Dying(FaultyStorage):
+        def delete(self, key: str, /) -> None:
+            super().delete(key)
+            if key.startswith("big"):
+                raise StorageError("killed", block="faulty", key=key, operation="delete")
+
+    move(Place(Dying(here.storage), here.where), there, catalog())
+    assert move(here, there, catalog()).complete
+
+    assert [] == [key for key in keys(here) if not key.startswith(PAYLOADS)]
+
+
 def test_other_files_stay_where_they_are(here: Place, there: Place) -> None:
     """They are no results."""
     here.storage.put("notes.txt", [b"mine"])

@@ -58,8 +58,8 @@ def transfer(
     # A record that names another payload is of another write, if of the same moment; where it says it lies, is no matter.
     same = there is not None and there.created == record.created and there.payload == payload
     missing = payload if payload is not None and not _has(target, payload, label(where), sure=sure) else None
-    name = published_as(record)
-    if same and missing is None and (name is None or _is_published(target, name, payload)):
+    name, size = published_as(record), 0 if payload is None else payload.size
+    if same and missing is None and (name is None or is_published(target, name, size)):
         return "there"
     if not dry_run:
         if missing is not None and missing.path is not None:
@@ -81,6 +81,14 @@ def published_as(record: Record, /) -> str | None:
     return stem if stem != record.key and stem.endswith(suffix) else record.key + suffix
 
 
+def is_published(storage: Storage, name: str, size: int, /) -> bool:
+    """Whether there is such a copy: of other programs' files, one of that very size is not told apart."""
+    try:
+        return boundary.head(storage, name).size == size
+    except KeyMissing:
+        return False
+
+
 def _there(record: Record, target: Storage) -> Record | None:
     """What the target has under the key: nothing, or a damaged record, is None."""
     try:
@@ -99,7 +107,7 @@ def _has(target: Storage, payload: Payload, name: str, *, sure: bool) -> bool:
     if payload.path is None:
         return True  # inside the record
     try:
-        if target.head(payload.path).size != payload.size:
+        if boundary.head(target, payload.path).size != payload.size:
             return False
         if sure:
             for _ in transit.counted(_read(payload, payload.path, target), f"Checking {name}", payload.size):
@@ -107,13 +115,6 @@ def _has(target: Storage, payload: Payload, name: str, *, sure: bool) -> bool:
     except (KeyMissing, MissingResultError, CorruptResultError):
         return False
     return True
-
-
-def _is_published(target: Storage, name: str, payload: Payload | None) -> bool:
-    try:
-        return payload is not None and target.head(name).size == payload.size
-    except KeyMissing:
-        return False
 
 
 def _read(payload: Payload, path: str, source: Storage) -> Iterator[Buffer]:
