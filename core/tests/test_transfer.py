@@ -112,6 +112,20 @@ def test_the_younger_result_wins(source: ResultStore, target: ResultStore) -> No
     assert "young" == source.read("k")
 
 
+def test_one_that_is_written_there_meanwhile_stays(source: ResultStore, target: ResultStore) -> None:
+    """A payload may take long, and whoever computes at the target is not waited for."""
+
+    class Slow(FaultyStorage):
+        def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Any:
+            yield from super().stream(key, chunk=chunk)
+            target.write("young", key="k", created=2000.0)
+
+    source.write("old" * 5000, key="k", created=1000.0)
+
+    assert "newer" == sent(source, target, through=Slow(source.storage))
+    assert "young" == target.read("k")
+
+
 def test_a_flipped_byte_is_found_on_the_way(source: ResultStore, target: ResultStore, tmp_path: Path) -> None:
     """In whichever chunk; nothing of it can be found at the target."""
     source.write(b"\0" * (9 << 20), key="k")

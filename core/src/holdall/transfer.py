@@ -53,7 +53,7 @@ def transfer(
         # A name that holdall gives to nothing of its own: sending it may replace something else.
         raise CorruptResultError(f"The record {record.key} names {payload.path!r}, which is no payload's name.")
     there = _there(record, target)
-    if there is not None and there.created > record.created:
+    if _is_younger(there, record):
         return "newer"
     # A record that names another payload is of another write, if of the same moment; where it says it lies, is no matter.
     same = there is not None and there.created == record.created and there.payload == payload
@@ -65,6 +65,8 @@ def transfer(
         if missing is not None and missing.path is not None:
             parts = _read(missing, missing.path, source)
             transit.send(target, missing.path, parts, label=label(where), size=missing.size)
+            if not same and _is_younger(_there(record, target), record):  # that took its time
+                return "newer"  # the payload may have another record; if not, `holdall gc` takes it
         if not same:
             boundary.put(target, record.key, [body])
         if name is not None and payload is not None and payload.path is not None:
@@ -101,6 +103,10 @@ def _there(record: Record, target: Storage) -> Record | None:
         if not records.is_ours(data):
             raise
         return None
+
+
+def _is_younger(there: Record | None, record: Record) -> bool:
+    return there is not None and there.created > record.created
 
 
 def _has(target: Storage, payload: Payload, name: str, *, sure: bool) -> bool:
