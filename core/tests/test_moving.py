@@ -280,17 +280,27 @@ def test_nothing_is_deleted_where_the_catalog_cannot_follow(
 
 @pytest.mark.usefixtures("ran")
 def test_a_result_that_is_replaced_meanwhile_stays(here: Place, there: Place) -> None:
-    """The catalog's turn is between copy and removal: a writer may come then."""
+    """The catalog's turn is between copy and removal: a writer may come then, and the catalog leads to what it wrote."""
+    runs = []
 
     class Slow:
-        def repoint(self, _: Any) -> int:
-            small.with_options(refresh_cache=True)()
-            return 0
+        def __init__(self) -> None:
+            self.catalog = catalog()
+
+        def repoint(self, moved: Any) -> int:
+            if not runs:
+                again = task(result_storage="./here", cache_key_fn=lambda *_: "small", refresh_cache=True)
+                runs.append(again(lambda: [2]).with_options(return_state=True)().run_id)
+                catalog()
+            return self.catalog.repoint(moved)
 
     done = move(here, there, Slow())  # type: ignore[arg-type]  # what a move asks of it
 
     assert [True] == ["was replaced meanwhile" in str(each.problem) for each in done.items if each.problem]
-    assert 1 == len(keys(here))
+    assert [record_key("small")] == keys(here)
+    assert [2] == load_result(key=record_key("small")) == load_result(run=runs[0])
+    assert move(here, there, catalog()).complete
+    assert [2] == load_result(key=record_key("small"), storage="./there") == load_result(run=runs[0])
 
 
 def test_a_second_record_that_comes_meanwhile_keeps_its_payload(here: Place, there: Place) -> None:

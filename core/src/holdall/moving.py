@@ -95,6 +95,7 @@ def move(
         return work.done()
     if work.repoint(catalog):
         work.remove({"copied", "there"})
+        work.repoint_back(catalog)
     return work.done()
 
 
@@ -131,6 +132,7 @@ class Work:
         self.repointed = 0
         self.problem: str | None = None
         self._seen: list[Seen] = []
+        self._arrived: set[str] = set()
         self._failures = 0
         self._counting = threading.Lock()
 
@@ -229,24 +231,33 @@ class Work:
 
     def repoint(self, catalog: Catalog) -> bool:
         """Whether the catalog points to the target now, for all that is there."""
-        arrived = {seen.item.key for seen in self._seen if seen.item.what in {"copied", "there"}}
+        self._arrived = {seen.item.key for seen in self._seen if seen.item.what in {"copied", "there"}}
+        return self._repoint(catalog, self._arrived, self.source, self.target)
 
+    def repoint_back(self, catalog: Catalog) -> None:
+        """To what was written at the source meanwhile, and stays: its reference may have been taken for the old one's."""
+        stayed = {seen.item.key for seen in self._seen if seen.item.what == "failed"} & self._arrived
+        self._repoint(catalog, stayed, self.target, self.source)
+
+    def _repoint(self, catalog: Catalog, keys: set[str], before: Place, after: Place) -> bool:
         def moved(text: str) -> tuple[str, str] | None:
             try:
                 result = from_json(text)
             except ConfigurationError:
                 return None
-            if not isinstance(result, ResultReference) or result.key not in arrived:
+            if not isinstance(result, ResultReference) or result.key not in keys:
                 return None
-            if result.storage.identity != self.source.identity:
+            if result.storage.identity != before.identity:
                 return None
-            return self.target.label, replace(result, storage=self.target.where).json()
+            return after.label, replace(result, storage=after.where).json()
 
         try:
-            self.repointed = catalog.repoint(moved) if arrived else 0
+            rows = catalog.repoint(moved) if keys else 0
         except CatalogError as error:
             self.problem = str(error)
             return False
+        if after is self.target:
+            self.repointed = rows
         return True
 
     def remove(self, what: Collection[What]) -> None:

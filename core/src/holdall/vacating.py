@@ -72,9 +72,10 @@ def _remove_record(storage: Storage, seen: Seen, *, locked: bool) -> Item:
         if item.key.startswith(_CACHED) and locked and (manager := lock_manager(storage)) is not None:
             lease = manager.acquire(item.key, timeout=0)
             if lease is None:
-                return replace(item, problem="It is being written anew, and stays where it was.")
+                return replace(item, what="failed", problem="It is being written anew, and stays where it was.")
         if xxh3_128_digest(boundary.get(storage, item.key)) != seen.digest:
-            return replace(item, problem="It was replaced meanwhile, and the new one stays where it was.")
+            problem = "It was replaced meanwhile, and the new one stays where it was."
+            return replace(item, what="failed", problem=problem)
         # The copy first: whatever ends this here, the record leads to it again.
         if seen.copy is not None and is_published(storage, seen.copy, item.size):
             boundary.delete(storage, seen.copy)
