@@ -189,6 +189,20 @@ def test_a_bad_payload_stays_and_the_others_go(here: Place, there: Place, place:
 
 
 @pytest.mark.usefixtures("ran")
+def test_a_move_deletes_nothing_whose_copy_has_rotted(here: Place, there: Place, place: Path) -> None:
+    """What an earlier copy brought there is read before the original goes, and sent again where it is bad."""
+    copy(here, there)
+    found = results()
+    for payload in (place / "there" / "payloads").rglob("*.pkl"):
+        payload.write_bytes(payload.read_bytes()[:-1] + b"?")
+    done = move(here, there, catalog())
+
+    assert done.complete
+    assert [] == keys(here)
+    assert found == results()
+
+
+@pytest.mark.usefixtures("ran")
 def test_a_younger_result_at_the_target_stays_and_so_does_ours(here: Place, there: Place) -> None:
     """The report says so; nothing is thrown away."""
     task(result_storage="./there", cache_key_fn=lambda *_: "small")(lambda: "younger")()
@@ -266,17 +280,62 @@ def test_nothing_is_deleted_where_the_catalog_cannot_follow(
 
 @pytest.mark.usefixtures("ran")
 def test_a_result_that_is_replaced_meanwhile_stays(here: Place, there: Place) -> None:
-    """The catalog's turn is between copy and removal: a writer may come then."""
+    """The catalog's turn is between copy and removal: a writer may come then, and the catalog leads to what it wrote."""
+    runs = []
 
     class Slow:
-        def repoint(self, _: Any) -> int:
-            small.with_options(refresh_cache=True)()
-            return 0
+        def __init__(self) -> None:
+            self.catalog = catalog()
+
+        def repoint(self, moved: Any) -> int:
+            if not runs:
+                again = task(result_storage="./here", cache_key_fn=lambda *_: "small", refresh_cache=True)
+                runs.append(again(lambda: [2]).with_options(return_state=True)().run_id)
+                catalog()
+            return self.catalog.repoint(moved)
 
     done = move(here, there, Slow())  # type: ignore[arg-type]  # what a move asks of it
 
     assert [True] == ["was replaced meanwhile" in str(each.problem) for each in done.items if each.problem]
-    assert 1 == len(keys(here))
+    assert [record_key("small")] == keys(here)
+    assert [2] == load_result(key=record_key("small")) == load_result(run=runs[0])
+    assert move(here, there, catalog()).complete
+    assert [2] == load_result(key=record_key("small"), storage="./there") == load_result(run=runs[0])
+
+
+def test_a_second_record_that_comes_meanwhile_keeps_its_payload(here: Place, there: Place) -> None:
+    """A cached result with a name has two, and a writer may be between them when the storage is listed."""
+    big()
+    data = bytes(here.storage.get("big.pkl.record"))
+    here.storage.delete("big.pkl.record")
+
+    class Slow:
+        def repoint(self, _: Any) -> int:
+            here.storage.put("big.pkl.record", [data])
+            return 0
+
+    move(here, there, Slow())  # type: ignore[arg-type]  # what a move asks of it
+
+    assert "x" * 20_000 == load_result(key="big.pkl", storage="./here")
+    move(here, there, catalog())
+    assert [] == keys(here)
+    assert "x" * 20_000 == load_result(key="big.pkl", storage="./there")
+
+
+@pytest.mark.usefixtures("ran")
+def test_a_move_that_ends_between_copy_and_record_is_finished(here: Place, there: Place) -> None:
+    """What other tools read goes before its record does, as nothing else leads to it."""
+
+    class Dying(FaultyStorage):
+        def delete(self, key: str, /) -> None:
+            super().delete(key)
+            if key.startswith("big"):
+                raise StorageError("killed", block="faulty", key=key, operation="delete")
+
+    move(Place(Dying(here.storage), here.where), there, catalog())
+    assert move(here, there, catalog()).complete
+
+    assert [] == [key for key in keys(here) if not key.startswith(PAYLOADS)]
 
 
 def test_other_files_stay_where_they_are(here: Place, there: Place) -> None:

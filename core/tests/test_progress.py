@@ -53,6 +53,7 @@ class Waiting(FaultyStorage):
     # Goes on when so many bars have been drawn.
     bars, at = 1, 1  # and, of writes, at which part
     tells = True
+    together = staticmethod(lambda: None)
 
     def put(self, key, parts, /, *, mode="overwrite"):
         return self.inner.put(key, self.slowly(parts), mode=mode)
@@ -61,6 +62,7 @@ class Waiting(FaultyStorage):
         for number, part in enumerate(parts):
             if number == self.at:
                 self.rows = shown(self.bars)
+                self.together()
                 if number == 2:
                     drawn(4_000_000)
             yield bytes(part)
@@ -108,8 +110,11 @@ def run(script: str, folder: Path, *, terminal: bool = True, **environment: str)
 
 
 def test_long_transfers_have_a_bar_in_a_terminal(tmp_path: Path) -> None:
-    """Both ways, and it is wiped away when they are done."""
+    """Both ways, and from one storage to another; it is wiped away when they are done."""
     script = """
+from holdall.moving import copy
+from holdall.storages import place_of
+
 storage.at = 2
 store.write(value, key="results/aa/x.json", cache_in_memory=False)
 sys.stderr.write("WRITTEN")
@@ -117,17 +122,24 @@ assert store.read("results/aa/x.json") == value
 storage.tells = False
 sys.stderr.write("READ")
 store.read("results/aa/x.json")
+sys.stderr.write("AGAIN")
+lake = MemoryFileSystem(namespace="lake")
+ResultStore(lake, PickleSerializer()).write(value, key="results/aa/x.json")
+assert copy(place_of(lake), place_of(storage)).complete
 sys.stderr.write("DONE")
 """
     _, seen = run(script, tmp_path)
     wrote, _, rest = seen.partition("WRITTEN")
-    told, _, untold = rest.partition("READ")
+    told, _, rest = rest.partition("READ")
+    untold, _, rest = rest.partition("AGAIN")
+    copied = rest.partition("DONE")[0]
 
     assert re.search(r"Writing to faulty:default .*[4-8]\.\d MB of 9\.0 MB, ", wrote)
     assert re.search(r"Reading from faulty:default .*4\.5 MB of 9\.0 MB, ", told)
     assert re.search(r"Reading from faulty:default .*0 bytes of 9\.0 MB, ", untold)
+    assert re.search(r"Writing to faulty:default .*[4-8]\.\d MB of 9\.0 MB, ", copied)
     wiped = r"\r\x1b\[2K\x1b\[\?25h\r$"
-    assert [True] * 3 == [bool(re.search(wiped, each)) for each in (wrote, told, untold.partition("DONE")[0])]
+    assert [True] * 4 == [bool(re.search(wiped, each)) for each in (wrote, told, untold, copied)]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +178,7 @@ print("rich" in sys.modules, threading.active_count())
 def test_small_results_start_nothing_in_a_terminal(tmp_path: Path) -> None:
     """No thread, and nothing is imported."""
     script = """
-storage.bars = 0
+storage.bars, storage.tells = 0, False
 store.write(bytearray(500_000), key="results/aa/x.json")
 store.read("results/aa/x.json")
 print("rich" in sys.modules, threading.active_count())
@@ -182,6 +194,7 @@ from holdall.serializers import CompressedSerializer
 import os
 
 storage.bars = 3
+storage.together = threading.Barrier(3).wait  # nobody takes a row away that another has not seen
 stores = [store, store, ResultStore(storage, CompressedSerializer())]
 value = bytearray(os.urandom(2_000_000))
 threads = [

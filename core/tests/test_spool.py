@@ -9,7 +9,7 @@ import sys
 import warnings
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,12 +17,22 @@ from holdall import HoldallWarning, flow, load_result, settings, spool, task
 from holdall.builtin.directory import Directory
 from holdall.builtin.pickling import PickleCodec
 from holdall.catalogs import open_catalog
-from holdall.errors import MissingResultError, StorageError
+from holdall.errors import (
+    CatalogError,
+    ConfigurationError,
+    HoldallError,
+    MissingResultError,
+    PluginError,
+    StorageError,
+)
 from holdall.filesystems import LocalFileSystem
 from holdall.record import parse
 from holdall.results import ResultReference, from_json
 from holdall.store import ResultStore
 from holdall.testing.faults import FaultyStorage, FlakyStorage
+
+if TYPE_CHECKING:
+    from holdall.types import OnFailure
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -93,6 +103,46 @@ def test_a_passing_failure_is_tried_again_first(place: Path, failures: int, wher
     assert [1] == quietly(made).result()
     assert (where == "spool") == bool(spooled())
     assert (where == "storage") == bool(list(storage.scan()))
+
+
+@pytest.mark.parametrize("kind", [ConfigurationError, PluginError, CatalogError])
+@pytest.mark.parametrize("on_failure", ["raise", "spool"])
+def test_whatever_a_storage_says_the_result_is_kept(
+    place: Path, kind: type[HoldallError], on_failure: OnFailure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that an object store cannot take, a client library that is missing: found out after an hour's work."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise kind("not like this")
+
+    storage = Deaf(Directory(str(place / "results")))
+    storage.on_failure = on_failure
+    monkeypatch.setattr(Deaf, "put", refuse)
+    made = task(result_storage=storage, return_state=True)(lambda: [1])
+    state = quietly(made)
+
+    assert 1 == len(spooled())
+    if on_failure == "spool":
+        assert [1] == state.result()
+        return
+    with pytest.raises(kind, match="not like this") as caught:
+        state.result()
+    assert [1] == caught.value.value
+    assert Path(str(caught.value.kept)).is_file()
+
+
+def test_a_format_that_fails_for_its_own_reasons_is_not_blamed_on_the_storage(place: Path) -> None:
+    """The value comes with the error, as the spool would be written by the same serializer."""
+
+    class Broken(PickleCodec):
+        def dump(self, value: Any, /) -> Any:
+            raise PluginError("no such library")
+
+    with pytest.raises(PluginError) as caught:
+        task(result_storage=Directory(str(place / "results")), result_serializer=Broken())(lambda: [1])()
+
+    assert ([1], None) == (caught.value.value, caught.value.kept)
+    assert [] == spooled()
 
 
 def test_what_lies_there_is_what_would_have_been_stored(wall: Path, place: Path) -> None:
@@ -185,6 +235,39 @@ def test_a_cached_result_in_the_spool_is_a_hit(wall: Path) -> None:
     assert [1] == slow()
     assert [1] == ran
     assert not (wall / "results").exists()
+
+
+class Readable(Deaf):
+    """One that locks by leases, which it takes as little as results."""
+
+    atomic_create = True  # type: ignore[assignment]  # a property there
+
+
+def test_a_lease_that_is_not_taken_is_an_error_before_the_body_runs(place: Path) -> None:
+    """Nothing is lost, as nothing was computed yet."""
+    ran = []
+    storage = Readable(Directory(str(place / "results")))
+    made = task(cache_key_fn=lambda *_: "k", result_storage=storage)(lambda: ran.append(1))
+
+    with pytest.raises(StorageError, match="full"):
+        made()
+    assert [] == ran
+
+
+def test_with_on_failure_spool_a_lease_that_is_not_taken_stops_nobody(place: Path) -> None:
+    """The storage has said that there is no hit; the result goes to the spool, and is a hit from there."""
+    ran = []
+    storage = Readable(Directory(str(place / "results")))
+    storage.on_failure = "spool"
+    made = task(cache_key_fn=lambda *_: "k", result_storage=storage)(lambda: [ran.append(1)])
+
+    with pytest.warns(HoldallWarning) as warned:
+        made()
+    assert [None] == made()
+    assert [1] == ran
+    assert ["The cache could not be locked", "faulty:"] == [
+        str(each.message)[:length] for each, length in zip(warned, (29, 7), strict=True)
+    ]
 
 
 @pytest.mark.parametrize("value", [None, True, False])

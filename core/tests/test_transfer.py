@@ -112,6 +112,20 @@ def test_the_younger_result_wins(source: ResultStore, target: ResultStore) -> No
     assert "young" == source.read("k")
 
 
+def test_one_that_is_written_there_meanwhile_stays(source: ResultStore, target: ResultStore) -> None:
+    """A payload may take long, and whoever computes at the target is not waited for."""
+
+    class Slow(FaultyStorage):
+        def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Any:
+            yield from super().stream(key, chunk=chunk)
+            target.write("young", key="k", created=2000.0)
+
+    source.write("old" * 5000, key="k", created=1000.0)
+
+    assert "newer" == sent(source, target, through=Slow(source.storage))
+    assert "young" == target.read("k")
+
+
 def test_a_flipped_byte_is_found_on_the_way(source: ResultStore, target: ResultStore, tmp_path: Path) -> None:
     """In whichever chunk; nothing of it can be found at the target."""
     source.write(b"\0" * (9 << 20), key="k")
@@ -131,6 +145,23 @@ def test_a_flipped_byte_is_found_on_the_way(source: ResultStore, target: ResultS
     assert [] == list(target.storage.scan())
     payload.write_bytes(whole)
     assert "copied" == sent(source, target)
+
+
+def test_what_is_there_is_read_where_the_original_is_to_go(source: ResultStore, target: ResultStore) -> None:
+    """A payload of the right size may still have rotted: it is sent again, and what is whole is not."""
+    source.write("x" * 9000, key="k")
+    sent(source, target)
+    (path,) = [meta.key for meta in target.storage.scan("payloads/")]
+    target.storage.put(path, [bytes(target.storage.get(path)).replace(b"xx", b"xy")])
+
+    assert "there" == sent(source, target)
+    assert "copied" == sent(source, target, sure=True)
+    assert "x" * 9000 == target.read("k")
+    assert "there" == sent(source, target, sure=True)
+    target.storage.put(path, [bytes(target.storage.get(path)).replace(b"xx", b"xy")])
+    assert "copied" == sent(source, target, sure=True, dry_run=True)
+    with pytest.raises(CorruptResultError):
+        target.read("k")
 
 
 def test_a_payload_that_is_gone_is_said_to_be(source: ResultStore, target: ResultStore, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from holdall.cache import CacheContext
 from holdall.errors import ConfigurationError, HoldallWarning, ResultError, StorageError
 from holdall.flight import Flight
-from holdall.keeping import lookup, unreachable
+from holdall.keeping import lookup, unlocked
 from holdall.keys import record_key
 from holdall.outcomes import Done, row_of
 from holdall.signals import ear
@@ -129,7 +129,7 @@ def cached(
         try:
             yield from flight.enter()
         except StorageError as error:
-            unreachable(error, options.on_storage_error, complained)
+            unlocked(error, options.on_storage_error, complained, spools=store.spools)
         # Somebody may have computed it while we waited.
         if not options.refresh_cache and (hit := (yield Blocking(look))) is not None:
             return _hit(unit, run, hit)

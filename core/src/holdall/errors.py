@@ -40,7 +40,14 @@ def _rebuild(cls: type[HoldallError], args: tuple[Any, ...], state: dict[str, An
 
 
 class HoldallError(Exception):
-    """Root of the tree: `except HoldallError` catches all that this library raises on purpose."""
+    """Root of the tree: `except HoldallError` catches all that this library raises on purpose.
+
+    Where a run fails because its result could not be kept, `value` is what was computed (never in the message), and
+    `kept` says where its bytes lie instead, if so.
+    """
+
+    value: Any = None
+    kept: str | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Leaves take keywords, which BaseException.__reduce__ would lose between processes.
@@ -106,8 +113,7 @@ class UntrustedResultError(ResultError, PermissionError):
 class SerializationError(ResultError, ValueError):
     """A value cannot be written, or cannot be read back, by this serializer.
 
-    `path` is the place inside the object, as `result["model"].lock`, or None where it is not known. `value` is the
-    computed value (never in the message), so that nothing is lost when only the keeping of it failed.
+    `path` is the place inside the object, as `result["model"].lock`, or None where it is not known.
     """
 
     def __init__(self, message: str, /, *, path: str | None = None, value: Any = None) -> None:
@@ -120,8 +126,7 @@ class StorageError(HoldallError, OSError):
     """A storage did not do what it was asked; `__cause__` is the backend's own error.
 
     `block` is the slug or the type of the block, `operation` one of put, get, head, delete, scan. `transient` says that
-    the same call may well succeed in a moment. `value` is the computed value whose keeping failed, where there is one,
-    and `kept` where its bytes lie instead.
+    the same call may well succeed in a moment.
     """
 
     def __init__(
@@ -132,8 +137,6 @@ class StorageError(HoldallError, OSError):
         self.key = key
         self.operation = operation
         self.transient = transient
-        self.value: Any = None
-        self.kept: str | None = None
 
 
 class KeyMissing(StorageError, LookupError):  # noqa: N818 - reads as the answer it is

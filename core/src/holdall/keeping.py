@@ -88,16 +88,18 @@ def _found(store: ResultStore, record: Record, value: Any, *, cache_in_memory: b
 
 def _complain(error: HoldallError, on_storage_error: str, complained: list[str]) -> None:
     if isinstance(error, StorageError):
-        unreachable(error, on_storage_error, complained)
+        if on_storage_error != "run":
+            raise error
+        _say_once(f"The cache could not be asked, so the body runs (on_storage_error='run'): {error}", complained)
     else:
         _say_once(f"A cached result could not be used, so the body runs again and replaces it: {error}", complained)
 
 
-def unreachable(error: StorageError, on_storage_error: str, complained: list[str]) -> None:
-    """Raise it, or say once that the body runs all the same."""
-    if on_storage_error != "run":
+def unlocked(error: StorageError, on_storage_error: str, complained: list[str], *, spools: bool) -> None:
+    """Raise it, or say once that the body runs all the same: whose result may go to the spool has its miss already."""
+    if on_storage_error != "run" and not spools:
         raise error
-    _say_once(f"The cache could not be asked, so the body runs (on_storage_error='run'): {error}", complained)
+    _say_once(f"The cache could not be locked, so the body runs, perhaps elsewhere as well: {error}", complained)
 
 
 def _say_once(message: str, complained: list[str]) -> None:
@@ -197,7 +199,7 @@ def keep_uncatalogued(unit: Unit[Any, Any], run: Run, store: ResultStore, value:
     """A literal that the catalog could not take, as a record in storage."""
     try:
         store.write_literal(value, key=own_key(run.id), producer=producer(unit, run))
-    except StorageError as error:
+    except HoldallError as error:
         warnings.warn(
             f"The result {value} of {unit.kind} {unit.name!r} is returned, but neither the catalog nor the storage "
             f"kept it: {error}",

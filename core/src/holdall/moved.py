@@ -63,8 +63,7 @@ class Selection:
 class Seen(NamedTuple):
     """What is remembered of a record that was looked at: its item, a digest of its bytes, what else belongs to it."""
 
-    item: Item | None
+    item: Item
     digest: bytes = b""
     path: str | None = None
     copy: str | None = None
-    readable: bool = True

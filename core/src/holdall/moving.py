@@ -22,7 +22,7 @@ from holdall.moved import Item, Moved, Seen, Selection
 from holdall.results import ResultReference, from_json
 from holdall.survey import look, untracked
 from holdall.transfer import published_as, transfer
-from holdall.vacating import Vacating, are_one
+from holdall.vacating import are_one, vacate
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -83,7 +83,7 @@ def move(
     Raises:
         As `copy`; ConfigurationError also where the two turn out to be one place by two names: nothing was removed.
     """
-    work = Work(source, target, chosen=chosen, jobs=jobs, dry_run=dry_run, track=track)
+    work = Work(source, target, chosen=chosen, jobs=jobs, dry_run=dry_run, removes=True, track=track)
     work.copy()
     if dry_run:
         return work.done()
@@ -95,13 +95,15 @@ def move(
         return work.done()
     if work.repoint(catalog):
         work.remove({"copied", "there"})
+        work.repoint_back(catalog)
     return work.done()
 
 
 class Work:
     """One storage on its way: what was found, and what became of it.
 
-    `as_written` leaves in records the place that they name.
+    `removes` says that originals will go, and so copies that were there before are read. `as_written` leaves in records
+    the place that they name.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Work:
         chosen: Selection = ALL,
         jobs: int = JOBS,
         dry_run: bool = False,
+        removes: bool = False,
         as_written: bool = False,
         track: Track = untracked,
     ) -> None:
@@ -123,20 +126,21 @@ class Work:
         self.chosen = chosen
         self.jobs = jobs
         self.dry_run = dry_run
+        self.removes = removes
         self.as_written = as_written
         self.track = track
         self.repointed = 0
         self.problem: str | None = None
         self._seen: list[Seen] = []
+        self._arrived: set[str] = set()
         self._failures = 0
         self._counting = threading.Lock()
 
     def done(self) -> Moved:
-        items = [seen.item for seen in self._seen if seen.item is not None]
         return Moved(
             source=self.source.label,
             target=self.target.label,
-            items=items,
+            items=[seen.item for seen in self._seen],
             repointed=self.repointed,
             problem=self.problem,
         )
@@ -147,7 +151,8 @@ class Work:
             futures = [pool.submit(self._one, meta) for meta in metas]
             try:
                 for future in self.track(futures, f"Copying {self.source.label}"):
-                    self._seen.append(future.result())
+                    if (seen := future.result()) is not None:
+                        self._seen.append(seen)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -171,40 +176,48 @@ class Work:
             "`holdall result ls --storage` lists those there."
         )
 
-    def _one(self, meta: ObjectMeta) -> Seen:
+    def _one(self, meta: ObjectMeta) -> Seen | None:
         if self._failures >= _PATIENCE:
-            return Seen(Item(key=meta.key, what="left"), readable=False)
+            return Seen(Item(key=meta.key, what="left"))
         try:
             found = look(self.source.storage, meta, self.source.label)
         except KeyMissing:
-            return Seen(None)  # deleted since it was listed
+            return None  # deleted since it was listed
         except StorageError as error:
             self._count(failed=True)
-            return Seen(Item(key=meta.key, what="failed", problem=str(error)), readable=False)
+            return Seen(Item(key=meta.key, what="failed", problem=str(error)))
         if found.kind == "foreign":
-            return Seen(None)
+            return None
         if found.record is None:
-            return Seen(Item(key=meta.key, what="failed", problem=found.problem), readable=False)
+            return Seen(Item(key=meta.key, what="failed", problem=found.problem))
         return self._copied(found, found.record)
 
-    def _copied(self, found: Found, record: Record) -> Seen:
+    def _copied(self, found: Found, record: Record) -> Seen | None:
         name = record.producer.get("name")
+        if self.chosen.name not in {None, name}:
+            return None
         path, size = (None, 0) if record.payload is None else (record.payload.path, record.payload.size)
         item = Item(key=record.key, what="failed", name=name, size=size)
-        if self.chosen.name not in {None, name}:
-            return Seen(None, path=path)
         where = record.storage if self.as_written else self.target.where
         try:
-            what = transfer(record, found.data, self.source.storage, self.target.storage, where, dry_run=self.dry_run)
+            what = transfer(
+                record,
+                found.data,
+                self.source.storage,
+                self.target.storage,
+                where,
+                dry_run=self.dry_run,
+                sure=self.removes,
+            )
         except HoldallError as error:
             self._count(failed=isinstance(error, StorageError))
-            return Seen(replace(item, problem=str(error)), path=path)
+            return Seen(replace(item, problem=str(error)))
         self._count(failed=False)
         return Seen(replace(item, what=what), xxh3_128_digest(found.data), path, published_as(record))
 
     def is_one_place(self) -> bool:
         """Whether the two are one by two names, so that all had seemed to be there already."""
-        arrived = any(seen.item is not None and seen.item.what in {"copied", "there"} for seen in self._seen)
+        arrived = any(seen.item.what in {"copied", "there"} for seen in self._seen)
         return arrived and are_one(self.source, self.target)
 
     def one_place(self) -> ConfigurationError:
@@ -218,29 +231,39 @@ class Work:
 
     def repoint(self, catalog: Catalog) -> bool:
         """Whether the catalog points to the target now, for all that is there."""
-        arrived = {seen.item.key for seen in self._seen if seen.item and seen.item.what in {"copied", "there"}}
+        self._arrived = {seen.item.key for seen in self._seen if seen.item.what in {"copied", "there"}}
+        return self._repoint(catalog, self._arrived, self.source, self.target)
 
+    def repoint_back(self, catalog: Catalog) -> None:
+        """To what was written at the source meanwhile, and stays: its reference may have been taken for the old one's."""
+        stayed = {seen.item.key for seen in self._seen if seen.item.what == "failed"} & self._arrived
+        self._repoint(catalog, stayed, self.target, self.source)
+
+    def _repoint(self, catalog: Catalog, keys: set[str], before: Place, after: Place) -> bool:
         def moved(text: str) -> tuple[str, str] | None:
             try:
                 result = from_json(text)
             except ConfigurationError:
                 return None
-            if not isinstance(result, ResultReference) or result.key not in arrived:
+            if not isinstance(result, ResultReference) or result.key not in keys:
                 return None
-            if result.storage.identity != self.source.identity:
+            if result.storage.identity != before.identity:
                 return None
-            return self.target.label, replace(result, storage=self.target.where).json()
+            return after.label, replace(result, storage=after.where).json()
 
         try:
-            self.repointed = catalog.repoint(moved) if arrived else 0
+            rows = catalog.repoint(moved) if keys else 0
         except CatalogError as error:
             self.problem = str(error)
             return False
+        if after is self.target:
+            self.repointed = rows
         return True
 
     def remove(self, what: Collection[What]) -> None:
         """What became so, from the source."""
-        going = [n for n, seen in enumerate(self._seen) if seen.item is not None and seen.item.what in what]
+        going = [seen for seen in self._seen if seen.item.what in what]
         # Who writes to the spool holds the lock of another storage, if any.
-        vacating = Vacating(self.source, locked=not self.as_written, selected=bool(self.chosen.keys))
-        self._seen, self.problem = vacating.remove(self._seen, going, jobs=self.jobs)
+        items, self.problem = vacate(self.source, going, jobs=self.jobs, locked=not self.as_written)
+        became = {item.key: item for item in items}
+        self._seen = [seen._replace(item=became.get(seen.item.key, seen.item)) for seen in self._seen]

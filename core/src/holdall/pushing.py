@@ -90,7 +90,7 @@ def _opened(wheres: list[StorageReference]) -> Place:
 
 
 def _sent(folder: Directory, target: Place, jobs: int, track: Track) -> Moved:
-    work = Work(place_of(folder), target, jobs=jobs, as_written=True, track=track)
+    work = Work(place_of(folder), target, jobs=jobs, removes=True, as_written=True, track=track)
     try:
         work.copy()
         work.remove({"copied", "there", "newer"})

@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from holdall import spool
-from holdall.errors import HoldallWarning, ResultError, StorageError
+from holdall.errors import HoldallError, HoldallWarning, ResultError
 from holdall.keeping import keep
 from holdall.results import ResultReference
 
@@ -23,35 +23,30 @@ def secure(unit: Unit[Any, Any], run: Run, made: Plan, value: Any, key: str | No
     """Keep a value. Where that fails, in the spool, and the run goes on where its block or its options say so.
 
     Raises:
-        SerializationError, StorageError: with the value attached; `kept` and a note say where its bytes lie, if so.
+        HoldallError: with the value attached; `kept` and a note say where its bytes lie, if so. Mostly a
+            SerializationError or a StorageError, but a key that no object may have and a library that is missing show
+            here as well, when the body has run.
     """
     try:
         return keep(unit, run, made.store, value, key=key, named=named)
-    except (ResultError, StorageError) as failure:
+    except HoldallError as failure:
         store, kept = made.store, None
         alone = made.resolution.for_retries_alone
-        goes_on = _goes_on(store) or _asked_to_run(unit, failure)
-        if isinstance(failure, StorageError) and store is not None and (failure.kept is None or goes_on):
+        of_storage = store is not None and not isinstance(failure, ResultError)
+        asked_to_run = of_storage and unit.options.on_storage_error == "run"
+        goes_on = asked_to_run or (store is not None and store.spools)
+        if store is not None and of_storage and (failure.kept is None or goes_on):
             kept = _spooled(unit, run, store, value, key, named, indexed=goes_on)
-            if kept is not None and _goes_on(store):
+            if kept is not None and store.spools:
                 _say_once(run, store, failure)
                 return kept
             if kept is not None and not alone and not goes_on:
                 _tell(failure, kept, store, run)
-        if not alone and not _asked_to_run(unit, failure):
-            failure.value = value  # type: ignore[union-attr]  # both leaves that `keep` raises have it
+        if not alone and not asked_to_run:
+            failure.value = value
             raise
         _warn(unit, run, failure, kept, store)
         return kept if kept is None or goes_on else kept._replace(for_replays_alone=True)
-
-
-def _goes_on(store: ResultStore | None) -> bool:
-    # A plugin may have been written before there was such a choice.
-    return store is not None and getattr(store.storage, "on_failure", "raise") == "spool"
-
-
-def _asked_to_run(unit: Unit[Any, Any], failure: Exception) -> bool:
-    return unit.options.on_storage_error == "run" and isinstance(failure, StorageError)
 
 
 def _spooled(
@@ -63,7 +58,7 @@ def _spooled(
     for each in dict.fromkeys((named, None)):
         try:
             return keep(unit, run, store, value, key=key, named=each, through=through, indexed=indexed)
-        except (ResultError, StorageError):
+        except HoldallError:
             continue
     return None
 
@@ -72,7 +67,7 @@ def _folder(run: Run, store: ResultStore) -> str:
     return spool.folder(store.where, run.root.settings.home)
 
 
-def _tell(failure: StorageError, kept: Kept, store: ResultStore, run: Run) -> None:
+def _tell(failure: HoldallError, kept: Kept, store: ResultStore, run: Run) -> None:
     folder = _folder(run, store)
     failure.kept = os.path.join(folder, kept.result.key) if isinstance(kept.result, ResultReference) else folder
     failure.add_note(
@@ -81,7 +76,7 @@ def _tell(failure: StorageError, kept: Kept, store: ResultStore, run: Run) -> No
     )
 
 
-def _say_once(run: Run, store: ResultStore, failure: StorageError) -> None:
+def _say_once(run: Run, store: ResultStore, failure: HoldallError) -> None:
     if run.root.spooling.setdefault(store.where.identity, run.id) != run.id:
         return
     warnings.warn(

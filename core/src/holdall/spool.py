@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _PRIVATE: Final = 0o700
 
-# Whether there is a spool in a home: looked at once a process, so that a hit in a healthy storage pays nothing for it.
+# Whether a home has anything in its spool: looked at once a process, so that a hit in a healthy storage pays nothing.
 _spools: dict[str, bool] = {}
 
 
@@ -67,10 +67,14 @@ def opened(store: ResultStore, home: str, /) -> ResultStore:
 
 
 def may_hold(home: str, /) -> bool:
-    """Whether this process knows of a spool; one that another process makes meanwhile is found after a miss alone."""
+    """Whether this process knows of results here; what another process keeps meanwhile is found after a miss alone."""
     found = _spools.get(home)
     if found is None:
-        found = _spools[home] = os.path.isdir(root(home))
+        try:
+            found = any(next(folder.scan(), None) for folder in folders(home))
+        except StorageError:
+            found = True  # whatever is wrong shows, and is told, where it is read
+        _spools[home] = found
     return found
 
 

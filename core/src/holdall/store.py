@@ -66,6 +66,12 @@ class ResultStore:
         self._familiar = b""
         self._tail = f',"storage":{place},"serializer":{how}}}'
 
+    @property
+    def spools(self) -> bool:
+        """Whether a run goes on whose result the storage does not take."""
+        # A plugin may have been written before there was such a choice.
+        return getattr(self.storage, "on_failure", "raise") == "spool"
+
     def write(
         self,
         value: Any,

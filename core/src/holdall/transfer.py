@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from holdall import boundary
+from holdall import boundary, transit
 from holdall import record as records
 from holdall.checksum import verified
 from holdall.errors import CorruptResultError, HoldallError, KeyMissing, MissingResultError, StorageError, told
 from holdall.keys import is_own, payload_made_at
+from holdall.store import label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +24,22 @@ Outcome = Literal["copied", "there", "newer"]
 
 
 def transfer(
-    record: Record, data: bytes, source: Storage, target: Storage, where: StorageReference, /, *, dry_run: bool = False
+    record: Record,
+    data: bytes,
+    source: Storage,
+    target: Storage,
+    where: StorageReference,
+    /,
+    *,
+    dry_run: bool = False,
+    sure: bool = False,
 ) -> Outcome:
     """Copy a result to `target`: the payload, then its record, which names the place `where`, then its readable copy.
 
     `data` are the bytes of the record as they lie in `source`. What of it is there already is not sent again, so this
-    may be repeated after whatever cut it short. Memory is bounded by what the storages hold of a stream.
+    may be repeated after whatever cut it short: payloads are unique per write, so that one of the right size is the same.
+    `sure`, for whoever deletes the original then, reads it to see that it still is. Memory is bounded by what the storages
+    hold of a stream.
 
     Raises:
         CorruptResultError: the payload is not what was written; nothing that a reader could find was made of it. Or
@@ -42,15 +53,20 @@ def transfer(
         # A name that holdall gives to nothing of its own: sending it may replace something else.
         raise CorruptResultError(f"The record {record.key} names {payload.path!r}, which is no payload's name.")
     there = _there(record, target)
-    if there is not None and there.created > record.created:
+    if _is_younger(there, record):
         return "newer"
     # A record that names another payload is of another write, if of the same moment; where it says it lies, is no matter.
     same = there is not None and there.created == record.created and there.payload == payload
-    sent = _sent(payload, source, target, dry_run=dry_run)
-    name = published_as(record)
-    if same and not sent and (name is None or _has(target, name, payload)):
+    missing = payload if payload is not None and not _has(target, payload, label(where), sure=sure) else None
+    name, size = published_as(record), 0 if payload is None else payload.size
+    if same and missing is None and (name is None or is_published(target, name, size)):
         return "there"
     if not dry_run:
+        if missing is not None and missing.path is not None:
+            parts = _read(missing, missing.path, source)
+            transit.send(target, missing.path, parts, label=label(where), size=missing.size)
+            if not same and _is_younger(_there(record, target), record):  # that took its time
+                return "newer"  # the payload may have another record; if not, `holdall gc` takes it
         if not same:
             boundary.put(target, record.key, [body])
         if name is not None and payload is not None and payload.path is not None:
@@ -67,6 +83,14 @@ def published_as(record: Record, /) -> str | None:
     return stem if stem != record.key and stem.endswith(suffix) else record.key + suffix
 
 
+def is_published(storage: Storage, name: str, size: int, /) -> bool:
+    """Whether there is such a copy: of other programs' files, one of that very size is not told apart."""
+    try:
+        return boundary.head(storage, name).size == size
+    except KeyMissing:
+        return False
+
+
 def _there(record: Record, target: Storage) -> Record | None:
     """What the target has under the key: nothing, or a damaged record, is None."""
     try:
@@ -81,20 +105,22 @@ def _there(record: Record, target: Storage) -> Record | None:
         return None
 
 
-def _sent(payload: Payload | None, source: Storage, target: Storage, *, dry_run: bool) -> bool:
-    """Whether there was a payload to send: payloads are unique per write, so one of the right size is the same."""
-    if payload is None or payload.path is None or _has(target, payload.path, payload):
-        return False
-    if not dry_run:
-        boundary.put(target, payload.path, _read(payload, payload.path, source))
-    return True
+def _is_younger(there: Record | None, record: Record) -> bool:
+    return there is not None and there.created > record.created
 
 
-def _has(target: Storage, key: str, payload: Payload | None) -> bool:
+def _has(target: Storage, payload: Payload, name: str, *, sure: bool) -> bool:
+    if payload.path is None:
+        return True  # inside the record
     try:
-        return payload is not None and target.head(key).size == payload.size
-    except KeyMissing:
+        if boundary.head(target, payload.path).size != payload.size:
+            return False
+        if sure:
+            for _ in transit.counted(_read(payload, payload.path, target), f"Checking {name}", payload.size):
+                pass
+    except (KeyMissing, MissingResultError, CorruptResultError):
         return False
+    return True
 
 
 def _read(payload: Payload, path: str, source: Storage) -> Iterator[Buffer]:

@@ -41,6 +41,16 @@ def receiving(label: str, size: int, /) -> Iterator[None]:
             arriving.reset(token)
 
 
+def counted(parts: Iterable[Buffer], what: str, size: int, /) -> Iterable[Buffer]:
+    """The parts, with a bar while they are gone through."""
+    return _watched(parts, what, size) if size >= _SMALL and progress.wanted() else parts
+
+
+def _watched(parts: Iterable[Buffer], what: str, size: int) -> Iterator[Buffer]:
+    with progress.watched(what, size) as moved:
+        yield from _counted(parts, moved)
+
+
 def _counted(parts: Iterable[Buffer], moved: Callable[[int], None]) -> Iterator[Buffer]:
     for part in parts:
         yield part

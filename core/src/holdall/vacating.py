@@ -15,10 +15,12 @@ from holdall.ids import new_id, shard
 from holdall.keys import PAYLOADS
 from holdall.locks import lock_manager
 from holdall.survey import survey
+from holdall.transfer import is_published
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from holdall.abc.storage import Storage
     from holdall.moved import Item, Seen
     from holdall.storages import Place
 
@@ -41,66 +43,64 @@ def are_one(source: Place, target: Place, /) -> bool:
         boundary.delete(target.storage, key)
 
 
-class Vacating:
-    """Removes from `source`. With `locked`, cached results under their locks; `selected`: it holds others than these."""
+def vacate(source: Place, seen: Sequence[Seen], /, *, jobs: int, locked: bool) -> tuple[list[Item], str | None]:
+    """Remove what was seen from `source`: what became of each, and what went wrong with payloads.
 
-    def __init__(self, source: Place, /, *, locked: bool = True, selected: bool = False) -> None:
-        self.source = source
-        self.locked = locked
-        self.selected = selected
-
-    def remove(self, seen: Sequence[Seen], going: Sequence[int], /, *, jobs: int) -> tuple[list[Seen], str | None]:
-        """All that was seen, with what became of those that are `going` by their numbers; and what went wrong.
-
-        Records first, so that no reader finds one without its payload; then payloads that no other record names.
-        """
-        outcome, problem = list(seen), None
-        with ThreadPoolExecutor(jobs, thread_name_prefix="holdall-move") as pool:
-            items = pool.map(self._remove_record, [seen[n] for n in going])
-            for n, item in zip(going, items, strict=True):
-                outcome[n] = outcome[n]._replace(item=item)
-            try:
-                list(pool.map(partial(boundary.delete, self.source.storage), self._freed(outcome)))
-            except StorageError as error:
-                problem = f"Payloads were left in {self.source.label}, for `holdall gc` to remove: {error}"
-        return outcome, problem
-
-    def _remove_record(self, seen: Seen) -> Item | None:
-        """A record, the readable copy of its payload, and the payload where no other record can name it."""
-        storage, item, lease = self.source.storage, seen.item, None
-        if item is None:
-            return None
+    Records first, so that no reader finds one without its payload; then payloads that no record names any more. With
+    `locked`, cached results under their locks.
+    """
+    problem = None
+    with ThreadPoolExecutor(jobs, thread_name_prefix="holdall-move") as pool:
+        items = list(pool.map(partial(_remove_record, source.storage, locked=locked), seen))
+        shared = {
+            each.path
+            for each, item in zip(seen, items, strict=True)
+            if item.removed and each.path is not None and not item.key.startswith(_OWN)
+        }
         try:
-            if item.key.startswith(_CACHED) and self.locked and (manager := lock_manager(storage)) is not None:
-                lease = manager.acquire(item.key, timeout=0)
-                if lease is None:
-                    return replace(item, problem="It is being written anew, and stays where it was.")
-            if xxh3_128_digest(boundary.get(storage, item.key)) != seen.digest:
-                return replace(item, problem="It was replaced meanwhile, and the new one stays where it was.")
-            boundary.delete(storage, item.key)
-            if item.key.startswith(_OWN) and seen.path is not None:
-                boundary.delete(storage, seen.path)
-            if seen.copy is not None and storage.head(seen.copy).size == item.size:
-                boundary.delete(storage, seen.copy)
-        except KeyMissing:
-            pass  # somebody else has deleted it
+            if shared and (named := _named(source)) is not None:
+                list(pool.map(partial(boundary.delete, source.storage), sorted(shared - named)))
         except StorageError as error:
-            return replace(item, problem=f"It was copied, and could not be removed: {error}")
-        finally:
-            if lease is not None:
-                lease.release()
-        return replace(item, removed=True)
+            problem = f"Payloads were left in {source.label}, for `holdall gc` to remove: {error}"
+    return items, problem
 
-    def _freed(self, all_seen: Sequence[Seen]) -> list[str]:
-        """Payloads that two records may have named, and that none names any more."""
-        going = {seen.path: seen for seen in all_seen if seen.item is not None and seen.item.removed and seen.path}
-        freed = {path for path, seen in going.items() if seen.item and not seen.item.key.startswith(_OWN)}
-        stays = {seen.path for seen in all_seen if seen.item is None or not seen.item.removed}
-        sure = all(seen.readable for seen in all_seen)
-        if freed and sure and self.selected:
-            for found in survey(self.source.storage, self.source.label):
-                if found.record is not None and found.record.payload is not None:
-                    stays.add(found.record.payload.path)
-                sure &= found.kind in {"record", "foreign"}
-        # A record that cannot be read may name the payload of another; what it names, `holdall gc` knows to keep.
-        return sorted(path for path in freed - stays if sure)
+
+def _remove_record(storage: Storage, seen: Seen, *, locked: bool) -> Item:
+    """A record, the readable copy of its payload, and the payload where no other record can name it."""
+    item, lease = seen.item, None
+    try:
+        if item.key.startswith(_CACHED) and locked and (manager := lock_manager(storage)) is not None:
+            lease = manager.acquire(item.key, timeout=0)
+            if lease is None:
+                return replace(item, what="failed", problem="It is being written anew, and stays where it was.")
+        if xxh3_128_digest(boundary.get(storage, item.key)) != seen.digest:
+            problem = "It was replaced meanwhile, and the new one stays where it was."
+            return replace(item, what="failed", problem=problem)
+        # The copy first: whatever ends this here, the record leads to it again.
+        if seen.copy is not None and is_published(storage, seen.copy, item.size):
+            boundary.delete(storage, seen.copy)
+        boundary.delete(storage, item.key)
+        if item.key.startswith(_OWN) and seen.path is not None:
+            boundary.delete(storage, seen.path)
+    except KeyMissing:
+        pass  # somebody else has deleted it
+    except StorageError as error:
+        return replace(item, problem=f"It was copied, and could not be removed: {error}")
+    finally:
+        if lease is not None:
+            lease.release()
+    return replace(item, removed=True)
+
+
+def _named(source: Place) -> set[str | None] | None:
+    """Payloads that records name which lie there now, those included that came meanwhile.
+
+    None where a record cannot be read, which may name any: `holdall gc` knows what to do then.
+    """
+    named = set()
+    for found in survey(source.storage, source.label):
+        if found.kind in {"damaged", "unreadable"}:
+            return None
+        if found.record is not None and found.record.payload is not None:
+            named.add(found.record.payload.path)
+    return named
