@@ -23,10 +23,13 @@ def get(storage: Storage, key: str, byte_range: ByteRange | None = None, /) -> B
     try:
         data = storage.get(key, byte_range=byte_range)
     except HoldallError as error:
-        circuit.failed(storage, error)
+        circuit.failed(storage, key, error)
         raise
     except Exception as error:  # the boundary to plugins: a client raises what it likes
         raise _broken(storage, "get", key, error) from error
+    except BaseException as error:
+        circuit.failed(storage, key, error)
+        raise
     if circuit.troubled:
         circuit.answered(storage)
     return data
@@ -38,10 +41,13 @@ def put(storage: Storage, key: str, parts: Parts, /, *, mode: WriteMode = "overw
     try:
         meta = storage.put(key, parts, mode=mode)
     except HoldallError as error:
-        circuit.failed(storage, error)
+        circuit.failed(storage, key, error)
         raise
     except Exception as error:  # the boundary to plugins, as above
         raise _broken(storage, "put", key, error) from error
+    except BaseException as error:
+        circuit.failed(storage, key, error)
+        raise
     if circuit.troubled:
         circuit.answered(storage)
     return meta
@@ -94,16 +100,19 @@ def _asking(storage: Storage, operation: str, key: str) -> Iterator[None]:
     try:
         yield
     except HoldallError as error:
-        circuit.failed(storage, error)
+        circuit.failed(storage, key, error)
         raise
     except Exception as error:  # the boundary to plugins, as above
         raise _broken(storage, operation, key, error) from error
+    except BaseException as error:  # interrupted, or a listing that nobody reads to its end
+        circuit.failed(storage, key, error)
+        raise
     if circuit.troubled:
         circuit.answered(storage)
 
 
 def _broken(storage: Storage, operation: str, key: str, error: Exception) -> StorageError:
-    circuit.failed(storage, error)
+    circuit.failed(storage, key, error)
     block = storage.block_slug or storage.slug
     return StorageError(
         f"{block}: {operation} of {key!r} failed in a way that no storage should: {told(error)}. If it stays so, tell "
