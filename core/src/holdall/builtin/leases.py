@@ -171,7 +171,7 @@ class LeaseManager(LockManager):
                 "may each compute it, and the last one stays. Use a server that honours conditional writes where a result "
                 "must be computed once.",
                 HoldallWarning,
-                stacklevel=6,
+                stacklevel=7,
             )
         return verdict.can_lock
 
