@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from holdall import circuit
+from holdall.abc.storage import Storage
 from holdall.errors import HoldallError, SerializationError, StorageError, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdall.abc.storage import Storage
     from holdall.types import Buffer, ByteRange, ObjectMeta, Parts, WriteMode
 
 # Every result passes through get and put, so what the others share is written out there.
@@ -91,6 +91,36 @@ def streamed(parts: Parts, serializer: str, /) -> Iterator[Buffer]:
         raise
     except Exception as error:  # the boundary to plugins, as above
         raise SerializationError(f"The {serializer} serializer cannot write this result: {told(error)}.") from error
+
+
+class Guarded(Storage):
+    """A storage that is asked through the functions above, for locks: they are built in, and know no more than storages."""
+
+    def __init__(self, storage: Storage, /) -> None:
+        self.inner = storage
+        self.slug = storage.slug  # type: ignore[misc]  # the inner one's, in what is said of the place
+
+    @property
+    def block_slug(self) -> str | None:
+        return self.inner.block_slug
+
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        return put(self.inner, key, parts, mode=mode)
+
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        return get(self.inner, key, byte_range)
+
+    def head(self, key: str, /) -> ObjectMeta:
+        return head(self.inner, key)
+
+    def delete(self, key: str, /) -> None:
+        delete(self.inner, key)
+
+    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+        return scan(self.inner, prefix)
+
+    def location(self) -> dict[str, Any]:
+        return self.inner.location()
 
 
 @contextmanager

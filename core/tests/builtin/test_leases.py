@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from holdall.boundary import Guarded
 from holdall.builtin.generations import Mark
 from holdall.builtin.leases import LeaseManager
 from holdall.builtin.memory import MemoryFileSystem
@@ -370,7 +371,7 @@ def test_a_client_that_breaks_its_contract_stops_no_beat(storage: MemoryFileSyst
 
     broken = Broken(storage)
     before = set(threading.enumerate())
-    lease = take(LeaseManager(broken, ttl=0.1))
+    lease = take(LeaseManager(Guarded(broken), ttl=0.1))
     (beating,) = set(threading.enumerate()) - before
     broken.broken = True
     while lease.held:

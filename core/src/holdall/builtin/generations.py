@@ -7,7 +7,6 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from holdall import boundary
 from holdall.errors import KeyMissing, StorageError
 
 if TYPE_CHECKING:
@@ -54,23 +53,23 @@ class Generations:
 
     def numbers(self) -> list[int]:
         """Ascending; the last one belongs to the holder, if there is any."""
-        return [number for _, number, _ in listed(boundary.scan(self.storage, f"{self.folder}/"))]
+        return [number for _, number, _ in listed(self.storage.scan(f"{self.folder}/"))]
 
     def read(self, number: int, /) -> bytes | None:
         """What its holder wrote last; None where it is gone."""
         try:
-            return bytes(boundary.get(self.storage, self._key(number)))
+            return bytes(self.storage.get(self._key(number)))
         except KeyMissing:
             return None
 
     def write(self, number: int, mark: Mark, /, *, mode: WriteMode = "overwrite") -> None:
-        boundary.put(self.storage, self._key(number), [json.dumps(mark._asdict()).encode()], mode=mode)
+        self.storage.put(self._key(number), [json.dumps(mark._asdict()).encode()], mode=mode)
 
     def discard(self, numbers: Iterable[int], /) -> None:
         """Remove them where that works: what stays is of no account beside a higher number."""
         for number in numbers:
             with suppress(StorageError):
-                boundary.delete(self.storage, self._key(number))
+                self.storage.delete(self._key(number))
 
     def _key(self, number: int) -> str:
         return f"{self.folder}/{number:020}"

@@ -8,7 +8,6 @@ import warnings
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
-from holdall import boundary
 from holdall.abc.lock import Lease, LockManager
 from holdall.builtin.generations import Generations, Mark, listed
 from holdall.builtin.heartbeat import StorageLease, given_up, uptime
@@ -178,7 +177,7 @@ class LeaseManager(LockManager):
     def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
         now = time.time()
         removed: list[ObjectMeta] = []
-        for folder, found in groupby(listed(boundary.scan(self.storage, f"{self.folder}/")), key=lambda each: each[0]):
+        for folder, found in groupby(listed(self.storage.scan(f"{self.folder}/")), key=lambda each: each[0]):
             generations = list(found)
             if any((meta.modified or 0.0) >= before for _, _, meta in generations):
                 continue
@@ -188,6 +187,6 @@ class LeaseManager(LockManager):
                 continue
             for _, _, meta in generations:
                 if not dry_run:
-                    boundary.delete(self.storage, meta.key)
+                    self.storage.delete(meta.key)
                 removed.append(meta)
         return removed
