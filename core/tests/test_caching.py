@@ -386,6 +386,32 @@ class Bucket(MemoryFileSystem):
     atomic_create: ClassVar[bool] = True
 
 
+def test_a_miss_in_a_bucket_costs_five_requests(place: Path) -> None:
+    """Look for it, lock, see that nobody else did, keep it, release. A hit is one; what each costs is latency and money."""
+    asked: list[str] = []
+
+    class Counting(Bucket):
+        def put(self, key: str, parts: Any, /, *, mode: Any = "overwrite") -> ObjectMeta:
+            asked.append(f"{'create' if mode == 'create' else 'put'} {key.partition('/')[0]}")
+            return super().put(key, parts, mode=mode)
+
+        def get(self, key: str, /, *, byte_range: Any = None) -> Any:
+            asked.append(f"get {key.partition('/')[0]}")
+            return super().get(key, byte_range=byte_range)
+
+        def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+            asked.append(f"scan {prefix.partition('/')[0]}")
+            return super().scan(prefix)
+
+    unit = counting([], result_storage=Counting(namespace=str(place)))
+    unit(1)  # the first lease in a place finds out whether it can lock
+    asked.clear()
+    unit(2)
+    unit(2)
+
+    assert ["get cache", "create locks", "scan locks", "put cache", "put locks", "get cache"] == asked
+
+
 STORAGES: dict[str, Callable[[Any], Any]] = {
     "folder": lambda place: Directory(str(place / "locked")),
     "memory": lambda _: Shelf(),

@@ -38,9 +38,9 @@ def flaky(inner: MemoryFileSystem, failures: int = FOREVER) -> FlakyStorage:
 
 
 def failing(storage: FlakyStorage, times: int = circuit.FAILURES) -> None:
-    for _ in range(times):
+    for number in range(times):
         with pytest.raises(StorageError, match="cut on purpose"):
-            boundary.get(storage, "there")
+            boundary.get(storage, f"there {number}")
 
 
 def opened(storage: FlakyStorage) -> None:
@@ -86,7 +86,7 @@ def test_the_refusal_says_since_when_how_often_and_until_when(inner: MemoryFileS
         StorageError,
         match=r"^faulty:circuit: put of 'new' was refused without asking, as were 1 before it: the storage is down "
         r"since \d\d:\d\d:\d\d. The first call after (10.0|9.\d) s tries it again. Wait until it is back, or bring it "
-        r"back. Its last failure: faulty: get of 'there' failed: the connection was cut on purpose.$",
+        r"back. Its last failure: faulty: get of 'there 2' failed: the connection was cut on purpose.$",
     ) as caught:
         boundary.put(storage, "new", [b"2"])
 
@@ -138,6 +138,94 @@ def test_failures_that_do_not_follow_on_each_other_open_nothing(inner: MemoryFil
         failing(storage, circuit.FAILURES - 1)
 
         assert b"1" == boundary.get(storage, "there")
+
+
+def test_one_key_alone_never_opens_it(inner: MemoryFileSystem) -> None:
+    """Its object may be broken, or too large for the timeout, where all others are well."""
+    storage = flaky(inner)
+    for _ in range(3 * circuit.FAILURES):
+        with pytest.raises(StorageError, match="cut on purpose"):
+            boundary.get(storage, "there")
+    storage.failures = 0
+
+    assert b"1" == boundary.get(storage, "there")
+
+
+class Held(FaultyStorage):
+    """Its calls wait for each other at the barrier, and fail together."""
+
+    barrier = threading.Barrier(1)
+
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        del byte_range
+        self.barrier.wait(10)
+        raise StorageError("cut on purpose", key=key, transient=True)
+
+
+def fail_together(storage: Held, count: int) -> list[threading.Thread]:
+    """Threads with a call each, all of which are out; they fail when the caller waits at `storage.barrier`, too."""
+    storage.barrier = threading.Barrier(count + 1)
+
+    def fail(number: int) -> None:
+        with pytest.raises(StorageError, match="cut on purpose"):
+            boundary.get(storage, f"many {number}")
+
+    threads = [threading.Thread(target=fail, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    while storage.barrier.n_waiting < count:
+        assert all(thread.is_alive() for thread in threads)
+    return threads
+
+
+def test_many_that_are_cut_at_once_count_as_one(inner: MemoryFileSystem) -> None:
+    """As when a server starts anew: that is over when they are told, and nobody who comes then is refused."""
+    storage = Held(inner)
+    threads = fail_together(storage, 8)
+    storage.barrier.wait(10)
+    for thread in threads:
+        thread.join()
+
+    assert not circuit.is_down(storage)
+    assert b"1" == boundary.get(flaky(inner, 0), "there")
+
+
+def test_stragglers_put_no_try_off(inner: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that were out already when the circuit opened say nothing about when it is to be tried."""
+    storage = Held(inner)
+    threads = fail_together(storage, 4)
+    other = FlakyStorage(inner, failures=circuit.FAILURES)
+    monkeypatch.setattr(circuit, "_place", lambda _: "one")
+    monkeypatch.setattr(circuit, "PAUSE", 0.0)
+    opened(other)
+    monkeypatch.setattr(circuit, "PAUSE", 10.0)
+    storage.barrier.wait(10)
+    for thread in threads:
+        thread.join()
+
+    assert b"1" == boundary.get(other, "there")
+
+
+@pytest.mark.parametrize("left", [KeyboardInterrupt, GeneratorExit])
+def test_a_try_that_was_given_up_makes_room(
+    inner: MemoryFileSystem, left: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an interrupt, or by a reader that wants no more of a listing: the next call tries instead."""
+    storage = flaky(inner, circuit.FAILURES)
+    monkeypatch.setattr(circuit, "PAUSE", 0.0)
+    opened(storage)
+    monkeypatch.undo()
+    if left is GeneratorExit:
+        listing = boundary.scan(storage)
+        next(listing)
+        del listing
+    else:
+        monkeypatch.setattr(storage, "_fail", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            boundary.get(storage, "there")
+        monkeypatch.undo()
+
+    assert b"1" == boundary.get(storage, "there")
 
 
 class Refusing(FlakyStorage):
@@ -206,9 +294,9 @@ def test_a_warning_that_is_an_error_does_not_hide_the_failure(inner: MemoryFileS
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         errors = []
-        for _ in range(circuit.FAILURES):
+        for number in range(circuit.FAILURES):
             with pytest.raises(StorageError, match="cut on purpose") as caught:
-                boundary.get(storage, "there")
+                boundary.get(storage, f"there {number}")
             errors.append(getattr(caught.value, "__notes__", []))
 
     assert [0] * (circuit.FAILURES - 1) + [1] == list(map(len, errors))
@@ -269,6 +357,29 @@ def test_many_mapped_tasks_meet_a_dead_storage_once(inner: MemoryFileSystem) -> 
     assert [StorageError] * 256 == list(map(type, errors))
     assert storage.calls < 16
     assert [[number * number] for number in range(256)] == [error.value for error in errors]
+
+
+@pytest.mark.usefixtures("place")
+def test_locks_ask_a_dead_storage_no_more_than_results_do(inner: MemoryFileSystem) -> None:
+    """Calls whose bodies run all the same: to find that nothing can be locked costs no time either."""
+
+    class Locking(Dead):
+        atomic_create = True
+
+        def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+            raise self._failure(prefix, "scan")
+
+    storage = Locking(inner)
+
+    @task(cache_key_fn=lambda _, given: str(given), on_storage_error="run", persist_result=True, result_storage=storage)
+    def square(number: int) -> list[int]:
+        return [number * number]
+
+    with pytest.warns(HoldallWarning):
+        values = [square(number) for number in range(20)]
+
+    assert [[number * number] for number in range(20)] == values
+    assert storage.calls == circuit.FAILURES
 
 
 def test_a_forked_child_asks_for_itself(inner: MemoryFileSystem) -> None:

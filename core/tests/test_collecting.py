@@ -313,7 +313,7 @@ def test_unfinished_files_are_known_by_name_and_age(place: Path) -> None:
         for name in names:
             (each / name).write_bytes(b"half")
             os.utime(each / name, (time.time() - 2 * DAY,) * 2)
-    (folder / f".holdall-tmp-{old[:-1]}0").write_bytes(b"still growing")
+    (folder / f".holdall-tmp-{old[:-1]}{'0' if old[-1] != '0' else '1'}").write_bytes(b"still growing")
     (place / "shelf" / "link").symlink_to(outside)
     storage = Directory(str(place / "shelf"))
     found = storage.sweep(time.time() - DAY)

@@ -8,6 +8,7 @@ import pytest
 
 from holdall import flow, load_result, settings, task
 from holdall.builtin.directory import Directory
+from holdall.builtin.leases import LeaseManager
 from holdall.catalogs import open_catalog
 from holdall.errors import CatalogError, ConfigurationError, MissingResultError, StorageError
 from holdall.filesystems import LocalFileSystem
@@ -96,6 +97,19 @@ def test_a_copy_has_all_and_changes_nothing_here(here: Place, there: Place) -> N
     assert (0, 7) == (again.count("copied"), again.count("there"))
     catalog().repoint(lambda _: None)
     assert all(here.storage.location()["basepath"] in row.reference for row in catalog().references())
+
+
+def test_leases_are_passed_over_unread(here: Place, there: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket has one for each cached result that was computed since the last `gc`."""
+    lease = LeaseManager(here.storage).acquire("key", timeout=0)
+    assert lease is not None
+    lease.release()
+    read: list[str] = []
+    monkeypatch.setattr(LocalFileSystem, "get", lambda _, key, **__: read.append(key))
+
+    assert [] == copy(here, there).items
+    assert [] == keys(there)
+    assert [] == read
 
 
 @pytest.mark.usefixtures("ran")

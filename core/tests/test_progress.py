@@ -109,6 +109,22 @@ def run(script: str, folder: Path, *, terminal: bool = True, **environment: str)
     return out.decode(), seen.decode()
 
 
+def test_a_process_that_ends_meanwhile_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
+    """A daemon's transfer, or one that a second Ctrl-C left behind: its bar is wiped away, and the cursor is back."""
+    script = """
+import threading
+def endless():
+    with progress.watched("Endless", None):
+        threading.Event().wait()
+threading.Thread(target=endless, daemon=True).start()
+shown(1)
+"""
+    _, seen = run(script, tmp_path)
+
+    assert "Endless" in seen
+    assert seen.endswith("\r\x1b[2K\x1b[?25h\r")
+
+
 def test_long_transfers_have_a_bar_in_a_terminal(tmp_path: Path) -> None:
     """Both ways, and from one storage to another; it is wiped away when they are done."""
     script = """

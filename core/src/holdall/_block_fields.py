@@ -128,7 +128,7 @@ def said_by(error: ValueError, /) -> str:
     if faults is None:
         return str(error)
     return "; ".join(
-        str(fault["msg"]) for fault in faults(include_url=False, include_context=False, include_input=False)
+        _plain(fault["msg"]) for fault in faults(include_url=False, include_context=False, include_input=False)
     )
 
 
@@ -158,7 +158,7 @@ def _refusal(cls: type[StorageBlock], raw: RawBlock, error: ValidationError) -> 
         elif name in secret:
             said.append(f"{where}: not valid (its value is a secret and not shown)")
         else:
-            message = fault["msg"]
+            message = _plain(fault["msg"])
             for value in hidden:
                 message = message.replace(value, "**********")
             said.append(f"{where}: {message}")
@@ -166,6 +166,10 @@ def _refusal(cls: type[StorageBlock], raw: RawBlock, error: ValidationError) -> 
         f"The block {raw.slug!r} ({raw.source}) is not right: {'; '.join(said)}. "
         f"Fields of {cls.__name__}: {', '.join(cls.model_fields)}."
     )
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

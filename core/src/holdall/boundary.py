@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from holdall import circuit
+from holdall.abc.storage import Storage
 from holdall.errors import HoldallError, SerializationError, StorageError, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdall.abc.storage import Storage
     from holdall.types import Buffer, ByteRange, ObjectMeta, Parts, WriteMode
 
 # Every result passes through get and put, so what the others share is written out there.
@@ -23,10 +23,13 @@ def get(storage: Storage, key: str, byte_range: ByteRange | None = None, /) -> B
     try:
         data = storage.get(key, byte_range=byte_range)
     except HoldallError as error:
-        circuit.failed(storage, error)
+        circuit.failed(storage, key, error)
         raise
     except Exception as error:  # the boundary to plugins: a client raises what it likes
         raise _broken(storage, "get", key, error) from error
+    except BaseException as error:
+        circuit.failed(storage, key, error)
+        raise
     if circuit.troubled:
         circuit.answered(storage)
     return data
@@ -38,10 +41,13 @@ def put(storage: Storage, key: str, parts: Parts, /, *, mode: WriteMode = "overw
     try:
         meta = storage.put(key, parts, mode=mode)
     except HoldallError as error:
-        circuit.failed(storage, error)
+        circuit.failed(storage, key, error)
         raise
     except Exception as error:  # the boundary to plugins, as above
         raise _broken(storage, "put", key, error) from error
+    except BaseException as error:
+        circuit.failed(storage, key, error)
+        raise
     if circuit.troubled:
         circuit.answered(storage)
     return meta
@@ -87,6 +93,36 @@ def streamed(parts: Parts, serializer: str, /) -> Iterator[Buffer]:
         raise SerializationError(f"The {serializer} serializer cannot write this result: {told(error)}.") from error
 
 
+class Guarded(Storage):
+    """A storage that is asked through the functions above, for locks: they are built in, and know no more than storages."""
+
+    def __init__(self, storage: Storage, /) -> None:
+        self.inner = storage
+        self.slug = storage.slug  # type: ignore[misc]  # the inner one's, in what is said of the place
+
+    @property
+    def block_slug(self) -> str | None:
+        return self.inner.block_slug
+
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        return put(self.inner, key, parts, mode=mode)
+
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        return get(self.inner, key, byte_range)
+
+    def head(self, key: str, /) -> ObjectMeta:
+        return head(self.inner, key)
+
+    def delete(self, key: str, /) -> None:
+        delete(self.inner, key)
+
+    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+        return scan(self.inner, prefix)
+
+    def location(self) -> dict[str, Any]:
+        return self.inner.location()
+
+
 @contextmanager
 def _asking(storage: Storage, operation: str, key: str) -> Iterator[None]:
     if circuit.troubled:
@@ -94,16 +130,19 @@ def _asking(storage: Storage, operation: str, key: str) -> Iterator[None]:
     try:
         yield
     except HoldallError as error:
-        circuit.failed(storage, error)
+        circuit.failed(storage, key, error)
         raise
     except Exception as error:  # the boundary to plugins, as above
         raise _broken(storage, operation, key, error) from error
+    except BaseException as error:  # interrupted, or a listing that nobody reads to its end
+        circuit.failed(storage, key, error)
+        raise
     if circuit.troubled:
         circuit.answered(storage)
 
 
 def _broken(storage: Storage, operation: str, key: str, error: Exception) -> StorageError:
-    circuit.failed(storage, error)
+    circuit.failed(storage, key, error)
     block = storage.block_slug or storage.slug
     return StorageError(
         f"{block}: {operation} of {key!r} failed in a way that no storage should: {told(error)}. If it stays so, tell "

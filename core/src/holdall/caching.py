@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdall.cache import CacheContext
-from holdall.errors import ConfigurationError, HoldallWarning, ResultError, StorageError
+from holdall.errors import ConfigurationError, HoldallWarning, KeyMissing, ResultError, StorageError
 from holdall.flight import Flight
 from holdall.keeping import lookup, unlocked
 from holdall.keys import record_key
@@ -33,10 +33,11 @@ Overtaken = Callable[[], "Steps[Done | None]"]
 
 
 class Keyed(NamedTuple):
-    """The parameters by name and the cache key, where they were worked out already."""
+    """The parameters by name and the cache key, where they were worked out already; `absent`: nothing is kept there."""
 
     parameters: dict[str, Any]
     key: str | None
+    absent: bool = False
 
 
 def call_cached(
@@ -57,6 +58,8 @@ def call_cached(
     path = record_key(key)
     try:
         value = plan.store.read_quickly(path)
+    except KeyMissing:
+        return UNSET, keyed._replace(absent=True)
     except (StorageError, ResultError):
         return UNSET, keyed
     if value is UNSET:
@@ -83,9 +86,17 @@ def cache_key(unit: Unit[Any, Any], run: Run, parameters: dict[str, Any] | None)
 
 
 def cached(
-    unit: Unit[Any, Any], run: Run, store: ResultStore, key: str, compute: Callable[[Overtaken], Steps[Done]]
+    unit: Unit[Any, Any],
+    run: Run,
+    store: ResultStore,
+    key: str,
+    compute: Callable[[Overtaken], Steps[Done]],
+    *,
+    absent: bool = False,
 ) -> Steps[Done]:
     """The hit, or what `compute` gives: once per storage where it can lock, while others wait for the record.
+
+    `absent`: the storage has just been asked, and nothing was there.
 
     Between the body and the keeping of its value `compute` asks what it is given: a lease may have been lost meanwhile.
     """
@@ -101,7 +112,7 @@ def cached(
         accept=unit.trusted | run.root.settings.results_accept,
         on_storage_error=options.on_storage_error,
     )
-    if not options.refresh_cache and (hit := (yield Blocking(look))) is not None:
+    if not (absent or options.refresh_cache) and (hit := (yield Blocking(look))) is not None:
         return _hit(unit, run, hit)
     if ear.active:
         from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
@@ -130,8 +141,8 @@ def cached(
             yield from flight.enter()
         except StorageError as error:
             unlocked(error, options.on_storage_error, complained, spools=store.spools)
-        # Somebody may have computed it while we waited.
-        if not options.refresh_cache and (hit := (yield Blocking(look))) is not None:
+        # Somebody may have computed it meanwhile, but not before the first holder of all.
+        if not (flight.is_first or options.refresh_cache) and (hit := (yield Blocking(look))) is not None:
             return _hit(unit, run, hit)
         return (yield from compute(overtaken))
     except GeneratorExit:

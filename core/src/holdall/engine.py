@@ -212,8 +212,9 @@ def _produce(
         needed = options.caching is not None or options.result_storage_key is not None
         parameters = unit.bind(args, kwargs) if needed else None
         key = _cache_key(unit, run, parameters) if options.caching is not None else None
+        absent = False
     else:
-        parameters, key = keyed
+        parameters, key, absent = keyed
     if options.caching is not None and key is None:
         made = plan(unit.uncached, run.parent, run.root)
     replays = run.replays
@@ -231,7 +232,12 @@ def _produce(
         from holdall.caching import cached  # noqa: PLC0415 - hashing and locks, for calls that are cached
 
         done = yield from cached(
-            unit, run, made.store, key, partial(_compute, unit, run, made, args, kwargs, key, parameters)
+            unit,
+            run,
+            made.store,
+            key,
+            partial(_compute, unit, run, made, args, kwargs, key, parameters),
+            absent=absent,
         )
     return _for_replays(done, claims)
 

@@ -86,6 +86,11 @@ class Flight:
             yield Sleep(next(waits))
 
     @property
+    def is_first(self) -> bool:
+        """Whether nobody has had the turn before, here or elsewhere."""
+        return self._lease is not None and self._lease.token == 1
+
+    @property
     def held(self) -> bool:
         """Whether the turn is still this caller's alone, as far as can be said without asking the storage."""
         return self._lease is None or self._lease.held

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from holdall.boundary import Guarded
 from holdall.keys import LOCKS
 
 if TYPE_CHECKING:
@@ -28,5 +29,5 @@ def lock_manager(storage: Storage, /, *, lease_seconds: float = LEASE_SECONDS) -
     if storage.atomic_create:
         from holdall.builtin.leases import LeaseManager  # noqa: PLC0415 - as above
 
-        return LeaseManager(storage, folder=LOCKS, ttl=lease_seconds)
+        return LeaseManager(Guarded(storage), folder=LOCKS, ttl=lease_seconds)
     return None

@@ -17,7 +17,7 @@ from holdall.errors import (
     MissingResultError,
     StorageError,
 )
-from holdall.keys import beside, payload_made_at
+from holdall.keys import beside, is_lock, payload_made_at
 from holdall.moved import Item, Moved, Seen, Selection
 from holdall.results import ResultReference, from_json
 from holdall.survey import look, untracked
@@ -159,7 +159,8 @@ class Work:
 
     def _metas(self) -> list[ObjectMeta]:
         if not self.chosen.keys:
-            return [meta for meta in self.source.storage.scan() if payload_made_at(meta.key) is None]
+            found = self.source.storage.scan()
+            return [meta for meta in found if payload_made_at(meta.key) is None and not is_lock(meta.key)]
         return [self._named(key) for key in dict.fromkeys(self.chosen.keys)]
 
     def _named(self, name: str) -> ObjectMeta:

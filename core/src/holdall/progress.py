@@ -6,6 +6,7 @@ with the first work that may take long, and neither it nor rich is there before.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import time
@@ -96,6 +97,7 @@ class _Display:
         self._rows: dict[_Work, Any] = {}
         self._bar: Any = None
         self._thread: Thread | None = None
+        self._closed = False
 
     def add(self, work: _Work) -> None:
         with self._changed:
@@ -113,8 +115,14 @@ class _Display:
             if work in self._rows:
                 self._refresh()
 
+    def close(self) -> None:
+        """Take the display away for good, and give the cursor back, whatever is still under way."""
+        with self._changed:
+            self._closed = True
+            self._refresh()
+
     def _draw(self) -> None:
-        while self._wait():
+        while not self._closed and self._wait():
             bar = _bar() if self._bar is None else self._bar  # rich is imported without keeping anybody waiting
             with self._changed:
                 self._bar = bar
@@ -137,7 +145,7 @@ class _Display:
     def _refresh(self) -> None:
         """Draw what is long under way, or take the display away; the lock is held."""
         now = time.monotonic()
-        shown = [work for work in self._works if work.begins <= now][:_ROWS]
+        shown = [] if self._closed else [work for work in self._works if work.begins <= now][:_ROWS]
         with suppress(OSError, ValueError):  # the terminal is gone, which is no trouble of whoever works
             if shown and not self._rows:
                 self._bar.start()
@@ -183,6 +191,11 @@ def _amount(done: int, total: int | None, unit: Unit, seconds: float) -> str:
 
 
 _display = _Display()
+
+
+@atexit.register
+def _close() -> None:
+    _display.close()  # a thread may still be at work, after a second Ctrl-C as well
 
 
 def _forget() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from holdall.boundary import Guarded
 from holdall.builtin.generations import Mark
 from holdall.builtin.leases import LeaseManager
 from holdall.builtin.memory import MemoryFileSystem
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from holdall.abc.lock import Lease
     from holdall.abc.storage import Storage
-    from holdall.types import ObjectMeta, Parts, WriteMode
+    from holdall.types import Buffer, ByteRange, ObjectMeta, Parts, WriteMode
 
 DAY = 86_400.0
 
@@ -197,12 +198,16 @@ def test_a_dropped_lease_is_not_kept_alive(storage: MemoryFileSystem) -> None:
 
 
 class Troubled(FaultyStorage):
-    """Fails while it is told to; `meanwhile` happens once before an object is created."""
+    """Fails while it is told to; `meanwhile` happens once before an object is created, `before_writing` before others."""
 
     fails = False
     meanwhile: Callable[[], object] | None = None
+    before_writing: Callable[[], object] | None = None
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        if mode == "overwrite" and self.before_writing is not None:
+            happens, self.before_writing = self.before_writing, None
+            happens()
         if self.fails:
             raise StorageError("cut", transient=True)
         if mode == "create" and self.meanwhile is not None:
@@ -244,6 +249,140 @@ def test_trouble_on_the_way_to_a_lease_is_an_error(storage: MemoryFileSystem, cl
 
     with pytest.raises(StorageError):
         manager(troubled, clock).acquire("key", timeout=0)
+
+
+class LostAnswer(FaultyStorage):
+    """Creates what it is told to, and the answer is lost; `hides` what it has from then on while that is set."""
+
+    hides = False
+    lost = False
+
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        meta = super().put(key, parts, mode=mode)
+        if mode == "create" and not self.lost:
+            self.lost = True
+            raise StorageError("cut", transient=True)
+        return meta
+
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        if self.lost and self.hides:
+            raise StorageError("cut", transient=True)
+        return super().get(key, byte_range=byte_range)
+
+
+def test_a_creation_whose_answer_was_lost_keeps_nobody_out(storage: MemoryFileSystem, clock: Clock) -> None:
+    """Neither this process nor another: it is marked as released."""
+    with pytest.raises(StorageError, match="cut"):
+        manager(LostAnswer(storage), clock).acquire("key", timeout=0)
+
+    assert json.loads(storage.get(keys(storage)[0]))["released"]
+    assert take(manager(storage, clock)).token == 2
+
+
+def test_a_creation_that_nobody_could_be_told_of_keeps_its_own_process_in(
+    storage: MemoryFileSystem, clock: Clock
+) -> None:
+    """It knows its own holders; others wait for the ttl."""
+    cut = LostAnswer(storage)
+    cut.hides = True
+    with pytest.raises(StorageError, match="cut"):
+        manager(cut, clock).acquire("key", timeout=0)
+    cut.hides = False
+
+    assert not json.loads(storage.get(keys(storage)[0]))["released"]
+    assert take(manager(cut, clock)).token == 2
+
+
+def test_a_lost_refusal_takes_nothing_from_the_holder(storage: MemoryFileSystem, clock: Clock) -> None:
+    """The creation failed, and what is there under its number is somebody else's."""
+    late = Troubled(storage)
+    held: list[Lease] = []
+
+    def meanwhile() -> None:
+        held.append(take(manager(storage, clock)))
+        raise StorageError("cut", transient=True)
+
+    late.meanwhile = meanwhile
+    with pytest.raises(StorageError, match="cut"):
+        manager(late, clock).acquire("key", timeout=0)
+    held[0].refresh()
+
+    assert held[0].held
+    assert manager(storage, clock).acquire("key", timeout=0) is None
+
+
+def test_a_release_that_nobody_heard_keeps_its_own_process_in(storage: MemoryFileSystem, clock: Clock) -> None:
+    """Whoever tries again here, when the storage is back, does not wait for itself."""
+    troubled = Troubled(storage)
+    lease = take(manager(troubled, clock))
+    troubled.fails = True
+    lease.release()
+    troubled.fails = False
+
+    assert take(manager(troubled, clock)).token == 2
+
+
+def test_a_beat_that_comes_late_does_not_hold_beside_the_next_one(storage: MemoryFileSystem, clock: Clock) -> None:
+    """Whoever watched has taken over between the holder's look and its writing."""
+    slow = Troubled(storage)
+    lease = take(manager(slow, clock))
+    watching = manager(storage, clock)
+    assert watching.acquire("key", timeout=0) is None
+    clock.now += 29
+    followed: list[Lease] = []
+
+    def overtake() -> None:
+        clock.now += 1
+        followed.append(take(watching))
+
+    slow.before_writing = overtake
+    lease.refresh()
+
+    assert [2] == [each.token for each in followed]
+    assert not lease.held
+    assert followed[0].held
+
+
+def test_who_takes_over_gives_way_to_a_holder_that_spoke_meanwhile(storage: MemoryFileSystem, clock: Clock) -> None:
+    """Between the look at it and the next number its beat arrived, and the holder saw nobody."""
+    lease = take(manager(storage, clock))
+    slow = Troubled(storage)
+    watching = manager(slow, clock)
+    assert watching.acquire("key", timeout=0) is None
+    clock.now += 30
+    slow.meanwhile = lease.refresh
+
+    assert watching.acquire("key", timeout=0) is None
+    assert lease.held
+    lease.refresh()
+    assert lease.held
+
+
+def test_a_client_that_breaks_its_contract_stops_no_beat(storage: MemoryFileSystem) -> None:
+    """What it raises is taken for an error of the storage: the next beat may get through, and a release never fails."""
+
+    class Broken(FaultyStorage):
+        broken = False
+
+        def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+            if self.broken:
+                raise RuntimeError("a client's own")
+            return super().put(key, parts, mode=mode)
+
+    broken = Broken(storage)
+    before = set(threading.enumerate())
+    lease = take(LeaseManager(Guarded(broken), ttl=0.1))
+    (beating,) = set(threading.enumerate()) - before
+    broken.broken = True
+    while lease.held:
+        assert beating.is_alive()
+    broken.broken = False
+    while not lease.held:
+        assert beating.is_alive()
+    broken.broken = True
+    lease.release()
+
+    assert not lease.held
 
 
 def test_who_comes_late_with_an_old_number_gives_way(storage: MemoryFileSystem, clock: Clock) -> None:
@@ -314,10 +453,11 @@ def test_a_storage_that_cannot_lock_is_one_warning_and_no_error(
 def test_who_stands_still_at_the_first_lease_blames_no_storage(storage: MemoryFileSystem, clock: Clock) -> None:
     """Its generation was taken over and tidied away before it was created again: that says nothing of the storage."""
     slow = Troubled(storage)
+    held: list[Lease] = []
 
     def then() -> None:
         rewrite(storage, at=time.time() - DAY)
-        take(manager(storage, clock)).release()
+        held.append(take(manager(storage, clock)))
 
     slow.meanwhile = lambda: setattr(slow, "meanwhile", then)
     with warnings.catch_warnings():
@@ -341,7 +481,8 @@ def test_an_honest_storage_is_asked_once(storage: MemoryFileSystem, clock: Clock
     for _ in range(3):
         take(manager(Counting(storage), clock)).release()
 
-    assert [1, 1, 2, 3] == [int(key[-20:]) for key in created]
+    # Each of these managers asks for the key for the first time, and so tries whether it is free as a new one is.
+    assert [1, 1, 1, 2, 1, 3] == [int(key[-20:]) for key in created]
 
 
 def test_a_forked_child_has_no_part_in_the_lease(storage: MemoryFileSystem, clock: Clock) -> None:

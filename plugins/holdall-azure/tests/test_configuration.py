@@ -110,6 +110,7 @@ def test_one_account_is_named_in_one_way() -> None:
         ({"bucket_path": "/prefix"}, "names no container"),
         ({"bucket_path": "Data/x"}, "is no name of a container"),
         ({"bucket_path": "da--ta/x"}, "is no name of a container"),
+        ({"bucket_path": f"az://lakes:{KEY}@data/x"}, "is no name of a container"),
         ({"bucket_path": "data/../other"}, "could leave the prefix"),
         ({"endpoint_url": "localhost:10000"}, "must be a URL"),
         ({"endpoint_url": f"https://lakes.blob.core.windows.net?{SECRETS[-1]}"}, "a signature goes into sas_token"),

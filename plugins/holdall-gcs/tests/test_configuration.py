@@ -46,6 +46,7 @@ def test_a_url_is_a_block(url: str) -> None:
         ({"bucket_path": "gs://"}, "names no bucket"),
         ({"bucket_path": "/prefix"}, "names no bucket"),
         ({"bucket_path": "Bucket/x"}, "is no name of a bucket"),
+        ({"bucket_path": "gs://me:a-very-secret-key@bucket/x"}, "is no name of a bucket"),
         ({"bucket_path": "bucket/../other"}, "could leave the prefix"),
         ({"bucket_path": "bucket", "endpoint_url": "localhost:4443"}, "must be a URL"),
         ({"bucket_path": "bucket", "endpoint_url": "http://me:a-very-secret-key@host"}, "neither credentials nor"),

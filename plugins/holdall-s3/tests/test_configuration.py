@@ -45,6 +45,7 @@ def test_an_access_point_is_a_bucket() -> None:
         ({"bucket_path": "s3://"}, "names no bucket"),
         ({"bucket_path": "/prefix"}, "names no bucket"),
         ({"bucket_path": "b_ucket!/x"}, "is no name of a bucket"),
+        ({"bucket_path": "s3://AKIASECRETID:a-very-secret-key@bucket/x"}, "is no name of a bucket"),
         ({"bucket_path": "bucket/../other"}, "could leave the prefix"),
         ({"bucket_path": "bucket", "endpoint_url": "localhost:9000"}, "must be a URL"),
         ({"bucket_path": "bucket", "endpoint_url": "http://me:a-very-secret-key@host"}, "must hold no credentials"),

@@ -15,7 +15,7 @@ class Lease(ABC):
     """A held lock; leaving the `with` block releases it.
 
     `token` grows with each holder of the key and stays readable after the release: whoever gets work from two holders
-    can tell the later one (fencing).
+    can tell the later one (fencing). 1 is that of a holder before whom there was none.
     """
 
     token: int

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from holdall.builtin.generations import Generations
 
 _BEATS: Final = 3  # in one ttl, so that two may fail
+given_up: Final[set[str]] = set()
+"""Owners of this process that hold nothing, though an object may say so: the storage did not hear of it."""
 _BOOT: Final = getattr(time, "CLOCK_BOOTTIME", None)
 
 
@@ -54,6 +56,15 @@ class StorageLease(Lease):
         self._until = started + self._ttl
         return True
 
+    def give_up(self) -> None:
+        """After an error on the way to the lease: where it was created all the same, nobody is to wait for its holder."""
+        self._ended.set()
+        given_up.add(self.owner)
+        with suppress(StorageError):
+            found = self._generations.read(self.token)
+            if found is not None and Mark.parse(found, ttl=self._ttl).owner == self.owner:
+                self._generations.write(self.token, self._mark(released=True))
+
     def begin(self) -> None:
         """Beat from now on. The thread keeps no lease alive that its holder has dropped."""
         threading.Thread(
@@ -75,6 +86,9 @@ class StorageLease(Lease):
                 self._ended.set()
                 return
             self._generations.write(self.token, self._mark())
+            if self._clock() >= self._until and self.is_lost():
+                self._ended.set()  # it was heard too late to keep others out
+                return
             self._until = started + self._ttl
 
     def release(self) -> None:
@@ -85,9 +99,11 @@ class StorageLease(Lease):
             if self._ended.is_set():
                 return
             self._ended.set()
-            with suppress(StorageError):
+            try:
                 if held or not self.is_lost():
                     self._generations.write(self.token, self._mark(released=True))
+            except StorageError:
+                given_up.add(self.owner)
 
     def is_lost(self) -> bool:
         """Whether another generation is the newest, by the storage."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from holdall.abc.lock import Lease, LockManager
 from holdall.builtin.generations import Generations, Mark, listed
-from holdall.builtin.heartbeat import StorageLease, uptime
-from holdall.errors import HoldallWarning, StorageError
+from holdall.builtin.heartbeat import StorageLease, given_up, uptime
+from holdall.errors import HoldallWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +70,7 @@ class LeaseManager(LockManager):
         self._clock = clock
         self._place = json.dumps([storage.slug, storage.location()], sort_keys=True, default=str)
         self._seen: dict[str, tuple[tuple[int, bytes], float]] = {}
+        self._asked: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_seen": {}}  # by this machine's clock
@@ -91,22 +92,32 @@ class LeaseManager(LockManager):
         if verdict is not None and not verdict.can_lock:
             return Unlocked()
         generations = self._generations(key)
+        if generations.folder not in self._asked:
+            # Most keys are locked once, and then to look what is there costs more than to find out that something is.
+            self._asked.add(generations.folder)
+            if (lease := self._take(generations, [])) is not None:
+                return lease
         before = generations.numbers()
         if before and not self._is_free(generations, before[-1]):
             return None
+        return self._take(generations, before)
+
+    def _take(self, generations: Generations, before: list[int]) -> Lease | None:
+        """What the caller gets that saw these generations, the newest of them free, when it looked."""
         lease = StorageLease(generations, before[-1] + 1 if before else 1, ttl=self.ttl, clock=self._clock)
-        if not lease.create():
-            return None
         try:
+            if not lease.create():
+                return None
             confirmed = self._confirmed(lease, {*generations.numbers()} - {*before})
-        except StorageError:
-            generations.discard([lease.token])
+            if confirmed is lease and self._lives(generations):
+                confirmed = None
+        except BaseException:
+            lease.give_up()
             raise
         if confirmed is not lease:
             generations.discard([lease.token])
             return confirmed
         generations.discard(before)
-        self._seen.pop(generations.folder, None)
         lease.begin()
         return lease
 
@@ -134,13 +145,19 @@ class LeaseManager(LockManager):
         if found is None:
             return False  # somebody came or tidied up meanwhile: look again
         mark = Mark.parse(found, ttl=self.ttl)
-        if mark.over(time.time()):
+        if mark.over(time.time()) or mark.owner in given_up:
+            self._seen.pop(generations.folder, None)
             return True
         seen, since = self._seen.get(generations.folder, (None, 0.0))
         if seen != (newest, found):
             self._seen[generations.folder] = ((newest, found), self._clock())
             return False
         return asked - since >= mark.ttl
+
+    def _lives(self, generations: Generations) -> bool:
+        """Whether a holder that was taken for dead has spoken before it could see its successor."""
+        seen, _ = self._seen.pop(generations.folder, (None, 0.0))
+        return seen is not None and generations.read(seen[0]) != seen[1]
 
     def _judged(self, lease: StorageLease, *, can_lock: bool) -> bool:
         """Whether the storage can lock, as was found out first; says so once where it cannot."""
@@ -153,7 +170,7 @@ class LeaseManager(LockManager):
                 "may each compute it, and the last one stays. Use a server that honours conditional writes where a result "
                 "must be computed once.",
                 HoldallWarning,
-                stacklevel=6,
+                stacklevel=7,
             )
         return verdict.can_lock
 

@@ -137,6 +137,6 @@ def _console() -> Console:
 def _wrapped(text: str) -> str:
     if not sys.stderr.isatty():
         return text
-    width = max(os.get_terminal_size(sys.stderr.fileno()).columns, 20)
+    width = max(os.get_terminal_size(sys.stderr.fileno()).columns or 80, 20)  # 0 where nobody has told the terminal
     lines = text.splitlines()
     return "\n".join(textwrap.fill(each, width, break_long_words=False, break_on_hyphens=False) for each in lines)

@@ -93,8 +93,10 @@ class Azure(ObjectBlock):
         if not container:
             raise ValueError("bucket_path names no container; write 'container' or 'container/prefix'")
         if not _CONTAINER.fullmatch(container):
+            # Not repeated: credentials may stand there, as before the @ of a URL.
             raise ValueError(
-                f"{container!r} is no name of a container: three to 63 lower-case letters, digits and single hyphens"
+                "what bucket_path begins with is no name of a container: three to 63 lower-case letters, digits and "
+                "single hyphens"
             )
         if reason := keys.prefix_fault(prefix):
             raise ValueError(f"the prefix in bucket_path {reason}")

@@ -59,9 +59,10 @@ class GCS(ObjectBlock):
         if found is None:
             raise ValueError("bucket_path names no bucket; write 'bucket' or 'bucket/prefix'")
         if not _BUCKET.fullmatch(found["bucket"]):
+            # Not repeated: credentials may stand there, as before the @ of a URL.
             raise ValueError(
-                f"{found['bucket']!r} is no name of a bucket: at least three lower case letters, digits, dots, hyphens "
-                "and underscores"
+                "what bucket_path begins with is no name of a bucket: at least three lower case letters, digits, dots, "
+                "hyphens and underscores"
             )
         if reason := keys.prefix_fault(found["prefix"] or ""):
             raise ValueError(f"the prefix in bucket_path {reason}")

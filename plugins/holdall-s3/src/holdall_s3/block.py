@@ -51,8 +51,9 @@ class S3(ObjectBlock):
         if found is None:
             raise ValueError("bucket_path names no bucket; write 'bucket' or 'bucket/prefix'")
         if not _BUCKET.fullmatch(found["bucket"]):
+            # Not repeated: credentials may stand there, as before the @ of a URL.
             raise ValueError(
-                f"{found['bucket']!r} is no name of a bucket: at least three letters, digits, dots and hyphens"
+                "what bucket_path begins with is no name of a bucket: at least three letters, digits, dots and hyphens"
             )
         if reason := keys.prefix_fault(found["prefix"] or ""):
             raise ValueError(f"the prefix in bucket_path {reason}")
