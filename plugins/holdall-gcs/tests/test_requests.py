@@ -134,6 +134,15 @@ def test_a_failed_upload_is_given_up(said: Said, message: str) -> None:
     assert "upload_id" in server.asked[-1].path
 
 
+def test_a_service_that_forgets_what_it_had_is_no_success() -> None:
+    """The bytes are not here any more to be sent again, and what is here instead is never sent in their place."""
+    session, server, error = uploading(lambda *_: None, lambda *_: Said(308))
+
+    assert "kept nothing" in str(error.__cause__)
+    assert 2 == len(session.ranges)
+    assert "DELETE" == server.asked[-1].method
+
+
 def test_an_upload_without_an_object_is_no_success() -> None:
     """All bytes are there, and Google says that it waits for more."""
 
