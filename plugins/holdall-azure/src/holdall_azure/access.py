@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError
-from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.blob.aio import ContainerClient
 
 from holdall_azure.account import Account
-from holdall_azure.repeating import Repeating
+from holdall_azure.repeating import Once, Repeating
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +70,7 @@ def connect(block: Azure) -> tuple[ContainerClient, AsyncTokenCredential | None]
     access = Access.of(block, os.environ)
     options: dict[str, Any] = {
         "retry_policy": Repeating(block.max_attempts),
-        "transport": AioHttpTransport(connection_timeout=block.connect_timeout, read_timeout=block.read_timeout),
+        "transport": Once(connection_timeout=block.connect_timeout, read_timeout=block.read_timeout),
     }
     if access.connection_string is not None:
         client = ContainerClient.from_connection_string(access.connection_string, block.bucket, **options)
