@@ -44,11 +44,12 @@ class Access(NamedTuple):
             return cls(connection_string=string)
         name = environ.get(f"{_PREFIX}ACCOUNT_NAME") or environ.get(f"{_PREFIX}ACCOUNT")
         account = block.account if block.account.url else Account(name or None, None)
+        if account.url and not account.in_a_cloud:
+            # A reference of anybody's may name any address. Who gets a token or a signature there can use it, and a
+            # request that a key signed is as good at Azure: the host is no part of what is signed.
+            raise ClientAuthenticationError("what the environment has is for Azure's own addresses only")
         if name in {None, "", account.name}:  # what belongs to another account is not sent to this one
-            secrets = _secrets(environ, hands_over=account.in_a_cloud)
-        if not secrets and account.url and not account.in_a_cloud:
-            # A reference of anybody's may name any address; who gets a token or a signature there can use it.
-            raise ClientAuthenticationError("tokens of the environment are sent to Azure's own addresses only")
+            secrets = _secrets(environ)
         return cls._with(account, secrets, anonymous=False)
 
     @classmethod
@@ -86,10 +87,10 @@ def _of(connection_string: str) -> Account | None:
         return None
 
 
-def _secrets(environ: Mapping[str, str], *, hands_over: bool) -> dict[str, str]:
+def _secrets(environ: Mapping[str, str]) -> dict[str, str]:
     found = {
         "account_key": environ.get(f"{_PREFIX}ACCOUNT_KEY") or environ.get(f"{_PREFIX}KEY"),
-        "sas_token": environ.get(f"{_PREFIX}SAS_TOKEN") if hands_over else None,
+        "sas_token": environ.get(f"{_PREFIX}SAS_TOKEN"),
     }
     return {field: value for field, value in found.items() if value}
 
