@@ -55,7 +55,7 @@ class Repeating(AsyncHTTPPolicy[Any, Any]):
         return await repeated(once, self._attempts)
 
 
-class Once(AioHttpTransport):
+class Once(AioHttpTransport):  # type: ignore[misc]
     """Sends each request once: aiohttp repeats a PUT in silence where a connection of its pool breaks.
 
     Whoever asked would not know that the object in the way of a conditional write may be its own.
