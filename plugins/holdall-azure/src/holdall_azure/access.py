@@ -11,6 +11,7 @@ from azure.storage.blob.aio import ContainerClient
 
 from holdall_azure.account import Account
 from holdall_azure.repeating import Once, Repeating
+from holdall_fsspec.faults import UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,8 @@ class Access(NamedTuple):
         """What the block says, else what the environment says of the block's account.
 
         Raises:
-            ClientAuthenticationError: neither names an account, or has what may be sent to its address.
+            ClientAuthenticationError: neither names an account.
+            UnusableError: the block has no credentials, and the environment's may not be sent to its address.
         """
         secrets = block.secret_values()
         if string := secrets.get("connection_string"):
@@ -47,7 +49,10 @@ class Access(NamedTuple):
         if account.url and not account.in_a_cloud:
             # A reference of anybody's may name any address. Who gets a token or a signature there can use it, and a
             # request that a key signed is as good at Azure: the host is no part of what is signed.
-            raise ClientAuthenticationError("what the environment has is for Azure's own addresses only")
+            raise UnusableError(
+                f"what the environment has is for Azure's own addresses, and {account.url} is none. Give the block the "
+                "credentials of that place, or set AZURE_STORAGE_CONNECTION_STRING with its BlobEndpoint."
+            )
         if name in {None, "", account.name}:  # what belongs to another account is not sent to this one
             secrets = _secrets(environ)
         return cls._with(account, secrets, anonymous=False)

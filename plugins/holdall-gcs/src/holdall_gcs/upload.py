@@ -30,7 +30,7 @@ class ResumableUpload(Upload):
         self._waiting: list[bytes] = []
         self._stored = 0
         self._generation: str | None = None
-        self._is_wrong = False
+        self._wrong: str | None = None
 
     async def send(self, number: int, offset: int, piece: bytes, /, *, last: bool) -> None:
         del number
@@ -60,13 +60,14 @@ class ResumableUpload(Upload):
             kept = answer.headers.get("Range")  # bytes=0-9; absent where it kept nothing
             self._stored = int(kept.rpartition("-")[2]) + 1 if kept else 0
             return
-        self._stored, self._generation = end, answer.told["generation"]
+        generation: str = answer.told["generation"]
         size = int(answer.told["size"])
         if size != end:
             # Never so at Google. An emulator that gets a piece twice keeps it twice, and a new upload mends that. Not
             # asked before what it has: the same emulator takes that question for the end, and shows half an object.
-            self._is_wrong = True
+            self._wrong = generation
             raise ConnectionError(f"the service made an object of {size} bytes from {end}")
+        self._stored, self._generation = end, generation
 
     async def finish(self) -> str | None:
         if self._generation is None:
@@ -74,8 +75,8 @@ class ResumableUpload(Upload):
         return self._generation
 
     async def abort(self) -> None:
-        if self._is_wrong and self._generation is not None:
-            await self._connection.ask("DELETE", self._target, {"generation": self._generation})
+        if self._wrong is not None:
+            await self._connection.ask("DELETE", self._target, {"generation": self._wrong})
         else:
             await self._connection.ask("DELETE", self._session)
 
