@@ -10,6 +10,7 @@ from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
 
 from holdall_azure import Azure
 from holdall_azure.access import Access
+from holdall_fsspec.faults import UnusableError
 
 KEY = "YS12ZXJ5LXNlY3JldC1rZXk="
 STRING = f"DefaultEndpointsProtocol=https;AccountName=lakes;AccountKey={KEY};EndpointSuffix=core.windows.net"
@@ -67,21 +68,32 @@ def test_tokens(fields: dict[str, Any], environ: dict[str, str], kind: type) -> 
 @pytest.mark.parametrize(
     ("fields", "environ"),
     [
-        ({}, {}),
         ({"endpoint_url": "http://127.0.0.1:10000/lakes"}, {}),
         ({"endpoint_url": "https://lakes.blob.evil.example"}, {"AZURE_STORAGE_SAS_TOKEN": "sig=x"}),
+        ({"endpoint_url": "https://lakes.blob.evil.example"}, {"AZURE_STORAGE_KEY": KEY}),
+        ({"endpoint_url": "https://evil.example", "account_name": "lakes"}, {"AZURE_STORAGE_KEY": KEY}),
     ],
 )
-def test_nothing_to_go_by(fields: dict[str, str], environ: dict[str, str]) -> None:
-    """No account, or an address that is not Azure's: who is sent a token or a signature there can use it."""
-    with pytest.raises(ClientAuthenticationError):
+def test_strangers_get_nothing_of_the_environment(fields: dict[str, str], environ: dict[str, str]) -> None:
+    """Who is sent a token or a signature can use it.
+
+    So can who gets a request that a key signed: it is good at Azure too, as the host is no part of what is signed.
+    """
+    with pytest.raises(UnusableError, match="Give the block the credentials of that place"):
         Access.of(Azure(bucket_path="data", **fields), environ)
 
 
-def test_a_key_is_not_sent_and_may_sign_for_any_address() -> None:
-    """As for an emulator."""
+def test_no_account() -> None:
+    """Neither the block nor the environment names one."""
+    with pytest.raises(ClientAuthenticationError):
+        Access.of(Azure(bucket_path="data"), {})
+
+
+def test_an_emulator_is_named_by_whoever_names_its_key() -> None:
+    """Both by the environment, or both by the block."""
     url = "http://127.0.0.1:10000/lakes"
+    string = f"AccountName=lakes;AccountKey={KEY};BlobEndpoint={url}"
+    block = Azure(bucket_path="data", endpoint_url=url)
 
-    access = Access.of(Azure(bucket_path="data", endpoint_url=url), {"AZURE_STORAGE_KEY": KEY})
-
-    assert Access(None, url, SIGNED) == access
+    assert Access(string) == Access.of(block, {"AZURE_STORAGE_CONNECTION_STRING": string})
+    assert Access(None, url, SIGNED) == Access.of(Azure(bucket_path="data", endpoint_url=url, account_key=KEY), {})

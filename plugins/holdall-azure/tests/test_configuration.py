@@ -158,7 +158,7 @@ def test_building_a_block_imports_no_backend() -> None:
     """Importing a flow that names a block costs no client."""
     program = (
         "import sys; import holdall_azure; holdall_azure.Azure(bucket_path='data/p').location();"
-        "print([name for name in ('azure', 'adlfs', 'fsspec', 'msal', 'aiohttp') if name in sys.modules])"
+        "print([name for name in ('azure', 'adlfs', 'asyncio', 'fsspec', 'msal', 'aiohttp') if name in sys.modules])"
     )
 
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from azure.core.exceptions import ServiceResponseError
 from tests.services.process import until
 
 from holdall import load_result, task
@@ -81,33 +80,6 @@ def test_a_writer_that_is_overtaken_says_so(block: Azure, azurite: Azurite, cont
     assert b"!" * (6 * MIB) == block.get("k")
     with pytest.raises(KeyExists):
         block.put("k", parts(), mode="create")
-
-
-def test_an_upload_whose_answer_was_lost_has_succeeded(block: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The request is sent again, and what it finds in its way is its own object, small or large."""
-    from azure.core.pipeline.transport import AioHttpTransport
-
-    send = AioHttpTransport.send
-    lost: list[str] = []
-
-    async def losing(self: AioHttpTransport, request: object, **config: object) -> object:
-        answer = await send(self, request, **config)
-        method, url = request.method, request.url
-        if method == "PUT" and "comp=block&" not in url and url not in lost:
-            lost.append(url)
-            raise ServiceResponseError("the connection broke")
-        return answer
-
-    monkeypatch.setattr(AioHttpTransport, "send", losing)
-    monkeypatch.setattr("holdall_azure.repeating._FIRST_PAUSE", 0.01)
-
-    small = block.put("small", [b"mine"], mode="create")
-    large = block.put("large", [bytes(6 * MIB)], mode="create")
-
-    assert 2 == len(lost)
-    assert (small.etag, large.etag) == (block.head("small").etag, block.head("large").etag)
-    with pytest.raises(KeyExists):
-        block.put("small", [b"another"], mode="create")
 
 
 def test_folders_of_a_data_lake_are_no_objects(block: Azure, azurite: Azurite, container: str) -> None:

@@ -256,9 +256,23 @@ def test_building_a_block_imports_no_fsspec() -> None:
     """Importing a flow that names a block costs no client."""
     program = (
         "import sys, holdall_fsspec; holdall_fsspec.FsspecFileSystem(basepath='s3://bucket').location();"
-        "print([name for name in sys.modules if name.partition('.')[0] in ('fsspec', 's3fs', 'aiohttp')])"
+        "print([name for name in sys.modules if name.partition('.')[0] in ('fsspec', 's3fs', 'aiohttp', 'asyncio')])"
     )
 
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert "[]" == said.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("basepath", "settings"),
+    [
+        ("gs://bucket/p", {"endpoint_url": "https://storage.evil.example"}),
+        ("gs://bucket/p", {"endpoint_url": "http://storage.googleapis.com"}),
+        ("abfs://container/p", {"account_name": "lakes", "account_host": "lakes.blob.evil.example"}),
+    ],
+)
+def test_tokens_of_the_environment_are_sent_to_no_stranger(basepath: str, settings: dict[str, str]) -> None:
+    """A recorded place may name any server; the user says with secrets that it is meant."""
+    with pytest.raises(StorageError, match=r"not sent to\. Give its credentials in secret_settings"):
+        FsspecFileSystem(basepath=basepath, settings=settings).get("k")

@@ -110,7 +110,7 @@ def test_building_a_block_imports_no_backend() -> None:
     """Importing a flow that names a block costs no client."""
     program = (
         "import sys; import holdall_gcs; holdall_gcs.GCS(bucket_path='bucket/p').location();"
-        "print([name for name in ('gcsfs', 'fsspec', 'google.auth', 'aiohttp', 'requests') if name in sys.modules])"
+        "print([name for name in ('gcsfs', 'fsspec', 'google.auth', 'aiohttp', 'asyncio', 'requests') if name in sys.modules])"
     )
 
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -122,7 +122,6 @@ def test_a_request_that_failed_is_sent_again(said: Said, arrived: bool) -> None:
         (Said(503), "the service failed (HTTP 503)"),
         (Said(404), "the service refused (HTTP 404)"),
         (Said(308), "broke the connection"),
-        (Said(200, b'{"size": "12", "generation": "7"}'), "broke the connection"),
     ],
 )
 def test_a_failed_upload_is_given_up(said: Said, message: str) -> None:
@@ -132,6 +131,23 @@ def test_a_failed_upload_is_given_up(said: Said, message: str) -> None:
     assert message in str(error)
     assert "DELETE" == server.asked[-1].method
     assert "upload_id" in server.asked[-1].path
+
+
+def test_an_object_of_another_size_is_removed() -> None:
+    """That very one, and nothing that somebody writes after it."""
+    _, server, error = uploading(lambda *_: Said(200, b'{"size": "12", "generation": "7"}'))
+
+    assert error.transient
+    assert ("DELETE", "/storage/v1/b/bucket/o/k?generation=7") == server.asked[-1][:2]
+
+
+def test_a_service_that_forgets_what_it_had_is_no_success() -> None:
+    """The bytes are not here any more to be sent again, and what is here instead is never sent in their place."""
+    session, server, error = uploading(lambda *_: None, lambda *_: Said(308))
+
+    assert "kept nothing" in str(error.__cause__)
+    assert 2 == len(session.ranges)
+    assert "DELETE" == server.asked[-1].method
 
 
 def test_an_upload_without_an_object_is_no_success() -> None:

@@ -93,7 +93,7 @@ def test_building_a_block_imports_no_backend() -> None:
     """Importing a flow that names a block costs no client."""
     program = (
         "import sys; import holdall_s3; holdall_s3.S3(bucket_path='bucket/p').location();"
-        "print([name for name in ('s3fs', 'fsspec', 'aiobotocore', 'botocore', 'aiohttp') if name in sys.modules])"
+        "print([name for name in ('s3fs', 'fsspec', 'aiobotocore', 'botocore', 'aiohttp', 'asyncio') if name in sys.modules])"
     )
 
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

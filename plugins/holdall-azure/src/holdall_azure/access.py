@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError
-from azure.core.pipeline.transport import AioHttpTransport
 from azure.storage.blob.aio import ContainerClient
 
 from holdall_azure.account import Account
-from holdall_azure.repeating import Repeating
+from holdall_azure.repeating import Once, Repeating
+from holdall_fsspec.faults import UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,8 @@ class Access(NamedTuple):
         """What the block says, else what the environment says of the block's account.
 
         Raises:
-            ClientAuthenticationError: neither names an account, or has what may be sent to its address.
+            ClientAuthenticationError: neither names an account.
+            UnusableError: the block has no credentials, and the environment's may not be sent to its address.
         """
         secrets = block.secret_values()
         if string := secrets.get("connection_string"):
@@ -45,11 +46,15 @@ class Access(NamedTuple):
             return cls(connection_string=string)
         name = environ.get(f"{_PREFIX}ACCOUNT_NAME") or environ.get(f"{_PREFIX}ACCOUNT")
         account = block.account if block.account.url else Account(name or None, None)
+        if account.url and not account.in_a_cloud:
+            # A reference of anybody's may name any address. Who gets a token or a signature there can use it, and a
+            # request that a key signed is as good at Azure: the host is no part of what is signed.
+            raise UnusableError(
+                f"what the environment has is for Azure's own addresses, and {account.url} is none. Give the block the "
+                "credentials of that place, or set AZURE_STORAGE_CONNECTION_STRING with its BlobEndpoint."
+            )
         if name in {None, "", account.name}:  # what belongs to another account is not sent to this one
-            secrets = _secrets(environ, hands_over=account.in_a_cloud)
-        if not secrets and account.url and not account.in_a_cloud:
-            # A reference of anybody's may name any address; who gets a token or a signature there can use it.
-            raise ClientAuthenticationError("tokens of the environment are sent to Azure's own addresses only")
+            secrets = _secrets(environ)
         return cls._with(account, secrets, anonymous=False)
 
     @classmethod
@@ -71,7 +76,7 @@ def connect(block: Azure) -> tuple[ContainerClient, AsyncTokenCredential | None]
     access = Access.of(block, os.environ)
     options: dict[str, Any] = {
         "retry_policy": Repeating(block.max_attempts),
-        "transport": AioHttpTransport(connection_timeout=block.connect_timeout, read_timeout=block.read_timeout),
+        "transport": Once(connection_timeout=block.connect_timeout, read_timeout=block.read_timeout),
     }
     if access.connection_string is not None:
         client = ContainerClient.from_connection_string(access.connection_string, block.bucket, **options)
@@ -87,10 +92,10 @@ def _of(connection_string: str) -> Account | None:
         return None
 
 
-def _secrets(environ: Mapping[str, str], *, hands_over: bool) -> dict[str, str]:
+def _secrets(environ: Mapping[str, str]) -> dict[str, str]:
     found = {
         "account_key": environ.get(f"{_PREFIX}ACCOUNT_KEY") or environ.get(f"{_PREFIX}KEY"),
-        "sas_token": environ.get(f"{_PREFIX}SAS_TOKEN") if hands_over else None,
+        "sas_token": environ.get(f"{_PREFIX}SAS_TOKEN"),
     }
     return {field: value for field, value in found.items() if value}
 

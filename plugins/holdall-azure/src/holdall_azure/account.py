@@ -28,7 +28,7 @@ class Account(NamedTuple):
 
     @property
     def in_a_cloud(self) -> bool:
-        """Whether it answers at an address of Microsoft's own, where a token or a signature is in good hands."""
+        """Whether it answers at an address of Microsoft's own, where what the environment has is in good hands."""
         url = urlsplit(self.url or "")
         return url.scheme == "https" and (url.hostname or "").endswith(_CLOUDS)
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
-from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 from azure.core.pipeline.policies import AsyncHTTPPolicy
+from azure.core.pipeline.transport import AioHttpTransport
+
+from holdall_fsspec.faults import TRANSIENT_STATUS
+from holdall_fsspec.repeating import repeated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from azure.core.pipeline import PipelineRequest, PipelineResponse
 
-_TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
 _FOR_ANOTHER: Final = ("hosts", "location_mode", "retry_to_secondary")
 """Options that are put there for the policy that this one stands in for."""
 _SLICE: Final = 256 << 10
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 20.0
 
 
 class Repeating(AsyncHTTPPolicy[Any, Any]):
@@ -35,24 +35,35 @@ class Repeating(AsyncHTTPPolicy[Any, Any]):
     async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         for name in _FOR_ANOTHER:
             request.context.options.pop(name, None)
-        attempt = 0
-        while True:
-            last = attempt + 1 >= self._attempts
+        times = count()
+
+        async def once() -> PipelineResponse[Any, Any]:
+            before = next(times)
             try:
                 answer = await self.next.send(request)
             except (ServiceRequestError, ServiceResponseError) as error:
                 if "sig=" in str(error):  # a URL with a signature in it
                     raise type(error)("an answer that was none, to a signed URL") from None
-                if last:
-                    raise
-            else:
-                answer.http_response.retries = attempt
-                answer.http_response.location_mode = "primary"
-                if last or answer.http_response.status_code not in _TRANSIENT:
-                    return answer
+                raise
+            answer.http_response.retries = before
+            answer.http_response.location_mode = "primary"
+            if answer.http_response.status_code in TRANSIENT_STATUS:
                 answer.http_response.internal_response.close()
-            await asyncio.sleep(random.uniform(0, min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)))  # noqa: S311 - it spreads load
-            attempt += 1
+                raise HttpResponseError(response=answer.http_response)
+            return answer
+
+        return await repeated(once, self._attempts)
+
+
+class Once(AioHttpTransport):  # type: ignore[misc]
+    """Sends each request once: aiohttp repeats a PUT in silence where a connection of its pool breaks.
+
+    Whoever asked would not know that the object in the way of a conditional write may be its own.
+    """
+
+    async def open(self) -> None:
+        await super().open()
+        self.session._retry_connection = False  # noqa: SLF001 - aiohttp has no other way to say it
 
 
 def body(data: bytes, /) -> Any:

@@ -91,7 +91,7 @@ _FULL: Final = frozenset(["InsufficientStorage", "QuotaExceeded", "StorageFull",
 _OVERTAKEN: Final = "InvalidBlockList"  # Azure: whoever finishes an upload first drops the pieces of the others
 _BUSY: Final = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "ServerBusy"})
 _BUSY_CODES: Final = frozenset({"RequestTimeout", "OperationAborted", "ConditionalRequestConflict", _OVERTAKEN})
-_TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NO_CONTAINER: Final = frozenset({"NoSuchBucket", "ContainerNotFound", "ContainerBeingDeleted"})
 _NO_OBJECT: Final = frozenset({"NoSuchKey", "BlobNotFound"})
 
@@ -180,7 +180,7 @@ class Answer:
     def transient(self) -> bool:
         """The same call may well succeed in a moment."""
         if self.status is not None and self.code not in _BUSY:
-            return self.status in _TRANSIENT_STATUS or self.code in _BUSY_CODES
+            return self.status in TRANSIENT_STATUS or self.code in _BUSY_CODES
         return self.code in _BUSY or bool(self.names & (_TIMEOUT | _UNREACHABLE) and not self.names & _LASTING)
 
     @property

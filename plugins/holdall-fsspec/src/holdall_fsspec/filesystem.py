@@ -85,6 +85,10 @@ class FsspecFileSystem(RemoteBlock):
         return {"basepath": host, "settings": location.get("settings", {})}
 
     @property
+    def atomic_create(self) -> bool:
+        return self.protocol in protocols.LOCKS
+
+    @property
     def address(self) -> Address:
         return Address.parse(self.basepath)
 

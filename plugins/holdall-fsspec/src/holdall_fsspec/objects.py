@@ -17,6 +17,7 @@ from holdall_fsspec import keys
 from holdall_fsspec.block import RemoteBlock
 from holdall_fsspec.faults import Answer
 from holdall_fsspec.pieces import pieces
+from holdall_fsspec.repeating import pause
 from holdall_fsspec.transferring import Deadline, finished, run, start
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class ObjectBlock(RemoteBlock):
             except Exception as error:
                 answer = Answer.of(error)
                 if answer.conflict and (create or answer.transient) and attempt + 1 < _CONFLICTS:
-                    sleep(0.05 * 2**attempt)  # S3 asks for that: who is first is known in a moment
+                    sleep(pause(attempt))  # S3 asks for that: who is first is known in a moment
                     continue
                 if create and answer.taken and answer.retries and self._holds(name, data, deadline):
                     # The request was sent again after its answer was lost: it is our own object that is in the way.

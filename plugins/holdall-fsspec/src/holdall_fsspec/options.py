@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -21,6 +22,13 @@ _SECRET = re.compile(
     r"(?i)^key$|^pass$|^pwd$|secret|passw|passphrase|token|credential|connection_string|"
     r"(account|access|api|private|encryption|customer)_?key|^sas"
 )
+_GOOGLES: Final = (".googleapis.com",)
+_MICROSOFTS: Final = (".core.windows.net", ".core.chinacloudapi.cn", ".core.usgovcloudapi.net")
+_NAME_SERVERS: Final = {
+    **dict.fromkeys(("gs", "gcs"), ("endpoint_url", _GOOGLES)),
+    **dict.fromkeys(("az", "abfs", "abfss"), ("account_host", _MICROSOFTS)),
+}
+"""Protocols whose filesystems show the environment's tokens to the server that a setting names, and who may see them."""
 
 
 def connect(block: FsspecFileSystem, /) -> Any:
@@ -28,6 +36,9 @@ def connect(block: FsspecFileSystem, /) -> Any:
     import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - nothing of the backend is imported before the first byte
 
     where = Address.parse(block.basepath)
+    secrets = json.loads(block.secret_settings.get_secret_value()) if block.secret_settings else {}
+    if not secrets and not block.settings.get("anon"):
+        _refuse_strangers(block.settings, where.protocol)
     try:
         cls = fsspec.get_filesystem_class(where.protocol)
     except ValueError as error:
@@ -35,7 +46,6 @@ def connect(block: FsspecFileSystem, /) -> Any:
         raise UnusableError(f"{where.protocol}:// is no protocol that fsspec knows. Known: {known}.") from error
     except ImportError as error:
         raise _without_package(where.protocol) from error
-    secrets = json.loads(block.secret_settings.get_secret_value()) if block.secret_settings else {}
     options = {
         **({"fo": where.archive} if where.archive else cls._get_kwargs_from_urls(where.base)),
         **_limits(block, where.protocol),
@@ -52,6 +62,19 @@ def connect(block: FsspecFileSystem, /) -> Any:
     if where.protocol in SFTP:
         filesystem.ftp.get_channel().settimeout(block.read_timeout)
     return filesystem
+
+
+def _refuse_strangers(settings: Mapping[str, Any], protocol: str) -> None:
+    """A recorded place may name any server; who gets a token can use it."""
+    name, suffixes = _NAME_SERVERS.get(protocol, ("", ()))
+    if not (address := str(settings.get(name) or "")):
+        return
+    url = urlsplit(address if "://" in address else f"https://{address}")
+    if url.scheme != "https" or not (url.hostname or "").endswith(suffixes):
+        raise UnusableError(
+            f"{name} in settings names a server that tokens of the environment are not sent to. Give its credentials in "
+            "secret_settings."
+        )
 
 
 def _without_package(protocol: str) -> UnusableError:

@@ -18,6 +18,8 @@ WHOLE: Final = STORES | {"memory"}
 """Show an object when it is complete and not before."""
 CREATES: Final = WHOLE - {"oss"}
 """Can create an object only where none is, atomically."""
+LOCKS: Final = CREATES - {"memory"}
+"""Do so for whoever asks, on any machine: leases stand on it."""
 BY_REQUEST: Final = STORES | HTTP | {"memory"}
 """Are read by ranges, in pieces. All others are files: who has one open reads on in it when it is replaced."""
 ONE_AT_A_TIME: Final = SFTP | {"ftp", "ftps"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
@@ -124,6 +123,8 @@ class Reading:
                     view[:] = whole[begin:stop]
                     return data
                 starts = starts[1:]
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - for large objects alone
+
             with ThreadPoolExecutor(self._block.concurrency) as pool:
                 list(pool.map(fetch, starts))
         return data

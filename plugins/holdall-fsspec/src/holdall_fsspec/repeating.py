@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -23,6 +22,8 @@ async def repeated(ask: Callable[[], Awaitable[T]], attempts: int, /) -> T:
     What is raised in the end says how often it was repeated: `Answer.retries`. For clients whose library cannot be told
     what to repeat, or does not say how often it did: the first answer to a conditional write may have been lost.
     """
+    from asyncio import sleep  # noqa: PLC0415 - comes with the client; who only names a block does without
+
     for attempt in range(attempts):
         try:
             return await ask()
@@ -32,7 +33,7 @@ async def repeated(ask: Callable[[], Awaitable[T]], attempts: int, /) -> T:
                 Answer.mark(error, attempt)
                 raise
             wait = pause(attempt, busy=answer.busy)
-        await asyncio.sleep(wait)
+        await sleep(wait)
     raise AssertionError("the last attempt returns or raises")
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Coroutine
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 
@@ -40,11 +39,15 @@ def start(loop: AbstractEventLoop, work: Coroutine[Any, Any, T], deadline: Deadl
     except TimeoutError:
         work.close()
         raise
+    import asyncio  # noqa: PLC0415 - comes with the client; who only names a block does without
+
     return asyncio.run_coroutine_threadsafe(work if left is None else asyncio.wait_for(work, left), loop)
 
 
 def finished(future: Future[T], /) -> T:
     """What came of it; where this thread is interrupted while it waits, the work is cancelled as well."""
+    from concurrent.futures import CancelledError  # noqa: PLC0415 - as above
+
     try:
         return future.result()
     except CancelledError:

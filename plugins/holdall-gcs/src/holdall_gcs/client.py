@@ -48,7 +48,7 @@ class GCSClient(ObjectClient):
         params = {"uploadType": "resumable", "name": name}
         headers = {"X-Upload-Content-Type": _BYTES}
         answer = await self._connection.ask("POST", f"/upload{self._objects}", params, headers=headers)
-        return ResumableUpload(self._connection, answer.headers["Location"], self._pieces_at_once)
+        return ResumableUpload(self._connection, answer.headers["Location"], self._object(name), self._pieces_at_once)
 
     async def read(self, name: str, start: int, stop: int, etag: str | None, /) -> Body:
         params = {"alt": "media", **({"ifGenerationMatch": etag} if etag else {})}
