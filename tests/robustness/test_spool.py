@@ -10,7 +10,7 @@ import pytest
 from tests.services.process import ServerProcess
 from tests.services.s3 import SeaweedFS
 
-from holdall import flow, load_result, settings, spool, task
+from holdall import HoldallWarning, flow, load_result, settings, spool, task
 from holdall.catalogs import open_catalog
 from holdall.recorder import recorder_for
 from holdall_s3 import S3
