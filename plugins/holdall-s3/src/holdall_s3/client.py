@@ -32,12 +32,17 @@ class S3Client(ObjectClient):
         self._filesystem = _connect(block)
         self._bucket = block.bucket
         self._attempts = block.max_attempts
+        self._heard: Any = None
         self.loop = self._filesystem.loop
 
     async def call(self, method: str, /, **request: Any) -> dict[str, Any]:
         """One request of botocore's, for this bucket; sent again while its failure may pass."""
         client = await self._filesystem.set_session()
-        client.meta.events.register("before-call.s3.HeadBucket", _not_redirected, unique_id="holdall-not-redirected")
+        if client is not self._heard:  # to register costs a twelfth of a small request
+            client.meta.events.register(
+                "before-call.s3.HeadBucket", _not_redirected, unique_id="holdall-not-redirected"
+            )
+            self._heard = client
 
         async def ask() -> dict[str, Any]:
             body = request.get("Body")
