@@ -36,6 +36,7 @@ class FakeGCS:
     @contextmanager
     def running(cls, folder: Path, /) -> Iterator[Self]:
         """One server, until the block ends; `folder` takes its log."""
+        folder.mkdir(parents=True, exist_ok=True)
         (port,) = free_ports(1)
         url = f"http://127.0.0.1:{port}"
         told = ["-host", "127.0.0.1", "-port", str(port), "-external-url", url, "-public-host", f"127.0.0.1:{port}"]

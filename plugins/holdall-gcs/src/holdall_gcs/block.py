@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from holdall_fsspec import ObjectBlock, keys
 
@@ -34,6 +34,8 @@ class GCS(ObjectBlock):
     slug: ClassVar[str] = "gcs"
     at_once: ClassVar[int] = 5 << 40  # no object is larger
 
+    chunk_size: int = Field(default=16 << 20, ge=5 << 20, multiple_of=256 << 10)
+    """Bytes of one piece of a large object. They go one request after the other, so each has to pay."""
     bucket_path: str
     """`bucket` or `bucket/prefix`; a leading `gs://` is taken off."""
     service_account_info: SecretStr | None = None
