@@ -70,7 +70,7 @@ def test_a_plugin_that_is_not_installed_has_its_install_line(name: str, slug: st
 
 def test_a_known_serializer_that_is_not_installed_has_its_install_line() -> None:
     """By its class name."""
-    with pytest.raises(PluginMissingError, match="Install it: pip install holdall-lz4"):
+    with absent("holdall-lz4"), pytest.raises(PluginMissingError, match="Install it: pip install holdall-lz4"):
         _ = holdall.serializers.LZ4Serializer
 
 
