@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class OrjsonSerializer(Serializer):
     """What `json` with `jsonlib="orjson"` writes, byte for byte; either reads what the other wrote.
 
-    Plain data goes through no loop of Python's.
+    Plain data is handed to orjson as it is.
     """
 
     slug: ClassVar[str] = "orjson"
