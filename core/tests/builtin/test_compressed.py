@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 import pytest
 
+from holdall.abc._compressing import CHUNK, Compressing
 from holdall.abc.codec import Codec
-from holdall.abc.compressing import CHUNK, Compressing
 from holdall.builtin.compressed import CompressedSerializer
 from holdall.builtin.compressions import BUILTIN
 from holdall.builtin.pickling import PickleCodec

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
 
 from pydantic import PlainSerializer
 
+from holdall.abc._compressing import Compressing, inflate
+from holdall.abc._inflated import Inflated
 from holdall.abc.codec import Codec
-from holdall.abc.compressing import Compressing, inflate
-from holdall.abc.inflated import Inflated
 from holdall.abc.serializer import Serializer
 from holdall.errors import ConfigurationError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from holdall.abc.compressing import CHUNK
+from holdall.abc._compressing import CHUNK
 from holdall.errors import ConfigurationError, CorruptResultError
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource

@@ -17,7 +17,7 @@ encode: Final = orjson.dumps
 decode: Final = orjson.loads
 
 _STRICT: Final = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
-_LEAVES: Final = frozenset({str, int, float, bool, type(None)})
+_LEAVES: Final[frozenset[type]] = frozenset({str, int, float, bool, type(None)})
 _BUT_FLOATS: Final = _LEAVES - {float}
 _BOXES: Final = frozenset({dict, list})
 _KEY: Final = b'"$type"'
