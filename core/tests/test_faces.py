@@ -74,6 +74,12 @@ def test_a_known_serializer_that_is_not_installed_has_its_install_line() -> None
         _ = holdall.serializers.LZ4Serializer
 
 
+def test_a_compression_that_is_not_installed_has_its_install_line() -> None:
+    """By the name that the core's serializer takes."""
+    with absent("holdall-zstd"), pytest.raises(PluginMissingError, match="Install it: pip install holdall-zstd"):
+        holdall.serializers.CompressedSerializer(compressionlib="zstd")
+
+
 def test_an_installed_plugin_is_found_by_its_class_name(tmp_path: Path) -> None:
     """It need not be known to holdall."""
     with on_path(write_distribution(tmp_path, "loudly", entry_points=LOUD_POINTS, modules={"loudly": LOUD})):
