@@ -70,8 +70,14 @@ def test_a_plugin_that_is_not_installed_has_its_install_line(name: str, slug: st
 
 def test_a_known_serializer_that_is_not_installed_has_its_install_line() -> None:
     """By its class name."""
-    with pytest.raises(PluginMissingError, match="Install it: pip install holdall-lz4"):
+    with absent("holdall-lz4"), pytest.raises(PluginMissingError, match="Install it: pip install holdall-lz4"):
         _ = holdall.serializers.LZ4Serializer
+
+
+def test_a_compression_that_is_not_installed_has_its_install_line() -> None:
+    """By the name that the core's serializer takes."""
+    with absent("holdall-zstd"), pytest.raises(PluginMissingError, match="Install it: pip install holdall-zstd"):
+        holdall.serializers.CompressedSerializer(compressionlib="zstd")
 
 
 def test_an_installed_plugin_is_found_by_its_class_name(tmp_path: Path) -> None:

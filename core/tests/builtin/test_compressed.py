@@ -7,6 +7,8 @@ import gzip
 import io
 import json
 import lzma
+import pickle
+import random
 import sys
 import tracemalloc
 import zlib
@@ -16,8 +18,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 import pytest
 
+from holdall.abc._compressing import CHUNK, Compressing
 from holdall.abc.codec import Codec
-from holdall.builtin.compressed import CHUNK, CompressedSerializer
+from holdall.builtin.compressed import CompressedSerializer
+from holdall.builtin.compressions import BUILTIN
 from holdall.builtin.pickling import PickleCodec
 from holdall.errors import ConfigurationError, CorruptResultError, SerializationError, UnknownSerializerError
 from holdall.testing.serializers import SerializerContract, payload
@@ -75,8 +79,12 @@ def _registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             raise UnknownSerializerError(f"no serializer goes by {slug!r}")
         return known[slug](**options or {})
 
+    def load(kind: str, slug: str) -> type[Codec]:
+        return type(serializer(slug))
+
     stand_in = ModuleType("holdall._registry")
     stand_in.serializer = serializer  # type: ignore[attr-defined]
+    stand_in.load = load  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "holdall._registry", stand_in)
     yield
     TextCodec.seen.clear()
@@ -142,7 +150,6 @@ def test_options_say_what_is_inside() -> None:
 
     assert options == {"serializer": {"type": "text", "options": {"indent": 2}}, "compressionlib": "bz2", "level": 3}
     assert CompressedSerializer.from_options(options) == serializer
-    assert CompressedSerializer.from_slug("text").options() == {"serializer": {"type": "text", "options": {}}}
     assert CompressedSerializer(serializer="pickle") == CompressedSerializer()
     assert CompressedSerializer() != CompressedSerializer(level=1)
 
@@ -229,6 +236,8 @@ def test_streams_both_ways(library: Any) -> None:
     ("options", "error", "told"),
     [
         ({"compressionlib": "zip"}, ConfigurationError, "zlib, bz2, lzma"),
+        ({"compressionlib": "text"}, ConfigurationError, "plugin that compresses"),
+        ({"compressionlib": "compressed"}, ConfigurationError, "plugin that compresses"),
         ({"compressionlib": "bz2", "level": 0}, ConfigurationError, "bz2 takes 1 to 9"),
         ({"level": 10}, ConfigurationError, "zlib takes 0 to 9"),
         ({"serializer": "jsn"}, UnknownSerializerError, "jsn"),
@@ -253,3 +262,39 @@ def test_levels_count() -> None:
     data = list(range(2000))
 
     assert len(payload(CompressedSerializer(level=9), data)) < len(payload(CompressedSerializer(level=0), data))
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_what_does_not_shrink_is_stored(library: Any) -> None:
+    """A sample tells; the file is of the same format, and hardly longer than what is in it."""
+    serializer = CompressedSerializer(compressionlib=library)
+    noise = random.Random(1).randbytes(2 * CHUNK)
+    made = payload(serializer, noise)
+
+    assert noise == serializer.load(BytesSource(made))
+    assert pickle.loads(OPEN[library](made)) == noise
+    assert len(made) < 1.01 * len(noise)
+    if library == "zlib":
+        assert noise[CHUNK : CHUNK + 10_000] in made
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_the_sample_is_of_all_that_lies_in_memory(streamed: Any) -> None:
+    """Noise in front does not hide what shrinks behind it; of a stream only the beginning is known."""
+    noise, text = random.Random(1).randbytes(CHUNK), b"all the same " * (CHUNK // 4)
+    parts = (part for part in (noise, text)) if streamed else [noise, text]
+    made = b"".join(Compressing(parts, BUILTIN["zlib"], 1))
+
+    assert noise + text == gzip.decompress(made)
+    assert (len(made) < len(noise) + len(text) // 10) is not streamed
+
+
+@pytest.mark.parametrize("length", [1, 5, 1000, CHUNK // 16, CHUNK + 1])
+def test_parts_of_any_length_are_sampled(length: int) -> None:
+    """A slice goes on in the next part."""
+    text = (b"some words, and more words. " * 100_000)[: 2 * CHUNK]
+    parts = [text[start : start + length] for start in range(0, len(text) if length > 5 else CHUNK + 1, length)]
+    made = b"".join(Compressing(parts, BUILTIN["zlib"], 1))
+
+    assert b"".join(parts) == gzip.decompress(made)
+    assert len(made) < CHUNK // 10

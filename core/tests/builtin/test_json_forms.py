@@ -245,3 +245,12 @@ def test_what_has_changed_here_is_told(data: bytes, reason: str) -> None:
 def test_extremes_come_back(value: Any) -> None:
     """The ends of each range, and the empty ones."""
     assert same(value, read(write(value)))
+
+
+@pytest.mark.parametrize("place", range((1 << 20) - 10, (1 << 20) + 3))
+def test_forms_are_seen_wherever_they_lie(place: int) -> None:
+    """A read-only source is searched in pieces, and the key may lie across two of them."""
+    data = b'["' + b"x" * (place - 5) + b'",{"$type":"tuple","value":[]}]'
+
+    assert place == data.index(b'"$type"')
+    assert () == JSONSerializer().load(BytesSource(data, writable=False))[1]

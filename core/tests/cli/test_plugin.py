@@ -45,7 +45,7 @@ def test_shows_a_plugin(holdall: Any) -> None:
     assert ["OPTION", "TYPE", "DEFAULT", "ABOUT"] in [line.split() for line in found.stdout.splitlines()]
     assert LISTED | {"status", "problem", "api_version", "summary", "options"} == set(row)
     assert {"name", "type", "required", "default", "secret", "about"} == set(row["options"][0])
-    assert ["serializer", "compressionlib", "level"] == [option["name"] for option in row["options"]]
+    assert ["serializer", "level", "compressionlib"] == [option["name"] for option in row["options"]]
 
 
 def test_an_unknown_plugin_is_an_error_with_the_nearest(holdall: Any) -> None:

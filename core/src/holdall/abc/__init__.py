@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
     from holdall.abc.codec import Codec
     from holdall.abc.component import Component
+    from holdall.abc.compression import Compression, CompressionSerializer
     from holdall.abc.lock import Lease, LockManager
     from holdall.abc.progress import arriving
     from holdall.abc.runner import TaskRunner
@@ -23,6 +24,8 @@ _HOMES = {
     "Catalog": "catalog",
     "Codec": "codec",
     "Component": "component",
+    "Compression": "compression",
+    "CompressionSerializer": "compression",
     "Lease": "lock",
     "LockManager": "lock",
     "Serializer": "serializer",
@@ -36,6 +39,8 @@ __all__ = [
     "Catalog",
     "Codec",
     "Component",
+    "Compression",
+    "CompressionSerializer",
     "Lease",
     "LockManager",
     "Serializer",

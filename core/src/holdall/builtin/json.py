@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import Field, PrivateAttr, ValidationError, field_serializer, field_validator
 
 from holdall.abc import Serializer
+from holdall.abc.typed.jsontree import JSONReader, JSONWriter, may_hold_forms
 from holdall.builtin.jsonlib import decode, encode, library
-from holdall.builtin.jsontree import JSONReader, JSONWriter, may_hold_forms
 from holdall.errors import ConfigurationError, CorruptResultError, HoldallError, SerializationError
 from holdall.types import Trust
 

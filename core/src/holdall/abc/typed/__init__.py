@@ -4,7 +4,7 @@ For authors of serializers. A `Writer` turns an object into a tree of dicts with
 booleans and None; what plain data cannot say becomes a *tagged* node, and what no form covers is refused with its path.
 A `Reader` turns the tree back. A format subclasses both and says what a tagged node looks like in it:
 
-* JSON writes `{"$type": "set", "value": [1, 2]}` (`holdall.builtin.jsontree`);
+* JSON writes `{"$type": "set", "value": [1, 2]}` (`holdall.abc.typed.jsontree`);
 * MessagePack writes extension types (`holdall_msgpack`).
 
 `FORMS` lists every tag; `docs/reference/json-format.md` describes each payload. Nothing here imports what data names

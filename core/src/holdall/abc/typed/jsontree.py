@@ -18,11 +18,16 @@ TAG: Final = "$type"
 CLASS: Final = "class"
 VALUE: Final = "value"
 
+_KEY: Final = b'"$type"'
+_STEP: Final = 1 << 20
+
 
 def may_hold_forms(data: Buffer, /) -> bool:
     """Whether an object here can have the key `$type`, plain or in escapes; if not, there is nothing to walk."""
-    data = bytes(data) if isinstance(data, memoryview) else data
-    return b'"$type"' in data or b"\\u00" in data
+    if isinstance(data, memoryview):  # which has no search of its own, and is not copied whole for one
+        starts = range(0, len(data), _STEP)
+        return any(may_hold_forms(bytes(data[start : start + _STEP + len(_KEY) - 1])) for start in starts)
+    return _KEY in data or b"\\u00" in data
 
 
 class JSONWriter(Writer):

@@ -1,0 +1,111 @@
+"""The contract of a `CompressionSerializer`, as tests: subclass, give two fixtures, and run them with pytest."""
+
+from __future__ import annotations
+
+import random
+import tracemalloc
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from holdall.abc._compressing import CHUNK
+from holdall.errors import ConfigurationError, CorruptResultError
+from holdall.testing.serializers import SerializerContract, payload
+from holdall.testing.sources import BytesSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdall.abc.compression import CompressionSerializer
+
+
+class Raw(NamedTuple):
+    """The format's library, alone."""
+
+    compress: Callable[[bytes], bytes]
+    decompress: Callable[[bytes], bytes]
+
+
+class CompressionContract(SerializerContract):
+    """What holds for each compression around pickle, beside what holds for each serializer."""
+
+    @pytest.fixture
+    def serializer(self) -> CompressionSerializer:
+        """The serializer under test, without options."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def raw(self) -> Raw:
+        """What other tools read and write."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def values(self) -> list[Any]:
+        return [None, {"k": [1, 2]}, "x" * (3 * CHUNK), list(range(1000)), random.Random(1).randbytes(CHUNK + 1)]  # noqa: S311
+
+    def test_other_tools_open_it(self, serializer: CompressionSerializer, raw: Raw, values: list[Any]) -> None:
+        """The file is one of the format, and what it holds is the inner serializer's own."""
+        for value in values:
+            assert raw.decompress(payload(serializer, value)) == payload(serializer.serializer, value)
+        assert serializer.suffix.startswith(serializer.serializer.suffix + ".")
+
+    def test_files_of_other_tools_are_read(
+        self, serializer: CompressionSerializer, raw: Raw, values: list[Any]
+    ) -> None:
+        """What the library writes by itself is read, too."""
+        for value in values:
+            assert self.same(value, serializer.load(BytesSource(raw.compress(payload(serializer.serializer, value)))))
+
+    def test_equal_values_make_equal_bytes(self, serializer: CompressionSerializer, values: list[Any]) -> None:
+        """No time stamp goes into the file."""
+        for value in values:
+            assert payload(serializer, value) == payload(serializer, value)
+
+    def test_damage_is_corruption(self, serializer: CompressionSerializer, values: list[Any]) -> None:
+        """Cut short, followed by something, and not compressed at all are three ways to be refused."""
+        for value in values:
+            made = payload(serializer, value)
+
+            for bad in (made[:-1], made[: len(made) // 2], made + b"x", made + made, b"plain text", b""):
+                with pytest.raises(CorruptResultError):
+                    serializer.load(BytesSource(bad))
+
+    def test_what_does_not_shrink_is_stored(self, serializer: CompressionSerializer) -> None:
+        """It costs hardly a byte, and the same bytes stand in the file."""
+        noise = random.Random(1).randbytes(2 * CHUNK)  # noqa: S311 - the same noise in each run
+        made = payload(serializer, noise)
+
+        assert noise == serializer.load(BytesSource(made))
+        assert len(made) < 1.001 * len(noise)
+        if serializer.compression.storing() is not None:
+            assert noise[CHUNK : CHUNK + 10_000] in made
+
+    def test_streams_both_ways(self, serializer: CompressionSerializer) -> None:
+        """Neither way holds more than the object, its bytes and a few pieces in memory."""
+        big = bytes(24 * CHUNK)
+        tracemalloc.start()
+        made = payload(serializer, big)
+        wrote = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        found = serializer.load(BytesSource(made))
+        read = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+
+        assert found == big
+        assert wrote < 12 * CHUNK
+        assert read < 2.5 * len(big)
+
+    def test_levels_are_those_of_the_format(self, serializer: CompressionSerializer, raw: Raw) -> None:
+        """Each is read by anyone; a higher one makes fewer bytes; any other is refused."""
+        kind, levels = type(serializer), serializer.compression.levels
+        text = " ".join(str(number * number) for number in range(20_000))
+        sizes = []
+        for level in (levels[0], levels[-1]):
+            made = payload(kind(level=level), text)
+            sizes.append(len(made))
+
+            assert payload(serializer.serializer, text) == raw.decompress(made)
+        for level in (levels[0] - 1, levels[-1] + 1):
+            with pytest.raises(ConfigurationError, match=f"{levels[0]} to {levels[-1]}"):
+                kind(level=level)
+        assert sizes[1] < sizes[0]

@@ -1,0 +1,45 @@
+"""The serializer that users configure and name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from holdall.abc import Serializer
+from holdall.abc.typed.jsontree import JSONReader, JSONWriter, may_hold_forms
+from holdall.errors import CorruptResultError, SerializationError
+
+if TYPE_CHECKING:
+    from holdall.types import Parts, Source
+
+
+class OrjsonSerializer(Serializer):
+    """What `json` with `jsonlib="orjson"` writes, byte for byte; either reads what the other wrote.
+
+    Plain data is handed to orjson as it is.
+    """
+
+    slug: ClassVar[str] = "orjson"
+    media_type: ClassVar[str] = "application/json"
+    suffix: ClassVar[str] = ".json"
+
+    def dump(self, obj: Any, /) -> Parts:
+        from holdall_orjson.encoding import encode, encode_plain  # noqa: PLC0415 - orjson loads with the first value
+
+        data = encode_plain(obj)
+        if data is None:
+            tree = JSONWriter(self.slug).write(obj)
+            try:
+                data = encode(tree)
+            except TypeError as error:  # it cannot be but that the object changed meanwhile
+                raise SerializationError(f"orjson refused plain data: {error}.", value=obj) from error
+        return [data]
+
+    def load(self, source: Source, /) -> Any:
+        from holdall_orjson.encoding import decode  # noqa: PLC0415 - as in dump
+
+        data = source.buffer()
+        try:
+            tree = decode(data)
+        except ValueError as error:
+            raise CorruptResultError(f"The stored bytes are not the JSON that was written: {error}") from error
+        return JSONReader(self.slug, source.trust).read(tree) if may_hold_forms(data) else tree
