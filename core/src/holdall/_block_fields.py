@@ -162,9 +162,10 @@ def _refusal(cls: type[StorageBlock], raw: RawBlock, error: ValidationError) -> 
             for value in hidden:
                 message = message.replace(value, "**********")
             said.append(f"{where}: {message}")
+    own = cls.own_fields()
     return (
         f"The block {raw.slug!r} ({raw.source}) is not right: {'; '.join(said)}. "
-        f"Fields of {cls.__name__}: {', '.join(cls.model_fields)}."
+        f"Fields of {cls.__name__}: {', '.join(sorted(cls.model_fields, key=lambda name: name not in own))}."
     )
 
 

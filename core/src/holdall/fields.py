@@ -46,7 +46,7 @@ def options(cls: type[Component], /) -> list[Option]:
         )
         for name, field in cls.model_fields.items()
     ]
-    own = _declared(cls)
+    own = cls.own_fields()
     return sorted(found, key=lambda option: option.name not in own)
 
 
@@ -56,17 +56,10 @@ def asked(cls: type[Component], /) -> list[Option]:
     What is required, or else the first field, which says where the block is; and what has no default of its own, as
     credentials and endpoints. What has one, or is the same for many kinds of block, is for tuning.
     """
-    found, own = options(cls), _declared(cls)
+    found, own = options(cls), cls.own_fields()
     necessary = [each for each in found if each.required] or found[:1]
     more = (each for each in found if each.default is None and each.name in own and each not in necessary)
     return [*necessary, *more]
-
-
-def _declared(cls: type[Component]) -> set[str]:
-    """The fields of a class and of those that it could be used as; the rest come from bases of many kinds."""
-    return {
-        name for each in cls.__mro__ if not inspect.isabstract(each) for name in vars(each).get("__annotations__", ())
-    }
 
 
 def _default(field: FieldInfo) -> Any:

@@ -99,3 +99,9 @@ def test_building_a_block_imports_no_backend() -> None:
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert "[]" == said.stdout.strip()
+
+
+def test_a_path_given_without_its_name_is_told_the_name() -> None:
+    """The option that says where, and none of those that every remote block has."""
+    with pytest.raises(ConfigurationError, match=r"as S3\(bucket_path=…\)"):
+        S3("bucket")

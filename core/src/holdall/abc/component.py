@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from inspect import isabstract
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Secret, SecretBytes, SecretStr, TypeAdapter, ValidationError
@@ -40,8 +41,7 @@ class Component(BaseModel):
 
         def __init__(self, *values: Any, **fields: Any) -> None:
             if values:
-                own = [name for name in type(self).model_fields if name not in HOW]
-                example = own[0] if own else "name"
+                example = next(iter(type(self).own_fields()), "name")
                 raise ConfigurationError(
                     f"{type(self).__name__} takes its options by name, as {type(self).__name__}({example}=…)."
                 )
@@ -52,6 +52,14 @@ class Component(BaseModel):
 
         # As BaseModel's own: without it pydantic would call this for every validation, nested ones included.
         __init__.__pydantic_base_init__ = True
+
+    @classmethod
+    def own_fields(cls) -> list[str]:
+        """The fields that a class or one that could be used in its place declares; the rest come with many kinds."""
+        declared = {
+            name for each in cls.__mro__ if not isabstract(each) for name in vars(each).get("__annotations__", ())
+        }
+        return [name for name in cls.model_fields if name in declared]
 
     @classmethod
     def secret_fields(cls) -> frozenset[str]:
