@@ -18,6 +18,8 @@ from holdall import progress
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.once
+
 START = """
 import sys, threading, time
 from holdall import progress

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.services.s3 import S3Server
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.once, pytest.mark.services]
 
 MIB = 1 << 20
 PROGRAM = Path(__file__).parent / "programs" / "large.py"
