@@ -318,7 +318,7 @@ class NetworkContract:
     ) -> None:
         """`chunk_size` and `concurrency`; what is above `map_above` comes in a mapped file."""
         near.put("large", [LARGE])
-        proxy.latency = 0.1
+        proxy.latency = 0.4  # longer than it takes to read a piece
         block = far(concurrency=2, map_above=MIB)
 
         back = block.get("large")

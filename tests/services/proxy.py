@@ -59,7 +59,7 @@ class _CutError(Exception):
 class Proxy:
     """Listens on a port of its own and passes on what comes, but for its `faults`; all can be changed while it runs.
 
-    `requests` has what came, in order; `most_at_once` how many were being answered at the same time.
+    `requests` has what came, in order; `most_at_once` how many waited for their answers at the same time.
     """
 
     def __init__(self, upstream: str, /) -> None:
@@ -187,9 +187,11 @@ class Proxy:
                 return True
             up.write(head)
             answered = await self._request(head, down, back, answers, up, fault)
-            return await self._answer(line, answered or await _head(answers), answers, back, fault)
+            answered = answered or await _head(answers)
         finally:
+            # Not when the last byte of the answer is out: whoever has it may ask again before this loop has its turn.
             self._at_once -= 1
+        return await self._answer(line, answered, answers, back, fault)
 
     def _fault(self, line: str) -> Fault:
         for each in self.faults:

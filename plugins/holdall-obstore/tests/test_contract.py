@@ -132,10 +132,6 @@ class TestAzurite(StorageContract):
     def read_only(self, storage: Storage, /) -> ObjectStore:
         return _changed(storage, account_key=None, sas_token=SecretStr(self.account.sas_token("rl")))
 
-    def debris(self, storage: Storage, /) -> list[str]:
-        assert isinstance(storage, ObjectStore)
-        return self.account.unfinished(storage.bucket)
-
 
 def _changed(storage: Storage, **fields: object) -> ObjectStore:
     assert isinstance(storage, ObjectStore)
