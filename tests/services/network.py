@@ -318,12 +318,15 @@ class NetworkContract:
     ) -> None:
         """`chunk_size` and `concurrency`; what is above `map_above` comes in a mapped file."""
         near.put("large", [LARGE])
-        proxy.latency = 0.4  # longer than it takes to read a piece
-        block = far(concurrency=2, map_above=MIB)
+        proxy.latency = 0.4
+        one, all_at_once = far(concurrency=1), far(concurrency=3, map_above=MIB)
 
-        back = block.get("large")
+        assert LARGE == one.get("large")
+        assert (3, 1) == (len(proxy.lines("GET")), proxy.most_at_once)
+
+        back = all_at_once.get("large")
 
         assert LARGE == back
         assert isinstance(memoryview(back).obj, mmap.mmap)
-        assert 3 == len(proxy.lines("GET"))
-        assert 2 == proxy.most_at_once
+        # The first tells how large the object is; then the other two wait for their answers together.
+        assert (6, 2) == (len(proxy.lines("GET")), proxy.most_at_once)
