@@ -31,6 +31,9 @@ if (_root := str(Path(__file__).parent)) not in sys.path:
 
 import pytest  # noqa: E402 - the environment comes first
 
+# Suites that tests inherit: what they assert is worth seeing.
+pytest.register_assert_rewrite("tests.services")
+
 # The fixtures of the servers.
 pytest_plugins = ["tests.services.plugin"]
 

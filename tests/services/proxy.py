@@ -74,7 +74,7 @@ class Proxy:
         self.most_at_once = 0
         self.passed_up = 0
         self.passed_down = 0
-        self._at_once = 0
+        self._waiting: set[object] = set()
         self._loop = asyncio.new_event_loop()
         self._socket = _listening(0)
         self.port: int = self._socket.getsockname()[1]
@@ -112,6 +112,7 @@ class Proxy:
         self.faults.clear()
         self.latency, self.rate = 0.0, None
         self.requests.clear()
+        self._waiting.clear()  # who was left without an answer may never hang up
         self.most_at_once = self.passed_up = self.passed_down = 0
 
     def lines(self, containing: str = "", /) -> list[str]:
@@ -146,35 +147,43 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
-        up: asyncio.StreamWriter | None = None
         try:
-            answers, up = await asyncio.open_connection(*self.upstream, limit=_BUFFER)
-            while await self._exchange(down, back, answers, up):
+            while await self._exchange(down, back):
                 pass
             back.close()
         except (_CutError, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             _reset(back)
         finally:
             self._connections.discard(task)
-            if up is not None:
-                _reset(up)
 
-    async def _exchange(
+    async def _exchange(self, down: asyncio.StreamReader, back: asyncio.StreamWriter) -> bool:
+        """One request and its answer; false where the connection has ended.
+
+        The server gets each on a connection of its own: one that was idle may be closed by it at the very moment of the
+        next request, which the client would then have to send again.
+        """
+        head = await _head(down)
+        if not head:
+            return False
+        answers, up = await asyncio.open_connection(*self.upstream, limit=_BUFFER)
+        try:
+            return await self._passed(head, down, back, answers, up)
+        finally:
+            _reset(up)
+
+    async def _passed(
         self,
+        head: bytes,
         down: asyncio.StreamReader,
         back: asyncio.StreamWriter,
         answers: asyncio.StreamReader,
         up: asyncio.StreamWriter,
     ) -> bool:
-        """One request and its answer; false where the connection has ended."""
-        head = await _head(down)
-        if not head:
-            return False
         line = head.partition(b" HTTP/")[0].decode("latin-1")
         self.requests.append(Request(line, time.monotonic()))
         fault = self._fault(line)
-        self._at_once += 1
-        self.most_at_once = max(self.most_at_once, self._at_once)
+        self._waiting.add(this := object())
+        self.most_at_once = max(self.most_at_once, len(self._waiting))
         try:
             if self.latency:
                 await asyncio.sleep(self.latency)
@@ -190,7 +199,7 @@ class Proxy:
             answered = answered or await _head(answers)
         finally:
             # Not when the last byte of the answer is out: whoever has it may ask again before this loop has its turn.
-            self._at_once -= 1
+            self._waiting.discard(this)
         return await self._answer(line, answered, answers, back, fault)
 
     def _fault(self, line: str) -> Fault:
