@@ -450,6 +450,29 @@ def test_a_storage_that_cannot_lock_is_one_warning_and_no_error(
     assert [] == keys(storage)
 
 
+class Moving(FaultyStorage):
+    """A folder whose files come and go while it is read: at the first look none is where the reader is."""
+
+    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+        if (meta := next(self.inner.scan(prefix), None)) is not None and self.moves:
+            self.moves = False
+            self.inner.delete(meta.key)
+            return iter(())
+        return self.inner.scan(prefix)
+
+    moves = True
+
+
+def test_a_first_lease_that_is_tidied_away_while_it_is_looked_for_blames_no_storage(
+    storage: MemoryFileSystem, clock: Clock
+) -> None:
+    """The next holder removed it, and the reader saw neither of them: it looks again."""
+    lease = take(manager(Moving(storage), clock))
+
+    assert lease.held
+    assert [lease.token] == numbers(storage)
+
+
 def test_who_stands_still_at_the_first_lease_blames_no_storage(storage: MemoryFileSystem, clock: Clock) -> None:
     """Its generation was taken over and tidied away before it was created again: that says nothing of the storage."""
     slow = Troubled(storage)

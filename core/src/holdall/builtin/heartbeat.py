@@ -110,6 +110,10 @@ class StorageLease(Lease):
         numbers = self._generations.numbers()
         return not numbers or numbers[-1] != self.token
 
+    def is_gone(self) -> bool:
+        """Whether its object is not there (any more), listed or not."""
+        return self._generations.read(self.token) is None
+
     def _mark(self, *, released: bool = False) -> Mark:
         self._beat += 1
         return Mark(self.owner, self._ttl, time.time(), self._beat, released)

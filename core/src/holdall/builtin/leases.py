@@ -127,8 +127,8 @@ class LeaseManager(LockManager):
             return None  # others came, with a higher number or, where all had been tidied away, from 1 again
         if self._place not in _verdicts:
             can_lock = lease.token in since and not lease.create()
-            if not can_lock and lease.token in since and lease.is_lost():
-                return None  # this process stood still between the two creations, and was followed
+            if not can_lock and (lease.is_lost() if lease.token in since else lease.is_gone()):
+                return None  # this process stood still before it looked, and was followed and tidied away
             if not self._judged(lease, can_lock=can_lock):
                 return Unlocked()
         return lease if lease.token in since else None
