@@ -246,13 +246,14 @@ class Proxy:
         bodiless = line.startswith("HEAD ") or head.split(b" ", 2)[1] in {b"204", b"304"}
         async for piece in _nothing() if bodiless else _body(head, answers):
             allowed = len(piece) if limit is None else min(len(piece), limit - sent)
+            # Before they are out, as above.
+            sent += allowed
+            self.passed_down += allowed
             if fault.drip is None:
                 back.write(piece[:allowed])
                 await back.drain()
             else:
                 await _dripping(piece, back, fault.drip)
-            sent += allowed
-            self.passed_down += allowed
             if allowed < len(piece):
                 if fault.truncate is not None:
                     return False
