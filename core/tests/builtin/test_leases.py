@@ -216,6 +216,33 @@ class Troubled(FaultyStorage):
         return super().put(key, parts, mode=mode)
 
 
+class Slow(FaultyStorage):
+    """Takes longer than a lease lasts, once after an object was created."""
+
+    def __init__(self, storage: MemoryFileSystem, clock: Clock) -> None:
+        super().__init__(storage)
+        self.clock = clock
+        self.pauses: list[float] = []
+
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        meta = self.inner.put(key, parts, mode=mode)
+        if mode == "create":
+            self.pauses.append(40)
+        return meta
+
+    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+        while self.pauses:
+            self.clock.now += self.pauses.pop()
+        return self.inner.scan(prefix)
+
+
+def test_a_lease_that_took_longer_than_its_ttl_holds(storage: MemoryFileSystem, clock: Clock) -> None:
+    """What was created too long ago is said again before the holder begins."""
+    take(manager(storage, clock)).release()
+
+    assert take(manager(Slow(storage, clock), clock)).held
+
+
 def test_trouble_is_survived_until_the_ttl_is_over(storage: MemoryFileSystem, clock: Clock) -> None:
     """The holder has been heard, so nobody takes over before; a release in trouble is left to the ttl."""
     troubled = Troubled(storage)

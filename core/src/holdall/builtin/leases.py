@@ -118,6 +118,8 @@ class LeaseManager(LockManager):
             generations.discard([lease.token])
             return confirmed
         generations.discard(before)
+        if not lease.held:
+            lease.refresh()  # the storage took longer than the ttl to say so
         lease.begin()
         return lease
 
