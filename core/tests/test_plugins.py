@@ -79,9 +79,13 @@ def test_installed_has_the_builtins() -> None:
         "locks.lease",
         "runners.processes",
         "runners.threads",
+        "serializers.auto",
+        "serializers.bundle",
+        "serializers.bytes",
         "serializers.compressed",
         "serializers.json",
         "serializers.pickle",
+        "serializers.text",
         "storage.local-file-system",
         "storage.memory",
     } == found

@@ -16,7 +16,7 @@ from holdall._refusals import PREFER, cure, refuse_choice, refuse_conflict, refu
 from holdall.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from holdall.abc.codec import Codec
 
@@ -31,7 +31,7 @@ T = TypeVar("T", bound=type)
 class _State:
     """All that the registry remembers. `scanned` is None until the first look-up."""
 
-    __slots__ = ("classes", "lock", "registered", "replacing", "scanned")
+    __slots__ = ("changes", "classes", "lock", "registered", "replacing", "scanned", "types")
 
     def __init__(self) -> None:
         self.lock = Lock()
@@ -39,6 +39,8 @@ class _State:
         self.classes: dict[Entry, type] = {}
         self.registered: dict[tuple[str, str], type] = {}
         self.replacing: set[tuple[str, str]] = set()
+        self.types: dict[str, dict[str, type]] = {}
+        self.changes = 0
 
 
 _state = _State()
@@ -50,6 +52,7 @@ def refresh() -> None:
         invalidate_caches()
         _state.scanned = None
         _state.classes.clear()
+        _state.changes += 1
 
 
 def scanned() -> bool:
@@ -150,12 +153,32 @@ def preferences(text: Preference = None, /) -> Mapping[str, str]:
     return {name.strip(): distribution.strip() for name, _, distribution in pairs}
 
 
+def changes() -> int:
+    """Grows with each registration and refresh: what was derived from the registry before may be stale."""
+    return _state.changes
+
+
+def full_name(cls: type, /) -> str:
+    """A class as plugins name it."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def registered_for(name: str, /) -> list[type]:
+    """Serializers that were registered in this process for the class of that full name."""
+    return list(_state.types.get(name, {}).values())
+
+
 @overload
-def register(cls: T, /, *, replace: bool = ...) -> T: ...
+def register(cls: T, /, *, types: Iterable[type | str] = ..., replace: bool = ...) -> T: ...
 @overload
-def register(cls: None = ..., /, *, replace: bool = ...) -> Callable[[T], T]: ...
-def register(cls: T | None = None, /, *, replace: bool = False) -> T | Callable[[T], T]:
+def register(cls: None = ..., /, *, types: Iterable[type | str] = ..., replace: bool = ...) -> Callable[[T], T]: ...
+def register(
+    cls: T | None = None, /, *, types: Iterable[type | str] = (), replace: bool = False
+) -> T | Callable[[T], T]:
     """Make a `Serializer` or a `StorageBlock` known by its slug in this process; usable as a decorator.
+
+    `types` are classes, or their full names as `geopandas.geodataframe.GeoDataFrame`, for whose instances (and those of
+    subclasses) `result_serializer="auto"` chooses this serializer.
 
     A class of the same module and name replaces its older self, so that a notebook cell can be run again. A slug that
     an installed plugin or a built-in claims too is a conflict when it is looked up, unless `replace=True`.
@@ -164,11 +187,14 @@ def register(cls: T | None = None, /, *, replace: bool = False) -> T | Callable[
         ConfigurationError: another class is registered under that slug, or the class cannot be used.
     """
     if cls is None:
-        return lambda found: register(found, replace=replace)
+        return lambda found: register(found, types=types, replace=replace)
     kind = _kind_of(cls)
     problem = unusable(kind, cls)
     if problem is not None:
-        raise ConfigurationError(f"{cls.__module__}.{cls.__qualname__} cannot be registered: {problem}")
+        raise ConfigurationError(f"{full_name(cls)} cannot be registered: {problem}")
+    claimed = [each if isinstance(each, str) else full_name(each) for each in types]
+    if claimed and kind != "serializers":
+        raise ConfigurationError(f"{full_name(cls)} cannot be registered for types: it is no serializer.")
     slug = cast("str", cls.slug)  # type: ignore[attr-defined]
     with _state.lock:
         other = _state.registered.get((kind, slug))
@@ -178,6 +204,9 @@ def register(cls: T | None = None, /, *, replace: bool = False) -> T | Callable[
                 "same name. Give one of them another slug, or register with replace=True."
             )
         _state.registered[kind, slug] = cls
+        for name in claimed:
+            _state.types.setdefault(name, {})[slug] = cls
+        _state.changes += 1
         if replace:
             _state.replacing.add((kind, slug))
     return cls

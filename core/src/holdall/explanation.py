@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
@@ -12,7 +13,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pkgutil import iter_modules
 from traceback import extract_tb
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
 from holdall import settings
 from holdall.errors import ConfigurationError
@@ -67,7 +68,7 @@ def explanation(unit: AnyUnit, /, *, around: Sequence[AnyUnit] = (), inner: Inne
             return
         seen.add((*flows, each))
         resolution = resolve(each.kind, each.options, scope, found)
-        out.append(resolution)
+        out.append(with_choice(resolution, each))
         if each.kind == "flow":
             scope, flows = resolution.scope(each.options, scope), (*flows, each)
         for child in inner(each):
@@ -75,6 +76,28 @@ def explanation(unit: AnyUnit, /, *, around: Sequence[AnyUnit] = (), inner: Inne
 
     visit(unit, scope, tuple(around), ())
     return out
+
+
+def with_choice(resolution: Resolution, unit: AnyUnit, /) -> Resolution:
+    """Where the serializer is chosen by the value: what the annotation of the returned one leads to here."""
+    decision = resolution.serializer
+    if not resolution.persist.value or getattr(decision.value, "slug", decision.value) != "auto":
+        return resolution
+    from holdall.builtin import choice  # noqa: PLC0415 - pydantic, for who uses it alone
+
+    kind = _returned(unit)
+    said = "it chooses by each value" if kind is None else choice.reason(kind)
+    return replace(resolution, serializer=replace(decision, reason=f"{decision.reason}; {said}"))
+
+
+def _returned(unit: AnyUnit) -> type | None:
+    """The class that the body says it returns, if it says one."""
+    try:
+        hint = get_type_hints(inspect.unwrap(unit.fn)).get("return")
+    except (NameError, TypeError, AttributeError):  # names that only a type checker knows
+        return None
+    kind = get_origin(hint) or hint
+    return kind if isinstance(kind, type) and kind not in {type(None), object, Any} else None
 
 
 def load_target(text: str, /) -> AnyUnit:

@@ -82,8 +82,13 @@ def _found(store: ResultStore, record: Record, value: Any, *, cache_in_memory: b
     if is_literal(value):
         literal = ResultLiteral(value=value)
         return Kept(literal, literal.json())
-    reference = store.reference(record.key, value, cache_in_memory=cache_in_memory)
-    return Kept(reference, store.reference_json(record.key))
+    reference = store.reference(record.key, value, record.serializer, cache_in_memory=cache_in_memory)
+    return Kept(reference, _json(reference, store))
+
+
+def _json(reference: ResultReference, store: ResultStore) -> str:
+    own = reference.serializer == store.serializer
+    return store.reference_json(reference.key) if own else reference.json()
 
 
 def _complain(error: HoldallError, on_storage_error: str, complained: list[str]) -> None:
@@ -156,8 +161,10 @@ def keep(
     )
     if writer is not store:
         # Through the store itself, which finds the result wherever it is by then.
-        reference = store.reference(reference.key, value, cache_in_memory=options.cache_result_in_memory)
-    text = store.reference_json(reference.key)
+        reference = store.reference(
+            reference.key, value, reference.serializer, cache_in_memory=options.cache_result_in_memory
+        )
+    text = _json(reference, store)
     if not indexed:
         return Kept(reference, text)
     run.root.recorder.add_reference(

@@ -102,7 +102,9 @@ class Runnable(Unit[P, R_co]):
         scope = None
         for around in [flow] if isinstance(flow, Unit) else flow:
             scope = resolve(around.kind, around.options, scope, found).scope(around.options, scope)
-        return resolve(self.kind, self.options, scope, found)
+        from holdall.explanation import with_choice  # noqa: PLC0415 - runs do without
+
+        return with_choice(resolve(self.kind, self.options, scope, found), self)
 
 
 def decorated(cls: Callable[[Any, Options], Any], kind: str, fn: Any, options: Declared) -> Any:

@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall import boundary, circuit, transit
+from holdall import payload as payloads
 from holdall import record as records
-from holdall.checksum import Checksummer
 from holdall.errors import (
     ConfigurationError,
     CorruptResultError,
@@ -24,22 +24,20 @@ from holdall.errors import (
     ResultError,
     SerializationError,
     StorageError,
-    UntrustedResultError,
     told,
 )
-from holdall.ids import new_id, shard
 from holdall.keys import beside
 from holdall.results import ResultReference, SerializerReference, StorageReference
 from holdall.sources import InlineSource, PayloadSource
 from holdall.types import UNSET, Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from holdall.abc.codec import Codec
     from holdall.abc.storage import Storage
     from holdall.record import Payload, Record
-    from holdall.types import Buffer, Parts, Source
+    from holdall.types import Source
 
 _WRITES: Final = 2  # a put that failed for a passing reason is repeated once, by dumping again
 _NO_TRUST: Final = Trust()
@@ -49,22 +47,41 @@ _PLAIN: Final = '{"picklelib":"pickle"}'  # what most small results say of thems
 class ResultStore:
     """Writes results to one storage with one serializer, and reads whatever records lie there."""
 
-    __slots__ = ("_familiar", "_head", "_start", "_tail", "codec", "label", "place", "serializer", "storage", "where")
+    __slots__ = (
+        "_familiar",
+        "_heads",
+        "_start",
+        "_tail",
+        "codec",
+        "label",
+        "place",
+        "serializer",
+        "storage",
+        "where",
+    )
 
     def __init__(self, storage: Storage, codec: Codec, *, where: StorageReference | None = None) -> None:
         """`where` is the place that records name; left out, it is the storage's own."""
         self.storage = storage
         self.codec = codec
         self.where = where or StorageReference(slug=storage.block_slug, type=storage.slug, location=storage.location())
-        self.serializer = SerializerReference(type=codec.slug, options=codec.options())
         self.label = label(self.where)
-        place = _json({"slug": self.where.slug, "type": self.where.type, "location": self.where.location})
-        self.place = place
-        how = _json({"type": self.serializer.type, "options": self.serializer.options})
-        self._head = records.head(place, how)
-        self._start = self._head.encode()
+        self.place = _json({"slug": self.where.slug, "type": self.where.type, "location": self.where.location})
+        self._heads: dict[Codec, tuple[SerializerReference, str]] = {}
+        self.serializer, head = self._head(codec)
+        self._start = head.encode()
         self._familiar = b""
-        self._tail = f',"storage":{place},"serializer":{how}}}'
+        how = _json({"type": self.serializer.type, "options": self.serializer.options})
+        self._tail = f',"storage":{self.place},"serializer":{how}}}'
+
+    def _head(self, codec: Codec) -> tuple[SerializerReference, str]:
+        """How records name a codec, and how those begin that it wrote here."""
+        found = self._heads.get(codec)
+        if found is None:
+            serializer = SerializerReference(type=codec.slug, options=codec.options())
+            how = _json({"type": serializer.type, "options": serializer.options})
+            found = self._heads[codec] = (serializer, records.head(self.place, how))
+        return found
 
     @property
     def spools(self) -> bool:
@@ -96,15 +113,17 @@ class ResultStore:
         """
         for remaining in range(_WRITES - 1, -1, -1):
             try:
-                written_with, payload, path, size = self._write_payload(value, inline=not named)
-                record_key = self._record_key(key) if named else key
+                written = payloads.write(value, self.codec, self.storage, inline=not named, label=self.label)
+                codec, path = written.codec, written.path
+                serializer, head = self._head(codec)
+                record_key = _record_key(key, codec) if named else key
                 keys = (record_key,) if also is None else (also, record_key)
                 for each in keys:
                     body = records.body(
-                        self._head,
+                        head,
                         key=each,
-                        written_with=written_with,
-                        payload=payload,
+                        written_with=_json(written.written_with),
+                        payload=written.member,
                         created=time.time() if created is None else created,
                         expires=expires,
                         producer=producer,
@@ -118,18 +137,20 @@ class ResultStore:
                 break
         if named and path is not None:
             try:
-                boundary.publish(self.storage, path, key if record_key != key else key + self.codec.suffix)
+                boundary.publish(self.storage, path, key if record_key != key else key + codec.suffix)
             except StorageError as error:
                 error.value, error.kept = value, f"{record_key} in {self.label}"
                 raise
-        return self.reference(record_key, value, cache_in_memory=cache_in_memory), size
+        return self.reference(record_key, value, serializer, cache_in_memory=cache_in_memory), written.size
 
-    def reference(self, key: str, value: Any, /, *, cache_in_memory: bool) -> ResultReference:
+    def reference(
+        self, key: str, value: Any, serializer: SerializerReference, /, *, cache_in_memory: bool
+    ) -> ResultReference:
         """A reference that holds its store, and the object where it may stay in memory."""
         return ResultReference(
             key=key,
             storage=self.where,
-            serializer=self.serializer,
+            serializer=serializer,
             cache_in_memory=cache_in_memory,
             _object=value if cache_in_memory else UNSET,
             _store=self,
@@ -151,7 +172,7 @@ class ResultStore:
         """A record that is the value, for whoever has the storage and not the catalog."""
         payload = f'null,"literal":"{json.dumps(value)}"'
         body = records.body(
-            self._head,
+            self._head(self.codec)[1],
             key=key,
             written_with="{}",
             payload=payload,
@@ -160,46 +181,6 @@ class ResultStore:
             producer=producer,
         )
         boundary.put(self.storage, key, [records.seal(body.encode())])
-
-    def _record_key(self, key: str) -> str:
-        # A name that ends in the format's own extension is where people look for the payload: the record stands aside.
-        return beside(key) if key.endswith(self.codec.suffix) else key
-
-    def _write_payload(self, value: Any, *, inline: bool) -> tuple[str, str, str | None, int]:
-        """The JSON of `written_with` and of the payload member, the payload's path (None: inlined), its size."""
-        try:
-            dumped = self.codec.dump(value)
-            parts = dumped
-            if inline:
-                small, parts = _small(dumped, self.storage.inline_limit)
-                if small is not None:
-                    form, data = records.inline_form(small, self.codec.media_type)
-                    payload = (
-                        f'{{"size":{len(small)},"media_type":"{self.codec.media_type}","inline":"{form}"}},'
-                        f'"data":{data.decode()}'
-                    )
-                    return _json(self.codec.written_with(dumped)), payload, None, len(small)
-            unique = new_id()
-            path = f"payloads/{shard(unique)}/{unique}{self.codec.suffix}"
-            through = Checksummer()
-            streamed = parts if isinstance(parts, list) else boundary.streamed(parts, self.codec.slug)
-            known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
-            transit.send(self.storage, path, through.through(streamed), label=self.label, size=known)
-        except SerializationError as error:
-            error.value = value
-            raise
-        except HoldallError:
-            raise
-        except Exception as error:  # the boundary to plugins: whatever else a codec raises is no error of the storage
-            raise SerializationError(
-                f"The {self.codec.slug} serializer cannot write a {type(value).__qualname__}: {told(error)}.",
-                value=value,
-            ) from error
-        payload = (
-            f'{{"size":{through.size},"media_type":"{self.codec.media_type}","path":"{path}",'
-            f'"checksum":{through.checksum().json()}}}'
-        )
-        return _json(self.codec.written_with(dumped)), payload, path, through.size
 
     def _commit(self, key: str, body: str, path: str | None) -> None:
         """Write a record; where that fails, remove the payload at `path`, to which no other record leads."""
@@ -262,7 +243,7 @@ class ResultStore:
 
     def load(self, record: Record, /, *, accept: Iterable[str] = ()) -> Any:
         """The value of a record that was read from here; see `ResultReference.get` for what it raises."""
-        trust = Trust(accept=frozenset(accept))
+        trust = Trust(accept=frozenset(accept), runs_code=self.codec.trusted_only, reader=self.codec.slug)
         try:
             return self._value(record, trust)
         except MissingResultError:
@@ -294,13 +275,8 @@ class ResultStore:
         if record.serializer == self.serializer:
             return self.codec
         codec = make_codec(record.serializer)
-        if codec.trusted_only and not self.codec.trusted_only and codec.slug not in trust.accept:
-            # A record names its own serializer: who can write here would otherwise choose that code is run.
-            raise UntrustedResultError(
-                f"It is kept as {codec.slug}, which may run code when it is read, and this reader keeps results as "
-                f"{self.codec.slug}. If you trust whoever writes there, read with accept=[{codec.slug!r}], or set "
-                f"HOLDALL_RESULTS_ACCEPT={codec.slug}."
-            )
+        # A record names its own serializer: who can write here would otherwise choose that code is run.
+        trust.serializer(codec)
         return codec
 
     def _source(self, payload: Payload, trust: Trust) -> InlineSource | PayloadSource:
@@ -344,6 +320,11 @@ def _loaded(codec: Codec, source: Source) -> Any:
         raise SerializationError(f"The {codec.slug} serializer cannot read this result: {told(error)}.") from error
 
 
+def _record_key(key: str, codec: Codec) -> str:
+    # A name that ends in the format's own extension is where people look for the payload: the record stands aside.
+    return beside(key) if key.endswith(codec.suffix) else key
+
+
 def label(where: StorageReference) -> str:
     """The storage in words: its slug, or its type and place."""
     if where.slug is not None:
@@ -362,32 +343,6 @@ def make_codec(reference: SerializerReference) -> Codec:
     # The options come from stored data, and making a codec from them imports nothing that they name.
     codec: Codec = _registry.load("serializers", reference.type).from_options(reference.options)  # type: ignore[attr-defined]
     return codec
-
-
-def _small(parts: Parts, limit: int) -> tuple[bytes | None, Parts]:
-    """All bytes where they fit the limit, else None; and the parts, still whole."""
-    if isinstance(parts, list):
-        if sum(map(_nbytes, parts)) <= limit:
-            return b"".join(parts) if len(parts) != 1 else bytes(parts[0]), parts
-        return None, parts
-    taken: list[Buffer] = []
-    size = 0
-    stream = iter(parts)
-    for part in stream:
-        taken.append(part)
-        size += _nbytes(part)
-        if size > limit:
-            return None, _chained(taken, stream)
-    return b"".join(taken), taken
-
-
-def _chained(taken: list[Buffer], stream: Iterator[Buffer]) -> Iterator[Buffer]:
-    yield from taken
-    yield from stream
-
-
-def _nbytes(part: Buffer) -> int:
-    return part.nbytes if isinstance(part, memoryview) else len(part)
 
 
 def _json(value: Any) -> str:

@@ -14,6 +14,8 @@ from holdall.errors import UntrustedResultError
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from holdall.abc.codec import Codec
+
 Buffer: TypeAlias = bytes | bytearray | memoryview
 Parts: TypeAlias = Iterable[Buffer]
 """The bytes of one object, in order. A list lies in memory, a generator streams; either is read once."""
@@ -51,12 +53,29 @@ class ObjectMeta(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """What a reader has agreed to import because stored data names it.
+    """What a reader has agreed to: what it imports because stored data names it, and whether that may run code.
 
-    A module is trusted where it is imported already, or where `accept` names it or a package around it.
+    A module is trusted where it is imported already, or where `accept` names it or a package around it. A serializer
+    that may run code is trusted where the reader itself writes with such a one (`runs_code`), or where `accept` names it.
     """
 
     accept: frozenset[str] = frozenset()
+    runs_code: bool = False
+    reader: str = ""
+    """The serializer that the reader itself writes with, for messages."""
+
+    def serializer(self, codec: Codec, /) -> None:
+        """Let stored data, which names its own serializer, choose this one.
+
+        Raises:
+            UntrustedResultError: reading with it may run code, and the reader has not agreed to that.
+        """
+        if codec.trusted_only and not self.runs_code and not {codec.slug, "pickle"} & self.accept:
+            raise UntrustedResultError(
+                f"It is kept as {codec.slug}, which may run code when it is read, and this reader keeps results as "
+                f"{self.reader}. If you trust whoever writes there, read with accept=[{codec.slug!r}], or set "
+                f"HOLDALL_RESULTS_ACCEPT={codec.slug}."
+            )
 
     def module(self, name: str, /, *, needed_for: str) -> ModuleType:
         """Return the module.

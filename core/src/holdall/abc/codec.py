@@ -25,6 +25,8 @@ class Codec(ABC):
     """The format's own file extension, with its dot."""
     trusted_only: ClassVar[bool] = False
     """Whether loading may run code that the bytes choose."""
+    exact: ClassVar[bool] = False
+    """Whether all that is not refused comes back with the type and value it had, as the contract's tests show."""
 
     @abstractmethod
     def dump(self, obj: Any, /) -> Parts:
@@ -49,6 +51,10 @@ class Codec(ABC):
         """The JSON-ready options that differ from the defaults: with `slug`, enough to make this codec again."""
 
     # Derived; override where the format needs it.
+
+    def dump_as(self, obj: Any, /) -> tuple[Codec, Parts]:
+        """The bytes of `obj`, and the codec that reads them. Override to choose another one by the object."""
+        return self, self.dump(obj)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:

@@ -127,7 +127,12 @@ class CompressionSerializer(Serializer, ABC):
         return {"serializer": _document(self._inner), **rest}
 
     def dump(self, obj: Any, /) -> Parts:
-        return Compressing(self._inner.dump(obj), self.compression, self.level)
+        return self.dump_as(obj)[1]
+
+    def dump_as(self, obj: Any, /) -> tuple[Codec, Parts]:
+        inner, parts = self._inner.dump_as(obj)
+        chosen = self if inner is self._inner else self.model_copy(update={"serializer": inner})
+        return chosen, Compressing(parts, self.compression, self.level)
 
     def load(self, source: Source, /) -> Any:
         data = bytearray()

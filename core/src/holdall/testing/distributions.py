@@ -64,11 +64,12 @@ def registrations_undone() -> Iterator[None]:
     """Start from a fresh scan, and undo what `holdall.register` does inside the `with` block."""
     state = _registry._state  # noqa: SLF001 - the one place that puts the registry back
     registered, replacing = dict(state.registered), set(state.replacing)
+    types = {name: dict(classes) for name, classes in state.types.items()}
     _registry.refresh()
     try:
         yield
     finally:
-        state.registered, state.replacing = registered, replacing
+        state.registered, state.replacing, state.types = registered, replacing, types
         _registry.refresh()
 
 

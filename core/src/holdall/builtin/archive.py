@@ -1,0 +1,97 @@
+"""Zip archives whose members are stored as they are: written as a stream, and each member read where it lies."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final, NamedTuple
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from holdall.errors import CorruptResultError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from holdall.types import Buffer, Parts, Source
+
+ALIGNMENT: Final = 64
+_LOCAL: Final = struct.Struct("<4s22x2H")
+_EXTRA_64: Final = 20
+_PADDING: Final = 0xD935  # the field that Android's zipalign uses for the same purpose
+_BROKEN: Final = (BadZipFile, NotImplementedError, ValueError, OverflowError, OSError, EOFError, struct.error)
+
+
+class Member(NamedTuple):
+    """Where the bytes of a member lie in its archive."""
+
+    name: str
+    start: int
+    stop: int
+
+
+class _Out:
+    """What the archive writes to: keeps the buffers themselves until they are taken."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Buffer] = []
+        self.at = 0
+
+    def write(self, piece: Buffer, /) -> int:
+        self.pieces.append(piece)
+        self.at += len(piece)
+        return len(piece)
+
+    def flush(self) -> None: ...
+
+    def taken(self) -> list[Buffer]:
+        taken, self.pieces = self.pieces, []
+        return taken
+
+
+def written(members: Iterable[tuple[str, Parts]], /) -> Iterator[Buffer]:
+    """The archive; large parts are parts of it themselves. Each member starts at a multiple of 64 bytes."""
+    out = _Out()
+    with ZipFile(out, "w", ZIP_STORED) as archive:  # type: ignore[call-overload]  # all that it asks of a file
+        for name, parts in members:
+            info = ZipInfo(name)
+            info.external_attr = 0o644 << 16
+            start = out.at + _LOCAL.size + len(name.encode()) + 4 + _EXTRA_64
+            padding = -start % ALIGNMENT
+            info.extra = struct.pack("<2H", _PADDING, padding) + bytes(padding)
+            with archive.open(info, "w", force_zip64=True) as member:
+                for part in parts:
+                    if memoryview(part).nbytes:
+                        member.write(memoryview(part).cast("B"))
+                    yield from out.taken()
+            yield from out.taken()
+    yield from out.taken()
+
+
+def members(source: Source, /) -> dict[str, Member]:
+    """Where each member lies.
+
+    Raises:
+        CorruptResultError: it is no archive of stored members, each in a place of its own.
+    """
+    try:
+        with source.open() as file, ZipFile(file) as archive:
+            infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
+    except _BROKEN as error:
+        raise CorruptResultError(f"The stored bytes are no zip archive: {error}.") from error
+    found: dict[str, Member] = {}
+    end = 0
+    for info in infos:
+        member = _bounds(source, info)
+        if member is None or info.header_offset < end or info.filename in found:
+            raise CorruptResultError(f"The stored archive does not hold {info.filename!r} as it was written.")
+        found[info.filename], end = member, member.stop
+    return found
+
+
+def _bounds(source: Source, info: ZipInfo) -> Member | None:
+    head = bytes(source.read_range(info.header_offset, info.header_offset + _LOCAL.size))
+    if len(head) < _LOCAL.size or info.compress_type != ZIP_STORED or info.file_size != info.compress_size:
+        return None
+    magic, name, extra = _LOCAL.unpack(head)
+    start = info.header_offset + _LOCAL.size + name + extra
+    stop = start + info.file_size
+    return Member(info.filename, start, stop) if magic == b"PK\x03\x04" and stop <= source.size else None

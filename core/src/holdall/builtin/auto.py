@@ -1,0 +1,71 @@
+"""The serializer that chooses another one by the value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from holdall.abc.serializer import Serializer
+from holdall.builtin.bundle import BundleSerializer, bundled
+from holdall.builtin.choice import candidates
+from holdall.builtin.json import JSONSerializer
+from holdall.builtin.jsonlib import encode
+from holdall.builtin.leaves import LEAF, LeafWriter
+from holdall.builtin.pickling import PickleCodec
+from holdall.errors import ConfigurationError, SerializationError
+
+if TYPE_CHECKING:
+    from holdall.abc.codec import Codec
+    from holdall.types import Parts, Source
+
+_JSON: Final = JSONSerializer()
+_PICKLE: Final = PickleCodec()
+
+
+class AutoSerializer(Serializer):
+    """The best form that is installed for each value. Records name the serializer that wrote, never this one.
+
+    First come serializers that are for the value's type or a base of it: those of plugins and of `@holdall.register(types=…)`,
+    then `text` and `bytes`. Then `json`, where it keeps all of the value; a container with parts that have a better
+    form of their own is a `bundle`. What is left is pickled, unless `pickle` is false.
+    """
+
+    slug: ClassVar[str] = "auto"
+    media_type: ClassVar[str] = "application/octet-stream"
+    suffix: ClassVar[str] = ".bin"
+
+    pickle: bool = True
+
+    @property
+    def trusted_only(self) -> bool:  # type: ignore[override]  # depends on what it may choose, and stays read-only
+        return self.pickle
+
+    def dump(self, obj: Any, /) -> Parts:
+        return self.dump_as(obj)[1]
+
+    def dump_as(self, obj: Any, /) -> tuple[Codec, Parts]:
+        for codec in candidates(type(obj)):
+            try:
+                return codec.dump_as(obj)
+            except SerializationError:
+                continue  # as an array of objects is refused: the next one may do
+        writer = LeafWriter(self.slug, pickle=self.pickle)
+        try:
+            tree = writer.write(obj)
+        except SerializationError:
+            if not self.pickle:
+                raise
+            return _PICKLE, _PICKLE.dump(obj)
+        if not writer.leaves:
+            return _JSON, [encode("json", tree, {})]
+        if type(tree) is dict and tree.get("$type") == LEAF:
+            return writer.leaves[0].codec, writer.leaves[0].parts
+        if not writer.worth_it:
+            return _PICKLE, _PICKLE.dump(obj)
+        pickled = any(leaf.codec.trusted_only for leaf in writer.leaves)
+        return BundleSerializer(pickle=pickled), bundled(tree, writer.leaves)
+
+    def load(self, source: Source, /) -> Any:
+        del source
+        raise ConfigurationError(
+            "The auto serializer reads nothing itself: a record names the serializer that wrote it, as json or numpy."
+        )

@@ -1,0 +1,166 @@
+"""A container whose large parts are files of their own, in one zip archive."""
+
+from __future__ import annotations
+
+import io
+import json
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
+
+from holdall.abc.serializer import Serializer
+from holdall.abc.typed.jsontree import JSONReader
+from holdall.builtin.archive import members, written
+from holdall.builtin.jsonlib import decode, encode
+from holdall.builtin.leaves import LEAF, LeafWriter
+from holdall.builtin.pickling import PickleCodec
+from holdall.errors import CorruptResultError, HoldallError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from holdall.abc.codec import Codec
+    from holdall.builtin.archive import Member
+    from holdall.builtin.leaves import Leaf
+    from holdall.types import Buffer, Parts, Source, Trust
+
+VERSION: Final = 1
+RESULT: Final = "result.json"
+_TREE: Final = '{"bundle":%d,"leaves":%s,"result":'
+
+
+class BundleSerializer(Serializer):
+    """JSON for the structure, and for each leaf that has a better form that form: `leaves/0.npy`, `leaves/1.parquet`.
+
+    `result_serializer="auto"` chooses it for containers with such leaves. The archive is not compressed. With `pickle`,
+    what nothing else takes is a pickled leaf, and reading may run code.
+    """
+
+    slug: ClassVar[str] = "bundle"
+    media_type: ClassVar[str] = "application/zip"
+    suffix: ClassVar[str] = ".zip"
+
+    pickle: bool = False
+
+    @property
+    def trusted_only(self) -> bool:  # type: ignore[override]  # depends on its leaves, and stays read-only
+        return self.pickle
+
+    def dump(self, obj: Any, /) -> Parts:
+        writer = LeafWriter(self.slug, pickle=self.pickle)
+        tree = writer.write(obj)
+        return bundled(tree, writer.leaves)
+
+    def load(self, source: Source, /) -> Any:
+        found = members(source)
+        tree, described = _manifest(source, found.pop(RESULT, None))
+        if len(described) != len(found):
+            raise CorruptResultError("The stored bundle does not hold the leaves that it lists.")
+        leaves = [self._leaf(source, number, each, found) for number, each in enumerate(described)]
+        return _Reader(self.slug, source.trust, leaves).read(tree)
+
+    def _leaf(self, source: Source, number: int, described: Any, found: dict[str, Member]) -> Any:
+        keys = {"path", "type", "options", "written_with"}
+        if not isinstance(described, dict) or described.keys() != keys:
+            raise CorruptResultError(f"Leaf {number} of the stored bundle is not described as one.")
+        texts, tables = (described["path"], described["type"]), (described["options"], described["written_with"])
+        if not (all(isinstance(text, str) for text in texts) and all(isinstance(table, dict) for table in tables)):
+            raise CorruptResultError(f"Leaf {number} of the stored bundle does not say how it was written.")
+        if (member := found.get(described["path"])) is None:
+            raise CorruptResultError(f"Leaf {number} of the stored bundle is not in it.")
+        try:
+            codec = _codec(described["type"], described["options"])
+            if not (self.pickle and type(codec) is PickleCodec):
+                source.trust.serializer(codec)
+            codec.check_written_with(described["written_with"])
+            return codec.load(_Section(source, member.start, member.stop))
+        except HoldallError as error:
+            error.args = (f"The leaf {member.name} of the stored bundle cannot be read. {error}", *error.args[1:])
+            raise
+
+
+def bundled(tree: Any, leaves: list[Leaf], /) -> Parts:
+    """The archive of a tree that `LeafWriter` made, and its leaves."""
+
+    def files() -> Iterator[tuple[str, Parts]]:
+        described = []
+        for number, leaf in enumerate(leaves):
+            path = f"leaves/{number}{leaf.codec.suffix}"
+            yield path, leaf.parts
+            described.append(
+                {
+                    "path": path,
+                    "type": leaf.codec.slug,
+                    "options": leaf.codec.options(),
+                    "written_with": dict(leaf.codec.written_with(leaf.parts)),
+                }
+            )
+        # The last member, because what wrote a leaf is known when it has been written.
+        head = _TREE % (VERSION, json.dumps(described, separators=(",", ":")))
+        yield RESULT, [head.encode(), encode("json", tree, {}), b"}"]
+
+    return written(files())
+
+
+def _manifest(source: Source, member: Member | None) -> tuple[Any, list[Any]]:
+    if member is None:
+        raise CorruptResultError(f"The stored archive holds no {RESULT}: it is no bundle.")
+    try:
+        document = decode("json", source.read_range(member.start, member.stop), {})
+    except (ValueError, RecursionError) as error:
+        raise CorruptResultError(f"The {RESULT} of the stored bundle cannot be read: {error}.") from error
+    if not isinstance(document, dict) or document.keys() != {"bundle", "leaves", "result"}:
+        raise CorruptResultError(f"The {RESULT} of the stored archive is not that of a bundle.")
+    if document["bundle"] != VERSION:
+        raise CorruptResultError(
+            f"The stored bundle is of version {document['bundle']!r:.20}, and this holdall reads {VERSION}. Upgrade it."
+        )
+    if not isinstance(document["leaves"], list):
+        raise CorruptResultError(f"The {RESULT} of the stored bundle lists no leaves.")
+    return document["result"], document["leaves"]
+
+
+def _codec(slug: str, options: dict[str, Any]) -> Codec:
+    if slug == PickleCodec.slug:
+        return PickleCodec.from_options(options)
+    # As for a record: making a codec from what is stored imports nothing that its options name.
+    codec: Codec = import_module("holdall._registry").load("serializers", slug).from_options(options)
+    return codec
+
+
+class _Section:
+    """One member as the source of its own serializer."""
+
+    def __init__(self, source: Source, start: int, stop: int) -> None:
+        self._source = source
+        self._start = start
+        self.size = stop - start
+
+    @property
+    def trust(self) -> Trust:
+        return self._source.trust
+
+    def buffer(self) -> Buffer:
+        return self.read_range(0, self.size)
+
+    def read_range(self, start: int, stop: int, /) -> Buffer:
+        start, stop = max(start, 0), min(stop, self.size)
+        return self._source.read_range(self._start + start, self._start + stop) if start < stop else b""
+
+    def open(self) -> IO[bytes]:
+        return io.BytesIO(self.buffer())
+
+
+class _Reader(JSONReader):
+    __slots__ = ("_leaves",)
+
+    def __init__(self, serializer: str, trust: Trust, leaves: list[Any]) -> None:
+        super().__init__(serializer, trust)
+        self._leaves = leaves
+
+    def node(self, tree: Any, level: int, /) -> Any:
+        if type(tree) is dict and tree.get("$type") == LEAF:
+            number = tree.get("value")
+            if len(tree) != 2 or type(number) is not int or not 0 <= number < len(self._leaves):
+                raise CorruptResultError("The stored bundle names a leaf that it does not hold.")
+            return self._leaves[number]
+        return super().node(tree, level)

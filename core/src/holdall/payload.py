@@ -1,0 +1,99 @@
+"""The bytes of one result on their way into a storage: inside the record where they are few, else an object of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from holdall import boundary, transit
+from holdall import record as records
+from holdall.checksum import Checksummer
+from holdall.errors import HoldallError, SerializationError, told
+from holdall.ids import new_id, shard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from holdall.abc.codec import Codec
+    from holdall.abc.storage import Storage
+    from holdall.types import Buffer, Parts
+
+
+class Written(NamedTuple):
+    """A payload that is in its storage, or about to be as a part of its record.
+
+    `member` is the JSON that the record says of it. `path` is None where it is inlined; `size` is in bytes.
+    """
+
+    codec: Codec
+    written_with: Mapping[str, str]
+    member: str
+    path: str | None
+    size: int
+
+
+def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label: str) -> Written:
+    """Serialise with what the codec chooses, and store what is too large for a record.
+
+    Raises:
+        SerializationError: the value cannot be serialised; it is on the error.
+        StorageError: the storage did not take it.
+    """
+    try:
+        codec, dumped = codec.dump_as(value)
+        parts = dumped
+        if inline:
+            small, parts = _small(dumped, storage.inline_limit)
+            if small is not None:
+                form, data = records.inline_form(small, codec.media_type)
+                member = (
+                    f'{{"size":{len(small)},"media_type":"{codec.media_type}","inline":"{form}"}},'
+                    f'"data":{data.decode()}'
+                )
+                return Written(codec, codec.written_with(dumped), member, None, len(small))
+        unique = new_id()
+        path = f"payloads/{shard(unique)}/{unique}{codec.suffix}"
+        through = Checksummer()
+        streamed = parts if isinstance(parts, list) else boundary.streamed(parts, codec.slug)
+        known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
+        transit.send(storage, path, through.through(streamed), label=label, size=known)
+    except SerializationError as error:
+        error.value = value
+        raise
+    except HoldallError:
+        raise
+    except Exception as error:  # the boundary to plugins: whatever else a codec raises is no error of the storage
+        raise SerializationError(
+            f"The {codec.slug} serializer cannot write a {type(value).__qualname__}: {told(error)}.",
+            value=value,
+        ) from error
+    member = (
+        f'{{"size":{through.size},"media_type":"{codec.media_type}","path":"{path}",'
+        f'"checksum":{through.checksum().json()}}}'
+    )
+    return Written(codec, codec.written_with(dumped), member, path, through.size)
+
+
+def _small(parts: Parts, limit: int) -> tuple[bytes | None, Parts]:
+    """All bytes where they fit the limit, else None; and the parts, still whole."""
+    if isinstance(parts, list):
+        if sum(map(_nbytes, parts)) <= limit:
+            return b"".join(parts) if len(parts) != 1 else bytes(parts[0]), parts
+        return None, parts
+    taken: list[Buffer] = []
+    size = 0
+    stream = iter(parts)
+    for part in stream:
+        taken.append(part)
+        size += _nbytes(part)
+        if size > limit:
+            return None, _chained(taken, stream)
+    return b"".join(taken), taken
+
+
+def _chained(taken: list[Buffer], stream: Iterator[Buffer]) -> Iterator[Buffer]:
+    yield from taken
+    yield from stream
+
+
+def _nbytes(part: Buffer) -> int:
+    return part.nbytes if isinstance(part, memoryview) else len(part)
