@@ -108,7 +108,7 @@ Its cache_key_fn needs a kept result, so 'plain' raises PersistenceRequiredError
         lambda: plain.with_options(persist_result=True, result_storage=MemoryFileSystem(namespace="n")).explain(),
         """The result of task 'plain' is persisted: persist_result=True is set on it (rule 1).
   (This beat: result_storage is set on it (rule 2).)
-It is written to MemoryFileSystem(inline_limit=8192, on_failure='raise', namespace='n'): result_storage is set on it (rule 1).
+It is written to MemoryFileSystem(namespace='n'): result_storage is set on it (rule 1).
 It is serialised with pickle: the default (rule 4).
 True, False and None are kept in the catalog, with no object in storage.""",
     ),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +38,20 @@ def read_record(data: bytes) -> tuple[dict[str, Any], bytes]:
     return document, body
 
 
+def signed_part(body: bytes, keys: dict[str, bytes] | None = None) -> bytes:
+    """What stands before the signature, if there is one; checked where there are keys."""
+    found = re.search(rb',"signature":"hmac-sha256:([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})"$', body)
+    rest = body if found is None else body[: found.start()]
+    if keys is not None:
+        key = None if found is None else keys.get(found[1].decode())
+        if found is None or key is None:
+            raise Unreadable
+        mac = hmac.new(key, b"holdall record 1\n" + rest, "sha256").hexdigest()
+        if not hmac.compare_digest(mac.encode(), found[2]):
+            raise Unreadable
+    return rest
+
+
 def payload_bytes(document: dict[str, Any], body: bytes, folder: Path | None = None) -> bytes:
     """The serializer's bytes: out of the record, or out of the folder that is the storage."""
     payload = document["payload"]
@@ -48,14 +65,17 @@ def payload_bytes(document: dict[str, Any], body: bytes, folder: Path | None = N
         return base64.b64decode(document["data"])
     if payload["inline"] == "text":
         return str(document["data"]).encode()
-    return body[-payload["size"] :]
+    return signed_part(body)[-payload["size"] :]
 
 
 def check(found: bytes, payload: dict[str, Any]) -> None:
     checksum = payload["checksum"]
     size = checksum["chunk_size"]
-    chunks = [xxhash.xxh3_64_hexdigest(found[start : start + size]) for start in range(0, len(found), size)]
-    whole = xxhash.xxh3_64_hexdigest(bytes.fromhex("".join(chunks)))
+    digest = {"xxh3_64": xxhash.xxh3_64_hexdigest, "sha256": lambda data: hashlib.sha256(data).hexdigest()}[
+        checksum["algorithm"]
+    ]
+    chunks = [digest(found[start : start + size]) for start in range(0, len(found), size)]
+    whole = digest(bytes.fromhex("".join(chunks)))
     if (len(found), chunks, whole) != (payload["size"], checksum["chunks"], checksum["digest"]):
         raise Unreadable
 

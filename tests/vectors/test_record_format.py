@@ -6,15 +6,20 @@ import hashlib
 import importlib.util
 import json
 import pickle
+from base64 import urlsafe_b64encode
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from holdall import flow, load_result, task
+from holdall.abc.keyring import KeyRing
 from holdall.catalogs import close_catalogs, open_catalog
 from holdall.recorder import recorder_for
+from holdall.record import parse
 from holdall.settings import current
+from holdall.signing import verify
 
 HERE = Path(__file__).parent
 _spec = importlib.util.spec_from_file_location("record_reader", HERE / "record_reader.py")
@@ -45,6 +50,25 @@ def test_an_independent_reader_agrees_on_every_vector(path: Path) -> None:
             found["path"] = document["payload"]["path"]
 
     assert expected == found
+
+
+@pytest.mark.parametrize("name", ["signed-inline-json", "signed-payload", "signed-literal"])
+def test_signatures_are_those_of_the_page(name: str) -> None:
+    """Under the key of the vectors, and no other."""
+    _, body = reader.read_record((HERE / "record-v1" / f"{name}.record.json").read_bytes())
+
+    reader.signed_part(body, {"vector": bytes([7]) * 32})
+    with pytest.raises(reader.Unreadable):
+        reader.signed_part(body, {"vector": bytes([8]) * 32})
+
+
+@pytest.mark.parametrize("name", ["signed-inline-json", "signed-payload", "signed-literal"])
+def test_holdall_takes_the_signatures_of_the_vectors(name: str) -> None:
+    """As it has written them."""
+    data = (HERE / "record-v1" / f"{name}.record.json").read_bytes()
+    keys = KeyRing.parse("vector:" + urlsafe_b64encode(bytes([7]) * 32).decode(), source="the vectors")
+
+    parse(data, where=name, verify=partial(verify, keys=keys, where=name))
 
 
 def test_the_payload_vector_has_the_checksums_of_its_bytes() -> None:

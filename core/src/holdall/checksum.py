@@ -1,11 +1,11 @@
-"""xxh3 per chunk of 4 MiB and over the list of chunks: against rot, not against a forger."""
+"""A digest per chunk of 4 MiB and one over the list of them: xxh3 against rot, SHA-256 where a record is signed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
 
-from xxhash import xxh3_64, xxh3_64_digest
+from xxhash import xxh3_64
 
 from holdall.errors import CorruptResultError
 
@@ -15,7 +15,29 @@ if TYPE_CHECKING:
     from holdall.types import Buffer
 
 CHUNK: Final = 4 << 20
-ALGORITHM: Final = "xxh3_64"
+
+Algorithm = Literal["xxh3_64", "sha256"]
+
+
+class _Hash(Protocol):
+    def update(self, data: Buffer, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+def _hash(algorithm: str, /) -> _Hash:
+    if algorithm == "xxh3_64":
+        return xxh3_64()
+    if algorithm == "sha256":
+        from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL, which only signed results need
+
+        return sha256(usedforsecurity=True)
+    raise ValueError(f"the checksum algorithm {algorithm!r:.40} is unknown here")
+
+
+def _digest(algorithm: str, data: Buffer, /) -> bytes:
+    made = _hash(algorithm)
+    made.update(data)
+    return made.digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,29 +46,28 @@ class Checksum:
 
     chunks: tuple[str, ...]
     digest: str
+    algorithm: Algorithm = "xxh3_64"
     chunk_size: int = CHUNK
 
     @classmethod
-    def of(cls, chunks: Iterable[bytes]) -> Self:
+    def of(cls, chunks: Iterable[bytes], algorithm: Algorithm = "xxh3_64") -> Self:
         listed = tuple(chunks)
-        return cls(chunks=tuple(each.hex() for each in listed), digest=xxh3_64_digest(b"".join(listed)).hex())
+        digest = _digest(algorithm, b"".join(listed)).hex()
+        return cls(chunks=tuple(each.hex() for each in listed), digest=digest, algorithm=algorithm)
 
     def json(self) -> str:
         chunks = ",".join(f'"{each}"' for each in self.chunks)
-        return (
-            f'{{"algorithm":"{ALGORITHM}","chunk_size":{self.chunk_size},"digest":"{self.digest}","chunks":[{chunks}]}}'
-        )
+        return f'{{"algorithm":"{self.algorithm}","chunk_size":{self.chunk_size},"digest":"{self.digest}","chunks":[{chunks}]}}'
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
         """Raises ValueError where the algorithm is unknown or the list does not match its own digest."""
-        if document["algorithm"] != ALGORITHM:
-            raise ValueError(f"the checksum algorithm {document['algorithm']!r} is unknown here")
+        algorithm = document["algorithm"]
         chunks = tuple(document["chunks"])
-        whole = xxh3_64_digest(b"".join(bytes.fromhex(each) for each in chunks)).hex()
+        whole = _digest(algorithm, b"".join(bytes.fromhex(each) for each in chunks)).hex()
         if whole != document["digest"] or document["chunk_size"] <= 0:
             raise ValueError("the list of chunk checksums is damaged")
-        return cls(chunks=chunks, digest=whole, chunk_size=document["chunk_size"])
+        return cls(chunks=chunks, digest=whole, algorithm=algorithm, chunk_size=document["chunk_size"])
 
     def check(self, data: Buffer, /, *, first: int = 0, where: str) -> None:
         """Check whole chunks that start with number `first`.
@@ -56,7 +77,7 @@ class Checksum:
         """
         view = memoryview(data)
         for number, start in enumerate(range(0, len(view), self.chunk_size), first):
-            self.check_digest(number, xxh3_64_digest(view[start : start + self.chunk_size]), where=where)
+            self.check_digest(number, _digest(self.algorithm, view[start : start + self.chunk_size]), where=where)
 
     def check_digest(self, number: int, found: bytes, /, *, where: str) -> None:
         """The same for one chunk whose digest is known."""
@@ -74,7 +95,7 @@ def verified(parts: Iterable[Buffer], expected: Checksum, /, *, size: int, where
     Raises:
         CorruptResultError: a chunk differs, or there are more or fewer bytes than `size`.
     """
-    number, room, passed, hashed = 0, expected.chunk_size, 0, xxh3_64()
+    number, room, passed, hashed = 0, expected.chunk_size, 0, _hash(expected.algorithm)
     for part in parts:
         view = memoryview(part).cast("B")
         while len(view):
@@ -84,7 +105,7 @@ def verified(parts: Iterable[Buffer], expected: Checksum, /, *, size: int, where
             passed += len(piece)
             if not room or passed == size:
                 expected.check_digest(number, hashed.digest(), where=where)
-                number, room, hashed = number + 1, expected.chunk_size, xxh3_64()
+                number, room, hashed = number + 1, expected.chunk_size, _hash(expected.algorithm)
             yield piece
     if passed != size:
         raise CorruptResultError(
@@ -96,11 +117,12 @@ def verified(parts: Iterable[Buffer], expected: Checksum, /, *, size: int, where
 class Checksummer:
     """Passes parts on, cut at chunk borders (views, no copies), and knows their checksum and size afterwards."""
 
-    __slots__ = ("_chunks", "_hash", "_room", "size")
+    __slots__ = ("_algorithm", "_chunks", "_hash", "_room", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, algorithm: Algorithm = "xxh3_64") -> None:
+        self._algorithm = algorithm
         self._chunks: list[bytes] = []
-        self._hash = xxh3_64()
+        self._hash = _hash(algorithm)
         self._room = CHUNK
         self.size = 0
 
@@ -122,10 +144,10 @@ class Checksummer:
 
     def _close_chunk(self) -> None:
         self._chunks.append(self._hash.digest())
-        self._hash = xxh3_64()
+        self._hash = _hash(self._algorithm)
         self._room = CHUNK
 
     def checksum(self) -> Checksum:
         if self._room < CHUNK:
             self._close_chunk()
-        return Checksum.of(self._chunks)
+        return Checksum.of(self._chunks, self._algorithm)

@@ -19,9 +19,11 @@ from holdall.errors import (
 )
 from holdall.keys import beside, is_lock, payload_made_at
 from holdall.moved import Item, Moved, Seen, Selection
+from holdall.policies import policy_of
 from holdall.results import ResultReference, from_json
+from holdall.settings import current
 from holdall.survey import look, untracked
-from holdall.transfer import published_as, transfer
+from holdall.transfer import Keys, published_as, transfer
 from holdall.vacating import are_one, vacate
 
 if TYPE_CHECKING:
@@ -129,6 +131,10 @@ class Work:
         self.removes = removes
         self.as_written = as_written
         self.track = track
+        found = current()
+        # The spool's results are signed as those of the place that they are for.
+        mine = policy_of((target if as_written else source).storage, found).signing
+        self.keys = Keys(mine, policy_of(target.storage, found).signing)
         self.repointed = 0
         self.problem: str | None = None
         self._seen: list[Seen] = []
@@ -209,6 +215,7 @@ class Work:
                 where,
                 dry_run=self.dry_run,
                 sure=self.removes,
+                keys=self.keys,
             )
         except HoldallError as error:
             self._count(failed=isinstance(error, StorageError))

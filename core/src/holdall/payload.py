@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from holdall.abc.codec import Codec
     from holdall.abc.storage import Storage
+    from holdall.checksum import Algorithm
     from holdall.types import Buffer, Parts
 
 
@@ -31,8 +32,10 @@ class Written(NamedTuple):
     size: int
 
 
-def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label: str) -> Written:
-    """Serialise with what the codec chooses, and store what is too large for a record.
+def write(
+    value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label: str, algorithm: Algorithm = "xxh3_64"
+) -> Written:
+    """Serialise with what the codec chooses, and store what is too large for a record; `algorithm` is its checksum's.
 
     Raises:
         SerializationError: the value cannot be serialised; it is on the error.
@@ -52,7 +55,7 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
                 return Written(codec, codec.written_with(dumped), member, None, len(small))
         unique = new_id()
         path = f"payloads/{shard(unique)}/{unique}{codec.suffix}"
-        through = Checksummer()
+        through = Checksummer(algorithm)
         streamed = parts if isinstance(parts, list) else boundary.streamed(parts, codec.slug)
         known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
         transit.send(storage, path, through.through(streamed), label=label, size=known)

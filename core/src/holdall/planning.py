@@ -10,6 +10,7 @@ from holdall.abc.storage import Storage
 from holdall.builtin.directory import Directory
 from holdall.builtin.pickling import PickleCodec
 from holdall.errors import ConfigurationError, PersistenceRequiredError
+from holdall.policies import policy_of
 from holdall.resolution import resolve
 from holdall.store import ResultStore
 
@@ -70,7 +71,14 @@ def make_store(resolution: Resolution, root: Root) -> ResultStore:
     key = (_by_value(storage), _by_value(serializer))
     found = root.stores.get(key)
     if found is None:
-        store = ResultStore(make_storage(storage, root), _codec(serializer))
+        where = make_storage(storage, root)
+        store = ResultStore(where, _codec(serializer), policy=policy_of(where, root.settings))
+        if store.policy.no_pickle and store.codec.trusted_only:
+            raise ConfigurationError(
+                f"The {resolution.kind} {resolution.name!r} keeps its result as {store.codec.slug}, which may run code when "
+                f"it is read, and {store.label} takes nothing of that kind (no_pickle of the block, or "
+                'HOLDALL_RESULTS_NO_PICKLE). Give it another serializer, as result_serializer="auto" or "json".'
+            )
         # The values stay alive with the entry: an id is theirs alone for as long.
         found = root.stores[key] = (store, (storage, serializer))
     return found[0]

@@ -11,19 +11,25 @@ from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from xxhash import xxh3_64_hexdigest
 
 from holdall.checksum import Checksum
 from holdall.errors import CorruptResultError
 from holdall.results import SerializerReference, StorageReference
+from holdall.signing import signed, split
 from holdall.types import UNSET, Buffer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdall.abc.keyring import Key
 
 VERSION: Final = 1
 _HEAD: Final = b'{"holdall":'
 _SEAL: Final = b',"checksum":"xxh3:'
-_SEAL_SIZE: Final = len(_SEAL) + 16 + len(b'"}')
+SEAL_SIZE: Final = len(_SEAL) + 16 + len(b'"}')
 
 quoted = encode_basestring_ascii
 _decode = json.JSONDecoder().decode
@@ -36,8 +42,10 @@ def timestamp(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
-def seal(body: bytes) -> bytes:
-    """Close the open document `body` (no final brace) with its checksum."""
+def seal(body: bytes, key: Key | None = None) -> bytes:
+    """Close the open document `body` (no final brace) with its signature, where there is a key, and its checksum."""
+    if key is not None:
+        body = signed(body, key)
     return b'%b%b%b"}' % (body, _SEAL, xxh3_64_hexdigest(body).encode())
 
 
@@ -91,17 +99,25 @@ def body(
     )
 
 
-def at(data: bytes, where: StorageReference, /) -> bytes:
-    """The record `data`, which has been parsed, as one that lies at `where`; all else stays, byte for byte if inlined."""
+def at(data: bytes, where: StorageReference, /, *, checksum: Checksum | None = None, key: Key | None = None) -> bytes:
+    """The record `data`, which has been parsed, as one that lies at `where`; all else stays, byte for byte if inlined.
+
+    Signed with the `key`, if at all; `checksum` is a new one of the payload.
+    """
     document = json.loads(data)
     document["storage"] = {"slug": where.slug, "type": where.type, "location": dict(where.location)}
+    if checksum is not None:
+        document["payload"]["checksum"] = json.loads(checksum.json())
     del document["checksum"]
+    document.pop("signature", None)
     inlined, payload = document.pop("data", None), document["payload"]
     members = json.dumps(document, separators=(",", ":"))[:-1].encode()
     if inlined is None and (payload is None or "inline" not in payload):
-        return seal(members)
-    same = data[:-_SEAL_SIZE][-payload["size"] :] if payload["inline"] == "json" else json.dumps(inlined).encode()
-    return seal(b'%b,"data":%b' % (members, same))
+        return seal(members, key)
+    same = split(data[:-SEAL_SIZE])[0][-payload["size"] :]
+    if payload["inline"] != "json":
+        same = json.dumps(inlined).encode()
+    return seal(b'%b,"data":%b' % (members, same), key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +159,11 @@ def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, byt
     """
     if type(data) is not bytes or not data.startswith(start):
         return None
-    sealed = data[:-_SEAL_SIZE]
-    if data[-_SEAL_SIZE:] != b'%b%b"}' % (_SEAL, xxh3_64_hexdigest(sealed).encode()):
+    sealed = data[:-SEAL_SIZE]
+    if data[-SEAL_SIZE:] != b'%b%b"}' % (_SEAL, xxh3_64_hexdigest(sealed).encode()):
         return None
     try:
-        return _quickly(data, sealed, len(start), now)
+        return _quickly(data, split(sealed)[0], len(start), now)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
@@ -177,8 +193,8 @@ def written_with_of(member: bytes, /) -> dict[str, str]:
     return written_with
 
 
-def parse(data: Buffer, /, *, where: str) -> Record:
-    """Read a record; `where` names it in errors.
+def parse(data: Buffer, /, *, where: str, verify: Callable[[bytes], None] | None = None) -> Record:
+    """Read a record; `where` names it in errors. `verify` sees what is signed, and the signature, before it is used.
 
     Raises:
         CorruptResultError: no record, a damaged one, or one of a newer version.
@@ -194,7 +210,7 @@ def parse(data: Buffer, /, *, where: str) -> Record:
             f"{where} is not a holdall record: it starts with {raw[:16]!r}. Another program may have written it; "
             "move it away, or keep results in a folder of their own."
         )
-    sealed, end = raw[:-_SEAL_SIZE], raw[-_SEAL_SIZE:]
+    sealed, end = raw[:-SEAL_SIZE], raw[-SEAL_SIZE:]
     version = raw[len(_HEAD) : len(_HEAD) + 8].split(b",", 1)[0]
     if version.isdigit() and int(version) > VERSION:
         raise CorruptResultError(
@@ -206,8 +222,10 @@ def parse(data: Buffer, /, *, where: str) -> Record:
             f"{where} is damaged: its checksum does not match its content ({len(raw)} bytes). Restore it from a copy, "
             "or delete it so that the result is computed again."
         )
+    if verify is not None:
+        verify(sealed)
     try:
-        return _record(json.loads(raw), sealed)
+        return _record(json.loads(raw), split(sealed)[0])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptResultError(
             f"{where} is no valid record ({type(error).__name__}: {error}), though its checksum is right: what wrote it "

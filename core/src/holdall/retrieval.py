@@ -33,7 +33,7 @@ def fetch(reference: ResultReference, /, *, accept: Iterable[str] = ()) -> Any:
     accepted = {*accept, *found.results_accept}
     started = time.time()
     try:
-        holder, record = spool.locate(store, found.home, methodcaller("record", reference.key))
+        holder, record = spool.locate(store, found.home, methodcaller("record", reference.key, accept=accepted))
     except MissingResultError as error:
         _say_where(error, reference, found)
         raise
@@ -71,7 +71,7 @@ def open_storage(where: StorageReference, /) -> Storage:
         UnknownBlockError: the slug means nothing here, and its type needs credentials that only the slug has.
         ConfigurationError: the slug leads to another endpoint today: credentials are sent nowhere else.
     """
-    if where.type == "local-file-system":
+    if where.type == "local-file-system" and where.slug is None:
         from holdall.builtin.directory import Directory  # noqa: PLC0415 - a reference may be to anything else
 
         return Directory(where.location["basepath"])
@@ -102,9 +102,10 @@ def load_result(
         place = blocks.from_value(storage, settings=found, directory=os.getcwd())
         # Nothing says what this storage is configured to hold, so the default decides whether a pickle may be read.
         store = ResultStore(place, _default_codec(found))
-        look = methodcaller("record", own_key(run)) if run is not None else methodcaller("find", str(key))
-        holder, wanted = spool.locate(store, found.home, look)
-        return holder.load(wanted, accept={*accept, *found.results_accept})
+        accepted = {*accept, *found.results_accept}
+        how, name = ("record", own_key(run)) if run is not None else ("find", str(key))
+        holder, wanted = spool.locate(store, found.home, methodcaller(how, name, accept=accepted))
+        return holder.load(wanted, accept=accepted)
     result = _of_run(run, found) if run is not None else _of_key(str(key), found)
     return result.get() if isinstance(result, ResultLiteral) else result.get(accept=accept)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SECRET_KEY = "HOLDALL_SECRET_KEY"  # noqa: S105 - the variable's name
 SIGNING_KEY = "HOLDALL_SIGNING_KEY"
+ENCRYPTION_KEY = "HOLDALL_ENCRYPTION_KEY"
 BLOCK_PREFIX = "HOLDALL_BLOCK__"
 DEFAULT = "default"
 
@@ -35,7 +36,9 @@ class Settings:
     results_default_storage: str | None = None
     results_default_serializer: str | None = None
     results_accept: frozenset[str] = frozenset()
-    """Modules that stored data may name to be imported."""
+    """Modules that stored data may name to be imported, and serializers that may be read with though they may run code."""
+    results_no_pickle: bool = False
+    """Neither write nor read what may run code when it is read."""
     results_lease_seconds: float = 30.0
     """How long callers on other machines wait for one that computes a cached result and has died."""
     plugins_prefer: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -170,12 +173,13 @@ _OPTIONS = (
     _Option("results_default_storage", "results.default_storage", _text),
     _Option("results_default_serializer", "results.default_serializer", _text),
     _Option("results_accept", "results.accept", _names),
+    _Option("results_no_pickle", "results.no_pickle", _flag),
     _Option("results_lease_seconds", "results.lease_seconds", _seconds),
     _Option("plugins_prefer", "plugins.prefer", _choices),
     _Option("progress", "progress", _flag),
 )
 _KEYS = (*(option.key for option in _OPTIONS), "blocks")
-_VARIABLES = (*(option.variable for option in _OPTIONS), SECRET_KEY, SIGNING_KEY)
+_VARIABLES = (*(option.variable for option in _OPTIONS), SECRET_KEY, SIGNING_KEY, ENCRYPTION_KEY)
 
 
 def options() -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall import boundary, circuit, transit
@@ -24,10 +25,14 @@ from holdall.errors import (
     ResultError,
     SerializationError,
     StorageError,
+    UntrustedResultError,
     told,
 )
 from holdall.keys import beside
+from holdall.policies import policy_of
 from holdall.results import ResultReference, SerializerReference, StorageReference
+from holdall.settings import current
+from holdall.signing import UNSIGNED, verify
 from holdall.sources import InlineSource, PayloadSource
 from holdall.types import UNSET, Trust
 
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from holdall.abc.codec import Codec
+    from holdall.abc.policy import Policy
     from holdall.abc.storage import Storage
     from holdall.record import Payload, Record
     from holdall.types import Source
@@ -55,14 +61,28 @@ class ResultStore:
         "codec",
         "label",
         "place",
+        "policy",
         "serializer",
         "storage",
         "where",
     )
 
-    def __init__(self, storage: Storage, codec: Codec, *, where: StorageReference | None = None) -> None:
-        """`where` is the place that records name; left out, it is the storage's own."""
+    def __init__(
+        self,
+        storage: Storage,
+        codec: Codec,
+        *,
+        where: StorageReference | None = None,
+        policy: Policy | None = None,
+    ) -> None:
+        """`where` is the place that records name, `policy` what holds there; left out, they are the storage's own.
+
+        Raises:
+            ConfigurationError: a key of the policy is none.
+        """
         self.storage = storage
+        self.policy = policy_of(storage, current()) if policy is None else policy
+        codec = codec.under(self.policy)
         self.codec = codec
         self.where = where or StorageReference(slug=storage.block_slug, type=storage.slug, location=storage.location())
         self.label = label(self.where)
@@ -113,7 +133,14 @@ class ResultStore:
         """
         for remaining in range(_WRITES - 1, -1, -1):
             try:
-                written = payloads.write(value, self.codec, self.storage, inline=not named, label=self.label)
+                written = payloads.write(
+                    value,
+                    self.codec,
+                    self.storage,
+                    inline=not named,
+                    label=self.label,
+                    algorithm="xxh3_64" if self.policy.signing is None else "sha256",
+                )
                 codec, path = written.codec, written.path
                 serializer, head = self._head(codec)
                 record_key = _record_key(key, codec) if named else key
@@ -180,27 +207,31 @@ class ResultStore:
             expires=expires,
             producer=producer,
         )
-        boundary.put(self.storage, key, [records.seal(body.encode())])
+        boundary.put(self.storage, key, [self._sealed(body)])
 
     def _commit(self, key: str, body: str, path: str | None) -> None:
         """Write a record; where that fails, remove the payload at `path`, to which no other record leads."""
         try:
-            boundary.put(self.storage, key, [records.seal(body.encode())])
+            boundary.put(self.storage, key, [self._sealed(body)])
         except StorageError:
             if path is not None:
                 self._discard(path)
             raise
+
+    def _sealed(self, body: str) -> bytes:
+        keys = self.policy.signing
+        return records.seal(body.encode(), None if keys is None else keys.current)
 
     def _discard(self, path: str) -> None:
         # The storage is in trouble already, and says so; a payload without a record is garbage to `gc`.
         with suppress(StorageError):
             boundary.delete(self.storage, path)
 
-    def record(self, key: str, /) -> Record:
+    def record(self, key: str, /, *, accept: Iterable[str] = ()) -> Record:
         """The record under exactly this key.
 
         Raises:
-            MissingResultError, CorruptResultError, StorageError
+            MissingResultError, CorruptResultError, UntrustedResultError, StorageError
         """
         try:
             data = boundary.get(self.storage, key)
@@ -209,22 +240,33 @@ class ResultStore:
                 f"There is no result under {key} in {self.label}. It was deleted or never written there; "
                 "`holdall result ls` lists what the catalog knows."
             ) from error
-        return records.parse(data, where=f"{key} in {self.label}")
+        where = f"{key} in {self.label}"
+        keys = self.policy.signing
+        if keys is None:
+            return records.parse(data, where=where)
+        unsigned = UNSIGNED in {*accept, *self.policy.accept}
+        found = records.parse(data, where=where, verify=partial(verify, keys=keys, where=where, unsigned=unsigned))
+        if found.key != key:
+            raise UntrustedResultError(
+                f"{where} is the signed record of {found.key}: somebody has put it under another name. Nothing of it was "
+                "used. Restore it from a copy, or delete it so that the result is computed again."
+            )
+        return found
 
-    def find(self, name: str, /) -> Record:
+    def find(self, name: str, /, *, accept: Iterable[str] = ()) -> Record:
         """The record under a key, or beside the payload that `result_storage_key` put under that name."""
         try:
-            return self.record(name)
+            return self.record(name, accept=accept)
         except (MissingResultError, CorruptResultError):
             try:
-                return self.record(beside(name))
+                return self.record(beside(name), accept=accept)
             except MissingResultError:
                 pass
             raise
 
     def read(self, key: str, /, *, accept: Iterable[str] = ()) -> Any:
         """The value under a record's key; see `ResultReference.get` for what it raises."""
-        return self.load(self.record(key), accept=accept)
+        return self.load(self.record(key, accept=accept), accept=accept)
 
     def read_quickly(self, key: str, /) -> Any:
         """The value of a small result that this very store wrote, or UNSET: the long way then finds out why.
@@ -232,6 +274,8 @@ class ResultStore:
         Raises:
             StorageError: KeyMissing included.
         """
+        if self.policy.signing is not None:
+            return UNSET  # the long way looks at the signature
         found = records.quick_payload(boundary.get(self.storage, key), self._start, time.time())
         if found is None:
             return UNSET
@@ -243,12 +287,17 @@ class ResultStore:
 
     def load(self, record: Record, /, *, accept: Iterable[str] = ()) -> Any:
         """The value of a record that was read from here; see `ResultReference.get` for what it raises."""
-        trust = Trust(accept=frozenset(accept), runs_code=self.codec.trusted_only, reader=self.codec.slug)
+        trust = Trust(
+            accept=self.policy.accept.union(accept),
+            runs_code=self.codec.trusted_only,
+            no_pickle=self.policy.no_pickle,
+            reader=self.codec.slug,
+        )
         try:
             return self._value(record, trust)
         except MissingResultError:
             # Replaced while we read: the new record names the new payload. Gone for good if it is the same record.
-            again = self.record(record.key)
+            again = self.record(record.key, accept=accept)
             if again == record:
                 raise
             return self._value(again, trust)
@@ -272,9 +321,8 @@ class ResultStore:
             raise
 
     def _codec_of(self, record: Record, trust: Trust) -> Codec:
-        if record.serializer == self.serializer:
-            return self.codec
-        codec = make_codec(record.serializer)
+        own = record.serializer == self.serializer
+        codec = self.codec if own else make_codec(record.serializer).under(self.policy)
         # A record names its own serializer: who can write here would otherwise choose that code is run.
         trust.serializer(codec)
         return codec

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from holdall import boundary, transit
 from holdall import record as records
-from holdall.checksum import verified
+from holdall.checksum import Checksummer, verified
 from holdall.errors import CorruptResultError, HoldallError, KeyMissing, MissingResultError, StorageError, told
 from holdall.keys import is_own, payload_made_at
+from holdall.signing import verify
 from holdall.store import label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from holdall.abc.keyring import KeyRing
     from holdall.abc.storage import Storage
+    from holdall.checksum import Checksum
     from holdall.record import Payload, Record
     from holdall.results import StorageReference
     from holdall.types import Buffer
 
+
+class Keys(NamedTuple):
+    """The signing keys of the place that is copied from, and of the one that is copied to."""
+
+    source: KeyRing | None = None
+    target: KeyRing | None = None
+
+
+_UNSIGNED: Final = Keys()
 Outcome = Literal["copied", "there", "newer"]
 """`there`: the target had it already. `newer`: it has a younger result under the key, which was left."""
 
@@ -33,21 +45,27 @@ def transfer(
     *,
     dry_run: bool = False,
     sure: bool = False,
+    keys: Keys = _UNSIGNED,
 ) -> Outcome:
     """Copy a result to `target`: the payload, then its record, which names the place `where`, then its readable copy.
 
     `data` are the bytes of the record as they lie in `source`. What of it is there already is not sent again, so this
     may be repeated after whatever cut it short: payloads are unique per write, so that one of the right size is the same.
+    `keys` are those of the two places: what they demand of the original is checked, and the copy is signed by the other's.
     `sure`, for whoever deletes the original then, reads it to see that it still is. Memory is bounded by what the storages
     hold of a stream.
 
     Raises:
+        UntrustedResultError: the original's signature is not what its place asks for; nothing was copied.
         CorruptResultError: the payload is not what was written; nothing that a reader could find was made of it. Or
             another program's file has the key, or the record names as its payload what is none.
         MissingResultError: the payload is gone.
         StorageError: one of the two failed.
     """
-    body = data if record.storage == where else records.at(data, where)
+    if keys.source is not None:
+        verify(
+            data[: -records.SEAL_SIZE], keys=keys.source, where=f"{record.key} in {source.block_slug or source.slug}"
+        )
     payload = record.payload
     if payload is not None and payload.path is not None and payload_made_at(payload.path) is None:
         # A name that holdall gives to nothing of its own: sending it may replace something else.
@@ -68,10 +86,29 @@ def transfer(
             if not same and _is_younger(_there(record, target), record):  # that took its time
                 return "newer"  # the payload may have another record; if not, `holdall gc` takes it
         if not same:
-            boundary.put(target, record.key, [body])
+            boundary.put(target, record.key, [_body(record, data, source, where, keys)])
         if name is not None and payload is not None and payload.path is not None:
             boundary.publish(target, payload.path, name)
     return "copied"
+
+
+def _body(record: Record, data: bytes, source: Storage, where: StorageReference, keys: Keys) -> bytes:
+    """The record as it will lie at `where`. As it is where it says so already, and is signed if it has to be."""
+    if keys.target is None:
+        return data if record.storage == where else records.at(data, where)
+    if record.storage == where and keys.source == keys.target:
+        return data
+    return records.at(data, where, checksum=_stronger(record.payload, source), key=keys.target.current)
+
+
+def _stronger(payload: Payload | None, source: Storage) -> Checksum | None:
+    """Digests that no forger can meet, where the record has others: what is signed for the first time is read once more."""
+    if payload is None or payload.path is None or payload.checksum is None or payload.checksum.algorithm == "sha256":
+        return None
+    through = Checksummer("sha256")
+    for _ in through.through(_read(payload, payload.path, source)):
+        pass
+    return through.checksum()
 
 
 def published_as(record: Record, /) -> str | None:

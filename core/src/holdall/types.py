@@ -61,6 +61,8 @@ class Trust:
 
     accept: frozenset[str] = frozenset()
     runs_code: bool = False
+    no_pickle: bool = False
+    """Whether nothing that may run code is read, whatever is accepted."""
     reader: str = ""
     """The serializer that the reader itself writes with, for messages."""
 
@@ -70,7 +72,15 @@ class Trust:
         Raises:
             UntrustedResultError: reading with it may run code, and the reader has not agreed to that.
         """
-        if codec.trusted_only and not self.runs_code and not {codec.slug, "pickle"} & self.accept:
+        if not codec.trusted_only:
+            return
+        if self.no_pickle:
+            raise UntrustedResultError(
+                f"It is kept as {codec.slug}, which may run code when it is read, and nothing of that kind is read here "
+                "(no_pickle of the block, or HOLDALL_RESULTS_NO_PICKLE). Read it where it was written, and write it anew "
+                'in another form, as result_serializer="json".'
+            )
+        if not self.runs_code and not {codec.slug, "pickle"} & self.accept:
             raise UntrustedResultError(
                 f"It is kept as {codec.slug}, which may run code when it is read, and this reader keeps results as "
                 f"{self.reader}. If you trust whoever writes there, read with accept=[{codec.slug!r}], or set "

@@ -102,8 +102,9 @@ def test_asks_for_what_matters_and_hides_secrets(work: Path, site: Path) -> None
     assert 0 == status
     assert (
         "house: \nhouse: of cards\nfloor: Counted from the ground.\nfloor (Enter for none): \nkey: Opens the door.\n"
-        "key (Enter for none): \nBy --set there are also shelves, inline_limit, on_failure; `holdall plugin show storage.attic` "
-        "explains them.\nSaved attic/prod in the catalog in "
+        "key (Enter for none): \nBy --set there are also shelves, inline_limit, on_failure, signing_key, "
+        "encryption_key, no_pickle, "
+        "accept; `holdall plugin show storage.attic` explains them.\nSaved attic/prod in the catalog in "
     ) in screen
     assert "hush" not in screen
     with on_path(site):
@@ -162,4 +163,6 @@ def test_the_listing_of_a_type_says_the_same(holdall: Any, site: Path) -> None:
     assert ("secret", True, "Opens the door.") == (key["type"], key["secret"], key["about"])
     assert (True, "") == (house["required"], house["about"])
     assert (3, "How many there are.") == (shelves["default"], shelves["about"])
-    assert ["inline_limit", "on_failure"] == [each["name"] for each in general]
+    assert ["inline_limit", "on_failure", "signing_key", "encryption_key", "no_pickle", "accept"] == [
+        each["name"] for each in general
+    ]

@@ -63,7 +63,8 @@ def test_saves_lists_and_shows_a_block(holdall: Any, plain: Any) -> None:
     assert plain(holdall("block", "ls").stdout) == ("SLUG  TYPE  FROM\nattic/prod  attic  the catalog in <tmp>/home\n")
     assert plain(holdall("block", "show", "attic/prod").stdout) == (
         "The block attic/prod is of type attic and comes from the catalog in <tmp>/home.\n"
-        "  inline_limit  8192\n  on_failure  raise\n  basepath  /a=b\n  key  -\n  shelves  [1, 2]\n"
+        "  inline_limit  8192\n  on_failure  raise\n  signing_key  -\n  encryption_key  -\n  no_pickle  False\n"
+        "  accept  []\n  basepath  /a=b\n  key  -\n  shelves  [1, 2]\n"
     )
 
 
@@ -81,8 +82,18 @@ def test_lists_and_shows_as_json(holdall: Any, tmp_path: Path, monkeypatch: pyte
         "slug": "attic/prod",
         "type": "attic",
         "source": variables,
-        "fields": {"inline_limit": 8192, "on_failure": "raise", "basepath": "/b", "key": None, "shelves": []},
-        "secrets": ["key"],
+        "fields": {
+            "inline_limit": 8192,
+            "on_failure": "raise",
+            "signing_key": None,
+            "encryption_key": None,
+            "no_pickle": False,
+            "accept": [],
+            "basepath": "/b",
+            "key": None,
+            "shelves": [],
+        },
+        "secrets": ["encryption_key", "key", "signing_key"],
         "location": {"basepath": "/b"},
     }
     assert "Also configured, and not used: the catalog in" in holdall("block", "show", "attic/prod").stderr

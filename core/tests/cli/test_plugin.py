@@ -87,11 +87,13 @@ def test_config_says_where_each_value_comes_from(
         "results_default_storage  -  default\n"
         "results_default_serializer  json  <tmp>/project/holdall.toml\n"
         "results_accept  -  default\n"
+        "results_no_pickle  false  default\n"
         "results_lease_seconds  30.0  default\n"
         "plugins_prefer  -  default\n"
         "progress  true  default\n"
         "secret_key  **********  HOLDALL_SECRET_KEY\n"
         "signing_key  -  default\n"
+        "encryption_key  -  default\n"
         "blocks.s3/prod  **********  <tmp>/project/holdall.toml\n"
     )
     assert "hush-hush" not in found.output + holdall("config", "show", "--json").output

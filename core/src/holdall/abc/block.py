@@ -6,7 +6,7 @@ from abc import ABC
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, SecretStr
 
 from holdall.abc.component import HOW, Component
 from holdall.abc.storage import Storage
@@ -14,7 +14,7 @@ from holdall.errors import ConfigurationError
 from holdall.types import OnFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class StorageBlock(Component, Storage, ABC):
@@ -26,6 +26,15 @@ class StorageBlock(Component, Storage, ABC):
     inline_limit: int = 8192
     on_failure: OnFailure = "raise"
     """`spool`: where this storage does not take a result, warn once, keep it in the local spool and go on."""
+    signing_key: SecretStr | None = None
+    """Sign results with the first of these keys, `id:KEY,older:KEY`, and read those that one of them has signed.
+    Left out: `HOLDALL_SIGNING_KEY`."""
+    encryption_key: SecretStr | None = None
+    """Keys of the same form for serializers that encrypt. Left out: `HOLDALL_ENCRYPTION_KEY`."""
+    no_pickle: bool = False
+    """Neither write nor read here what may run code when it is read."""
+    accept: tuple[str, ...] = ()
+    """What readers accept here in any case, as `accept=` of `ResultReference.get`."""
     _block_slug: str | None = PrivateAttr(default=None)
 
     @classmethod
@@ -63,6 +72,12 @@ class StorageBlock(Component, Storage, ABC):
         if not rest:
             return cls.model_validate({})
         raise ConfigurationError(f"{cls.__name__} has no URL form. Make an instance instead.")
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """How it is used is shown where somebody said so."""
+        for name, value in super().__repr_args__():
+            if name not in HOW or name in self.model_fields_set:
+                yield name, value
 
     def __getstate__(self) -> dict[Any, Any]:
         return {**super().__getstate__(), "block_slug": self._block_slug}

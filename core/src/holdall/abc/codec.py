@@ -10,6 +10,7 @@ from holdall.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from holdall.abc.policy import Policy
     from holdall.types import Parts, Source
 
 
@@ -51,6 +52,11 @@ class Codec(ABC):
         """The JSON-ready options that differ from the defaults: with `slug`, enough to make this codec again."""
 
     # Derived; override where the format needs it.
+
+    def under(self, policy: Policy, /) -> Codec:
+        """This codec as it writes and reads in a storage with a policy. Override where that has a say, or to pass it on."""
+        del policy
+        return self
 
     def dump_as(self, obj: Any, /) -> tuple[Codec, Parts]:
         """The bytes of `obj`, and the codec that reads them. Override to choose another one by the object."""

@@ -20,7 +20,7 @@ _SECRETS = (Secret, SecretStr, SecretBytes)
 _Made = TypeVar("_Made", bound=BaseModel)
 _HASHED = (str, int, float, bool, type(None))
 
-HOW: Final = frozenset({"inline_limit", "on_failure"})
+HOW: Final = frozenset({"accept", "encryption_key", "inline_limit", "no_pickle", "on_failure", "signing_key"})
 """Fields of every storage block that say how it is used, not where it is."""
 
 

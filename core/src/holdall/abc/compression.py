@@ -16,6 +16,7 @@ from holdall.abc.serializer import Serializer
 from holdall.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from holdall.abc.policy import Policy
     from holdall.types import Buffer, Parts, Source
 
 
@@ -128,6 +129,10 @@ class CompressionSerializer(Serializer, ABC):
 
     def dump(self, obj: Any, /) -> Parts:
         return self.dump_as(obj)[1]
+
+    def under(self, policy: Policy, /) -> Codec:
+        inner = self._inner.under(policy)
+        return self if inner is self._inner else self.model_copy(update={"serializer": inner})
 
     def dump_as(self, obj: Any, /) -> tuple[Codec, Parts]:
         inner, parts = self._inner.dump_as(obj)

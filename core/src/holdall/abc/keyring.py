@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode
 from binascii import Error
 from hashlib import sha256
@@ -12,7 +13,7 @@ from holdall.errors import ConfigurationError
 SIZE: Final = 32
 """Bytes of a key."""
 MAKE_ONE: Final = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
-_ID_LENGTH: Final = 64
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Key(NamedTuple):
@@ -68,7 +69,7 @@ def _key(text: str, source: str) -> Key:
         secret = urlsafe_b64decode(encoded.encode("ascii"))
     except (Error, ValueError):
         secret = b""
-    if len(secret) != SIZE or (colon and not name) or len(name) > _ID_LENGTH or not name.isprintable():
+    if len(secret) != SIZE or (colon and not _ID.fullmatch(name)):
         raise ConfigurationError(
             f"{source} is not a list of keys: each is {SIZE} bytes in URL-safe base64, with an id before it where there "
             f"are several, as 2026-11:KEY,2025-11:KEY. Make one with: {MAKE_ONE}"

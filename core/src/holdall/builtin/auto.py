@@ -15,6 +15,7 @@ from holdall.errors import ConfigurationError, SerializationError
 
 if TYPE_CHECKING:
     from holdall.abc.codec import Codec
+    from holdall.abc.policy import Policy
     from holdall.types import Parts, Source
 
 _JSON: Final = JSONSerializer()
@@ -38,6 +39,9 @@ class AutoSerializer(Serializer):
     @property
     def trusted_only(self) -> bool:  # type: ignore[override]  # depends on what it may choose, and stays read-only
         return self.pickle
+
+    def under(self, policy: Policy, /) -> Codec:
+        return AutoSerializer(pickle=False) if policy.no_pickle and self.pickle else self
 
     def dump(self, obj: Any, /) -> Parts:
         return self.dump_as(obj)[1]

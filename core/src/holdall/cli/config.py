@@ -39,7 +39,7 @@ def show(*, as_json: Json = False) -> None:
                 "variable": settings.variable(option),
             }
         )
-    for variable in (settings.SECRET_KEY, settings.SIGNING_KEY):
+    for variable in (settings.SECRET_KEY, settings.SIGNING_KEY, settings.ENCRYPTION_KEY):
         name = variable.removeprefix("HOLDALL_").lower()
         given = bool(found.environ.get(variable))
         source = variable if given else settings.DEFAULT

@@ -71,7 +71,7 @@ class LargeContract(Capabilities):
 
         put(pieces(size))
 
-        assert all(while_overwriting(read, lambda number: put(pieces(size, stamp=number)), times=3))
+        assert all(while_overwriting(read, lambda number, watched: put(watched(pieces(size, stamp=number))), times=3))
 
 
 def _holds(found: Buffer, size: int, *, stamp: int = 0) -> bool:

@@ -8,7 +8,7 @@ import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 from unittest import mock
 
@@ -21,10 +21,12 @@ from holdall.testing.promises import difference, pattern, raised
 from holdall.types import ByteRange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from holdall.abc.storage import Storage
-    from holdall.types import Buffer
+    from holdall.types import Buffer, Parts
+
+    Watched = Callable[[Parts], Iterator[Buffer]]
 
 
 _T = TypeVar("_T")
@@ -37,9 +39,10 @@ class SharingContract(Capabilities):
         """Whoever reads while the object is replaced has one version whole."""
         storage.put("object", [b"\0" * 70_000])
 
-        def overwrite(number: int) -> None:
+        def overwrite(number: int, watched: Watched) -> None:
             size = 70_000 + number % 7 * 5_000
-            storage.put("object", [bytes([number % 251]) * (size // 2)] * 2)
+            parts = [bytes([number % 251]) * (size // 2)] * 2
+            storage.put("object", parts if number else watched(parts))
 
         assert all(while_overwriting(lambda: _whole(storage.get("object")), overwrite, times=self.overwrites))
 
@@ -170,15 +173,27 @@ def race(racers: int, run: Callable[[int], _T], /) -> list[_T]:
         return list(pool.map(racer, range(racers)))
 
 
-def while_overwriting(read: Callable[[], _T], write: Callable[[int], object], /, *, times: int) -> list[_T]:
-    """What `read` returns, again and again, while another thread writes: at least `times`, and until two were read."""
+def while_overwriting(read: Callable[[], _T], write: Callable[[int, Watched], object], /, *, times: int) -> list[_T]:
+    """What `read` returns, again and again, while another thread writes: at least `times`, and until two were read.
+
+    `write` gets a number, and what to put around its parts: it goes on behind the first when that has been read over, or
+    after a second, because a storage may let nobody read meanwhile.
+    """
     seen: list[_T] = []
-    written, given_up = threading.Event(), threading.Event()
+    written, given_up, looked = threading.Event(), threading.Event(), threading.Condition()
+
+    def watched(parts: Parts) -> Iterator[Buffer]:
+        stream = iter(parts)
+        yield from islice(stream, 1)
+        enough = len(seen) + 2  # one may have begun before
+        with looked:
+            looked.wait_for(lambda: len(seen) >= enough or given_up.is_set(), timeout=1)
+        yield from stream
 
     def keep_writing() -> None:
         try:
             for number in count():
-                write(number)
+                write(number, watched)
                 if given_up.is_set() or (number + 1 >= times and len(seen) >= 2):
                     return
         finally:
@@ -189,6 +204,8 @@ def while_overwriting(read: Callable[[], _T], write: Callable[[int], object], /,
         try:
             while not written.is_set():
                 seen.append(read())
+                with looked:
+                    looked.notify()
         finally:
             given_up.set()
         writing.result()

@@ -1,0 +1,23 @@
+"""What results of one storage have to be, whoever writes and reads them, and the keys for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from holdall.abc.keyring import KeyRing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """`signing`: results are signed with the current key, and read if one of the keys has signed them.
+
+    `encryption` are the keys of serializers that encrypt. With `no_pickle`, nothing is written or read whose reading
+    may run code. `accept` is what readers accept here in any case.
+    """
+
+    signing: KeyRing | None = None
+    encryption: KeyRing | None = None
+    no_pickle: bool = False
+    accept: frozenset[str] = frozenset()
