@@ -18,7 +18,7 @@ KNOWN: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
     "serializers": {
         "arrow": ("holdall-arrow", "ArrowSerializer"),
-        "crypto": ("holdall-crypto", "EncryptedSerializer"),
+        "encrypted": ("holdall-crypto", "EncryptedSerializer"),
         "lz4": ("holdall-lz4", "LZ4Serializer"),
         "msgpack": ("holdall-msgpack", "MsgpackSerializer"),
         "numpy": ("holdall-numpy", "NumpySerializer"),

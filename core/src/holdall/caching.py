@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdall.cache import CacheContext
-from holdall.errors import ConfigurationError, HoldallWarning, KeyMissing, ResultError, StorageError
+from holdall.errors import ConfigurationError, HoldallWarning, KeyMissing, PluginError, ResultError, StorageError
 from holdall.flight import Flight
 from holdall.keeping import lookup, unlocked
 from holdall.keys import record_key
@@ -60,8 +60,8 @@ def call_cached(
         value = plan.store.read_quickly(path)
     except KeyMissing:
         return UNSET, keyed._replace(absent=True)
-    except (StorageError, ResultError):
-        return UNSET, keyed
+    except (StorageError, ResultError, ConfigurationError, PluginError):
+        return UNSET, keyed  # the long way says what is wrong
     if value is UNSET:
         return UNSET, keyed
     text = plan.store.reference_json(path)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from holdall.abc.runner import TaskRunner
     from holdall.abc.serializer import Serializer
     from holdall.abc.storage import Storage
+    from holdall.abc.wrapping import WrappingSerializer
 
 _HOMES = {
     "Catalog": "catalog",
@@ -32,6 +33,7 @@ _HOMES = {
     "Storage": "storage",
     "StorageBlock": "block",
     "TaskRunner": "runner",
+    "WrappingSerializer": "wrapping",
     "arriving": "progress",
 }
 
@@ -47,6 +49,7 @@ __all__ = [
     "Storage",
     "StorageBlock",
     "TaskRunner",
+    "WrappingSerializer",
     "arriving",
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Final
 
+from holdall.abc.wrapping import Wrapped
 from holdall.errors import CorruptResultError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def inflate(file: IO[bytes], compression: Compression) -> Iterator[bytes]:
         raise CorruptResultError(f"Something follows the end of the data compressed with {name}.")
 
 
-class Compressing:
+class Compressing(Wrapped):
     """A stream of compressed parts, read once; `inner` is what it compresses, for `written_with`."""
 
     def __init__(self, inner: Parts, compression: Compression, level: int | None) -> None:

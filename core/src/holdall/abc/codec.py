@@ -58,6 +58,9 @@ class Codec(ABC):
         del policy
         return self
 
+    def check(self) -> None:  # noqa: B027 - most have nothing to say
+        """Asked before a body runs whose result will be kept. Override to raise `ConfigurationError` where that cannot be."""
+
     def dump_as(self, obj: Any, /) -> tuple[Codec, Parts]:
         """The bytes of `obj`, and the codec that reads them. Override to choose another one by the object."""
         return self, self.dump(obj)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
-
-from pydantic import PlainSerializer
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from holdall.abc._compressing import Compressing, inflate
 from holdall.abc._inflated import Inflated
-from holdall.abc.codec import Codec
-from holdall.abc.serializer import Serializer
+from holdall.abc.wrapping import WrappingSerializer
 from holdall.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from holdall.abc.policy import Policy
+    from collections.abc import Mapping
+
+    from holdall.abc.codec import Codec
     from holdall.types import Buffer, Parts, Source
 
 
@@ -63,23 +60,7 @@ class Compression(ABC):
         return None
 
 
-def _codec(given: Any) -> Codec:
-    if isinstance(given, Codec):
-        return given
-    # The one look-up that an interface makes: a slug that the user wrote can only be resolved by the registry.
-    find: Callable[[str], Codec] = import_module("holdall._registry").serializer
-    if isinstance(given, str):
-        return find(given)
-    if isinstance(given, Mapping) and isinstance(given.get("type"), str) and not set(given) - {"type", "options"}:
-        return type(find(given["type"])).from_options(given.get("options") or {})
-    raise ConfigurationError(f"serializer is a slug or a serializer, not a {type(given).__name__}.")
-
-
-def _document(codec: Codec) -> dict[str, Any]:
-    return {"type": codec.slug, "options": codec.options()}
-
-
-class CompressionSerializer(Serializer, ABC):
+class CompressionSerializer(WrappingSerializer, ABC):
     """Compresses what `serializer` makes; no `level` is the format's own. Large results that do not shrink are stored.
 
     A subclass has a `compression`, and is found as `<slug>/<serializer>` then.
@@ -87,7 +68,6 @@ class CompressionSerializer(Serializer, ABC):
 
     compression: ClassVar[Compression]
 
-    serializer: Annotated[Any, PlainSerializer(_document)] = "pickle"
     level: int | None = None
 
     def __init__(
@@ -99,7 +79,7 @@ class CompressionSerializer(Serializer, ABC):
             UnknownSerializerError: nothing goes by that slug.
             ConfigurationError: the level cannot be.
         """
-        super().__init__(serializer=_codec(serializer), level=level, **more)  # type: ignore[call-arg]  # pydantic
+        super().__init__(serializer=serializer, level=level, **more)
         compression = self.compression
         if level is not None and level not in compression.levels:
             raise ConfigurationError(
@@ -112,47 +92,14 @@ class CompressionSerializer(Serializer, ABC):
 
     @property
     def suffix(self) -> str:  # type: ignore[override]  # as media_type
-        return self._inner.suffix + self.compression.suffix
+        return self.inner.suffix + self.compression.suffix
 
-    @property
-    def trusted_only(self) -> bool:  # type: ignore[override]  # as media_type
-        return self._inner.trusted_only
+    def wrap(self, parts: Parts, /) -> Compressing:
+        return Compressing(parts, self.compression, self.level)
 
-    @property
-    def _inner(self) -> Codec:
-        inner: Codec = self.serializer
-        return inner
-
-    def options(self) -> dict[str, Any]:
-        rest = self.model_dump(mode="json", exclude_defaults=True, exclude={"serializer"})
-        return {"serializer": _document(self._inner), **rest}
-
-    def dump(self, obj: Any, /) -> Parts:
-        return self.dump_as(obj)[1]
-
-    def under(self, policy: Policy, /) -> Codec:
-        inner = self._inner.under(policy)
-        return self if inner is self._inner else self.model_copy(update={"serializer": inner})
-
-    def dump_as(self, obj: Any, /) -> tuple[Codec, Parts]:
-        inner, parts = self._inner.dump_as(obj)
-        chosen = self if inner is self._inner else self.model_copy(update={"serializer": inner})
-        return chosen, Compressing(parts, self.compression, self.level)
-
-    def load(self, source: Source, /) -> Any:
+    def unwrap(self, source: Source, /) -> Inflated:
         data = bytearray()
         with source.open() as file:
             for piece in inflate(file, self.compression):
                 data += piece
-        return self._inner.load(Inflated(data, source.trust))
-
-    def written_with(self, parts: Parts, /) -> Mapping[str, str]:
-        return self._inner.written_with(parts.inner if isinstance(parts, Compressing) else parts)
-
-    def check_written_with(self, recorded: Mapping[str, str], /) -> None:
-        self._inner.check_written_with(recorded)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, type(self)) and self.options() == other.options()
-
-    __hash__ = Serializer.__hash__
+        return Inflated(data, source.trust)

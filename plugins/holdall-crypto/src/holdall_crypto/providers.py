@@ -1,0 +1,61 @@
+"""Who has the keys: each result is encrypted under a key of its own, which a provider locks away and unlocks again."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from holdall.errors import ConfigurationError, CorruptResultError
+
+if TYPE_CHECKING:
+    from holdall.abc.keyring import KeyRing
+
+
+class KeyProvider(ABC):
+    """What a key management service does. One provider serves all threads."""
+
+    @abstractmethod
+    def wrap(self, data_key: bytes, /) -> tuple[str, bytes]:
+        """The id of the key that was used, and the 32 bytes of `data_key` encrypted under it (at most 2,048 bytes).
+
+        Both stand in the clear before the encrypted result.
+        """
+
+    @abstractmethod
+    def unwrap(self, key_id: str, wrapped: bytes, /) -> bytes:
+        """The 32 bytes again.
+
+        Raises:
+            ConfigurationError: this provider has no such key, or may not use it.
+            CorruptResultError: `wrapped` is not what the key has made.
+        """
+
+
+class RingProvider(KeyProvider):
+    """Keys of a variable or a block, by AES key wrap (RFC 3394): the first one wraps, all unwrap."""
+
+    def __init__(self, ring: KeyRing, /) -> None:
+        self.ring = ring
+
+    def wrap(self, data_key: bytes, /) -> tuple[str, bytes]:
+        from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415 - when the first value moves
+
+        key = self.ring.current
+        return key.id, aes_key_wrap(key.secret, data_key)
+
+    def unwrap(self, key_id: str, wrapped: bytes, /) -> bytes:
+        from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415 - as in wrap
+
+        key = self.ring.get(key_id)
+        if key is None:
+            raise ConfigurationError(
+                f"This result is encrypted under the key {key_id!r}, and the encryption keys here are "
+                f"{', '.join(self.ring.ids)}. Add that key behind the current one, as 2026-11:KEY,2025-11:KEY."
+            )
+        try:
+            return aes_key_unwrap(key.secret, wrapped)
+        except InvalidUnwrap as error:
+            raise CorruptResultError(
+                f"This encrypted result does not open with the key {key_id!r}: its header was changed, or the key has "
+                "another id elsewhere."
+            ) from error

@@ -1,0 +1,154 @@
+"""The serializer that users configure and name. `cryptography` is imported when the first value moves."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import ConfigDict, PrivateAttr
+
+from holdall.abc import WrappingSerializer
+from holdall.abc.keyring import MAKE_ONE
+from holdall.abc.wrapping import Wrapped
+from holdall.errors import ConfigurationError
+from holdall_crypto.frames import KEY_SIZE, LONGEST_HEADER, Header, encrypted
+from holdall_crypto.opened import Opened
+from holdall_crypto.providers import KeyProvider, RingProvider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from holdall.abc.codec import Codec
+    from holdall.abc.policy import Policy
+    from holdall.types import Buffer, Parts, Source, Trust
+
+
+class EncryptedSerializer(WrappingSerializer):
+    """Encrypts what `serializer` makes, with AES-256-GCM, each result under a key of its own.
+
+    Those keys are locked under one of `HOLDALL_ENCRYPTION_KEY`, or of the block's `encryption_key`, unless there is a
+    `key_provider`: an instance, or `"module:name"` of one, which readers find as well.
+
+    `result_serializer="encrypted/json"` is short for `EncryptedSerializer(serializer="json")`.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    slug: ClassVar[str] = "encrypted"
+    media_type: ClassVar[str] = "application/octet-stream"
+
+    key_provider: KeyProvider | str | None = None
+
+    _ring: RingProvider | None = PrivateAttr(default=None)
+    _stored: bool = PrivateAttr(default=False)
+    """Whether stored data described this one: then it imports only what the reader trusts."""
+
+    def __init__(
+        self,
+        *,
+        serializer: str | Codec | Mapping[str, Any] = "pickle",
+        key_provider: KeyProvider | str | None = None,
+    ) -> None:
+        """Raises `ConfigurationError` where `key_provider` is neither a provider nor the name of one."""
+        if not (key_provider is None or isinstance(key_provider, KeyProvider | str)):
+            raise ConfigurationError(
+                f"key_provider is a holdall_crypto.KeyProvider or the name of one, as 'vault:provider', not a "
+                f"{type(key_provider).__name__}."
+            )
+        if isinstance(key_provider, str) and not all(key_provider.partition(":")):
+            raise ConfigurationError(f"key_provider={key_provider!r} is not of the form module:name.")
+        super().__init__(serializer=serializer, key_provider=key_provider)
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any], /) -> Self:
+        """Imports nothing: whether the provider's module may be is the reader's to say."""
+        made = super().from_options(options)
+        made._stored = True  # noqa: SLF001 - a private attribute of this class
+        return made
+
+    @property
+    def suffix(self) -> str:  # type: ignore[override]  # depends on what is inside, and stays read-only
+        return f"{self.inner.suffix}.enc"
+
+    def options(self) -> dict[str, Any]:
+        """A provider that has no name is not stored: who reads has to bring it."""
+        named = {"key_provider": self.key_provider} if isinstance(self.key_provider, str) else {}
+        return {"serializer": {"type": self.inner.slug, "options": self.inner.options()}, **named}
+
+    def around(self, inner: Codec, /) -> EncryptedSerializer:
+        return self if inner is self.inner else self._with(inner, self._ring)
+
+    def under(self, policy: Policy, /) -> Codec:
+        ring = None if policy.encryption is None else RingProvider(policy.encryption)
+        return self._with(self.inner.under(policy), ring)
+
+    def _with(self, inner: Codec, ring: RingProvider | None) -> EncryptedSerializer:
+        twin = self.model_copy(update={"serializer": inner})
+        twin._ring, twin._stored = ring, self._stored  # noqa: SLF001 - a copy of this very class
+        return twin
+
+    def check(self) -> None:
+        super().check()
+        self._provider(None)
+
+    def wrap(self, parts: Parts, /) -> Encrypting:
+        return Encrypting(parts, self._provider(None))
+
+    def unwrap(self, source: Source, /) -> Opened:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - when the first value moves
+
+        header = Header.read(bytes(source.read_range(0, LONGEST_HEADER)))
+        data_key = self._provider(source.trust).unwrap(header.key_id, header.wrapped)
+        return Opened(source, header, AESGCM(_whole(data_key)))
+
+    def _provider(self, trust: Trust | None) -> KeyProvider:
+        if isinstance(self.key_provider, KeyProvider):
+            return self.key_provider
+        if self.key_provider is not None:
+            return _named(self.key_provider, trust if self._stored else None)
+        if self._ring is None:
+            raise ConfigurationError(
+                "There is no encryption key here: set HOLDALL_ENCRYPTION_KEY, or encryption_key of the block, to the key of "
+                f"this result, or to a new one for results to come, as id:KEY. Make one with: {MAKE_ONE}"
+            )
+        return self._ring
+
+
+def _named(path: str, trust: Trust | None) -> KeyProvider:
+    module, _, name = path.partition(":")
+    if trust is not None:
+        found: Any = trust.module(module, needed_for=f"An encrypted result, by its key provider {path!r},")
+    else:
+        try:
+            found = import_module(module)
+        except ImportError as error:
+            raise ConfigurationError(f"key_provider={path!r}: {module!r} cannot be imported ({error}).") from error
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not isinstance(found, KeyProvider):
+        raise ConfigurationError(
+            f"key_provider={path!r} is no holdall_crypto.KeyProvider, but a {type(found).__name__}."
+        )
+    return found
+
+
+def _whole(data_key: bytes) -> bytes:
+    if len(data_key) != KEY_SIZE:
+        raise ConfigurationError(f"The key provider gave a key of {len(data_key)} bytes, and it has {KEY_SIZE}.")
+    return data_key
+
+
+class Encrypting(Wrapped):
+    """The encrypted file of parts, under a key that is made when the first one is read."""
+
+    def __init__(self, inner: Parts, provider: KeyProvider) -> None:
+        self.inner = inner
+        self._provider = provider
+
+    def __iter__(self) -> Iterator[Buffer]:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - when the first value moves
+
+        data_key = os.urandom(KEY_SIZE)
+        header = Header.make(*self._provider.wrap(data_key))
+        return encrypted(self.inner, header, AESGCM(data_key))
