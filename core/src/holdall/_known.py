@@ -23,6 +23,7 @@ KNOWN: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "msgpack": ("holdall-msgpack", "MsgpackSerializer"),
         "numpy": ("holdall-numpy", "NumpySerializer"),
         "orjson": ("holdall-orjson", "OrjsonSerializer"),
+        "parquet": ("holdall-arrow", "ParquetSerializer"),
         "zstd": ("holdall-zstd", "ZstdSerializer"),
     },
     "storage": {

@@ -11,7 +11,7 @@ from holdall.errors import ConfigurationError
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from holdall.record import Record
 
@@ -97,33 +97,36 @@ class ResultReference:
             }
         )
 
-    def get(self, *, accept: Iterable[str] = ()) -> Any:
+    def get(self, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
         """The object: read, checked and deserialised on the first call.
 
-        `accept` names modules that stored data may have imported.
+        `accept` names modules that stored data may have imported, and what else readers refuse otherwise: `pickle`,
+        `unsigned`. With `columns`, those of a table are read from storage, and not kept in memory.
 
         Raises:
             MissingResultError: the record or its payload is gone.
             ExpiredResultError: it was kept until a moment that has passed.
             CorruptResultError: the bytes are not those that were written.
-            UntrustedResultError: the data names a module that this process has not imported or accepted.
+            UntrustedResultError: the data names a module that this process has not imported or accepted, is a pickle that
+                this reader does not accept, or is not signed as it has to be.
+            ConfigurationError: the result has no such `columns`.
             StorageError: the storage cannot be reached or refuses.
         """
-        if self._object is not UNSET:
+        if self._object is not UNSET and columns is None:
             return self._object
         # The value is the front door to retrieval.py, which stands above it: the one import that goes up from here.
-        value = import_module("holdall.retrieval").fetch(self, accept=accept)
-        if self.cache_in_memory:
+        value = import_module("holdall.retrieval").fetch(self, accept=accept, columns=columns)
+        if self.cache_in_memory and columns is None:
             object.__setattr__(self, "_object", value)
         return value
 
-    async def aget(self, *, accept: Iterable[str] = ()) -> Any:
+    async def aget(self, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
         """As `get`, without blocking the event loop."""
-        if self._object is not UNSET:
+        if self._object is not UNSET and columns is None:
             return self._object
         from asyncio import to_thread  # noqa: PLC0415 - asyncio costs more than the rest of the core to import
 
-        return await to_thread(self.get, accept=accept)
+        return await to_thread(self.get, accept=accept, columns=columns)
 
     def hold(self, value: Any, /) -> None:
         """Let `get` answer with this object, unless it has one or may keep none; `UNSET` changes nothing."""

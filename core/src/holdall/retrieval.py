@@ -18,13 +18,13 @@ from holdall.signals import ear
 from holdall.store import ResultStore, label, make_codec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from holdall.abc.codec import Codec
     from holdall.abc.storage import Storage
 
 
-def fetch(reference: ResultReference, /, *, accept: Iterable[str] = ()) -> Any:
+def fetch(reference: ResultReference, /, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
     """What `ResultReference.get` does: through the store that wrote it, else through one made from the reference."""
     store: ResultStore | None = reference._store  # noqa: SLF001 - the reference keeps it for this function alone
     if store is None:
@@ -37,7 +37,7 @@ def fetch(reference: ResultReference, /, *, accept: Iterable[str] = ()) -> Any:
     except MissingResultError as error:
         _say_where(error, reference, found)
         raise
-    value = holder.load(record, accept=accepted)
+    value = holder.load(record, accept=accepted, columns=columns)
     if ear.active:
         from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
 
@@ -81,12 +81,17 @@ def open_storage(where: StorageReference, /) -> Storage:
 
 
 def load_result(
-    *, run: str | None = None, key: str | None = None, storage: Any = None, accept: Iterable[str] = ()
+    *,
+    run: str | None = None,
+    key: str | None = None,
+    storage: Any = None,
+    accept: Iterable[str] = (),
+    columns: Sequence[str] | None = None,
 ) -> Any:
     """The value of an earlier run, in any process.
 
     Say which: `run=` (its id, or the first characters of it) or `key=` ask the catalog; `storage=` (a slug, block, path
-    or URL) with `key=`, or with the whole id of a `run=`, needs no catalog at all.
+    or URL) with `key=`, or with the whole id of a `run=`, needs no catalog at all. `columns` as in `ResultReference.get`.
 
     Raises:
         MissingResultError: the catalog knows no such run or key, the run kept nothing, or storage has lost it.
@@ -105,9 +110,9 @@ def load_result(
         accepted = {*accept, *found.results_accept}
         how, name = ("record", own_key(run)) if run is not None else ("find", str(key))
         holder, wanted = spool.locate(store, found.home, methodcaller(how, name, accept=accepted))
-        return holder.load(wanted, accept=accepted)
+        return holder.load(wanted, accept=accepted, columns=columns)
     result = _of_run(run, found) if run is not None else _of_key(str(key), found)
-    return result.get() if isinstance(result, ResultLiteral) else result.get(accept=accept)
+    return result.get() if isinstance(result, ResultLiteral) else result.get(accept=accept, columns=columns)
 
 
 def _default_codec(found: settings.Settings) -> Codec:

@@ -37,7 +37,7 @@ from holdall.sources import InlineSource, PayloadSource
 from holdall.types import UNSET, Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from holdall.abc.codec import Codec
     from holdall.abc.policy import Policy
@@ -285,8 +285,8 @@ class ResultStore:
             self._familiar = written_with
         return _loaded(self.codec, InlineSource(data, _NO_TRUST))
 
-    def load(self, record: Record, /, *, accept: Iterable[str] = ()) -> Any:
-        """The value of a record that was read from here; see `ResultReference.get` for what it raises."""
+    def load(self, record: Record, /, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
+        """The value of a record that was read from here, or columns of it; see `ResultReference.get` for what it raises."""
         trust = Trust(
             accept=self.policy.accept.union(accept),
             runs_code=self.codec.trusted_only,
@@ -294,15 +294,15 @@ class ResultStore:
             reader=self.codec.slug,
         )
         try:
-            return self._value(record, trust)
+            return self._value(record, trust, columns)
         except MissingResultError:
             # Replaced while we read: the new record names the new payload. Gone for good if it is the same record.
             again = self.record(record.key, accept=accept)
             if again == record:
                 raise
-            return self._value(again, trust)
+            return self._value(again, trust, columns)
 
-    def _value(self, record: Record, trust: Trust) -> Any:
+    def _value(self, record: Record, trust: Trust, columns: Sequence[str] | None) -> Any:
         if (until := record.expires_at) is not None and until <= time.time():
             raise ExpiredResultError(f"The result {record.key} in {self.label} was kept until {record.expires}.")
         if record.payload is None:
@@ -312,9 +312,9 @@ class ResultStore:
             if record.written_with:
                 codec.check_written_with(record.written_with)
             if record.payload.path is None:
-                return _loaded(codec, self._source(record.payload, trust))
+                return _loaded(codec, self._source(record.payload, trust), columns)
             with transit.receiving(self.label, record.payload.size):
-                return _loaded(codec, self._source(record.payload, trust))
+                return _loaded(codec, self._source(record.payload, trust), columns)
         except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
             # What reads the bytes knows neither where they lie nor what they are called.
             error.args = (f"The result {record.key} in {self.label} cannot be read. {error}", *error.args[1:])
@@ -359,9 +359,9 @@ class ResultStore:
             boundary.delete(self.storage, payload.path)
 
 
-def _loaded(codec: Codec, source: Source) -> Any:
+def _loaded(codec: Codec, source: Source, columns: Sequence[str] | None = None) -> Any:
     try:
-        return codec.load(source)
+        return codec.load(source) if columns is None else codec.load_columns(source, columns)
     except HoldallError:
         raise
     except Exception as error:  # the boundary to plugins, as in writing

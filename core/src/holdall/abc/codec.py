@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from holdall.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from holdall.abc.policy import Policy
     from holdall.types import Parts, Source
@@ -57,6 +57,18 @@ class Codec(ABC):
         """This codec as it writes and reads in a storage with a policy. Override where that has a say, or to pass it on."""
         del policy
         return self
+
+    def load_columns(self, source: Source, columns: Sequence[str], /) -> Any:
+        """As `load`, some columns of a table only, of which no more is read than has to be. Override where there are any.
+
+        Raises:
+            ConfigurationError: there are no such columns.
+        """
+        del source, columns
+        raise ConfigurationError(
+            f"The {self.slug} serializer has no columns to choose from: read the whole result, without columns=…. Tables are "
+            'best kept as result_serializer="parquet" (pip install holdall-arrow).'
+        )
 
     def check(self) -> None:  # noqa: B027 - most have nothing to say
         """Asked before a body runs whose result will be kept. Override to raise `ConfigurationError` where that cannot be."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,6 +95,9 @@ class WrappingSerializer(Serializer, ABC):
 
     def load(self, source: Source, /) -> Any:
         return self.inner.load(self.unwrap(source))
+
+    def load_columns(self, source: Source, columns: Sequence[str], /) -> Any:
+        return self.inner.load_columns(self.unwrap(source), columns)
 
     def written_with(self, parts: Parts, /) -> Mapping[str, str]:
         return self.inner.written_with(parts.inner if isinstance(parts, Wrapped) else parts)

@@ -1,0 +1,136 @@
+"""Arrow tables to bytes and back: written as a stream, read whole or some columns of it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
+
+from holdall.errors import ConfigurationError, CorruptResultError
+from holdall_arrow.serializer import ArrowSerializer, ParquetSerializer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from holdall.types import Buffer, Parts, Source
+    from holdall_arrow.serializer import TableSerializer
+
+_BATCH: Final = 1 << 20
+"""Rows of an Arrow file that are written at once."""
+_BROKEN: Final = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError)
+
+
+class _Out:
+    """What pyarrow writes to: keeps the buffers until they are taken."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._pieces: list[Buffer] = []
+
+    def write(self, piece: Any) -> int:
+        view = memoryview(piece)  # of a buffer of pyarrow, at times
+        self._pieces.append(view)
+        return view.nbytes
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def taken(self) -> list[Buffer]:
+        taken, self._pieces = self._pieces, []
+        return taken
+
+
+def parts(table: pa.Table, how: TableSerializer, /) -> Parts:
+    """The file, a row group or a record batch at a time."""
+    out = _Out()
+    if isinstance(how, ParquetSerializer):
+        with pq.ParquetWriter(pa.PythonFile(out, "w"), table.schema, compression=how.compression) as writer:
+            for at in range(0, max(table.num_rows, 1), how.row_group_size):
+                writer.write_table(table.slice(at, how.row_group_size))
+                yield from out.taken()
+    elif isinstance(how, ArrowSerializer):
+        options = pa.ipc.IpcWriteOptions(compression=None if how.compression == "none" else how.compression)
+        with pa.ipc.new_file(pa.PythonFile(out, "w"), _one_dictionary(table).schema, options=options) as ipc:
+            for batch in _one_dictionary(table).to_batches(_BATCH):
+                ipc.write_batch(batch)
+                yield from out.taken()
+    yield from out.taken()
+
+
+def _one_dictionary(table: pa.Table) -> pa.Table:
+    """A file has one dictionary for each column, whatever the chunks of the table have."""
+    return table.unify_dictionaries()
+
+
+def read_back(table: pa.Table, how: TableSerializer, /) -> pa.Table:
+    """What a small table is when it has been written and read; raises what pyarrow does where it cannot be written."""
+    sink = pa.BufferOutputStream()
+    if isinstance(how, ParquetSerializer):
+        pq.write_table(table, sink, compression=how.compression)
+        return pq.read_table(pa.BufferReader(sink.getvalue()))
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return pa.ipc.open_file(sink.getvalue()).read_all()
+
+
+def table(source: Source, how: TableSerializer, columns: list[str] | None, /) -> pa.Table:
+    """The table, or those of its columns, and its index where pandas wrote one.
+
+    Raises:
+        CorruptResultError: the bytes are no such file.
+        ConfigurationError: it has no such column.
+    """
+    with _corrupt(how):
+        if columns is None:
+            file: Any = pa.BufferReader(pa.py_buffer(source.buffer()))
+        else:
+            file = pa.PythonFile(source.open(), "r")
+        if isinstance(how, ParquetSerializer):
+            parquet = pq.ParquetFile(file)
+            wanted = _chosen(columns, parquet.schema_arrow)
+            found = parquet.read(columns=wanted, use_pandas_metadata=True)
+        else:
+            reader = pa.ipc.open_file(file)
+            wanted = _chosen(columns, reader.schema)
+            if wanted is not None:
+                wanted = [*wanted, *_index_columns(reader.schema)]
+                options = pa.ipc.IpcReadOptions(
+                    included_fields=[reader.schema.get_field_index(each) for each in wanted]
+                )
+                reader = pa.ipc.open_file(file, options=options)
+            found = reader.read_all()
+            found.validate(full=True)
+            if wanted is not None:
+                found = found.select(wanted)
+    return found
+
+
+def _chosen(columns: list[str] | None, schema: pa.Schema) -> list[str] | None:
+    if columns is None:
+        return None
+    index = _index_columns(schema)
+    unknown = [each for each in columns if each not in schema.names or each in index]
+    if unknown:
+        have = ", ".join(repr(name) for name in schema.names if name not in index)
+        raise ConfigurationError(f"The stored table has no column {unknown[0]!r}. It has {have or 'none'}.")
+    return columns
+
+
+def _index_columns(schema: pa.Schema) -> list[str]:
+    found = (schema.pandas_metadata or {}).get("index_columns", [])
+    return [each for each in found if isinstance(each, str)]
+
+
+@contextmanager
+def _corrupt(how: TableSerializer) -> Iterator[None]:
+    try:
+        yield
+    except (CorruptResultError, ConfigurationError):
+        raise
+    except _BROKEN as error:
+        raise CorruptResultError(f"The stored bytes are no {how.suffix} file: {error}.") from error

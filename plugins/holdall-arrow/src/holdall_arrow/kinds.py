@@ -1,0 +1,107 @@
+"""Which library a table is of, and the way to Arrow and back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from base64 import b64decode, b64encode
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.ipc
+
+from holdall.errors import CorruptResultError, SerializationError
+from holdall_arrow.files import read_back
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from holdall.types import Trust
+    from holdall_arrow.serializer import TableSerializer
+
+META: Final = b"holdall"
+"""The key of the file's metadata under which stands what Arrow does not keep, as JSON."""
+_MODULES: Final = {"pandas": "holdall_arrow.pandas_frames", "polars": "holdall_arrow.polars_frames"}
+
+
+def to_arrow(obj: Any, how: TableSerializer, /) -> pa.Table:
+    """The table, with what else is to be kept in its metadata.
+
+    Raises:
+        SerializationError: it is no table, or would not come back as it is; with the path.
+    """
+    if type(obj) is pa.Table:
+        found, notes = obj, _plain_notes(obj, how)
+    else:
+        modules = [base.__module__.partition(".")[0] for base in type(obj).__mro__]
+        library = next((each for each in modules if each in _MODULES), "")
+        if not library:
+            raise refused("result", f"is {_described(obj)}, and no table of pandas, polars or pyarrow", how.slug, obj)
+        found, notes = _module(library).to_arrow(obj, how)
+        notes["library"] = library
+    text = json.dumps(notes, separators=(",", ":"))
+    return found.replace_schema_metadata({**(found.schema.metadata or {}), META: text.encode()})
+
+
+def _plain_notes(table: pa.Table, how: TableSerializer) -> dict[str, Any]:
+    """With the schema, where the format has no type of its own for one of its."""
+    schema = table.schema.remove_metadata()
+    try:
+        back = read_back(table.slice(0, 0), how)
+        if back.schema.remove_metadata().equals(schema):
+            return {"library": "pyarrow"}
+        back.cast(schema)
+    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        raise refused("result", f"has no form in this format ({error})", how.slug, table) from error
+    return {"library": "pyarrow", "schema": b64encode(schema.serialize()).decode("ascii")}
+
+
+def from_arrow(table: pa.Table, trust: Trust, serializer: str, /) -> Any:
+    """What `to_arrow` was given, or those of its columns that are here."""
+    metadata = dict(table.schema.metadata or {})
+    try:
+        notes = json.loads(metadata.pop(META, b'{"library":"pyarrow"}'))
+        library = notes["library"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise CorruptResultError(f"The notes of holdall in the stored table cannot be read: {error}.") from error
+    plain = table.replace_schema_metadata(metadata or None)
+    if library == "pyarrow":
+        return _cast(plain, notes["schema"]) if "schema" in notes else plain
+    if library not in _MODULES:
+        raise CorruptResultError(f"The stored table is of a library that is unknown here: {library!r:.40}.")
+    return _module(library).from_arrow(plain, notes, trust, serializer)
+
+
+def _cast(table: pa.Table, text: str) -> pa.Table:
+    try:
+        wanted = pa.ipc.read_schema(pa.py_buffer(b64decode(text, validate=True)))
+        chosen = pa.schema([wanted.field(name) for name in table.column_names], table.schema.metadata)
+        return table.cast(chosen)
+    except (pa.ArrowException, ValueError, TypeError, KeyError) as error:
+        raise CorruptResultError(f"The stored table is not of the schema that its notes have: {error}.") from error
+
+
+def refused(path: str, reason: str, serializer: str, value: Any, /) -> SerializationError:
+    """The error that names the part that cannot be kept."""
+    return SerializationError(
+        f'The {serializer} serializer cannot write this result: {path} {reason}. Use result_serializer="pickle" for it, or '
+        f"return something that {serializer} has a form for.",
+        path=path,
+        value=value,
+    )
+
+
+def _described(obj: Any) -> str:
+    return f"a {type(obj).__module__}.{type(obj).__qualname__}"
+
+
+def _module(library: str) -> ModuleType:
+    if sys.modules.get(library) is None:
+        try:
+            import_module(library)  # one of two that this plugin is for
+        except ImportError as error:
+            raise SerializationError(
+                f"The stored table is one of {library}, which is not installed here. Install it: pip install {library}"
+            ) from error
+    return import_module(_MODULES[library])

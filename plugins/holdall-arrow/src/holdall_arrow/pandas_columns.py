@@ -1,0 +1,153 @@
+"""One column of pandas: what of it Arrow does not keep, and how it is made again."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.ipc
+
+from holdall.errors import CorruptResultError
+from holdall_arrow.kinds import refused
+
+if TYPE_CHECKING:
+    from holdall_arrow.serializer import TableSerializer
+
+_ABSENT: Final[dict[str, Any]] = {"None": None, "nan": np.nan, "NaT": pd.NaT, "NA": pd.NA}
+_VALUES: Final = "values"
+
+
+def note(column: pd.Series, stored: pa.ChunkedArray, path: str, how: TableSerializer, obj: Any) -> dict[str, Any]:
+    """JSON: what makes a column that pandas reads from `stored` the one that it was; empty where nothing has to."""
+    dtype: Any = column.dtype
+    found: dict[str, Any] = {}
+    if isinstance(dtype, pd.CategoricalDtype):
+        found |= {"category": _packed(dtype.categories, path, how, obj), "ordered": dtype.ordered}
+    elif isinstance(dtype, pd.StringDtype):
+        found["string"] = [dtype.storage, "NA" if dtype.na_value is pd.NA else "nan"]
+    elif dtype.kind == "O" and isinstance(dtype, np.dtype):
+        found |= _object_note(column, stored, path, how, obj)
+    elif dtype.kind == "M" and isinstance(dtype, np.dtype):
+        found["unit"] = np.datetime_data(dtype)[0]
+    return found
+
+
+def restored(column: pd.Series, stored: pa.ChunkedArray, note: dict[str, Any], /) -> pd.Series | None:
+    """The column as it was, or None where pandas has made it so already.
+
+    Raises:
+        CorruptResultError: the note is none that `note` made.
+    """
+    dtype: Any = column.dtype
+    if "category" in note:
+        wanted = pd.CategoricalDtype(_unpacked(note["category"]), ordered=note["ordered"])
+        same = dtype == wanted and dtype.categories.equals(wanted.categories)
+        return None if same else column.astype(wanted)
+    if "string" in note:
+        storage, absent = note["string"]
+        string = pd.StringDtype(storage, na_value=_absent(absent)) if absent == "nan" else pd.StringDtype(storage)
+        return None if dtype == string else column.astype(string)
+    if "object" in note:
+        return pd.Series(_objects(stored, note), index=column.index, name=column.name, dtype=object)
+    if "unit" in note:
+        moment = np.dtype(f"M8[{note['unit']}]")
+        return None if dtype == moment else column.astype(moment)
+    return None
+
+
+def _object_note(
+    column: pd.Series, stored: pa.ChunkedArray, path: str, how: TableSerializer, obj: Any
+) -> dict[str, Any]:
+    values = column.to_numpy()
+    gone = (
+        pd.isna(values)
+        if not pa.types.is_nested(stored.type)
+        else np.array([_is_absent(each) for each in values], bool)
+    )
+    kinds = {_name_of(each) for each in values[gone]}
+    if len(kinds) > 1:
+        raise refused(
+            path, f"holds {' and '.join(sorted(kinds))} for what is absent, and Arrow has one of them", how.slug, obj
+        )
+    found: dict[str, Any] = {"object": next(iter(kinds), "None")}
+    if pa.types.is_string(stored.type) or pa.types.is_large_string(stored.type):
+        return found  # which pyarrow makes of nothing but str
+    present = values[~gone]
+    if len(present) and all(type(each) is np.ndarray and each.ndim == 1 for each in present):
+        dtypes = {each.dtype.str for each in present}
+        if len(dtypes) > 1 or present[0].dtype == object:
+            raise refused(path, "holds arrays of several types, or of objects", how.slug, obj)
+        found["array"] = dtypes.pop()
+    back = _objects(stored, found)
+    for number, (mine, theirs) in enumerate(zip(values, back, strict=True)):
+        if not _same(mine, theirs):
+            raise refused(
+                f"{path}[{number}]", f"is a {type(mine).__name__} that would come back as another value", how.slug, obj
+            )
+    return found
+
+
+def _objects(stored: pa.ChunkedArray, note: dict[str, Any]) -> np.ndarray[Any, Any]:
+    absent = _absent(note["object"])
+    values = stored.to_pylist()
+    if "array" in note:
+        values = [None if each is None else np.array(each, note["array"]) for each in values]
+    made = np.empty(len(values), object)
+    made[:] = [absent if each is None else each for each in values] if "array" not in note else None
+    if "array" in note:
+        for number, each in enumerate(values):
+            made[number] = absent if each is None else each
+    return made
+
+
+def _same(one: Any, other: Any) -> bool:
+    if type(one) is not type(other):
+        return False
+    if type(one) is list:
+        return len(one) == len(other) and all(map(_same, one, other))
+    if type(one) is dict:
+        return list(one) == list(other) and all(_same(value, other[key]) for key, value in one.items())
+    if type(one) is np.ndarray:
+        return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")
+    return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - what is not a number
+
+
+def _is_absent(value: Any) -> bool:
+    return value is None or value is pd.NaT or value is pd.NA or (type(value) is float and value != value)  # noqa: PLR0124
+
+
+def _name_of(value: Any) -> str:
+    return "None" if value is None else "NaT" if value is pd.NaT else "NA" if value is pd.NA else "nan"
+
+
+def _absent(name: str) -> Any:
+    if name not in _ABSENT:
+        raise CorruptResultError(f"The notes of the stored table have an unknown absent value {name!r:.20}.")
+    return _ABSENT[name]
+
+
+def _packed(index: pd.Index, path: str, how: TableSerializer, obj: Any) -> dict[str, Any]:
+    """Categories, all of them: Parquet keeps those that occur."""
+    column = pd.Series(index.array, dtype=index.dtype, name=_VALUES)
+    try:
+        table = pa.Table.from_pandas(column.to_frame(), preserve_index=False)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise refused(path, f"has categories that have no form in Arrow ({error})", how.slug, obj) from error
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    data = b64encode(sink.getvalue()).decode("ascii")
+    return {"data": data, **note(column, table.column(0), f"{path}.cat.categories", how, obj)}
+
+
+def _unpacked(packed: dict[str, Any]) -> pd.Index:
+    table = pa.ipc.open_stream(b64decode(packed["data"], validate=True)).read_all()
+    column = table.to_pandas()[_VALUES]
+    made = restored(column, table.column(0), packed)
+    index: pd.Index[Any] = pd.Index(
+        (column if made is None else made).array, dtype=(column if made is None else made).dtype
+    )
+    return index

@@ -1,0 +1,67 @@
+"""The serializers that users configure and name. pyarrow is imported when the first value moves."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+
+from holdall.abc import Serializer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from holdall.types import Parts, Source
+
+_SUFFIXES: Final = {"ipc": ".arrow", "feather": ".feather"}
+
+
+class TableSerializer(Serializer, ABC):
+    """What both have in common: the library that a table is of is written into the file, and gives it back."""
+
+    exact: ClassVar[bool] = True
+
+    def dump(self, obj: Any, /) -> Parts:
+        from holdall_arrow import files, kinds  # noqa: PLC0415 - they import pyarrow
+
+        return files.parts(kinds.to_arrow(obj, self), self)
+
+    def load(self, source: Source, /) -> Any:
+        from holdall_arrow import files, kinds  # noqa: PLC0415 - as in dump
+
+        return kinds.from_arrow(files.table(source, self, None), source.trust, self.slug)
+
+    def load_columns(self, source: Source, columns: Sequence[str], /) -> Any:
+        from holdall_arrow import files, kinds  # noqa: PLC0415 - as in dump
+
+        return kinds.from_arrow(files.table(source, self, list(columns)), source.trust, self.slug)
+
+
+class ParquetSerializer(TableSerializer):
+    """A table as a Parquet file, which DuckDB, Spark and most else open.
+
+    `compression` is that of its pages. A row group has up to `row_group_size` rows; one at a time is in memory.
+    """
+
+    slug: ClassVar[str] = "parquet"
+    media_type: ClassVar[str] = "application/vnd.apache.parquet"
+    suffix: ClassVar[str] = ".parquet"
+
+    compression: Literal["snappy", "zstd", "lz4", "gzip", "brotli", "none"] = "snappy"
+    row_group_size: int = 1 << 20
+
+
+class ArrowSerializer(TableSerializer):
+    """A table as an Arrow IPC file: larger than Parquet and faster to write and to read.
+
+    Feather (version 2) is this very format with an extension of its own: `format="feather"`.
+    """
+
+    slug: ClassVar[str] = "arrow"
+    media_type: ClassVar[str] = "application/vnd.apache.arrow.file"
+
+    format: Literal["ipc", "feather"] = "ipc"
+    compression: Literal["lz4", "zstd", "none"] = "none"
+
+    @property
+    def suffix(self) -> str:  # type: ignore[override]  # depends on the format, and stays read-only
+        return _SUFFIXES[self.format]
