@@ -7,6 +7,7 @@ import io
 import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,7 @@ POLARS: dict[str, pl.DataFrame] = {
     "durations": pl.DataFrame({"d": pl.Series([1, 2], dtype=pl.Duration("ms"))}),
     "nested": pl.DataFrame({"l": [[1], []], "s": [{"a": 1}, {"a": None}]}),
     "array": pl.DataFrame({"a": pl.Series([[1, 2]], dtype=pl.Array(pl.Int64, 2))}),
-    "decimal": pl.DataFrame({"d": pl.Series(["1.10"]).str.to_decimal(scale=2)}),
+    "decimal": pl.DataFrame({"d": pl.Series([Decimal("1.10")], dtype=pl.Decimal(10, 2))}),
     "null": pl.DataFrame({"n": [None, None]}),
     "binary": pl.DataFrame({"b": [b"\0"]}),
     "nothing": pl.DataFrame(),
@@ -310,8 +311,8 @@ def test_vectors_are_read(path: Path) -> None:
     found = serializer.load(BytesSource(path.read_bytes()))
     if path.stem == "pandas":
         frame = pd.DataFrame(
-            {"c": pd.Categorical(["b", "a"], ["z", "b", "a"]), "o": pd.Series(["x", None], dtype=object)},
-            index=pd.Index(["k", "l"], dtype=object, name="i"),
+            {"c": pd.Categorical([2, 1], [3, 2, 1]), "o": pd.Series(["x", None], dtype=object)},
+            index=pd.Index([1.5, 2.5], name="i"),
         )
         frame.attrs = {"t": (1, 2)}
         pd.testing.assert_frame_equal(frame, found)

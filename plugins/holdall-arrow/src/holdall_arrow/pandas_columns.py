@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.ipc
 
-from holdall.errors import CorruptResultError
+from holdall.errors import CorruptResultError, SerializationError
 from holdall_arrow.kinds import refused
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def note(column: pd.Series, stored: pa.ChunkedArray, path: str, how: TableSerial
         found["string"] = [dtype.storage, "NA" if dtype.na_value is pd.NA else "nan"]
     elif dtype.kind == "O" and isinstance(dtype, np.dtype):
         found |= _object_note(column, stored, path, how, obj)
+    elif isinstance(dtype, pd.DatetimeTZDtype) and isinstance(dtype.tz, timezone):
+        found["offset"] = dtype.tz.utcoffset(None).total_seconds()
     elif dtype.kind == "M" and isinstance(dtype, np.dtype):
         found["unit"] = np.datetime_data(dtype)[0]
     return found
@@ -47,15 +50,29 @@ def restored(column: pd.Series, stored: pa.ChunkedArray, note: dict[str, Any], /
         same = dtype == wanted and dtype.categories.equals(wanted.categories)
         return None if same else column.astype(wanted)
     if "string" in note:
-        storage, absent = note["string"]
-        string = pd.StringDtype(storage, na_value=_absent(absent)) if absent == "nan" else pd.StringDtype(storage)
+        string = _string(*note["string"])
         return None if dtype == string else column.astype(string)
     if "object" in note:
         return pd.Series(_objects(stored, note), index=column.index, name=column.name, dtype=object)
+    if "offset" in note:
+        zone = timezone(timedelta(seconds=note["offset"]))
+        return None if dtype.tz == zone else column.dt.tz_convert(zone)
     if "unit" in note:
         moment = np.dtype(f"M8[{note['unit']}]")
         return None if dtype == moment else column.astype(moment)
     return None
+
+
+def _string(storage: Any, absent: str) -> Any:
+    if absent == "NA":
+        return pd.StringDtype(storage)
+    try:
+        return pd.StringDtype(storage, na_value=np.nan)
+    except TypeError as error:
+        raise SerializationError(
+            f"The stored table has strings as pandas 3 keeps them, and this is pandas {pd.__version__}. Upgrade pandas, or read "
+            "it where it was written."
+        ) from error
 
 
 def _object_note(

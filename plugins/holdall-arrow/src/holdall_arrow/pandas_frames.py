@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from holdall.abc.typed.jsontree import JSONReader, JSONWriter
-from holdall.errors import CorruptResultError, SerializationError
+from holdall.errors import CorruptResultError, HoldallError, SerializationError
 from holdall_arrow import pandas_columns
 from holdall_arrow.files import read_back
 from holdall_arrow.kinds import refused
@@ -64,6 +64,8 @@ def from_arrow(table: pa.Table, notes: dict[str, Any], trust: Trust, serializer:
             return frame
         series = frame[_VALUES].rename(_back(notes["series"], trust, serializer))
         series.attrs = frame.attrs
+    except HoldallError:
+        raise
     except _BROKEN as error:
         raise CorruptResultError(
             f"The stored table is none that pandas wrote: {type(error).__name__}: {error}."
