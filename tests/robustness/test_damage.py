@@ -14,9 +14,10 @@ from holdall import HoldallError, HoldallWarning, load_result, task
 from holdall import record as records
 from holdall.keys import record_key
 from holdall.results import from_json
+from holdall.testing.distributions import absent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Damage = Callable[[Path, Path | None], object]
 
@@ -197,6 +198,12 @@ class Kept:
 def without_list(message: str) -> str:
     """The message without the names of what happens to be installed."""
     return message.partition("Installed: ")[0]
+
+
+@pytest.fixture(autouse=True)
+def _a_plugin_is_not_installed() -> Iterator[None]:
+    with absent("holdall-arrow"):
+        yield
 
 
 @pytest.mark.parametrize("case", CASES)

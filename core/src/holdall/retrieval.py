@@ -71,13 +71,18 @@ def open_storage(where: StorageReference, /) -> Storage:
         UnknownBlockError: the slug means nothing here, and its type needs credentials that only the slug has.
         ConfigurationError: the slug leads to another endpoint today: credentials are sent nowhere else.
     """
-    if where.type == "local-file-system" and where.slug is None:
-        from holdall.builtin.directory import Directory  # noqa: PLC0415 - a reference may be to anything else
+    local = where.type == "local-file-system"
+    if not local or where.slug is not None:
+        from holdall.places import storage_at  # noqa: PLC0415 - pydantic and plugins, for what is no plain folder
 
-        return Directory(where.location["basepath"])
-    from holdall.places import storage_at  # noqa: PLC0415 - pydantic and plugins, for what is no local folder
+        try:
+            return storage_at(where, settings.current())
+        except UnknownBlockError:
+            if not local:
+                raise  # a folder is there whoever knows its slug
+    from holdall.builtin.directory import Directory  # noqa: PLC0415 - a reference may be to anything else
 
-    return storage_at(where, settings.current())
+    return Directory(where.location["basepath"])
 
 
 def load_result(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -143,12 +144,13 @@ def test_a_task_that_keeps_its_result_there_is_told(
     assert [1] == caught.value.value
 
 
-def test_a_package_that_is_not_there_is_named() -> None:
+def test_a_package_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """hdfs needs pyarrow and Java; the message says what, for whoever has neither."""
     block = FsspecFileSystem(basepath="webhdfs-of-nobody://host/x")
     with pytest.raises(StorageError, match="is no protocol that fsspec knows"):
         block.get("k")
 
+    monkeypatch.setitem(sys.modules, "fsspec.implementations.arrow", None)
     hdfs = FsspecFileSystem(basepath="hdfs://host/x")
     with pytest.raises(
         StorageError, match="hdfs:// needs a package that is not installed: pyarrow and local"

@@ -58,6 +58,11 @@ class WrappingSerializer(Serializer, ABC):
     def unwrap(self, source: Source, /) -> Source:
         """What the inner serializer reads."""
 
+    @classmethod
+    def own_fields(cls) -> list[str]:
+        """What is wrapped comes first, though this class declares it and cannot be used itself."""
+        return ["serializer", *(name for name in super().own_fields() if name != "serializer")]
+
     @property
     def inner(self) -> Codec:
         """The serializer inside."""
