@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
+from core.tests.builtin import arrays
 
 import holdall
 from holdall import HoldallWarning, load_result, task
@@ -72,6 +73,7 @@ class ModelSerializer(Serializer):
 @pytest.fixture(autouse=True)
 def _undone() -> Iterator[None]:
     with registrations_undone():
+        arrays.register()
         yield
 
 
@@ -321,7 +323,7 @@ def test_compressed_auto_is_recorded_as_what_it_chose(place: Path) -> None:
     assert list(place.glob(".holdall-results/**/*.json.gz")) or reference.get()
 
 
-def arrays() -> np.ndarray[Any, Any]:
+def given_array() -> np.ndarray[Any, Any]:
     """Says what it returns."""
     return np.zeros(3)
 
@@ -338,7 +340,7 @@ def models() -> Model:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (arrays, "for numpy.ndarray it takes numpy, else json, else pickle"),
+        (given_array, "for numpy.ndarray it takes numpy, else json, else pickle"),
         (anything, "it chooses by each value"),
         (models, f"for {__name__}.Model it takes json where that keeps all of the value"),
     ],

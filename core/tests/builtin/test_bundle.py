@@ -6,17 +6,29 @@ import io
 import json
 import random
 import zipfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from core.tests.builtin import arrays
 
 from holdall.builtin.bundle import BundleSerializer
 from holdall.builtin.octets import BytesSerializer
 from holdall.builtin.text import TextSerializer
 from holdall.errors import CorruptResultError, HoldallError, SerializationError, UntrustedResultError
+from holdall.testing.distributions import registrations_undone
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def _undone() -> Iterator[None]:
+    with registrations_undone():
+        arrays.register()
+        yield
 
 
 class TestBundle(SerializerContract):
