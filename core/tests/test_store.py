@@ -253,6 +253,7 @@ class Clumsy(Codec):
     slug: ClassVar[str] = "clumsy"
     media_type: ClassVar[str] = "text/plain"
     suffix: ClassVar[str] = ".txt"
+    exact: ClassVar[bool] = True  # so that what it writes is not read back at once
 
     def dump(self, obj: Any, /) -> Any:
         if obj == "bad":

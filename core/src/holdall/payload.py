@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from holdall import boundary, transit
+from holdall import boundary, roundtrip, transit
 from holdall import record as records
 from holdall.checksum import Checksummer
-from holdall.errors import HoldallError, SerializationError, told
+from holdall.errors import HoldallError, SerializationError, StorageError, told
 from holdall.ids import new_id, shard
+from holdall.sources import InlineSource, PayloadSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from holdall.abc.codec import Codec
+    from holdall.abc.policy import Policy
     from holdall.abc.storage import Storage
-    from holdall.checksum import Algorithm
     from holdall.types import Buffer, Parts
 
 
@@ -32,10 +34,8 @@ class Written(NamedTuple):
     size: int
 
 
-def write(
-    value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label: str, algorithm: Algorithm = "xxh3_64"
-) -> Written:
-    """Serialise with what the codec chooses, and store what is too large for a record; `algorithm` is its checksum's.
+def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label: str, policy: Policy) -> Written:
+    """Serialise with what the codec chooses, and store what is too large for a record.
 
     Raises:
         SerializationError: the value cannot be serialised; it is on the error.
@@ -44,6 +44,7 @@ def write(
     try:
         codec, dumped = codec.dump_as(value)
         parts = dumped
+        due = roundtrip.is_due(codec, value, policy)
         if inline:
             small, parts = _small(dumped, storage.inline_limit)
             if small is not None:
@@ -52,10 +53,11 @@ def write(
                     f'{{"size":{len(small)},"media_type":"{codec.media_type}","inline":"{form}"}},'
                     f'"data":{data.decode()}'
                 )
-                return Written(codec, codec.written_with(dumped), member, None, len(small))
+                noted = roundtrip.check(codec, value, InlineSource(small, roundtrip.TRUST), policy) if due else {}
+                return Written(codec, _noted(codec.written_with(dumped), noted), member, None, len(small))
         unique = new_id()
         path = f"payloads/{shard(unique)}/{unique}{codec.suffix}"
-        through = Checksummer(algorithm)
+        through = Checksummer("xxh3_64" if policy.signing is None else "sha256")
         streamed = parts if isinstance(parts, list) else boundary.streamed(parts, codec.slug)
         known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
         transit.send(storage, path, through.through(streamed), label=label, size=known)
@@ -69,11 +71,22 @@ def write(
             f"The {codec.slug} serializer cannot write a {type(value).__qualname__}: {told(error)}.",
             value=value,
         ) from error
-    member = (
-        f'{{"size":{through.size},"media_type":"{codec.media_type}","path":"{path}",'
-        f'"checksum":{through.checksum().json()}}}'
-    )
-    return Written(codec, codec.written_with(dumped), member, path, through.size)
+    checksum = through.checksum()
+    noted = {}
+    if due and (policy.verify == "always" or through.size <= roundtrip.LARGEST_SAMPLE):
+        source = PayloadSource(storage, path, through.size, checksum, roundtrip.TRUST)
+        try:
+            noted = roundtrip.check(codec, value, source, policy)
+        except SerializationError:
+            with suppress(StorageError):  # without a record it is garbage to `gc`
+                boundary.delete(storage, path)
+            raise
+    member = f'{{"size":{through.size},"media_type":"{codec.media_type}","path":"{path}","checksum":{checksum.json()}}}'
+    return Written(codec, _noted(codec.written_with(dumped), noted), member, path, through.size)
+
+
+def _noted(written_with: Mapping[str, str], noted: Mapping[str, str]) -> Mapping[str, str]:
+    return {**written_with, **noted} if noted else written_with
 
 
 def _small(parts: Parts, limit: int) -> tuple[bytes | None, Parts]:

@@ -23,9 +23,18 @@ def policy_of(storage: Storage, settings: Settings, /) -> Policy:
     encryption = _keys(storage, "encryption_key", settings, ENCRYPTION_KEY)
     no_pickle = getattr(storage, "no_pickle", False) or settings.results_no_pickle
     accept = frozenset((*getattr(storage, "accept", ()), *settings.results_accept))
-    if signing is None and encryption is None and not no_pickle and not accept:
+    verify, lossy = settings.results_verify_roundtrip, settings.results_lossy
+    if (
+        signing is None
+        and encryption is None
+        and not no_pickle
+        and not accept
+        and (verify, lossy) == ("sample", "refuse")
+    ):
         return _NONE
-    return Policy(signing=signing, encryption=encryption, no_pickle=no_pickle, accept=accept)
+    return Policy(
+        signing=signing, encryption=encryption, no_pickle=no_pickle, accept=accept, verify=verify, lossy=lossy
+    )
 
 
 def _keys(storage: Storage, field: str, settings: Settings, variable: str) -> KeyRing | None:

@@ -15,6 +15,8 @@ from holdall.errors import ConfigurationError, HoldallWarning
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from holdall.abc.policy import Lossy, Verify
+
 SECRET_KEY = "HOLDALL_SECRET_KEY"  # noqa: S105 - the variable's name
 SIGNING_KEY = "HOLDALL_SIGNING_KEY"
 ENCRYPTION_KEY = "HOLDALL_ENCRYPTION_KEY"
@@ -39,6 +41,10 @@ class Settings:
     """Modules that stored data may name to be imported, and serializers that may be read with though they may run code."""
     results_no_pickle: bool = False
     """Neither write nor read what may run code when it is read."""
+    results_verify_roundtrip: Verify = "sample"
+    """Which results are read back and compared before they count as kept; a sample is of serializers that are not exact."""
+    results_lossy: Lossy = "refuse"
+    """What becomes of a result that would come back as another one."""
     results_lease_seconds: float = 30.0
     """How long callers on other machines wait for one that computes a cached result and has died."""
     plugins_prefer: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -157,6 +163,15 @@ def _choices(value: Any, _base: str) -> dict[str, str]:
     raise ValueError('a table as {"storage.s3" = "holdall-s3"} in a file, storage.s3=holdall-s3,… in a variable')
 
 
+def _one_of(*words: str) -> Callable[[Any, str], str]:
+    def parse(value: Any, _base: str) -> str:
+        if value in words:
+            return str(value)
+        raise ValueError(f"one of {', '.join(words)}")
+
+    return parse
+
+
 class _Option(NamedTuple):
     name: str
     key: str
@@ -174,6 +189,8 @@ _OPTIONS = (
     _Option("results_default_serializer", "results.default_serializer", _text),
     _Option("results_accept", "results.accept", _names),
     _Option("results_no_pickle", "results.no_pickle", _flag),
+    _Option("results_verify_roundtrip", "results.verify_roundtrip", _one_of("sample", "always", "never")),
+    _Option("results_lossy", "results.lossy", _one_of("refuse", "note")),
     _Option("results_lease_seconds", "results.lease_seconds", _seconds),
     _Option("plugins_prefer", "plugins.prefer", _choices),
     _Option("progress", "progress", _flag),

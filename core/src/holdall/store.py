@@ -139,7 +139,7 @@ class ResultStore:
                     self.storage,
                     inline=not named,
                     label=self.label,
-                    algorithm="xxh3_64" if self.policy.signing is None else "sha256",
+                    policy=self.policy,
                 )
                 codec, path = written.codec, written.path
                 serializer, head = self._head(codec)

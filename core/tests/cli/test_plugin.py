@@ -88,6 +88,8 @@ def test_config_says_where_each_value_comes_from(
         "results_default_serializer  json  <tmp>/project/holdall.toml\n"
         "results_accept  -  default\n"
         "results_no_pickle  false  default\n"
+        "results_verify_roundtrip  sample  default\n"
+        "results_lossy  refuse  default\n"
         "results_lease_seconds  30.0  default\n"
         "plugins_prefer  -  default\n"
         "progress  true  default\n"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from holdall.abc.keyring import KeyRing
+
+Verify: TypeAlias = Literal["sample", "always", "never"]
+Lossy: TypeAlias = Literal["refuse", "note"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,10 +17,13 @@ class Policy:
     """`signing`: results are signed with the current key, and read if one of the keys has signed them.
 
     `encryption` are the keys of serializers that encrypt. With `no_pickle`, nothing is written or read whose reading
-    may run code. `accept` is what readers accept here in any case.
+    may run code. `accept` is what readers accept here in any case. `verify` says which results are read back before
+    they count as kept, and `lossy` what becomes of one that would come back as another.
     """
 
     signing: KeyRing | None = None
     encryption: KeyRing | None = None
     no_pickle: bool = False
     accept: frozenset[str] = frozenset()
+    verify: Verify = "sample"
+    lossy: Lossy = "refuse"

@@ -38,6 +38,7 @@ class BundleSerializer(Serializer):
     slug: ClassVar[str] = "bundle"
     media_type: ClassVar[str] = "application/zip"
     suffix: ClassVar[str] = ".zip"
+    exact: ClassVar[bool] = True
 
     pickle: bool = False
 

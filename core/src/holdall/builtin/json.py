@@ -50,6 +50,11 @@ class JSONSerializer(Serializer):
                 raise ConfigurationError(_told(error)) from None
             library(self.jsonlib)
 
+    @property
+    def exact(self) -> bool:  # type: ignore[override]  # depends on what has a say, and stays read-only
+        """Unless functions or a library of the user's own write something."""
+        return self.object_encoder is None and not self.dumps_kwargs and self.jsonlib in {"json", "orjson"}
+
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
         """Imports nothing: whether a module that the options name may be is the reader's to say."""

@@ -35,6 +35,10 @@ class PickleSerializer(Serializer):
         super().__init__(picklelib=picklelib)  # type: ignore[call-arg]  # pydantic fills the fields of this class
         self._codec = PickleCodec(picklelib)
 
+    @property
+    def exact(self) -> bool:  # type: ignore[override]  # as that of `PickleCodec`
+        return self._codec.exact
+
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
         codec = PickleCodec.from_options(options)

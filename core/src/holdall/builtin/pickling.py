@@ -44,6 +44,10 @@ class PickleCodec(Codec):
         if picklelib not in _NATIVE:
             checked(picklelib)
 
+    @property
+    def exact(self) -> bool:  # type: ignore[override]  # depends on the library, and stays read-only
+        return self.picklelib in _NATIVE
+
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
         """Imports nothing: whether the named module may be is the reader's to say, through `source.trust`."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copyreg
+from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from itertools import chain
 from time import perf_counter
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall.builtin.cloudpickler import PROTOCOL, LazyCloudPickler, Sink
 from holdall.errors import SerializationError
 
 if TYPE_CHECKING:
@@ -24,28 +27,42 @@ _LABEL: Final = 60
 
 def refusal(obj: Any, error: Exception, /, *, attempt: Callable[[Any], None], library: str) -> SerializationError:
     """The error to raise for `obj`; `attempt` pickles a part of it and throws the bytes away."""
-    path, reason = _search(obj, error, attempt)
+    path, part, reason = _search(obj, error, attempt)
     if isinstance(reason, RecursionError):
         why = "it is nested deeper than Python's recursion limit allows. Flatten it, or raise sys.setrecursionlimit."
     else:
-        why = (
-            f"{str(reason).rstrip('.') or type(reason).__name__}. Leave that part out of the result (its class can, "
-            "with __getstate__), or choose another serializer."
-        )
+        why = f"{str(reason).rstrip('.') or type(reason).__name__}. {_way_out(obj, part, library)}"
     return SerializationError(f"The pickle serializer ({library}) cannot write {path}: {why}", path=path, value=obj)
 
 
-def _search(obj: Any, error: Exception, attempt: Callable[[Any], None]) -> tuple[str, Exception]:
+def _way_out(obj: Any, part: Any, library: str) -> str:
+    """The serializer that would do, where there is one."""
+    if library == "pickle":
+        with suppress(Exception):  # whatever an object's own __reduce__ raises: then it would not do either
+            LazyCloudPickler(sink := Sink(), PROTOCOL, buffer_callback=sink.take).dump(obj)
+            return 'PickleSerializer(picklelib="cloudpickle") can write it.'
+    own = [codec.slug for codec in import_module("holdall.builtin.choice").candidates(type(part))]
+    if own and part is not obj:
+        return f'result_serializer="auto" keeps that part by itself, as {own[0]}.'
+    if own:
+        return f'Use result_serializer="{own[0]}" for it.'
+    return (
+        "Leave that part out of the result (its class can, with __getstate__), or register a serializer for its type: "
+        "@holdall.register(types=[…])."
+    )
+
+
+def _search(obj: Any, error: Exception, attempt: Callable[[Any], None]) -> tuple[str, Any, Exception]:
     path, deadline = "result", perf_counter() + SECONDS
     visited = {id(obj): obj}  # the objects themselves, so that no id is used again meanwhile
     for _ in range(DEPTH):
         step = _failing_child(obj, visited, attempt, deadline)
         if step is None:
-            return path, error
+            return path, obj, error
         label, obj, error = step
         path += label
         visited[id(obj)] = obj
-    return path + "…", error
+    return path + "…", obj, error
 
 
 def _failing_child(

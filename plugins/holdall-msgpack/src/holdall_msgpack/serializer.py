@@ -28,6 +28,7 @@ class MsgpackSerializer(Serializer):
     """
 
     slug: ClassVar[str] = "msgpack"
+    exact: ClassVar[bool] = True
     media_type: ClassVar[str] = "application/vnd.msgpack"
     suffix: ClassVar[str] = ".msgpack"
 

@@ -24,6 +24,7 @@ class NumpySerializer(Serializer):
     """
 
     slug: ClassVar[str] = "numpy"
+    exact: ClassVar[bool] = True
 
     format: Literal["npy", "npz"] = "npy"
 

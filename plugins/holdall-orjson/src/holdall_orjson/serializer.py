@@ -19,6 +19,7 @@ class OrjsonSerializer(Serializer):
     """
 
     slug: ClassVar[str] = "orjson"
+    exact: ClassVar[bool] = True
     media_type: ClassVar[str] = "application/json"
     suffix: ClassVar[str] = ".json"
 
