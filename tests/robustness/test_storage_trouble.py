@@ -238,8 +238,8 @@ class Thing:
 
 VALUES = {
     "pickle": 'The pickle serializer (cloudpickle) cannot write result["model"][1].generator: cannot pickle '
-    "'generator' object. Leave that part out of the result (its class can, with __getstate__), or choose another "
-    "serializer.",
+    "'generator' object. Leave that part out of the result (its class can, with __getstate__), or register a serializer for "
+    "its type: @holdall.register(types=[…]).",
     "json": 'The json serializer cannot write this result: result["model"][1] is a test_storage_trouble.Thing, which '
     'has no form. Use result_serializer="pickle" for it, or return something that json has a form for.',
     "msgpack": 'The msgpack serializer cannot write this result: result["model"][1] is a test_storage_trouble.Thing, '

@@ -24,6 +24,9 @@ KNOWN: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "numpy": ("holdall-numpy", "NumpySerializer"),
         "orjson": ("holdall-orjson", "OrjsonSerializer"),
         "parquet": ("holdall-arrow", "ParquetSerializer"),
+        "picture": ("holdall-images", "PictureSerializer"),
+        "plotly": ("holdall-images", "PlotlySerializer"),
+        "png": ("holdall-images", "PNGSerializer"),
         "zstd": ("holdall-zstd", "ZstdSerializer"),
     },
     "storage": {
