@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -423,16 +422,18 @@ STORAGES: dict[str, Callable[[Any], Any]] = {
 def test_threads_that_miss_at_once_run_the_body_once(place: Path, storage: str) -> None:
     """The others wait for its record, also where the storage has no locks."""
     ran: list[int] = []
-    barrier = threading.Barrier(12)
+    barrier, calling = threading.Barrier(12), threading.Semaphore(0)
 
     @task(cache_key_fn=lambda *_: "k", result_storage=STORAGES[storage](place))
     def body() -> list[int]:
         ran.append(1)
-        time.sleep(0.05)
+        for _ in range(12):
+            calling.acquire()  # until all of them are about to call
         return [5]
 
     def racer(_: int) -> list[int]:
         barrier.wait()
+        calling.release()
         return body()
 
     with ThreadPoolExecutor(12) as pool:
@@ -453,7 +454,7 @@ def test_coroutines_that_race_on_one_key_run_the_body_once(place: Path, storage:
         ran.append(1)
         for _ in range(10):
             ticks.append(1)
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0)
         return [5]
 
     async def main() -> list[Any]:
