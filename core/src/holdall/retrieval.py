@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from holdall import results, settings, spool
 from holdall.catalogs import catalog_path, open_catalog
+from holdall.decoding import make_codec
 from holdall.errors import CatalogError, ConfigurationError, MissingResultError, UnknownBlockError
 from holdall.keys import beside, own_key
 from holdall.recorder import recorder_for
 from holdall.results import ResultLiteral, ResultReference, StorageReference
 from holdall.signals import ear
-from holdall.store import ResultStore, label, make_codec
+from holdall.store import ResultStore, label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

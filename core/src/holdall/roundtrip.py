@@ -50,8 +50,8 @@ def check(codec: Codec, value: Any, source: Source, policy: Policy, /) -> dict[s
     except Exception as error:  # the boundary to plugins
         raise SerializationError(f"{_would_not(codec)}: it cannot be read back: {told(error)}.", value=value) from error
     # Not every process checks, and the forms of JSON bring pydantic.
+    from holdall.abc.sameness import difference  # noqa: PLC0415 - as above
     from holdall.abc.typed.refusal import described  # noqa: PLC0415 - as above
-    from holdall.sameness import difference  # noqa: PLC0415 - as above
 
     found = difference(value, back)
     if found is None:

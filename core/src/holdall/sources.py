@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING
 
 from holdall import boundary
 from holdall.abc.progress import arriving, unwatched
+from holdall.abc.ranged import RangeReader
 from holdall.errors import CorruptResultError, KeyMissing, MissingResultError
 from holdall.types import ByteRange, Trust
 
@@ -75,7 +76,7 @@ class PayloadSource:
         return memoryview(data)[start - begin : stop - begin]
 
     def open(self) -> IO[bytes]:
-        return io.BufferedReader(_RangeReader(self), self._checksum.chunk_size)
+        return io.BufferedReader(RangeReader(self), self._checksum.chunk_size)
 
     def _get(self, byte_range: ByteRange | None) -> Buffer:
         if (arrived := arriving.get()) is unwatched:
@@ -104,29 +105,3 @@ class PayloadSource:
                 f"The payload {self._path} is gone, though its record is still there: somebody deleted it. "
                 "Restore it from a copy, or delete the result so that it is computed again."
             ) from error
-
-
-class _RangeReader(io.RawIOBase):
-    def __init__(self, source: PayloadSource) -> None:
-        self._source = source
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._source.size}[whence]
-        self._at = max(base + offset, 0)
-        return self._at
-
-    def readinto(self, target: memoryview, /) -> int:  # type: ignore[override]  # typeshed's WriteableBuffer is wider
-        data = self._source.read_range(self._at, self._at + len(target))
-        target[: len(data)] = data
-        self._at += len(data)
-        return len(data)

@@ -11,22 +11,19 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall import boundary, circuit, transit
+from holdall import boundary, circuit, decoding, transit
 from holdall import payload as payloads
 from holdall import record as records
 from holdall.errors import (
     ConfigurationError,
     CorruptResultError,
     ExpiredResultError,
-    HoldallError,
     KeyMissing,
     MissingResultError,
     PluginError,
     ResultError,
-    SerializationError,
     StorageError,
     UntrustedResultError,
-    told,
 )
 from holdall.keys import beside
 from holdall.policies import policy_of
@@ -43,7 +40,6 @@ if TYPE_CHECKING:
     from holdall.abc.policy import Policy
     from holdall.abc.storage import Storage
     from holdall.record import Payload, Record
-    from holdall.types import Source
 
 _WRITES: Final = 2  # a put that failed for a passing reason is repeated once, by dumping again
 _NO_TRUST: Final = Trust()
@@ -283,7 +279,7 @@ class ResultStore:
         if written_with != self._familiar:
             self.codec.check_written_with(records.written_with_of(written_with))
             self._familiar = written_with
-        return _loaded(self.codec, InlineSource(data, _NO_TRUST))
+        return decoding.load(self.codec, InlineSource(data, _NO_TRUST))
 
     def load(self, record: Record, /, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
         """The value of a record that was read from here, or columns of it; see `ResultReference.get` for what it raises."""
@@ -312,9 +308,9 @@ class ResultStore:
             if record.written_with:
                 codec.check_written_with(record.written_with)
             if record.payload.path is None:
-                return _loaded(codec, self._source(record.payload, trust), columns)
+                return decoding.load(codec, self._source(record.payload, trust), columns)
             with transit.receiving(self.label, record.payload.size):
-                return _loaded(codec, self._source(record.payload, trust), columns)
+                return decoding.load(codec, self._source(record.payload, trust), columns)
         except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
             # What reads the bytes knows neither where they lie nor what they are called.
             error.args = (f"The result {record.key} in {self.label} cannot be read. {error}", *error.args[1:])
@@ -322,7 +318,7 @@ class ResultStore:
 
     def _codec_of(self, record: Record, trust: Trust) -> Codec:
         own = record.serializer == self.serializer
-        codec = self.codec if own else make_codec(record.serializer).under(self.policy)
+        codec = self.codec if own else decoding.make_codec(record.serializer).under(self.policy)
         # A record names its own serializer: who can write here would otherwise choose that code is run.
         trust.serializer(codec)
         return codec
@@ -359,15 +355,6 @@ class ResultStore:
             boundary.delete(self.storage, payload.path)
 
 
-def _loaded(codec: Codec, source: Source, columns: Sequence[str] | None = None) -> Any:
-    try:
-        return codec.load(source) if columns is None else codec.load_columns(source, columns)
-    except HoldallError:
-        raise
-    except Exception as error:  # the boundary to plugins, as in writing
-        raise SerializationError(f"The {codec.slug} serializer cannot read this result: {told(error)}.") from error
-
-
 def _record_key(key: str, codec: Codec) -> str:
     # A name that ends in the format's own extension is where people look for the payload: the record stands aside.
     return beside(key) if key.endswith(codec.suffix) else key
@@ -379,18 +366,6 @@ def label(where: StorageReference) -> str:
         return where.slug
     place = next(iter(where.location.values()), "")
     return f"{where.type}:{place}"
-
-
-def make_codec(reference: SerializerReference) -> Codec:
-    if reference.type == "pickle" and not reference.options:
-        from holdall.builtin.pickling import PickleCodec  # noqa: PLC0415 - not every run reads a pickle
-
-        return PickleCodec()
-    from holdall import _registry  # noqa: PLC0415 - a scan of what is installed, for the formats that need it
-
-    # The options come from stored data, and making a codec from them imports nothing that they name.
-    codec: Codec = _registry.load("serializers", reference.type).from_options(reference.options)  # type: ignore[attr-defined]
-    return codec
 
 
 def _json(value: Any) -> str:

@@ -7,6 +7,7 @@ import json
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
 
+from holdall.abc.ranged import RangeReader
 from holdall.abc.serializer import Serializer
 from holdall.abc.typed.jsontree import JSONReader
 from holdall.builtin.archive import members, written
@@ -148,7 +149,7 @@ class _Section:
         return self._source.read_range(self._start + start, self._start + stop) if start < stop else b""
 
     def open(self) -> IO[bytes]:
-        return io.BytesIO(self.buffer())
+        return io.BufferedReader(RangeReader(self))
 
 
 class _Reader(JSONReader):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import IO, TYPE_CHECKING
 
+from holdall.abc.ranged import RangeReader
 from holdall.errors import CorruptResultError
 from holdall_crypto.frames import TAG, nonce
 
@@ -52,7 +53,7 @@ class Opened:
         return memoryview(plain)[start - first * size : stop - first * size]
 
     def open(self) -> IO[bytes]:
-        return io.BufferedReader(_Reader(self), self._header.chunk)
+        return io.BufferedReader(RangeReader(self), self._header.chunk)
 
     def _chunk(self, number: int) -> bytes:
         from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - the cipher has imported it
@@ -68,29 +69,3 @@ class Opened:
                 f"Chunk {number} of the encrypted result is not what was written there: it was changed, moved, cut short, or "
                 "belongs to another result. Restore it from a copy, or delete the result so that it is computed again."
             ) from error
-
-
-class _Reader(io.RawIOBase):
-    def __init__(self, opened: Opened) -> None:
-        self._opened = opened
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._opened.size}[whence]
-        self._at = max(base + offset, 0)
-        return self._at
-
-    def readinto(self, target: memoryview, /) -> int:  # type: ignore[override]  # typeshed's WriteableBuffer is wider
-        data = self._opened.read_range(self._at, self._at + len(target))
-        target[: len(data)] = data
-        self._at += len(data)
-        return len(data)

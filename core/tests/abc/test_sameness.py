@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdall.sameness import difference
+from holdall.abc.sameness import difference
 
 NAN = float("nan")
 

@@ -1,0 +1,35 @@
+"""From what a record says of its serializer back to the object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from holdall.errors import HoldallError, SerializationError, told
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from holdall.abc.codec import Codec
+    from holdall.results import SerializerReference
+    from holdall.types import Source
+
+
+def make_codec(reference: SerializerReference) -> Codec:
+    if reference.type == "pickle" and not reference.options:
+        from holdall.builtin.pickling import PickleCodec  # noqa: PLC0415 - not every run reads a pickle
+
+        return PickleCodec()
+    from holdall import _registry  # noqa: PLC0415 - a scan of what is installed, for the formats that need it
+
+    # The options come from stored data, and making a codec from them imports nothing that they name.
+    codec: Codec = _registry.load("serializers", reference.type).from_options(reference.options)  # type: ignore[attr-defined]
+    return codec
+
+
+def load(codec: Codec, source: Source, columns: Sequence[str] | None = None) -> Any:
+    try:
+        return codec.load(source) if columns is None else codec.load_columns(source, columns)
+    except HoldallError:
+        raise
+    except Exception as error:  # the boundary to plugins, as in writing
+        raise SerializationError(f"The {codec.slug} serializer cannot read this result: {told(error)}.") from error
