@@ -129,7 +129,7 @@ def claims_in(
 
 def identified(unit: Unit[Any, Any], args: Any, kwargs: Any) -> tuple[str, str]:
     """The function and the digest of its inputs, which is empty where they have none."""
-    from holdall.digest import digest  # noqa: PLC0415 - only flows that retry compare inputs
+    from holdall.cache.digest import digest  # noqa: PLC0415 - only flows that retry compare inputs
 
     try:
         return unit.function_name, digest((getattr(unit.fn, "__self__", None), args, kwargs))

@@ -72,7 +72,7 @@ class Unit(Generic[P, R_co]):
         """The source text where there is one, else the code; and the plain values it closes over. For TASK_SOURCE."""
         from inspect import getsource  # noqa: PLC0415 - as in signature
 
-        from holdall.digest import captured, digest  # noqa: PLC0415 - only cached calls compare sources
+        from holdall.cache.digest import captured, digest  # noqa: PLC0415 - only cached calls compare sources
 
         closed_over = captured(self.fn)
         try:

@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
-from holdall.digest import captured, digest
+from holdall.cache.digest import captured, digest
 from holdall.errors import ConfigurationError
 
 
@@ -104,7 +104,7 @@ def test_digests_are_the_same_in_every_process() -> None:
     import numpy as np
     from dataclasses import dataclass, field
     from pydantic import BaseModel
-    from holdall.digest import digest
+    from holdall.cache.digest import digest
     class Model(BaseModel):
         names: set[str] = {"x", "y", "z"}
     @dataclass

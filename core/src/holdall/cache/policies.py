@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.digest import digest
+from holdall.cache.digest import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,38 @@
+"""Cache policies and the digest of inputs."""
+
+from __future__ import annotations
+
+# As typing.TYPE_CHECKING, which type checkers know by its name: typing itself would be most of this import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from holdall.cache.policies import (
+        DEFAULT,
+        INPUTS,
+        NONE,
+        RUN_ID,
+        TASK_SOURCE,
+        CacheContext,
+        CachePolicy,
+        task_input_hash,
+    )
+
+__all__ = ["DEFAULT", "INPUTS", "NONE", "RUN_ID", "TASK_SOURCE", "CacheContext", "CachePolicy", "task_input_hash"]
+
+# Name here: module of this package.
+_HOMES = dict.fromkeys(__all__, "policies")
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    from importlib import import_module  # noqa: PLC0415 - the package itself needs nothing
+
+    # Kept, so that the next use is an ordinary look-up in the module.
+    return globals().setdefault(name, getattr(import_module(f"{__name__}.{home}"), name))
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
