@@ -128,11 +128,13 @@ def claims_in(
 
 
 def identified(unit: Unit[Any, Any], args: Any, kwargs: Any) -> tuple[str, str]:
-    """The function and the digest of its inputs, which is empty where they have none."""
-    from holdall.cache.digest import digest  # noqa: PLC0415 - only flows that retry compare inputs
+    """The digests of the function and of its inputs; the latter is empty where one of the two cannot be counted."""
+    from holdall.cache.digest import Walk, combined  # noqa: PLC0415 - only flows that retry compare inputs
 
+    walk = Walk()
     try:
-        return unit.function_name, digest((getattr(unit.fn, "__self__", None), args, kwargs))
+        function = combined(unit.identity.who, unit.identity.definition(walk))
+        return function, walk.of((getattr(unit.fn, "__self__", None), args, kwargs)).hex()
     except ConfigurationError:
         return unit.function_name, ""
 

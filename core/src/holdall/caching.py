@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdall.cache import CacheContext
+from holdall.context import current
 from holdall.errors import ConfigurationError, HoldallWarning, KeyMissing, PluginError, ResultError, StorageError
 from holdall.flight import Flight
 from holdall.keeping import lookup, unlocked
@@ -83,6 +84,19 @@ def cache_key(unit: Unit[Any, Any], run: Run, parameters: dict[str, Any] | None)
             f"returned a {type(key).__name__}."
         )
     return key
+
+
+def key_parts(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, str]:
+    """What the key of a call made here would count, as `Runnable.key_parts` says."""
+    options = unit.options
+    around = current.get()
+    flow_run = None if around is None else around.flow
+    context = CacheContext(task=unit, run=around, flow_run=flow_run, parameters=unit.bind(args, kwargs))
+    if options.cache_key_fn is not None:
+        return {"cache_key_fn": str(options.cache_key_fn(context, dict(context.parameters)))}
+    if options.caching is None:
+        return {}
+    return {name: digest.hex() for name, digest in sorted(options.cache_policy.counted(context).items())}
 
 
 def cached(

@@ -23,7 +23,8 @@ class Declared(TypedDict, total=False):
     - `result_storage_key`: the key to keep the result under, as "{flow_run.name}/{parameters[day]}".
     - `cache_result_in_memory`: whether states and references hold on to the object (default: yes).
     - `cache_key_fn`: a function of (context, parameters) that returns the cache key, or None for "not this call".
-    - `cache_policy`: a ready-made way to a cache key, as `holdall.cache.INPUTS`.
+    - `cache_policy`: a ready-made way to a cache key, as `holdall.cache.DEFAULT`.
+    - `cache_version`: a text or number that makes new keys when it changes, whatever the policy counts.
     - `cache_expiration`: how long a cached result is good for.
     - `refresh_cache`: run the body and replace what is cached.
     - `on_storage_error`: "raise" (default), or "run" the body where the cache cannot be asked.
@@ -40,6 +41,7 @@ class Declared(TypedDict, total=False):
     cache_result_in_memory: bool
     cache_key_fn: Callable[[Any, dict[str, Any]], str | None] | None
     cache_policy: Any
+    cache_version: str | int | None
     cache_expiration: timedelta | None
     refresh_cache: bool
     on_storage_error: str
@@ -62,6 +64,7 @@ class Options:
     cache_result_in_memory: bool = True
     cache_key_fn: Callable[[Any, dict[str, Any]], str | None] | None = None
     cache_policy: Any = None
+    cache_version: str | int | None = None
     cache_expiration: timedelta | None = None
     refresh_cache: bool = False
     on_storage_error: str = "raise"
@@ -112,7 +115,13 @@ def check(options: Any, kind: str) -> None:  # noqa: C901 - a list of checks, on
         raise ConfigurationError(f"Give the {kind} {options.name!r} a cache_key_fn or a cache_policy, not both.")
     if options.cache_policy is not None and not callable(getattr(options.cache_policy, "key", None)):
         raise ConfigurationError(
-            f"cache_policy is a policy of holdall.cache, as INPUTS or INPUTS + TASK_SOURCE, not {options.cache_policy!r}."
+            f"cache_policy is a policy of holdall.cache, as DEFAULT or INPUTS + SOURCE, not {options.cache_policy!r}."
+        )
+    if options.cache_version is not None and type(options.cache_version) not in {str, int}:
+        raise ConfigurationError(f"cache_version is a text or a whole number, not {options.cache_version!r}.")
+    if options.cache_version is not None and options.cache_key_fn is not None:
+        raise ConfigurationError(
+            f"The {kind} {options.name!r} has a cache_key_fn, which says itself what counts: put the version into its text."
         )
     if options.cache_expiration is not None and not isinstance(options.cache_expiration, timedelta):
         raise ConfigurationError(

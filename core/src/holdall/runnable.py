@@ -93,6 +93,19 @@ class Runnable(Unit[P, R_co]):
     def __get__(self, instance: object | None, owner: type | None = None, /) -> Any:
         return self if instance is None else self.bound_to(instance)
 
+    def key_parts(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, str]:
+        """What the cache key of such a call counts: digests by what they are of, in sorted order. Runs nothing.
+
+        Two calls that should share a result and do not differ in the parts that this shows. Empty for a function that is
+        not cached.
+
+        Raises:
+            ConfigurationError: an input, or what the function reaches, cannot be counted.
+        """
+        from holdall.caching import key_parts  # noqa: PLC0415 - hashing, which calls that are not cached do without
+
+        return key_parts(self, args, kwargs)
+
     def explain(self, *, flow: Unit[Any, Any] | Sequence[Unit[Any, Any]] = ()) -> Resolution:
         """Where a result of it will be stored, when, and why: printed, in sentences. Runs nothing.
 

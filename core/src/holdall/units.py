@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import inspect
     from collections.abc import Callable, Mapping
 
+    from holdall.cache.function import Function
+
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
@@ -68,19 +70,11 @@ class Unit(Generic[P, R_co]):
         return frozenset(name.rpartition(".")[0] for name in dotted)
 
     @cached_property
-    def source(self) -> str:
-        """The source text where there is one, else the code; and the plain values it closes over. For TASK_SOURCE."""
-        from inspect import getsource  # noqa: PLC0415 - as in signature
+    def identity(self) -> Function:
+        """Which function it is, for cache keys and replays."""
+        from holdall.cache.function import Function  # noqa: PLC0415 - only cached and replayed calls compare functions
 
-        from holdall.cache.digest import captured, digest  # noqa: PLC0415 - only cached calls compare sources
-
-        closed_over = captured(self.fn)
-        try:
-            text = getsource(self.fn)
-        except (OSError, TypeError):
-            text = digest(getattr(self.fn, "__code__", self.fn))
-        # Two tasks made by one function share their text and differ in what they were made with.
-        return f"{text}\n{digest(closed_over)}" if closed_over else text
+        return Function(self.fn)
 
     @cached_property
     def uncached(self) -> Self:
@@ -109,7 +103,7 @@ class Unit(Generic[P, R_co]):
             return self  # a builtin or a callable object: no method in a plain class either
         bound = object.__new__(type(self))
         bound.__dict__.update(self.__dict__)
-        for cached in ("signature", "_plain_names"):
+        for cached in ("signature", "identity", "_plain_names"):
             bound.__dict__.pop(cached, None)
         bound.fn = self.fn.__get__(instance)
         bound.bound_from = (self, instance)

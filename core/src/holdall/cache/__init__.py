@@ -8,17 +8,36 @@ if TYPE_CHECKING:
     from typing import Any
 
     from holdall.cache.policies import (
+        CODE,
         DEFAULT,
+        FILES,
         INPUTS,
         NONE,
+        PACKAGES,
+        RUN,
         RUN_ID,
+        SOURCE,
         TASK_SOURCE,
         CacheContext,
         CachePolicy,
         task_input_hash,
     )
 
-__all__ = ["DEFAULT", "INPUTS", "NONE", "RUN_ID", "TASK_SOURCE", "CacheContext", "CachePolicy", "task_input_hash"]
+__all__ = [
+    "CODE",
+    "DEFAULT",
+    "FILES",
+    "INPUTS",
+    "NONE",
+    "PACKAGES",
+    "RUN",
+    "RUN_ID",
+    "SOURCE",
+    "TASK_SOURCE",
+    "CacheContext",
+    "CachePolicy",
+    "task_input_hash",
+]
 
 # Name here: module of this package.
 _HOMES = dict.fromkeys(__all__, "policies")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from holdall.cache.digest import digest
+from holdall.cache.digest import Walk, combined
+from holdall.cache.parts import Code, Files, Packages, Run, Source
+from holdall.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
+
+    from holdall.cache.parts import Part
+
+KEY_VERSION: Final = 2
+"""Of what keys count. Entries of another version are missed, and stay readable by reference."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,35 +35,120 @@ class CacheContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachePolicy:
-    """A way to make a cache key; `INPUTS + TASK_SOURCE` counts both."""
+    """What makes two calls the same call: the function, its inputs, and `parts`.
 
-    name: str
-    part: Callable[[CacheContext], Any]
+    Policies are values: `INPUTS + SOURCE` counts both, in any order; `INPUTS - "debug"` leaves a parameter out; `+ None`
+    changes nothing, `+ NONE` is `NONE`.
+    """
+
+    parts: frozenset[Part] = frozenset()
+    without: frozenset[str] = frozenset()
     never: bool = False
 
-    def key(self, context: CacheContext) -> str | None:
-        return None if self.never else digest(self.part(context))
+    def key(self, context: CacheContext, /) -> str | None:
+        """The cache key of a call, 64 hexadecimal digits; None for `NONE`.
 
-    def __add__(self, other: CachePolicy) -> CachePolicy:
+        Raises:
+            ConfigurationError: an input, or what the function reaches, cannot be counted.
+        """
+        if self.never:
+            return None
+        counted = self.counted(context)
+        return combined(b"key %d" % KEY_VERSION, *(part for name in sorted(counted) for part in (name, counted[name])))
+
+    def counted(self, context: CacheContext, /) -> dict[str, bytes]:
+        """The digest of each thing that the key of a call counts, by what it is."""
+        walk = Walk()
+        unit = context.task
+        counted = {f"function {unit.identity.who}": unit.identity.counted(walk)}
+        parameters = {name: each for name, each in context.parameters.items() if name not in self.without}
+        for name, each in unit.identity.inputs(parameters, walk, without=self.without).items():
+            counted[f"input {name}"] = each
+        for part in self.parts:
+            counted.update(part.counted(context, walk))
+        if (version := unit.options.cache_version) is not None:
+            counted["cache_version"] = walk.of(version)
+        return counted
+
+    def __add__(self, other: CachePolicy | None, /) -> CachePolicy:
+        if other is None:
+            return self
+        if not isinstance(other, CachePolicy):
+            return NotImplemented
         if self.never or other.never:
-            return other if self.never else self
-        return CachePolicy(
-            name=f"{self.name} + {other.name}", part=lambda context: (self.part(context), other.part(context))
-        )
+            return NONE
+        return CachePolicy(parts=self.parts | other.parts, without=self.without | other.without)
+
+    __radd__ = __add__
+
+    def __sub__(self, parameter: str, /) -> CachePolicy:
+        if not isinstance(parameter, str):
+            raise ConfigurationError(
+                f"A policy minus the name of a parameter, as {self!r} - 'debug', leaves it out; {parameter!r} is no name."
+            )
+        return self if self.never else replace(self, without=self.without | {parameter})
 
     def __repr__(self) -> str:
-        return self.name
+        if self.never:
+            return "NONE"
+        names = sorted(part.name for part in self.parts)
+        return " + ".join(["INPUTS", *names]) + "".join(f" - {name!r}" for name in sorted(self.without))
 
 
-NONE: Final = CachePolicy(name="NONE", part=lambda _: None, never=True)
-INPUTS: Final = CachePolicy(name="INPUTS", part=lambda context: (context.task.function_name, context.parameters))
-TASK_SOURCE: Final = CachePolicy(name="TASK_SOURCE", part=lambda context: context.task.source)
-RUN_ID: Final = CachePolicy(
-    name="RUN_ID", part=lambda context: context.run.id if context.flow_run is None else context.flow_run.id
-)
-DEFAULT: Final = INPUTS + TASK_SOURCE
+class _CodePolicy(CachePolicy):
+    """`CODE`, which may be called with options."""
+
+    __slots__ = ()
+
+    def __call__(
+        self, *, include: Iterable[str] = (), exclude: Iterable[str] = (), also: Iterable[Any] = ()
+    ) -> CachePolicy:
+        """The same with other borders.
+
+        Args:
+            include: packages that count as the user's own, though they are installed.
+            exclude: modules and packages at which the walk stops.
+            also: functions, classes and modules that count as if the function named them.
+        """
+        return CachePolicy(parts=frozenset({Code(tuple(include), tuple(exclude), tuple(also))}))
+
+
+def PACKAGES(*distributions: str) -> CachePolicy:  # noqa: N802 - a policy, as the constants beside it
+    """The function, its inputs and the installed versions of `distributions`, by the names that pip knows."""
+    return CachePolicy(parts=frozenset({Packages(tuple(sorted(set(distributions))))}))
+
+
+def FILES(*parameters: str, by: Literal["content", "stat"] = "content") -> CachePolicy:  # noqa: N802 - as PACKAGES
+    """The function, its inputs and the files that the arguments name.
+
+    Args:
+        parameters: the arguments whose texts and paths count; with none, every `os.PathLike` in any argument.
+        by: "content", or "stat" for size in bytes and time of change. All files in a folder count.
+
+    Raises:
+        ConfigurationError: `by` is another word.
+    """
+    if by not in {"content", "stat"}:
+        raise ConfigurationError(f"FILES counts by='content' or by='stat', not {by!r}.")
+    return CachePolicy(parts=frozenset({Files(tuple(sorted(set(parameters))), by)}))
+
+
+NONE: Final = CachePolicy(never=True)
+INPUTS: Final = CachePolicy()
+SOURCE: Final = CachePolicy(parts=frozenset({Source()}))
+CODE: Final = _CodePolicy(parts=frozenset({Code()}))
+RUN: Final = CachePolicy(parts=frozenset({Run()}))
+DEFAULT: Final = INPUTS + CODE
+
+TASK_SOURCE: Final = SOURCE
+"""The name of `SOURCE` in releases of before."""
+RUN_ID: Final = RUN
+"""The name of `RUN` in releases of before."""
 
 
 def task_input_hash(context: CacheContext, parameters: dict[str, Any]) -> str:
-    """A `cache_key_fn`: the task, its source and its inputs. Same call, same key, in any process."""
-    return digest((context.task.function_name, context.task.source, parameters))
+    """A `cache_key_fn` that counts what `DEFAULT` does. Same call, same key, in any process."""
+    key = DEFAULT.key(replace(context, parameters=parameters))
+    if key is None:
+        raise AssertionError("DEFAULT always has a key")
+    return key

@@ -1,0 +1,163 @@
+"""What a cache policy counts beside the function and its inputs: source, code, packages, files, the run."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
+
+from holdall.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from holdall.cache.digest import Walk
+    from holdall.cache.policies import CacheContext
+
+_PATHS_DEEP: Final = 8
+"""How many containers deep `FILES` looks for paths."""
+
+
+class Part(Protocol):
+    """One thing that a policy counts. Hashable, picklable, and equal to another that counts the same."""
+
+    @property
+    def name(self) -> str:
+        """As the policy's `repr` shows it."""
+
+    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, bytes]:
+        """Digests by what they are of, as `task.key_parts` shows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The function's own definition."""
+
+    name: ClassVar[str] = "SOURCE"
+
+    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, bytes]:
+        from holdall.cache.identity import definition  # noqa: PLC0415 - syntax trees, for the policies that need them
+
+        return {"source": definition(context.task.fn, walk)}
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The function's own definition and all that it reaches by name inside the user's own packages."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    also: tuple[Any, ...] = ()
+
+    @property
+    def name(self) -> str:
+        said = [f"{option}={list(getattr(self, option))!r}" for option in self.__slots__ if getattr(self, option)]
+        return f"CODE({', '.join(said)})" if said else "CODE"
+
+    def __call__(self, *, include: Any = (), exclude: Any = (), also: Any = ()) -> Code:
+        return Code(tuple(include), tuple(exclude), tuple(also))
+
+    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, bytes]:
+        return context.task.reach(self).digests(walk)
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """The installed versions of distributions."""
+
+    distributions: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"PACKAGES({', '.join(map(repr, self.distributions))})"
+
+    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, bytes]:
+        return {f"package {each}": walk.of(_version(each, context.task.name)) for each in self.distributions}
+
+
+def _version(distribution: str, task: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - 30 ms, for the policy that needs it
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        raise ConfigurationError(
+            f"The cache_policy of {task!r} counts the version of {distribution!r}, and no distribution of that name is "
+            f"installed. Give PACKAGES the name that pip knows it by, or leave it out."
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files that arguments name: what is in them, or their size and time of change.
+
+    `parameters` names the arguments; with none, every `os.PathLike` in any argument counts.
+    """
+
+    parameters: tuple[str, ...] = ()
+    by: Literal["content", "stat"] = "content"
+
+    @property
+    def name(self) -> str:
+        said = [*map(repr, self.parameters), *(["by='stat'"] if self.by == "stat" else [])]
+        return f"FILES({', '.join(said)})"
+
+    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, bytes]:
+        if unknown := set(self.parameters) - context.parameters.keys():
+            raise ConfigurationError(
+                f"The cache_policy of {context.task.name!r} counts the files of {sorted(unknown)[0]!r}, and it has no "
+                f"such parameter. It has {', '.join(context.parameters)}."
+            )
+        chosen = self.parameters or tuple(context.parameters)
+        found: dict[str, bytes] = {}
+        for parameter in chosen:
+            for path in _paths(context.parameters[parameter], texts=bool(self.parameters)):
+                found[f"file {parameter}: {path}"] = walk.of(_state(path, self.by, context.task.name))
+        return found
+
+
+def _paths(value: Any, *, texts: bool, depth: int = 0) -> Iterator[str]:
+    if isinstance(value, os.PathLike) or (texts and type(value) in {str, bytes}):
+        yield os.fsdecode(value)
+    elif depth < _PATHS_DEEP and type(value) in {list, tuple, set, frozenset}:
+        for each in value:
+            yield from _paths(each, texts=texts, depth=depth + 1)
+    elif depth < _PATHS_DEEP and type(value) is dict:
+        for each in value.values():
+            yield from _paths(each, texts=texts, depth=depth + 1)
+
+
+def _state(path: str, by: str, task: str) -> Any:
+    """What counts of a file; of a folder, that of everything in it by its relative path."""
+    try:
+        if os.path.isdir(path):
+            return [
+                (os.path.relpath(os.path.join(folder, name), path), _state(os.path.join(folder, name), by, task))
+                for folder, folders, names in os.walk(path)
+                for name in (folders.sort() or sorted(names))  # type: ignore[func-returns-value]  # sorted as walked
+            ]
+        if by == "stat":
+            found = os.stat(path)
+            return found.st_size, found.st_mtime_ns
+        from hashlib import file_digest  # noqa: PLC0415 - loads OpenSSL
+
+        with open(path, "rb") as file:
+            return file_digest(file, "sha256").digest()
+    except FileNotFoundError:
+        return None  # that it is absent is what counts
+    except OSError as error:
+        raise ConfigurationError(
+            f"The cache_policy of {task!r} counts the file {path!r}, which cannot be read: {error.strerror}. Make it "
+            f"readable, or leave FILES out of the policy."
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The flow run around the call; outside a flow, the call's own run."""
+
+    name: ClassVar[str] = "RUN"
+
+    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, bytes]:
+        run = context.run if context.flow_run is None else context.flow_run
+        return {"run": walk.of(None if run is None else run.id)}
