@@ -1,0 +1,71 @@
+"""What a hasher gives: the content of a value, made of plain values, other values and these few words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from holdall.types import Buffer
+
+_SHOWN = 60
+
+
+class Chunks:
+    """Bytes in pieces, each contiguous; where one piece ends does not count."""
+
+    __slots__ = ("buffers",)
+
+    def __init__(self, buffers: Iterable[Buffer], /) -> None:
+        self.buffers = buffers
+
+
+class Step:
+    """Content below one step of the path that an error shows, as `["column"]` or `.name`. The step itself does not count."""
+
+    __slots__ = ("content", "text")
+
+    def __init__(self, text: str, content: Any, /) -> None:
+        self.text = text
+        self.content = content
+
+
+class Unordered:
+    """Contents whose order does not count."""
+
+    __slots__ = ("contents",)
+
+    def __init__(self, contents: Iterable[Any], /) -> None:
+        self.contents = contents
+
+
+class Uncounted(Exception):  # noqa: N818 - internal signal; users see the ConfigurationError made from it
+    """A value that has no content to count; it is told its way on the way up."""
+
+    def __init__(self, kind: type, reason: str, /) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.reason = reason
+        self._steps: list[str] = []
+
+    def at(self, step: str, /) -> Uncounted:
+        """Note one step of the path, innermost first."""
+        self._steps.append(step)
+        return self
+
+    @property
+    def path(self) -> str:
+        found = "".join(reversed(self._steps))
+        return found if len(found) <= 10 * _SHOWN else f"{found[: 5 * _SHOWN]}…{found[-2 * _SHOWN :]}"
+
+
+def key_step(key: Any, /) -> str:
+    """The step to an item of a mapping; keys other than plain ones are named by their type, as their repr is their own."""
+    if type(key) is str:
+        shown = '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    elif type(key) in {int, float, bool, bytes, type(None)}:
+        shown = repr(key)
+    else:
+        shown = f"<{type(key).__qualname__}>"
+    return f"[{shown}]" if len(shown) <= _SHOWN else f"[{shown[:_SHOWN]}…]"
