@@ -7,6 +7,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from holdall.cache.hashers import register_hasher
+    from holdall.cache.inputs import HashBy, Ignore
     from holdall.cache.policies import (
         DEFAULT,
         INPUTS,
@@ -18,10 +20,22 @@ if TYPE_CHECKING:
         task_input_hash,
     )
 
-__all__ = ["DEFAULT", "INPUTS", "NONE", "RUN_ID", "TASK_SOURCE", "CacheContext", "CachePolicy", "task_input_hash"]
+__all__ = [
+    "DEFAULT",
+    "INPUTS",
+    "NONE",
+    "RUN_ID",
+    "TASK_SOURCE",
+    "CacheContext",
+    "CachePolicy",
+    "HashBy",
+    "Ignore",
+    "register_hasher",
+    "task_input_hash",
+]
 
 # Name here: module of this package.
-_HOMES = dict.fromkeys(__all__, "policies")
+_HOMES = dict.fromkeys(__all__, "policies") | {"HashBy": "inputs", "Ignore": "inputs", "register_hasher": "hashers"}
 
 
 def __getattr__(name: str) -> Any:

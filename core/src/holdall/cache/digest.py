@@ -57,7 +57,7 @@ def digest(value: Any, /, *, name: str = "value", ignore_types: frozenset[str] |
     Raises:
         ConfigurationError: something in it cannot be counted, or it is nested too deeply.
     """
-    return Walk(ignore_types).named(name, value).hex()
+    return Walk(ignore_types).named(name, value, f"The {name}").hex()
 
 
 class Walk:
@@ -77,21 +77,23 @@ class Walk:
         self._low = sys.maxsize
         self._colours: dict[int, bytes] = {}
 
-    def named(self, name: str, value: Any, /, *, where: str = "") -> bytes:
-        """The digest of a value; errors call it by its name, and say `where` it belongs to."""
+    def named(
+        self, name: str, value: Any, subject: str, /, *, how: Callable[[Any], bytes] | None = None
+    ) -> bytes:
+        """The digest of a value. Errors are about the `subject`, and begin the path to the trouble with the name."""
         try:
-            return self.of(value)
+            return (how or self.of)(value)
         except Uncounted as uncounted:
             kind = uncounted.kind
             raise ConfigurationError(
-                f"{where}{name} cannot be counted in a cache key: {name}{uncounted.path} is a {kind.__module__}."
-                f"{kind.__qualname__}, which {uncounted.reason}. Leave it out with Annotated[…, holdall.cache.Ignore], or "
+                f"{subject} cannot be counted in a cache key: {name}{uncounted.path} is a {_type_name(kind)}, "
+                f"which {uncounted.reason}. Leave it out with Annotated[…, holdall.cache.Ignore], or "
                 "count what names it with Annotated[…, holdall.cache.HashBy(function)], both on the parameter; or make "
                 f"the key with a cache_key_fn, or a hasher known with holdall.cache.register_hasher({full_name(kind)!r}, …)."
             ) from uncounted.__cause__
         except RecursionError:
             raise ConfigurationError(
-                f"{where}{name} is nested too deeply to be counted in a cache key. Leave it out with Annotated[…, "
+                f"{subject} is nested too deeply to be counted in a cache key. Leave it out with Annotated[…, "
                 "holdall.cache.Ignore], count what names it with Annotated[…, holdall.cache.HashBy(function)], or make the "
                 "key with a cache_key_fn."
             ) from None
@@ -181,8 +183,7 @@ class Walk:
     def mapping(self, name: bytes, values: dict[Any, Any], /, *, dotted: bool = False) -> bytes:
         """Keys and items, whatever their order; `dotted` says that the keys are attributes."""
         if _TEXT.issuperset(map(type, values)) and _SCALARS.issuperset(map(type, values.values())):
-            keys = sorted(values)
-            return _hashed(name, b"flat", _flat(list, keys), _flat(list, [values[key] for key in keys]))
+            return _hashed(name, b"flat", _flat(list, [each for key in sorted(values) for each in (key, values[key])]))
         found = []
         key: Any = None
         try:
@@ -222,7 +223,8 @@ class Walk:
             return _member
         found = find(kind)
         if found is not None:
-            return _by_hasher(found.hasher, found.name, None if found.plain else Layout(kind, found.base))
+            layout = None if found.plain else Layout(kind, found.base, found.held)
+            return _by_hasher(found.hasher, found.name, layout)
         if is_python(kind):
             return _by_layout(Layout(kind))
         return _by_reduction
@@ -367,6 +369,10 @@ def _hashed(first: bytes, *rest: Any) -> bytes:
     for each in rest:
         hasher.update(each)
     return hasher.digest()
+
+
+def _type_name(kind: type) -> str:
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _name(value: Any) -> bytes:

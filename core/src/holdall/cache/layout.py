@@ -16,14 +16,14 @@ _NO_STATE: Final = frozenset({"__pydantic_fields_set__", "__orig_class__", "_att
 
 
 class Layout:
-    """How to read the state that classes below `base` give to instances of `kind`."""
+    """How to read the state that classes below `base` give to instances of `kind`; `held` is none of theirs."""
 
     __slots__ = ("_dict", "_slots", "_without")
 
-    def __init__(self, kind: type, base: type = object, /) -> None:
+    def __init__(self, kind: type, base: type = object, held: frozenset[str] = frozenset(), /) -> None:
         below = kind.__mro__[: kind.__mro__.index(base)]
-        self._slots = [(name, slot) for each in below for name, slot in _slots(each)]
-        self._without = _NO_STATE | _cached_properties(kind)
+        self._slots = [slot for each in below if each.__flags__ & _HEAP_TYPE for slot in _slots(each)]
+        self._without = _NO_STATE | _cached_properties(kind) | held
         self._dict = _dict_of(kind)
 
     def state(self, value: Any, /) -> dict[Any, Any]:

@@ -118,8 +118,38 @@ _FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
 }
 _TABLE: Final = {name: function for function, names in _FUNCTIONS.items() for name in names}
 
-# Classes of Pillow's own say from what kind of file an image came, which its hasher counts as its format.
-_TRANSPARENT_BELOW: Final = {"PIL.Image:Image": "PIL."}
+# Whose hashers say themselves which of the library's own subclasses a value is of.
+_FAMILIES: Final = {
+    "numpy.dtype": "numpy",
+    "numpy.scalar": "numpy",
+    "pandas.column": "pandas",
+    "pandas.dtype": "pandas",
+    "pandas.index": "pandas",
+    "pandas.offset": "pandas",
+    "pillow.image": "PIL",
+    "polars.dtype": "polars",
+    "pyarrow.array": "pyarrow",
+    "pyarrow.data_type": "pyarrow",
+    "pyarrow.scalar": "pyarrow",
+    "scipy.matrix": "scipy",
+}
+
+# What the library holds in the `__dict__` of its instances, which the hasher has read: the rest is a subclass's own.
+_HELD: Final = {
+    "numpy.masked": frozenset(
+        "_mask _data _fill_value _basedict _optinfo _hardmask _sharedmask _isfield _baseclass".split()
+    ),
+    "pandas.frame": frozenset("_mgr _item_cache _attrs _flags _is_copy _cacher".split()),
+    "pandas.series": frozenset("_mgr _item_cache _attrs _flags _is_copy _cacher _name _index".split()),
+    "pandas.index": frozenset("_data _name _names _cache _id _references _levels _codes _range _no_setting_name".split()),
+    "pillow.image": frozenset("im _im _mode _size palette info readonly _exif pyaccess".split()),
+    "polars.frame": frozenset({"_df", "_accessors"}),
+    "polars.series": frozenset({"_s", "_accessors"}),
+    "scipy.matrix": frozenset(
+        "_shape data indices indptr row col coords offsets rows _dict maxprint _has_canonical_format "
+        "_has_sorted_indices has_canonical_format has_sorted_indices".split()
+    ),
+}
 
 GROUP: Final = "holdall.hashers"
 _NOUN: Final = "hasher"
@@ -128,12 +158,16 @@ _registered: dict[str, Callable[[Any], Any]] = {}
 
 
 class Found(NamedTuple):
-    """The hasher of a type: `base` is the class that it is for, `plain` says that the type is that class or as good."""
+    """The hasher of a type: `base` is the class that it is for, `plain` says that the type is that class or as good.
+
+    `held` are the attributes that are no state of a subclass, as the hasher knows them.
+    """
 
     hasher: Callable[[Any], Any]
     base: type
     name: str
     plain: bool
+    held: frozenset[str] = frozenset()
 
 
 def register_hasher(kind: type | str, hasher: Callable[[Any], Any], /) -> None:
@@ -166,15 +200,11 @@ def find(kind: type, /) -> Found | None:
         function = _TABLE.get(name)
         if function is not None and _genuine(base, name):
             # Named after the function and not the class, whose module is another in other releases of a library.
-            return Found(_load(function), base, function, base is kind or _as_good(kind, name))
+            plain = base is kind or kind.__module__.partition(".")[0] == _FAMILIES.get(function)
+            return Found(_load(function), base, function, plain, _HELD.get(function, frozenset()))
         if (hasher := _installed(base)) is not None:
             return Found(hasher, base, name, base is kind)
     return None
-
-
-def _as_good(kind: type, name: str) -> bool:
-    prefix = _TRANSPARENT_BELOW.get(name)
-    return prefix is not None and kind.__module__.startswith(prefix)
 
 
 def _load(function: str) -> Callable[[Any], Any]:

@@ -136,4 +136,4 @@ def wrapped(value: Any) -> Any:
     inner = getattr(value, "__wrapped__", None)
     if inner is None:
         raise Uncounted(type(value), "wraps a function that it does not show")
-    return Step(".__wrapped__", inner)
+    return type(value).__name__, Step(".__wrapped__", inner)

@@ -24,8 +24,7 @@ def _step(label: Any) -> str:
 
 
 def _more(value: Any) -> Any:
-    own = tuple((name, Step(f".{name}", getattr(value, name, None))) for name in value._metadata if name != "_name")  # noqa: SLF001 - what pandas asks subclasses to declare
-    return Step(".attrs", dict(value.attrs)), value.flags.allows_duplicate_labels, own if type(value)._metadata != ["_name"] else ()
+    return Step(".attrs", dict(value.attrs)), value.flags.allows_duplicate_labels
 
 
 def index(value: Any) -> Any:
@@ -47,7 +46,7 @@ def index(value: Any) -> Any:
 
 def column(value: Any) -> Any:
     """An array that stands alone, with the frequency that it may have."""
-    return values(value), Step(".freq", getattr(value, "_freq", None))
+    return type(value).__name__, values(value), Step(".freq", getattr(value, "_freq", None))
 
 
 def values(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of array

@@ -29,7 +29,7 @@ def table(value: Any) -> Any:
         Step(f'["{name}"]', column(each.type, each.chunks if hasattr(each, "chunks") else [each]))
         for name, each in zip(value.schema.names, value.columns, strict=True)
     )
-    return schema(value.schema), value.num_rows, columns
+    return type(value).__name__, schema(value.schema), value.num_rows, columns
 
 
 def schema(value: Any) -> Any:
@@ -77,6 +77,8 @@ def column(kind: Any, chunks: Iterable[Any]) -> Any:
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
 
     pieces = [chunk for chunk in chunks if len(chunk)]
+    if (plain := _with_offsets(kind)) is not None:
+        return column(plain, [chunk.cast(plain) for chunk in pieces])
     if isinstance(kind, pa.BaseExtensionType):
         return column(kind.storage_type, [chunk.storage for chunk in pieces])
     if isinstance(kind, pa.DictionaryType):
@@ -93,6 +95,19 @@ def column(kind: Any, chunks: Iterable[Any]) -> Any:
         present = Chunks(map(_presence, pieces))
         pieces = [chunk.drop_null() if chunk.null_count else chunk for chunk in pieces]
     return present, _values(kind, [chunk for chunk in pieces if len(chunk)])
+
+
+def _with_offsets(kind: Any) -> Any:
+    """For types whose items lie anywhere, the one with the same items where they lie in a row."""
+    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+
+    if kind == pa.string_view():
+        return pa.large_string()
+    if kind == pa.binary_view():
+        return pa.large_binary()
+    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        return pa.large_list(kind.value_field)
+    return None
 
 
 def _words(kind: Any, pieces: list[Any]) -> Any:
@@ -122,9 +137,6 @@ def _values(kind: Any, pieces: list[Any]) -> Any:
     types = pa.types
     if types.is_boolean(kind):
         return Chunks(map(_bytes_of, pieces))
-    if kind in {pa.string_view(), pa.binary_view()}:
-        plain = pa.large_string() if kind == pa.string_view() else pa.large_binary()
-        return _values(plain, [chunk.cast(plain) for chunk in pieces])
     if types.is_string(kind) or types.is_binary(kind):
         return _texts(pieces, "i")
     if types.is_large_string(kind) or types.is_large_binary(kind):

@@ -5,5 +5,5 @@ from __future__ import annotations
 from typing import Any
 
 
-def url(value: Any) -> str:
-    return str(value)
+def url(value: Any) -> Any:
+    return type(value).__name__, str(value)
