@@ -74,7 +74,7 @@ class Names(NamedTuple):
     attributes: frozenset[str]
     """Every attribute that is taken of anything."""
     stored: frozenset[str]
-    """Globals that are assigned or deleted."""
+    """Globals, and names that it closes over, that are assigned or deleted."""
     changed: frozenset[tuple[str, ...]]
     """Chains on which a method that changes a container is called."""
     imports: frozenset[tuple[Import, tuple[str, ...]]]
@@ -162,6 +162,8 @@ class _Scan:
                 asked = True
             if op in {"STORE_GLOBAL", "DELETE_GLOBAL"}:
                 self.stored.add(code.co_names[arg])
+            elif op in {"STORE_DEREF", "DELETE_DEREF"} and (name := local_name(code, arg)) in self.free:
+                self.stored.add(name)
         self._end(chain, local)
         for each in code.co_consts:
             if isinstance(each, CodeType):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copyreg
 import hashlib
 import pickle
-import sys
 from collections import OrderedDict
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall.cache.identity import definition, is_definition
 from holdall.errors import ConfigurationError, told
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ class _Walk:
         leaf = _LEAVES.get(kind)
         if leaf is not None:
             return leaf(self, value)
-        if isinstance(value, type):
-            return _hashed(b"class", _name(value))
+        if is_definition(value):
+            return definition(value, self)
         return self._reduced(kind, value)
 
     def _mapping(self, name: bytes, items: Iterable[tuple[Any, Any]]) -> bytes:
@@ -125,7 +125,7 @@ class _Walk:
         if isinstance(state, dict) and "__pydantic_fields_set__" in state:
             # Which fields were given and which left to their defaults: two models that differ there are equal.
             state = {name: each for name, each in state.items() if name != "__pydantic_fields_set__"}
-        parts = [_name(kind), self.of(function), self.of(args), self.of(state)]
+        parts = [_name(kind), self.of(kind), self.of(function), self.of(args), self.of(state)]
         if items is not None:
             parts += [b"items", *map(self.of, items)]
         if pairs is not None and isinstance(value, OrderedDict):
@@ -140,28 +140,6 @@ class _Walk:
     def raw(self, value: Any) -> bytes:
         return _hashed(_name(type(value)), memoryview(value).cast("B") if len(value) else b"")
 
-    def function(self, value: Any) -> bytes:
-        """By name where that leads back to it; else by its code, its defaults and what it closes over."""
-        if value.__module__ != "__main__" and _found(value.__module__, value.__qualname__) is value:
-            return _hashed(b"function", _name(value))
-        cells = []
-        for cell in value.__closure__ or ():
-            try:
-                cells.append(cell.cell_contents)
-            except ValueError:
-                cells.append(None)  # not filled yet
-        return _hashed(
-            b"code", self.of(value.__code__), self.of(value.__defaults__), self.of(value.__kwdefaults__), self.of(cells)
-        )
-
-    def code(self, value: CodeType) -> bytes:
-        return _hashed(b"code", value.co_code, self.of(value.co_consts), self.of(value.co_names))
-
-    def method(self, value: Any) -> bytes:
-        owner = value.__self__
-        bound_to = b"" if owner is None or isinstance(owner, ModuleType) else self.of(owner)
-        return _hashed(b"method", _name(value), bound_to)
-
     def module(self, value: ModuleType) -> bytes:
         return _hashed(b"module", value.__name__.encode())
 
@@ -170,10 +148,6 @@ _LEAVES: Final[dict[type, Callable[[_Walk, Any], bytes]]] = {
     pickle.PickleBuffer: _Walk.buffer,
     bytearray: _Walk.raw,
     memoryview: _Walk.raw,
-    FunctionType: _Walk.function,
-    CodeType: _Walk.code,
-    BuiltinFunctionType: _Walk.method,
-    MethodType: _Walk.method,
     ModuleType: _Walk.module,
 }
 
@@ -212,9 +186,3 @@ def _hashed(first: bytes, *rest: Any) -> bytes:
 def _name(value: Any) -> bytes:
     return f"{getattr(value, '__module__', '')}.{value.__qualname__}:".encode()
 
-
-def _found(module: str | None, qualname: str) -> Any:
-    found: Any = sys.modules.get(module or "")
-    for part in qualname.split("."):
-        found = getattr(found, part, None)
-    return found

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MAINS: Final = frozenset({"__main__", "__mp_main__"})
+"""Names of the module that is the program; the second is its name in processes that multiprocessing starts."""
+
 _STANDARD_LIBRARY: Final = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _HOLDALL: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _FOLDERS_OF_INSTALLERS: Final = ("site-packages", "dist-packages")
@@ -21,6 +24,8 @@ def is_own(namespace: Mapping[str, Any], /) -> bool:
     Editable installs, archives, notebooks and modules made with `exec` are the user's own.
     """
     name = namespace.get("__name__")
+    if name in MAINS:
+        return True  # whatever started it: a profiler, a debugger, a kernel
     file = namespace.get("__file__")
     if isinstance(file, str):
         return _is_own_file(os.path.abspath(file))

@@ -10,6 +10,8 @@ import _ast
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from holdall.cache.decorators import BLIND
+
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable, Iterable, Iterator
@@ -32,7 +34,7 @@ class Syntax(NamedTuple):
     decorators: tuple[str, ...]
     """What has to be looked up to know who decorates: `:name.attribute` in the module, `module:name.attribute`, or `?`."""
     stored: tuple[str, ...]
-    """Dotted names into which it stores: `X[k] = v`, `X.a = v`, `del X[k]`."""
+    """Dotted names that it stores into: `X` for `X[k] = v` and `del X[k]`, `X.a` for `X.a = v`."""
 
 
 def syntax(node: ast.AST, around: Iterable[ast.AST], /) -> Syntax:
@@ -195,16 +197,12 @@ def dotted(node: Any) -> list[str]:
 def _stored(node: Any) -> Iterator[str]:
     for each in walk(node):
         if isinstance(each, (_ast.Subscript, _ast.Attribute)) and not isinstance(each.ctx, _ast.Load):
-            names = dotted(each.value)
+            names = dotted(each.value if isinstance(each, _ast.Subscript) else each)
             if names:
                 yield ".".join(names)
 
 
 # ------------------------------------------------------------------------------------------------------- decorators
-
-_NAMES_NO_HINTS: Final = frozenset({"holdall", "functools", "contextlib"})
-"""Distributions and modules whose decorators look at neither hints nor docstrings, beyond handing them on."""
-
 
 def _decorators(node: Any, scopes: list[ast.AST]) -> Iterator[str]:
     """What has to be looked up to know whether a decorator touches the definition, outside or inside it."""
@@ -250,7 +248,7 @@ def _origin(node: Any, scopes: list[ast.AST], *, told: bool = False) -> Iterator
             if isinstance(each, str):
                 module, _, name = each.partition(":")
                 top = module.partition(".")[0]
-                if top in _NAMES_NO_HINTS:
+                if top in BLIND:
                     yield from [top] if told else []
                 else:
                     yield f"{module}:{'.'.join([*([name] if name else []), *names[1:]])}"

@@ -21,6 +21,7 @@ _FUTURE_FLAGS: Final = 0x1FE0000  # as `__future__` has them
 _MOST: Final = 20_000
 _found: dict[int, tuple[CodeType, Syntax | None]] = {}
 _texts: dict[str, Text] = {}
+_files: dict[str, bytes] = {}
 
 
 def find(code: CodeType, namespace: Mapping[str, Any], /) -> Syntax | None:
@@ -112,11 +113,20 @@ def _candidates(path: str, namespace: Mapping[str, Any]) -> Iterator[bytes | str
     if not os.path.isabs(path) and isinstance(file, str) and os.path.basename(file) == os.path.basename(path):
         path = file
     if not path.startswith("<"):
+        known = _files.get(path)
+        if known is not None:
+            yield known  # it may be out of date; then it is not the text of newer code
         try:
             with open(path, "rb") as opened:
-                yield opened.read()
+                data = opened.read()
         except OSError:
             pass
+        else:
+            if data != known:
+                if len(_files) >= _MOST // 100:
+                    _files.clear()
+                _files[path] = data
+                yield data
     if kept is not None and entry[1] is not None:
         yield kept  # as the file once was
     source = getattr(namespace.get("__loader__"), "get_source", None)
