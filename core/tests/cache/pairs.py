@@ -582,7 +582,7 @@ def frame(**options: Any) -> Any:
 def parquet(value: pd.DataFrame) -> pd.DataFrame:
     """As our own serializer writes it."""
     from holdall.testing.sources import BytesSource
-    from holdall_arrow.parquet import ParquetSerializer
+    from holdall_arrow import ParquetSerializer
 
     serializer = ParquetSerializer()
     return serializer.load(BytesSource(b"".join(map(bytes, serializer.dump(value)))))

@@ -9,24 +9,13 @@ import copyreg
 import hashlib
 import sys
 from array import array
-from functools import partial
-from types import (
-    BuiltinFunctionType,
-    ClassMethodDescriptorType,
-    CodeType,
-    FunctionType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
-    MethodDescriptorType,
-    MethodType,
-    MethodWrapperType,
-    ModuleType,
-    WrapperDescriptorType,
-)
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall.cache import bytecode
 from holdall.cache.hashers import find, full_name
-from holdall.cache.hashers.parts import Chunks, Step, Uncounted, Unordered, key_step
+from holdall.cache.hashers.parts import Chunks, Step, Uncounted, Unordered, key_step, type_name
+from holdall.cache.identity import definition, is_definition
 from holdall.cache.layout import Layout, is_python
 from holdall.errors import ConfigurationError, HoldallError, told
 
@@ -86,7 +75,7 @@ class Walk:
         except Uncounted as uncounted:
             kind = uncounted.kind
             raise ConfigurationError(
-                f"{subject} cannot be counted in a cache key: {name}{uncounted.path} is a {_type_name(kind)}, "
+                f"{subject} cannot be counted in a cache key: {name}{uncounted.path} is a {type_name(kind)}, "
                 f"which {uncounted.reason}. Leave it out with Annotated[…, holdall.cache.Ignore], or "
                 "count what names it with Annotated[…, holdall.cache.HashBy(function)], both on the parameter; or make "
                 f"the key with a cache_key_fn, or a hasher known with holdall.cache.register_hasher({full_name(kind)!r}, …)."
@@ -120,7 +109,15 @@ class Walk:
         place = self._open[key] = len(self._stack)
         self._stack.append(value)
         outer, self._low = self._low, place
-        found = self._walked(kind, value)
+        try:
+            found = self._walked(kind, value)
+        except BaseException:
+            # Whoever asked may do without this one, and go on.
+            for each in self._stack[place:]:
+                del self._open[id(each)]
+            del self._stack[place:]
+            self._low = outer
+            raise
         low = self._low
         if low == place:
             members = self._stack[place:]
@@ -154,6 +151,13 @@ class Walk:
             self._done[id(each)] = _hashed(b"in cycle", colours[id(each)]), each
         return self._done[id(first)][0]
 
+    def kind(self, value: Any) -> bytes:
+        """The digest of the class of an object, by its definition."""
+        try:
+            return self.of(type(value))
+        except Uncounted as uncounted:
+            raise uncounted.at(".__class__") from uncounted.__cause__
+
     def settled(self, value: Any) -> bool:
         """Whether all that an object holds has its digest, so that two looks at it can be compared."""
         return bool(self._colours) or self._stack[-1] is value
@@ -167,7 +171,7 @@ class Walk:
             return _hashed(kind.__name__.encode(), *sorted(map(self.of, value)))
         plan = self._plans.get(kind)
         if plan is None:
-            plan = self._plans[kind] = self._plan(kind)
+            plan = self._plans[kind] = self._plan(kind, value)
         return plan(self, value)
 
     def _items(self, name: bytes, values: Iterable[Any]) -> bytes:
@@ -212,16 +216,20 @@ class Walk:
             return _hashed(b"unordered", *sorted(map(self.content, given.contents)))
         return self.of(given)
 
-    def _plan(self, kind: type) -> Callable[[Walk, Any], bytes]:
+    def _plan(self, kind: type, value: Any) -> Callable[[Walk, Any], bytes]:
         """How values of a type are counted."""
         names = {full_name(base) for base in kind.__mro__}
         if names & self._ignored_types():
             return _by_type
-        if issubclass(kind, (type, *_DEFINED)):
-            return _by_definition
+        if kind is ModuleType:
+            return _by_name
+        if kind is CodeType:
+            return _by_code
         if "enum:Enum" in names:
             return _member
         found = find(kind)
+        if found is None and is_definition(value):
+            return _by_definition
         if found is not None:
             layout = None if found.plain else Layout(kind, found.base, found.held)
             return _by_hasher(found.hasher, found.name, layout)
@@ -239,24 +247,16 @@ class Walk:
         return self._ignored
 
 
-_DEFINED: Final = (
-    FunctionType,
-    MethodType,
-    BuiltinFunctionType,
-    MethodDescriptorType,
-    ClassMethodDescriptorType,
-    WrapperDescriptorType,
-    MethodWrapperType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
-    CodeType,
-    ModuleType,
-    partial,
-)
-
-
 def _by_definition(walk: Walk, value: Any) -> bytes:
-    return _definition(value, walk)
+    return definition(value, walk)
+
+
+def _by_name(_: Walk, value: ModuleType) -> bytes:
+    return _hashed(b"module", value.__name__.encode())
+
+
+def _by_code(_: Walk, value: CodeType) -> bytes:
+    return _hashed(b"code", bytecode.VERSION.encode(), bytecode.digest(value))
 
 
 def _by_type(_: Walk, value: Any) -> bytes:
@@ -269,28 +269,28 @@ def _by_hasher(hasher: Callable[[Any], Any], name: str, layout: Layout | None) -
     def plan(walk: Walk, value: Any) -> bytes:
         try:
             given = hasher(value)
-        except (Uncounted, HoldallError, RecursionError):
+        except (HoldallError, RecursionError):
             raise
         except Exception as error:  # the boundary to a plugin's or a user's function, which may raise anything
             raise Uncounted(type(value), f"its hasher could not read ({told(error)})") from error
         found = walk.content(given)
         if layout is None:
             return _hashed(tag, found)
-        return _hashed(tag, found, walk.of(type(value)), walk.mapping(b"state", layout.state(value), dotted=True))
+        return _hashed(tag, found, walk.kind(value), walk.mapping(b"state", layout.state(value), dotted=True))
 
     return plan
 
 
 def _by_layout(layout: Layout) -> Callable[[Walk, Any], bytes]:
     def plan(walk: Walk, value: Any) -> bytes:
-        return _hashed(b"object", walk.of(type(value)), walk.mapping(b"state", layout.state(value), dotted=True))
+        return _hashed(b"object", walk.kind(value), walk.mapping(b"state", layout.state(value), dotted=True))
 
     return plan
 
 
 def _member(walk: Walk, value: Any) -> bytes:
     """A member of an enum: by its class, its name and its value."""
-    return _hashed(b"member", walk.of(type(value)), walk.of(value._name_), walk.of(value._value_))  # noqa: SLF001 - no property of the class
+    return _hashed(b"member", walk.kind(value), walk.of(value._name_), walk.of(value._value_))  # noqa: SLF001 - no property of the class
 
 
 def _by_reduction(walk: Walk, value: Any) -> bytes:
@@ -313,9 +313,9 @@ def _reduced(walk: Walk, value: Any) -> bytes:
     if isinstance(made, str):
         if _found(getattr(value, "__module__", None) or kind.__module__, made) is not value:
             raise Uncounted(kind, f"is pickled by the name {made!r}, which does not lead back to it")
-        return _hashed(b"global", walk.of(kind), walk.of(made))
+        return _hashed(b"global", walk.kind(value), walk.of(made))
     function, args, state, items, pairs = (*made, None, None, None, None)[:5]
-    parts = [walk.of(kind), walk.of(function), walk.content(tuple(args)), _state(walk, state)]
+    parts = [walk.kind(value), walk.of(function), walk.content(tuple(args)), _state(walk, state)]
     parts.append(walk.of(list(items)) if items is not None else b"")
     parts.append(walk.mapping(b"pairs", dict(pairs)) if pairs is not None else b"")
     return _hashed(b"reduced", *(each or _hashed(b"nothing") for each in parts))
@@ -371,35 +371,8 @@ def _hashed(first: bytes, *rest: Any) -> bytes:
     return hasher.digest()
 
 
-def _type_name(kind: type) -> str:
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
 def _name(value: Any) -> bytes:
     return f"{getattr(value, '__module__', '')}.{value.__qualname__}:".encode()
-
-
-# What follows stands until functions and classes have an identity of their own.
-
-
-def _definition(value: Any, walk: Walk) -> bytes:
-    """By name where that leads back to it; else by its code, its defaults and what it closes over."""
-    kind = type(value)
-    if kind is partial:
-        return _hashed(b"partial", walk.of(value.func), walk.of(value.args), walk.of(value.keywords))
-    if kind is CodeType:
-        return _hashed(b"code", value.co_code, walk.of(value.co_consts), walk.of(value.co_names))
-    if kind is ModuleType:
-        return _hashed(b"module", value.__name__.encode())
-    if kind is not FunctionType:
-        owner = getattr(value, "__self__", None)
-        bound_to = b"" if owner is None or isinstance(owner, ModuleType) else walk.of(owner)
-        return _hashed(b"class" if isinstance(value, type) else b"method", _name(value), bound_to)
-    if value.__module__ != "__main__" and _found(value.__module__, value.__qualname__) is value:
-        return _hashed(b"function", _name(value))
-    cells = [cell.cell_contents for cell in value.__closure__ or ()]
-    parts = value.__code__, value.__defaults__, value.__kwdefaults__, cells
-    return _hashed(b"function", *map(walk.of, parts))
 
 
 def _found(module: str | None, qualname: str) -> Any:

@@ -40,8 +40,6 @@ _FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "builtin.union": ("types:UnionType", "typing:_UnionGenericAlias", "typing:Union"),
     "builtin.annotated": ("typing:_AnnotatedAlias",),
     "builtin.typing_generic": ("typing:_GenericAlias",),
-    "builtin.accessor": ("builtins:property",),
-    "builtin.wrapped": ("builtins:staticmethod", "builtins:classmethod", "functools:_lru_cache_wrapper"),
     "stdlib.ordered": ("collections:OrderedDict",),
     "stdlib.defaulting": ("collections:defaultdict",),
     "stdlib.queue": ("collections:deque",),

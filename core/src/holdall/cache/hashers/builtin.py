@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.cache.hashers.parts import Chunks, Step, Uncounted, Unordered, key_step
+from holdall.cache.hashers.parts import Chunks, Step, Unordered, key_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,15 +125,3 @@ def annotated(value: Any) -> Any:
 
 def typing_generic(value: Any) -> Any:
     return getattr(value, "_name", None), value.__origin__, list(value.__args__)
-
-
-def accessor(value: property) -> Any:
-    return Step(".fget", value.fget), Step(".fset", value.fset), Step(".fdel", value.fdel)
-
-
-def wrapped(value: Any) -> Any:
-    """A function in a wrapper of the language's own, which changes nothing of it but how it is called."""
-    inner = getattr(value, "__wrapped__", None)
-    if inner is None:
-        raise Uncounted(type(value), "wraps a function that it does not show")
-    return type(value).__name__, Step(".__wrapped__", inner)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from holdall.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -40,14 +42,21 @@ class Unordered:
         self.contents = contents
 
 
-class Uncounted(Exception):  # noqa: N818 - internal signal; users see the ConfigurationError made from it
-    """A value that has no content to count; it is told its way on the way up."""
+class Uncounted(ConfigurationError):
+    """A value that has no content to count; it is told its way on the way up. Users see the error that is made from it."""
 
     def __init__(self, kind: type, reason: str, /) -> None:
-        super().__init__(reason)
+        super().__init__(kind, reason)
         self.kind = kind
         self.reason = reason
         self._steps: list[str] = []
+
+    def __str__(self) -> str:
+        where = f" at {self.path}" if self._steps else ""
+        return f"the {type_name(self.kind)}{where} {self.reason}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind, self.reason)
 
     def at(self, step: str, /) -> Uncounted:
         """Note one step of the path, innermost first."""
@@ -58,6 +67,10 @@ class Uncounted(Exception):  # noqa: N818 - internal signal; users see the Confi
     def path(self) -> str:
         found = "".join(reversed(self._steps))
         return found if len(found) <= 10 * _SHOWN else f"{found[: 5 * _SHOWN]}…{found[-2 * _SHOWN :]}"
+
+
+def type_name(kind: type, /) -> str:
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def key_step(key: Any, /) -> str:
