@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from holdall.cache import bytecode
 from holdall.cache.hashers import find, full_name
 from holdall.cache.hashers.parts import Chunks, Step, Uncounted, Unordered, key_step, type_name
-from holdall.cache.identity import definition, is_definition
+from holdall.cache.identity import definition, identify, is_definition, who
 from holdall.cache.layout import Layout, is_python
 from holdall.errors import ConfigurationError, HoldallError, told
 
@@ -52,10 +52,11 @@ def digest(value: Any, /, *, name: str = "value", ignore_types: frozenset[str] |
 class Walk:
     """One walk through values. Shared objects cost one visit; that they are shared does not count, and cycles end."""
 
-    __slots__ = ("_colours", "_done", "_ignored", "_looped", "_low", "_open", "_plans", "_stack")
+    __slots__ = ("_colours", "_done", "_looped", "_low", "_open", "_plans", "_stack", "ignored", "within")
 
-    def __init__(self, ignore_types: frozenset[str] | None = None) -> None:
-        self._ignored = ignore_types
+    def __init__(self, ignore_types: frozenset[str] | None = None, *, within: frozenset[int] = frozenset()) -> None:
+        self.ignored = ignore_types
+        self.within = within  # ids of the functions of tasks that this walk is about
         self._plans: dict[type, Callable[[Walk, Any], bytes]] = {}
         # The object beside its digest, as an id is its own only while it lives.
         self._done: dict[int, tuple[bytes, Any]] = {}
@@ -227,6 +228,8 @@ class Walk:
             return _by_code
         if "enum:Enum" in names:
             return _member
+        if "holdall.units:Unit" in names:
+            return _by_function
         found = find(kind)
         if found is None and is_definition(value):
             return _by_definition
@@ -238,17 +241,25 @@ class Walk:
         return _by_reduction
 
     def _ignored_types(self) -> frozenset[str]:
-        if self._ignored is None:
+        if self.ignored is None:
             # Settings are read for values that may be a connection, and for no plain one.
             from holdall.cache.ignoring import resolved  # noqa: PLC0415 - as above
             from holdall.settings import current  # noqa: PLC0415 - as above
 
-            self._ignored = resolved(current().cache_ignore_types)
-        return self._ignored
+            self.ignored = resolved(current().cache_ignore_types)
+        return self.ignored
 
 
 def _by_definition(walk: Walk, value: Any) -> bytes:
     return definition(value, walk)
+
+
+def _by_function(walk: Walk, value: Any) -> bytes:
+    """A task or a flow: by its function, as its own calls are counted, in a walk that knows nothing of this one."""
+    function = value.fn
+    if id(function) in walk.within:
+        return _hashed(b"unit", who(function).encode())
+    return _hashed(b"unit", identify(function, Walk(walk.ignored, within=walk.within | {id(function)})))
 
 
 def _by_name(_: Walk, value: ModuleType) -> bytes:

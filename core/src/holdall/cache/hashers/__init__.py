@@ -64,7 +64,6 @@ _FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "ours.reference": ("holdall.results:ResultReference",),
     "ours.state": ("holdall.states:State",),
     "ours.future": ("holdall.futures:Future",),
-    "ours.unit": ("holdall.units:Unit",),
     "numpy.array": ("numpy:ndarray", "numpy:memmap"),  # a map is a way to lie in memory, and no other content
     "numpy.masked": ("numpy.ma:MaskedArray", "numpy.ma.core:MaskedArray"),
     "numpy.scalar": ("numpy:generic",),

@@ -1,4 +1,4 @@
-"""Results of holdall itself, which count by what was kept and are not read for it; and tasks and flows, by their function."""
+"""Results of holdall itself, which count by what was kept and are not read for it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,3 @@ def future(value: Any) -> Any:
     if not value.done():
         raise Uncounted(type(value), "is a run that still goes on (pass its result, or the future itself as an argument)")
     return Step(".state()", value.inner.result())
-
-
-def unit(value: Any) -> Any:
-    return value.kind, Step(".fn", value.fn)
