@@ -96,7 +96,7 @@ def key_parts(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
         return {"cache_key_fn": str(options.cache_key_fn(context, dict(context.parameters)))}
     if options.caching is None:
         return {}
-    return {name: digest.hex() for name, digest in sorted(options.cache_policy.counted(context).items())}
+    return dict(sorted(options.cache_policy.shown(context).items()))
 
 
 def cached(

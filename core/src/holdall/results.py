@@ -120,6 +120,15 @@ class ResultReference:
             object.__setattr__(self, "_object", value)
         return value
 
+    def _record(self) -> Record:
+        """What is known of the result without reading it: its size, its checksum, who made it and when.
+
+        Raises:
+            MissingResultError, ExpiredResultError, CorruptResultError, UntrustedResultError, StorageError: as `get`.
+        """
+        found: Record = import_module("holdall.retrieval").find(self)  # the same front door as in get
+        return found
+
     async def aget(self, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
         """As `get`, without blocking the event loop."""
         if self._object is not UNSET and columns is None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from holdall.abc.codec import Codec
     from holdall.abc.storage import Storage
+    from holdall.record import Record
 
 
 def fetch(reference: ResultReference, /, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
@@ -45,6 +46,18 @@ def fetch(reference: ResultReference, /, *, accept: Iterable[str] = (), columns:
         size = record.payload.size if record.payload is not None else 0
         hooks.result_read(reference=reference.json(), size=size, seconds=time.time() - started)
     return value
+
+
+def find(reference: ResultReference, /) -> Record:
+    """What `ResultReference._record` does: the record alone, found as `fetch` finds it."""
+    store: ResultStore | None = reference._store  # noqa: SLF001 - as in fetch
+    found = settings.current()
+    how = methodcaller("record", reference.key, accept=frozenset(found.results_accept))
+    try:
+        return spool.locate(store if store is not None else open_store(reference), found.home, how)[1]
+    except MissingResultError as error:
+        _say_where(error, reference, found)
+        raise
 
 
 def _say_where(error: MissingResultError, reference: ResultReference, found: settings.Settings) -> None:

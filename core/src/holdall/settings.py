@@ -47,6 +47,9 @@ class Settings:
     """What becomes of a result that would come back as another one."""
     results_lease_seconds: float = 30.0
     """How long callers on other machines wait for one that computes a cached result and has died."""
+    cache_ignore_types: frozenset[str] = frozenset()
+    """Types, as `module:QualName`, whose values do not count in cache keys, besides those that holdall knows; one that
+    begins with a hyphen counts again."""
     plugins_prefer: Mapping[str, str] = field(default_factory=dict, hash=False)
     """`"storage.s3"` -> the distribution that provides it, where two do."""
     progress: bool = True
@@ -149,6 +152,16 @@ def _names(value: Any, _base: str) -> frozenset[str]:
     return frozenset(part.strip() for part in parts if part.strip())
 
 
+def _types(value: Any, base: str) -> frozenset[str]:
+    try:
+        found = _names(value, base)
+    except ValueError:
+        found = frozenset({""})
+    if all(module.strip("-") and name and not colon.strip(":") for module, colon, name in (x.partition(":") for x in found)):
+        return found
+    raise ValueError("types as module:QualName: a list in a file, separated by commas in a variable")
+
+
 def _choices(value: Any, _base: str) -> dict[str, str]:
     flat: dict[str, Any] = {}
     if isinstance(value, str):
@@ -192,6 +205,7 @@ _OPTIONS = (
     _Option("results_verify_roundtrip", "results.verify_roundtrip", _one_of("sample", "always", "never")),
     _Option("results_lossy", "results.lossy", _one_of("refuse", "note")),
     _Option("results_lease_seconds", "results.lease_seconds", _seconds),
+    _Option("cache_ignore_types", "cache.ignore_types", _types),
     _Option("plugins_prefer", "plugins.prefer", _choices),
     _Option("progress", "progress", _flag),
 )

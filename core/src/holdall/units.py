@@ -74,7 +74,7 @@ class Unit(Generic[P, R_co]):
         """Which function it is, for cache keys and replays."""
         from holdall.cache.function import Function  # noqa: PLC0415 - only cached and replayed calls compare functions
 
-        return Function(self.fn)
+        return Function(self.fn, self.signature, f"{self.kind} {self.name!r}")
 
     @cached_property
     def uncached(self) -> Self:

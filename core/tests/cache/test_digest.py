@@ -150,25 +150,29 @@ def test_objects_that_point_at_each_other_are_walked_once() -> None:
     assert digest(own) == digest(other)
 
 
-def test_what_cannot_be_walked_is_refused_with_the_way_out() -> None:
-    """Locks, objects that refuse, depth without end."""
+def test_what_cannot_be_counted_is_refused_with_its_path_and_the_ways_out() -> None:
+    """Generators, what refuses to be pickled and has no layout of Python's, depth without end."""
 
-    class Refuses:
-        def __reduce__(self) -> Any:
-            raise ValueError("never")
+    class Layer:
+        def __init__(self, hook: Any) -> None:
+            self.hook = hook
 
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
 
-    with pytest.raises(ConfigurationError, match=r"lock has no digest.*cache_key_fn"):
-        digest({"a": threading.Lock()})
-    with pytest.raises(ConfigurationError, match=r"Refuses has no digest.*never"):
-        digest(Refuses())
+    with pytest.raises(ConfigurationError) as caught:
+        digest({"layers": [1, Layer((each for each in ()))]}, name="model")
     with pytest.raises(ConfigurationError, match="nested too deeply"):
         digest(deep)
     while deep:
         deep = deep[0]
+
+    assert str(caught.value).startswith(
+        'The model cannot be counted in a cache key: model["layers"][1].hook is a generator, which has no content that is '
+        "known, and cannot be pickled"
+    )
+    assert all(way in str(caught.value) for way in ("Ignore]", "HashBy(", "cache_key_fn", "register_hasher("))
 
 
 @pytest.mark.parametrize("make", [lambda: np.zeros(4 << 20), lambda: bytes(32 << 20), lambda: bytearray(32 << 20)])

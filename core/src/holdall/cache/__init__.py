@@ -7,6 +7,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from holdall.cache.hashers import register_hasher
+    from holdall.cache.inputs import HashBy, Ignore
     from holdall.cache.policies import (
         CODE,
         DEFAULT,
@@ -36,11 +38,14 @@ __all__ = [
     "TASK_SOURCE",
     "CacheContext",
     "CachePolicy",
+    "HashBy",
+    "Ignore",
+    "register_hasher",
     "task_input_hash",
 ]
 
 # Name here: module of this package.
-_HOMES = dict.fromkeys(__all__, "policies")
+_HOMES = dict.fromkeys(__all__, "policies") | {"HashBy": "inputs", "Ignore": "inputs", "register_hasher": "hashers"}
 
 
 def __getattr__(name: str) -> Any:

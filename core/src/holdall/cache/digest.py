@@ -1,43 +1,396 @@
-"""One digest for the same inputs in every process: what cache keys and replays compare."""
+"""One digest for the same inputs in every process: what cache keys and replays compare.
+
+The walk knows containers, instances and the way to a type's hasher; what the content of a type is, hashers say.
+"""
 
 from __future__ import annotations
 
 import copyreg
 import hashlib
-import pickle
 import sys
-from collections import OrderedDict
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from array import array
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.errors import ConfigurationError, told
+from holdall.cache import bytecode
+from holdall.cache.hashers import find, full_name
+from holdall.cache.hashers.parts import Chunks, Step, Uncounted, Unordered, key_step, type_name
+from holdall.cache.identity import definition, identify, is_definition, who
+from holdall.cache.layout import Layout, is_python
+from holdall.errors import ConfigurationError, HoldallError, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-# sha256, not xxh3: a key may be derived from sensitive values, and a collision would return a wrong result.
+# sha256: a key may be derived from sensitive values, a collision would return a wrong result, and blake2b is slower here.
 _SCALARS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
+_TEXT: Final = frozenset({str})
 _SHORT: Final = frozenset({type(None), bool, float, str})  # bytes may be large, and long integers refuse to be written
+_WITH_INTS: Final = _SHORT | {int}
 _CHUNK: Final = 1000
 _PROTOCOL: Final = 5  # of __reduce_ex__: large buffers as views
+_LONG: Final = 1 << 63
 
 
-def digest(value: Any, /) -> str:
-    """The sha256 of a canonical form, as 64 hexadecimal digits.
+def digest(value: Any, /, *, name: str = "value", ignore_types: frozenset[str] | None = None) -> str:
+    """The sha256 of the content of a value, type-exact, as 64 hexadecimal digits.
 
-    Dicts and sets count without regard to order, and types count: `1`, `1.0` and `True` differ. Other objects count by
-    what they would be pickled from, walked in the same way; large buffers are taken as they lie in memory.
+    Dicts and sets count without regard to order, and types count: `1`, `1.0` and `True` differ. What content is, and what
+    is no content (memory layout, caches, which objects are shared), `docs/reference/cache.md` says by type.
+
+    Args:
+        value: anything.
+        name: what an error calls it.
+        ignore_types: types that count by their name alone, as `module:QualName`; by default those of the settings.
 
     Raises:
-        ConfigurationError: something in it can be neither walked nor pickled, or it is nested too deeply.
+        ConfigurationError: something in it cannot be counted, or it is nested too deeply.
     """
+    return Walk(ignore_types).named(name, value, f"The {name}").hex()
+
+
+class Walk:
+    """One walk through values. Shared objects cost one visit; that they are shared does not count, and cycles end."""
+
+    __slots__ = ("_colours", "_done", "_looped", "_low", "_open", "_plans", "_stack", "ignored", "within")
+
+    def __init__(self, ignore_types: frozenset[str] | None = None, *, within: frozenset[int] = frozenset()) -> None:
+        self.ignored = ignore_types
+        self.within = within  # ids of the functions of tasks that this walk is about
+        self._plans: dict[type, Callable[[Walk, Any], bytes]] = {}
+        # The object beside its digest, as an id is its own only while it lives.
+        self._done: dict[int, tuple[bytes, Any]] = {}
+        # Tarjan's strongly connected components: objects on the way, in order; the place of each; those met again.
+        self._stack: list[Any] = []
+        self._open: dict[int, int] = {}
+        self._looped: set[int] = set()
+        self._low = sys.maxsize
+        self._colours: dict[int, bytes] = {}
+
+    def named(
+        self, name: str, value: Any, subject: str, /, *, how: Callable[[Any], bytes] | None = None
+    ) -> bytes:
+        """The digest of a value. Errors are about the `subject`, and begin the path to the trouble with the name."""
+        try:
+            return (how or self.of)(value)
+        except Uncounted as uncounted:
+            kind = uncounted.kind
+            raise ConfigurationError(
+                f"{subject} cannot be counted in a cache key: {name}{uncounted.path} is a {type_name(kind)}, "
+                f"which {uncounted.reason}. Leave it out with Annotated[…, holdall.cache.Ignore], or "
+                "count what names it with Annotated[…, holdall.cache.HashBy(function)], both on the parameter; or make "
+                f"the key with a cache_key_fn, or a hasher known with holdall.cache.register_hasher({full_name(kind)!r}, …)."
+            ) from uncounted.__cause__
+        except RecursionError:
+            raise ConfigurationError(
+                f"{subject} is nested too deeply to be counted in a cache key. Leave it out with Annotated[…, "
+                "holdall.cache.Ignore], count what names it with Annotated[…, holdall.cache.HashBy(function)], or make the "
+                "key with a cache_key_fn."
+            ) from None
+
+    def of(self, value: Any) -> bytes:
+        """The digest of a value. Raises `Uncounted` for what has none."""
+        kind = type(value)
+        if kind in _SCALARS:
+            return _scalar(kind, value)
+        if (kind is list or kind is tuple) and _SCALARS.issuperset(map(type, value)):
+            return _flat(kind, value)  # rows of a long table need no remembering
+        key = id(value)
+        done = self._done.get(key)
+        if done is not None:
+            return done[0]
+        colour = self._colours.get(key)
+        if colour is not None:
+            return colour
+        place = self._open.get(key)
+        if place is not None:
+            self._low = min(self._low, place)
+            self._looped.add(key)
+            return b""  # all who see this are of one cycle, and are walked again once it is known
+        place = self._open[key] = len(self._stack)
+        self._stack.append(value)
+        outer, self._low = self._low, place
+        try:
+            found = self._walked(kind, value)
+        except BaseException:
+            # Whoever asked may do without this one, and go on.
+            for each in self._stack[place:]:
+                del self._open[id(each)]
+            del self._stack[place:]
+            self._low = outer
+            raise
+        low = self._low
+        if low == place:
+            members = self._stack[place:]
+            del self._stack[place:]
+            if len(members) == 1 and key not in self._looped:
+                del self._open[key]
+                self._done[key] = found, value
+            else:
+                found = self._cycle(members, value)
+        self._low = min(outer, low)
+        return found
+
+    def _cycle(self, members: list[Any], first: Any) -> bytes:
+        """Objects that lead to each other: told apart by what they hold, round by round, until no more are.
+
+        So neither the way in nor the order of a dict or set on it counts. All else that they hold has its digest by now.
+        """
+        outer = self._colours
+        colours = self._colours = outer | dict.fromkeys(map(id, members), _hashed(b"cycle"))
+        kinds = 1
+        while True:
+            fresh = {id(each): self._walked(type(each), each) for each in members}
+            colours.update(fresh)
+            if len(set(fresh.values())) == kinds:
+                break
+            kinds = len(set(fresh.values()))
+        self._colours = outer
+        for each in members:
+            del self._open[id(each)]
+            self._looped.discard(id(each))
+            self._done[id(each)] = _hashed(b"in cycle", colours[id(each)]), each
+        return self._done[id(first)][0]
+
+    def kind(self, value: Any) -> bytes:
+        """The digest of the class of an object, by its definition."""
+        try:
+            return self.of(type(value))
+        except Uncounted as uncounted:
+            raise uncounted.at(".__class__") from uncounted.__cause__
+
+    def settled(self, value: Any) -> bool:
+        """Whether all that an object holds has its digest, so that two looks at it can be compared."""
+        return bool(self._colours) or self._stack[-1] is value
+
+    def _walked(self, kind: type, value: Any) -> bytes:
+        if kind is list or kind is tuple:
+            return self._items(kind.__name__.encode(), value)
+        if kind is dict:
+            return self.mapping(b"dict", value)
+        if kind is set or kind is frozenset:
+            return _hashed(kind.__name__.encode(), *sorted(map(self.of, value)))
+        plan = self._plans.get(kind)
+        if plan is None:
+            plan = self._plans[kind] = self._plan(kind, value)
+        return plan(self, value)
+
+    def _items(self, name: bytes, values: Iterable[Any]) -> bytes:
+        found = []
+        number = 0
+        try:
+            for number, each in enumerate(values):
+                found.append(self.of(each))
+        except Uncounted as uncounted:
+            raise uncounted.at(f"[{number}]") from uncounted.__cause__
+        return _hashed(name, *found)
+
+    def mapping(self, name: bytes, values: dict[Any, Any], /, *, dotted: bool = False) -> bytes:
+        """Keys and items, whatever their order; `dotted` says that the keys are attributes."""
+        if _TEXT.issuperset(map(type, values)) and _SCALARS.issuperset(map(type, values.values())):
+            return _hashed(name, b"flat", _flat(list, [each for key in sorted(values) for each in (key, values[key])]))
+        found = []
+        key: Any = None
+        try:
+            for key, item in values.items():
+                found.append(self.of(key) + self.of(item))
+        except Uncounted as uncounted:
+            raise uncounted.at(f".{key}" if dotted else key_step(key)) from uncounted.__cause__
+        return _hashed(name, *sorted(found))
+
+    def content(self, given: Any) -> bytes:
+        """The digest of what a hasher gives."""
+        kind = type(given)
+        if kind is tuple:
+            return _hashed(b"parts", *map(self.content, given))
+        if kind is Chunks:
+            hasher = hashlib.sha256(b"chunks:")
+            for buffer in given.buffers:
+                hasher.update(buffer)
+            return hasher.digest()
+        if kind is Step:
+            try:
+                return self.content(given.content)
+            except Uncounted as uncounted:
+                raise uncounted.at(given.text) from uncounted.__cause__
+        if kind is Unordered:
+            return _hashed(b"unordered", *sorted(map(self.content, given.contents)))
+        return self.of(given)
+
+    def _plan(self, kind: type, value: Any) -> Callable[[Walk, Any], bytes]:
+        """How values of a type are counted."""
+        names = {full_name(base) for base in kind.__mro__}
+        if names & self._ignored_types():
+            return _by_type
+        if kind is ModuleType:
+            return _by_name
+        if kind is CodeType:
+            return _by_code
+        if "enum:Enum" in names:
+            return _member
+        if "holdall.units:Unit" in names:
+            return _by_function
+        found = find(kind)
+        if found is None and is_definition(value):
+            return _by_definition
+        if found is not None:
+            layout = None if found.plain else Layout(kind, found.base, found.held)
+            return _by_hasher(found.hasher, found.name, layout)
+        if is_python(kind):
+            return _by_layout(Layout(kind))
+        return _by_reduction
+
+    def _ignored_types(self) -> frozenset[str]:
+        if self.ignored is None:
+            # Settings are read for values that may be a connection, and for no plain one.
+            from holdall.cache.ignoring import resolved  # noqa: PLC0415 - as above
+            from holdall.settings import current  # noqa: PLC0415 - as above
+
+            self.ignored = resolved(current().cache_ignore_types)
+        return self.ignored
+
+
+def _by_definition(walk: Walk, value: Any) -> bytes:
+    return definition(value, walk)
+
+
+def _by_function(walk: Walk, value: Any) -> bytes:
+    """A task or a flow: by its function, as its own calls are counted, in a walk that knows nothing of this one."""
+    function = value.fn
+    if id(function) in walk.within:
+        return _hashed(b"unit", who(function).encode())
+    return _hashed(b"unit", identify(function, Walk(walk.ignored, within=walk.within | {id(function)})))
+
+
+def _by_name(_: Walk, value: ModuleType) -> bytes:
+    return _hashed(b"module", value.__name__.encode())
+
+
+def _by_code(_: Walk, value: CodeType) -> bytes:
+    return _hashed(b"code", bytecode.VERSION.encode(), bytecode.digest(value))
+
+
+def _by_type(_: Walk, value: Any) -> bytes:
+    return _hashed(b"ignored", _name(type(value)))
+
+
+def _by_hasher(hasher: Callable[[Any], Any], name: str, layout: Layout | None) -> Callable[[Walk, Any], bytes]:
+    tag = f"of {name}".encode()
+
+    def plan(walk: Walk, value: Any) -> bytes:
+        try:
+            given = hasher(value)
+        except (HoldallError, RecursionError):
+            raise
+        except Exception as error:  # the boundary to a plugin's or a user's function, which may raise anything
+            raise Uncounted(type(value), f"its hasher could not read ({told(error)})") from error
+        found = walk.content(given)
+        if layout is None:
+            return _hashed(tag, found)
+        return _hashed(tag, found, walk.kind(value), walk.mapping(b"state", layout.state(value), dotted=True))
+
+    return plan
+
+
+def _by_layout(layout: Layout) -> Callable[[Walk, Any], bytes]:
+    def plan(walk: Walk, value: Any) -> bytes:
+        return _hashed(b"object", walk.kind(value), walk.mapping(b"state", layout.state(value), dotted=True))
+
+    return plan
+
+
+def _member(walk: Walk, value: Any) -> bytes:
+    """A member of an enum: by its class, its name and its value."""
+    return _hashed(b"member", walk.kind(value), walk.of(value._name_), walk.of(value._value_))  # noqa: SLF001 - no property of the class
+
+
+def _by_reduction(walk: Walk, value: Any) -> bytes:
+    """Of a type that is written in C and that nobody knows: by what it would be pickled from, if that is always the same."""
+    found = _reduced(walk, value)
+    if walk.settled(value) and found != _reduced(walk, value):
+        raise Uncounted(type(value), "is known by its pickle alone, which is another one each time")
+    return found
+
+
+def _reduced(walk: Walk, value: Any) -> bytes:
+    kind = type(value)
+    reduce = copyreg.dispatch_table.get(kind)
     try:
-        return _Walk().of(value).hex()
+        made = reduce(value) if reduce is not None else value.__reduce_ex__(_PROTOCOL)
     except RecursionError:
-        raise ConfigurationError(
-            "An input is nested too deeply to have a digest. Leave it out of the cache key with a cache_key_fn, or "
-            "pass something that names it."
-        ) from None
+        raise
+    except Exception as error:  # a user's __reduce__ may raise anything
+        raise Uncounted(kind, f"has no content that is known, and cannot be pickled ({told(error)})") from error
+    if isinstance(made, str):
+        if _found(getattr(value, "__module__", None) or kind.__module__, made) is not value:
+            raise Uncounted(kind, f"is pickled by the name {made!r}, which does not lead back to it")
+        return _hashed(b"global", walk.kind(value), walk.of(made))
+    function, args, state, items, pairs = (*made, None, None, None, None)[:5]
+    parts = [walk.kind(value), walk.of(function), walk.content(tuple(args)), _state(walk, state)]
+    parts.append(walk.of(list(items)) if items is not None else b"")
+    parts.append(walk.mapping(b"pairs", dict(pairs)) if pairs is not None else b"")
+    return _hashed(b"reduced", *(each or _hashed(b"nothing") for each in parts))
+
+
+def _state(walk: Walk, state: Any) -> bytes:
+    # Made for this very look: it is none of the objects that may be met again.
+    if type(state) is dict:
+        return walk.mapping(b"dict", state, dotted=True)
+    return walk.content(state)
+
+
+def _scalar(kind: type, value: Any) -> bytes:
+    name = f"{kind.__name__}:".encode()
+    if kind is str:
+        return _hashed(name, value.encode("utf-8", "surrogatepass"))
+    if kind is bytes:
+        return _hashed(name, value)
+    # In hexadecimal, as Python refuses to write very long integers in decimal.
+    return _hashed(name, (f"{value:x}" if kind is int else repr(value)).encode())
+
+
+def _flat(kind: type, values: Sequence[Any]) -> bytes:
+    """A list or tuple of scalars: a column of texts has a million, and a hash of each would take a second."""
+    hasher = hashlib.sha256(f"{kind.__name__} of scalars:".encode())
+    for start in range(0, len(values), _CHUNK):
+        part = values[start : start + _CHUNK]
+        types = set(map(type, part))
+        # One letter says how the chunk is written.
+        if types == {int} and -_LONG <= min(part) and max(part) < _LONG:
+            words = array("q", part)
+            if sys.byteorder == "big":
+                words.byteswap()
+            hasher.update(b"q%d:" % len(part))
+            hasher.update(words)
+        elif types <= _SHORT or (types <= _WITH_INTS and all(type(x) is not int or -_LONG <= x < _LONG for x in part)):
+            # Of these types it differs where values or types do, and unlike repr it is the same in every Python.
+            hasher.update(b"a")
+            hasher.update(ascii(part if kind is list else list(part)).encode())
+        else:
+            hasher.update(b"d%d:" % len(part))
+            for each in part:
+                hasher.update(_scalar(type(each), each))
+    return hasher.digest()
+
+
+def _hashed(first: bytes, *rest: Any) -> bytes:
+    """The sha256 of a tag and digests; the length of the tag says where it ends."""
+    hasher = hashlib.sha256(b"%d:" % len(first))
+    hasher.update(first)
+    for each in rest:
+        hasher.update(each)
+    return hasher.digest()
+
+
+def _name(value: Any) -> bytes:
+    return f"{getattr(value, '__module__', '')}.{value.__qualname__}:".encode()
+
+
+def _found(module: str | None, qualname: str) -> Any:
+    found: Any = sys.modules.get(module or "")
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return found
 
 
 def captured(fn: Any, /) -> dict[str, Any]:
@@ -65,156 +418,3 @@ def _is_plain(value: Any, depth: int = 0) -> bool:
 
 
 _DEEPEST_PLAIN: Final = 8
-
-
-class _Walk:
-    """One walk through a value; remembers objects that it has seen, so that shared and circular ones cost one visit."""
-
-    __slots__ = ("_seen",)
-
-    def __init__(self) -> None:
-        # The object beside its digest, as an id is its own only while it lives. While it is being walked: its number.
-        self._seen: dict[int, tuple[bytes, Any]] = {}
-
-    def of(self, value: Any) -> bytes:
-        kind = type(value)
-        if kind in _SCALARS:
-            return _scalar(kind, value)
-        if (kind is list or kind is tuple) and _SCALARS.issuperset(map(type, value)):
-            return _flat(kind, value)  # rows of a long table need no remembering
-        seen = self._seen.get(id(value))
-        if seen is not None:
-            return seen[0]
-        self._seen[id(value)] = (_hashed(b"seen", len(self._seen).to_bytes(8, "big")), value)
-        found = self._walked(kind, value)
-        self._seen[id(value)] = (found, value)
-        return found
-
-    def _walked(self, kind: type, value: Any) -> bytes:
-        if kind is list or kind is tuple:
-            return _hashed(kind.__name__.encode(), *map(self.of, value))
-        if kind is dict:
-            return self._mapping(b"dict", value.items())
-        if isinstance(value, (set, frozenset)):
-            own = self.of(getattr(value, "__dict__", None))
-            return _hashed(_name(kind), own, *sorted(map(self.of, value)))
-        leaf = _LEAVES.get(kind)
-        if leaf is not None:
-            return leaf(self, value)
-        if isinstance(value, type):
-            return _hashed(b"class", _name(value))
-        return self._reduced(kind, value)
-
-    def _mapping(self, name: bytes, items: Iterable[tuple[Any, Any]]) -> bytes:
-        return _hashed(name, *sorted(self.of(key) + self.of(item) for key, item in items))
-
-    def _reduced(self, kind: type, value: Any) -> bytes:
-        reduce = copyreg.dispatch_table.get(kind)
-        try:
-            made = reduce(value) if reduce is not None else value.__reduce_ex__(_PROTOCOL)
-        except RecursionError:
-            raise
-        except Exception as error:  # a user's __reduce__ may raise anything
-            raise ConfigurationError(
-                f"An input of type {kind.__qualname__} has no digest: it cannot be pickled ({told(error)}). Leave it "
-                "out of the cache key with a cache_key_fn, or pass something that names it."
-            ) from error
-        if isinstance(made, str):
-            return _hashed(b"global", _name(kind), made.encode())
-        function, args, state, items, pairs = (*made, None, None, None, None)[:5]
-        if isinstance(state, dict) and "__pydantic_fields_set__" in state:
-            # Which fields were given and which left to their defaults: two models that differ there are equal.
-            state = {name: each for name, each in state.items() if name != "__pydantic_fields_set__"}
-        parts = [_name(kind), self.of(function), self.of(args), self.of(state)]
-        if items is not None:
-            parts += [b"items", *map(self.of, items)]
-        if pairs is not None and isinstance(value, OrderedDict):
-            parts += [b"ordered", *(self.of(key) + self.of(item) for key, item in pairs)]
-        elif pairs is not None:
-            parts.append(self._mapping(b"pairs", pairs))
-        return _hashed(*parts)
-
-    def buffer(self, value: Any) -> bytes:
-        return _hashed(b"buffer", value.raw())
-
-    def raw(self, value: Any) -> bytes:
-        return _hashed(_name(type(value)), memoryview(value).cast("B") if len(value) else b"")
-
-    def function(self, value: Any) -> bytes:
-        """By name where that leads back to it; else by its code, its defaults and what it closes over."""
-        if value.__module__ != "__main__" and _found(value.__module__, value.__qualname__) is value:
-            return _hashed(b"function", _name(value))
-        cells = []
-        for cell in value.__closure__ or ():
-            try:
-                cells.append(cell.cell_contents)
-            except ValueError:
-                cells.append(None)  # not filled yet
-        return _hashed(
-            b"code", self.of(value.__code__), self.of(value.__defaults__), self.of(value.__kwdefaults__), self.of(cells)
-        )
-
-    def code(self, value: CodeType) -> bytes:
-        return _hashed(b"code", value.co_code, self.of(value.co_consts), self.of(value.co_names))
-
-    def method(self, value: Any) -> bytes:
-        owner = value.__self__
-        bound_to = b"" if owner is None or isinstance(owner, ModuleType) else self.of(owner)
-        return _hashed(b"method", _name(value), bound_to)
-
-    def module(self, value: ModuleType) -> bytes:
-        return _hashed(b"module", value.__name__.encode())
-
-
-_LEAVES: Final[dict[type, Callable[[_Walk, Any], bytes]]] = {
-    pickle.PickleBuffer: _Walk.buffer,
-    bytearray: _Walk.raw,
-    memoryview: _Walk.raw,
-    FunctionType: _Walk.function,
-    CodeType: _Walk.code,
-    BuiltinFunctionType: _Walk.method,
-    MethodType: _Walk.method,
-    ModuleType: _Walk.module,
-}
-
-
-def _scalar(kind: type, value: Any) -> bytes:
-    name = f"{kind.__name__}:".encode()
-    if kind is str:
-        return _hashed(name, value.encode("utf-8", "surrogatepass"))
-    if kind is bytes:
-        return _hashed(name, value)
-    # In hexadecimal, as Python refuses to write very long integers in decimal.
-    return _hashed(name, (f"{value:x}" if kind is int else repr(value)).encode())
-
-
-def _flat(kind: type, values: Any) -> bytes:
-    """A list or tuple of scalars: a column of texts has a million, and a hash of each would take a second."""
-    hasher = hashlib.sha256(f"{kind.__name__} of scalars:".encode())
-    for start in range(0, len(values), _CHUNK):
-        part = values[start : start + _CHUNK]
-        if _SHORT.issuperset(map(type, part)):
-            # Of these types it differs where values or types do, and unlike repr it is the same in every Python.
-            hasher.update(ascii(part).encode())
-        else:
-            for each in part:
-                hasher.update(_scalar(type(each), each))
-    return hasher.digest()
-
-
-def _hashed(first: bytes, *rest: Any) -> bytes:
-    hasher = hashlib.sha256(first)
-    for each in rest:
-        hasher.update(each)
-    return hasher.digest()
-
-
-def _name(value: Any) -> bytes:
-    return f"{getattr(value, '__module__', '')}.{value.__qualname__}:".encode()
-
-
-def _found(module: str | None, qualname: str) -> Any:
-    found: Any = sys.modules.get(module or "")
-    for part in qualname.split("."):
-        found = getattr(found, part, None)
-    return found

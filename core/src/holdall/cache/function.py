@@ -7,36 +7,51 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from holdall.cache import identity
+from holdall.cache.inputs import input_digests, markers
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
     from holdall.cache.code import Reach
     from holdall.cache.digest import Walk
+    from holdall.cache.inputs import Marker
     from holdall.cache.parts import Code
 
 
 class Function:
     """Who a function is, what it is, and what it reaches; remembered for as long as its task lives."""
 
-    __slots__ = ("_named", "_reaches", "fn", "who")
+    __slots__ = ("_label", "_marked", "_named", "_reaches", "fn", "warned", "who")
 
-    def __init__(self, fn: Any, /) -> None:
+    def __init__(self, fn: Any, signature: Any, label: str, /) -> None:
+        """`label` is what errors call it: `task 'load'`."""
         self.fn = fn
         self.who = identity.who(fn)
+        self._label = label
         self._named = _is_named(fn, self.who)
+        self._marked: dict[str, Marker] = markers(fn, signature)
         self._reaches: dict[Code, Reach] = {}
+        self.warned: set[tuple[Any, ...]] = set()
 
-    def counted(self, walk: Walk, /) -> bytes:
+    def counted(self, walk: Walk, /) -> str:
         """The digest of the function as every policy counts it: by name where that tells it from all others.
 
         Lambdas, functions made inside functions, partials, callable objects, what closes over something, and functions
         of notebooks share their name with others: these count by their definition.
         """
-        return b"by name" if self._named else self.definition(walk)
+        return "by name" if self._named else self.identified(walk)
 
-    def definition(self, walk: Walk, /) -> bytes:
-        """The digest of the loaded definition, and of all that it is bound to and closes over."""
-        return identity.definition(self.fn, walk)
+    def identified(self, walk: Walk, /) -> str:
+        """The digest of who it is, of its loaded definition, and of all that it is bound to and closes over."""
+        return identity.identify(self.fn, walk).hex()
+
+    def inputs(self, parameters: Mapping[str, Any], /, *, without: Collection[str] = ()) -> dict[str, str]:
+        """The digest of each parameter that counts, by name.
+
+        Raises:
+            ConfigurationError: a parameter cannot be counted; names it and the path inside it.
+        """
+        return input_digests(parameters, marked=self._marked, without=without, unit=self._label)
 
     def reach(self, code: Code, /) -> Reach:
         """What the function reaches by name, within the borders of a `CODE` policy."""
@@ -52,9 +67,9 @@ class Function:
 def _is_named(fn: Any, who: str) -> bool:
     """Whether the name leads back to this function and to no other of the program."""
     inner = fn.__func__ if isinstance(fn, MethodType) else fn
-    if not isinstance(inner, FunctionType) or inner.__closure__ or who.startswith(":"):
+    if type(inner) is not FunctionType or inner.__closure__ or who.startswith(":"):
         return False
     found: Any = sys.modules.get(inner.__module__)
     for part in inner.__qualname__.split("."):
         found = getattr(found, "__dict__", {}).get(part)
-    return inner in {found, getattr(found, "fn", None), getattr(found, "__func__", None)}
+    return any(inner is each for each in (found, getattr(found, "fn", None), getattr(found, "__func__", None)))

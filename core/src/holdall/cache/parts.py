@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from holdall.errors import ConfigurationError
+from holdall.errors import ConfigurationError, HoldallWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,31 +20,43 @@ _PATHS_DEEP: Final = 8
 """How many containers deep `FILES` looks for paths."""
 
 
-class Part(Protocol):
+class Part(ABC):
     """One thing that a policy counts. Hashable, picklable, and equal to another that counts the same."""
 
+    __slots__ = ()
+
     @property
+    @abstractmethod
     def name(self) -> str:
         """As the policy's `repr` shows it."""
 
-    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, bytes]:
-        """Digests by what they are of, as `task.key_parts` shows them."""
+    @abstractmethod
+    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str] | None:
+        """Digests by what they are of; None where the call is not the same as any other.
+
+        Raises:
+            ConfigurationError: what the user named cannot be counted.
+        """
+
+    def shown(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str]:
+        """The same for people. Override where the key counts one digest of many things."""
+        return self.counted(context, walk) or {}
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Source(Part):
     """The function's own definition."""
 
-    name: ClassVar[str] = "SOURCE"
+    @property
+    def name(self) -> str:
+        return "SOURCE"
 
-    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, bytes]:
-        from holdall.cache.identity import definition  # noqa: PLC0415 - syntax trees, for the policies that need them
-
-        return {"source": definition(context.task.fn, walk)}
+    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str]:
+        return {"source": context.task.identity.identified(walk)}
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class Code(Part):
     """The function's own definition and all that it reaches by name inside the user's own packages."""
 
     include: tuple[str, ...] = ()
@@ -51,18 +65,48 @@ class Code:
 
     @property
     def name(self) -> str:
-        said = [f"{option}={list(getattr(self, option))!r}" for option in self.__slots__ if getattr(self, option)]
-        return f"CODE({', '.join(said)})" if said else "CODE"
+        borders = {"include": self.include, "exclude": self.exclude, "also": self.also}
+        given = [f"{option}={list(values)!r}" for option, values in borders.items() if values]
+        return f"CODE({', '.join(given)})" if given else "CODE"
 
-    def __call__(self, *, include: Any = (), exclude: Any = (), also: Any = ()) -> Code:
-        return Code(tuple(include), tuple(exclude), tuple(also))
+    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str] | None:
+        unit = context.task
+        reach = unit.identity.reach(self)
+        digest = reach.digest(walk)
+        if stored := reach.stored(walk):
+            _warn_once(
+                unit,
+                stored,
+                f"{unit.kind.capitalize()} {unit.name!r} is cached by its code, and that stores into the global "
+                f"{stored[0]!r}, which therefore does not count in its cache key. If its result depends on what is there, "
+                "pass it as an argument.",
+            )
+        if digest is None:
+            names = reach.uncounted(walk)
+            _warn_once(
+                unit,
+                names,
+                f"{unit.kind.capitalize()} {unit.name!r} is cached by its code, and reaches the global {names[0][0]!r}, "
+                f"which {names[0][1]}: this call is not cached. Pass what counts of it as an argument, leave its module "
+                "out with CODE(exclude=…), or use a cache_key_fn.",
+            )
+            return None
+        return {"code": digest.hex()}
 
-    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, bytes]:
-        return context.task.reach(self).digests(walk)
+    def shown(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str]:
+        return {f"code {name}": digest for name, digest in context.task.identity.reach(self).parts(walk)}
+
+
+def _warn_once(unit: Any, about: tuple[Any, ...], message: str) -> None:
+    """Once for each thing that a task is warned of."""
+    warned = unit.identity.warned
+    if about not in warned:
+        warned.add(about)
+        warnings.warn(message, HoldallWarning, stacklevel=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Packages:
+class Packages(Part):
     """The installed versions of distributions."""
 
     distributions: tuple[str, ...]
@@ -71,8 +115,8 @@ class Packages:
     def name(self) -> str:
         return f"PACKAGES({', '.join(map(repr, self.distributions))})"
 
-    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, bytes]:
-        return {f"package {each}": walk.of(_version(each, context.task.name)) for each in self.distributions}
+    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str]:
+        return {f"package {each}": walk.of(_version(each, context.task.name)).hex() for each in self.distributions}
 
 
 def _version(distribution: str, task: str) -> str:
@@ -88,7 +132,7 @@ def _version(distribution: str, task: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class Files(Part):
     """The files that arguments name: what is in them, or their size and time of change.
 
     `parameters` names the arguments; with none, every `os.PathLike` in any argument counts.
@@ -102,17 +146,17 @@ class Files:
         said = [*map(repr, self.parameters), *(["by='stat'"] if self.by == "stat" else [])]
         return f"FILES({', '.join(said)})"
 
-    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, bytes]:
+    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str]:
         if unknown := set(self.parameters) - context.parameters.keys():
             raise ConfigurationError(
                 f"The cache_policy of {context.task.name!r} counts the files of {sorted(unknown)[0]!r}, and it has no "
                 f"such parameter. It has {', '.join(context.parameters)}."
             )
         chosen = self.parameters or tuple(context.parameters)
-        found: dict[str, bytes] = {}
+        found: dict[str, str] = {}
         for parameter in chosen:
             for path in _paths(context.parameters[parameter], texts=bool(self.parameters)):
-                found[f"file {parameter}: {path}"] = walk.of(_state(path, self.by, context.task.name))
+                found[f"file {parameter}: {path}"] = walk.of(_state(path, self.by, context.task.name)).hex()
         return found
 
 
@@ -153,11 +197,13 @@ def _state(path: str, by: str, task: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Part):
     """The flow run around the call; outside a flow, the call's own run."""
 
-    name: ClassVar[str] = "RUN"
+    @property
+    def name(self) -> str:
+        return "RUN"
 
-    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, bytes]:
+    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str]:
         run = context.run if context.flow_run is None else context.flow_run
-        return {"run": walk.of(None if run is None else run.id)}
+        return {"run": walk.of(None if run is None else run.id).hex()}

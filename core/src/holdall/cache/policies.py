@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from holdall.cache.digest import Walk, combined
+from holdall.cache.digest import Walk
 from holdall.cache.parts import Code, Files, Packages, Run, Source
 from holdall.errors import ConfigurationError
 
@@ -33,7 +34,7 @@ class CacheContext:
         return self.run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CachePolicy:
     """What makes two calls the same call: the function, its inputs, and `parts`.
 
@@ -51,24 +52,39 @@ class CachePolicy:
         Raises:
             ConfigurationError: an input, or what the function reaches, cannot be counted.
         """
-        if self.never:
+        counted = None if self.never else self._counted(context)
+        if counted is None:
             return None
-        counted = self.counted(context)
-        return combined(b"key %d" % KEY_VERSION, *(part for name in sorted(counted) for part in (name, counted[name])))
+        text = "\n".join(f"{name}: {counted[name]}" for name in sorted(counted))
+        return sha256(f"holdall key {KEY_VERSION}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
 
-    def counted(self, context: CacheContext, /) -> dict[str, bytes]:
-        """The digest of each thing that the key of a call counts, by what it is."""
+    def shown(self, context: CacheContext, /) -> dict[str, str]:
+        """What the key of a call counts, for people: digests by what they are of."""
+        return self._counted(context, for_people=True) or {}
+
+    def _counted(self, context: CacheContext, *, for_people: bool = False) -> dict[str, str] | None:
         walk = Walk()
         unit = context.task
         counted = {f"function {unit.identity.who}": unit.identity.counted(walk)}
-        parameters = {name: each for name, each in context.parameters.items() if name not in self.without}
-        for name, each in unit.identity.inputs(parameters, walk, without=self.without).items():
-            counted[f"input {name}"] = each
+        for name, digest in unit.identity.inputs(context.parameters, without=self.without).items():
+            counted[f"input {name}"] = digest
         for part in self.parts:
-            counted.update(part.counted(context, walk))
+            found = part.shown(context, walk) if for_people else part.counted(context, walk)
+            if found is None:
+                return None
+            counted.update(found)
         if (version := unit.options.cache_version) is not None:
-            counted["cache_version"] = walk.of(version)
+            counted["cache_version"] = repr(version)
         return counted
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, CachePolicy):
+            return NotImplemented
+        mine, theirs = ((each.parts, each.without, each.never) for each in (self, other))
+        return mine == theirs
+
+    def __hash__(self) -> int:
+        return hash((self.parts, self.without, self.never))
 
     def __add__(self, other: CachePolicy | None, /) -> CachePolicy:
         if other is None:

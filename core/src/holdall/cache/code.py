@@ -1,0 +1,210 @@
+"""What `CODE` counts: a function and everything that its names resolve to inside the user's own packages."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from holdall.cache import texts
+from holdall.cache.following import Following, Probes, Value
+from holdall.cache.identity import Owned, assuming, hashed, noting, who
+from holdall.cache.ownership import is_own
+from holdall.errors import HoldallError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from holdall.cache.identity import Walk
+    from holdall.cache.unfollowed import Unfollowed
+
+_ROUNDS: Final = 8
+
+
+def reach(
+    fn: Any, /, *, include: Iterable[str] = (), exclude: Iterable[str] = (), also: Iterable[Any] = ()
+) -> Reach:
+    """What a function reaches; nothing is walked before it is asked for.
+
+    Args:
+        fn: A function, method, partial or callable object.
+        include: Names of installed modules and packages that are gone into as the user's own are.
+        exclude: Names of modules and packages of the user's that count by their names alone.
+        also: Functions, classes, modules and values that count too, because no name in the code leads to them.
+    """
+    return Reach(fn, Scope(frozenset(include), frozenset(exclude)), tuple(also))
+
+
+class Scope(NamedTuple):
+    """Which modules are gone into."""
+
+    include: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
+
+    def owns(self, namespace: Mapping[str, Any], /) -> bool:
+        if self.include or self.exclude:
+            name = str(namespace.get("__name__"))
+            parts = name.split(".")
+            for end in range(len(parts), 0, -1):
+                outer = ".".join(parts[:end])
+                if outer in self.exclude or outer in self.include:
+                    return outer in self.include
+        return is_own(namespace)
+
+
+class Reach:
+    """The walk of one function, remembered. Asked at each call, it looks whether what it has met is what it was."""
+
+    __slots__ = ("_also", "_fn", "_known", "_scope")
+
+    def __init__(self, fn: Any, scope: Scope, also: tuple[Any, ...]) -> None:
+        self._fn = fn
+        self._scope = scope
+        self._also = also
+        self._known: _Known | None = None
+
+    def digest(self, walk: Walk, /) -> bytes | None:
+        """Digest of everything that is reached, as it is now; None where a value has none: such a call is not the same
+        as any other. `uncounted` says which.
+
+        Args:
+            walk: The walk of values; a new one of its type, made without arguments, is asked for each value.
+        """
+        return self._now(walk).digest
+
+    def parts(self, walk: Walk, /) -> list[tuple[str, str]]:
+        """Name and digest of each thing that is reached, for people to compare."""
+        return list(self._now(walk).parts)
+
+    def uncounted(self, walk: Walk, /) -> tuple[tuple[str, str], ...]:
+        """Globals that cannot be counted: name and reason."""
+        return self._now(walk).uncounted
+
+    def stored(self, walk: Walk, /) -> tuple[str, ...]:
+        """Globals that do not count, because what is reached stores into them."""
+        return self._now(walk).stored
+
+    def unfollowed(self, walk: Walk, /) -> list[Unfollowed]:
+        """What names do not lead to: where it is, and why."""
+        from holdall.cache.unfollowed import unfollowed_in  # noqa: PLC0415 - parses sources, for explanations alone
+
+        return unfollowed_in(self._now(walk).functions)
+
+    def _now(self, walk: Walk) -> _Known:
+        known = self._known
+        if known is None or not known.holds(walk):
+            known = self._known = _walked(self._fn, self._scope, self._also, walk)
+        return known
+
+
+class _Known(NamedTuple):
+    """Outcome of a walk, and all that it depends on."""
+
+    digest: bytes | None
+    parts: tuple[tuple[str, str], ...]
+    uncounted: tuple[tuple[str, str], ...]
+    stored: tuple[str, ...]
+    functions: tuple[FunctionType, ...]
+    probes: Probes
+    values: tuple[tuple[Any, bytes, dict[int, tuple[Any, bytes]]], ...]
+    """Values that can change in place, with their digests, and those of the definitions in them that are probed."""
+
+    def holds(self, walk: Walk) -> bool:
+        if not self.probes.unchanged():
+            return False
+        try:
+            return all(assuming(known, _fresh(walk), value) == digest for value, digest, known in self.values)
+        except HoldallError:
+            return False
+
+
+class _Recording(Owned):
+    """A walk over definitions that records which values can change in place."""
+
+    __slots__ = ("_scope", "values")
+
+    def __init__(self, walk: Walk, scope: Scope) -> None:
+        super().__init__(walk)
+        self._scope = scope
+        self.values: dict[int, tuple[Any, bytes, dict[int, tuple[Any, bytes]]]] = {}
+
+    def owns(self, namespace: Mapping[str, Any], /) -> bool:
+        return self._scope.owns(namespace)
+
+    def value(self, value: Any, /) -> bytes:
+        if _is_constant(value):
+            return self.walk.of(value)
+        found, definitions = noting(_fresh(self.walk), value)
+        self.values[id(value)] = (value, found, definitions)
+        return found
+
+
+_CONSTANTS: Final = frozenset({type(None), bool, int, float, complex, str, bytes, ModuleType, type(...), range})
+
+
+def _is_constant(value: Any) -> bool:
+    kind = type(value)
+    return kind in _CONSTANTS or (kind in {tuple, frozenset} and all(map(_is_constant, value)))
+
+
+def _fresh(walk: Walk) -> Walk:
+    return type(walk)()
+
+
+def _walked(fn: Any, scope: Scope, also: tuple[Any, ...], walk: Walk) -> _Known:
+    stored: dict[tuple[int, str], str] = {}
+    for _ in range(_ROUNDS):
+        recording = _Recording(walk, scope)
+        following = Following(recording, frozenset(stored))
+        following.start(fn, also)
+        new = {key: name for key, name in following.stored.items() if key in following.counted and key not in stored}
+        if not new:
+            break
+        stored |= following.stored
+    parts: list[tuple[str, str]] = []
+    uncounted: list[tuple[str, str]] = []
+    hasher = sha256(b"code")
+    for node in following.nodes:
+        tokens = [b"node"]
+        if node.target is not None:
+            tokens.append(_counted(_name(node.target), node.target, recording, parts, uncounted))
+        for label, edge in node.edges:
+            tokens.append(label.encode("utf-8", "surrogatepass"))
+            if isinstance(edge, Value):
+                tokens.append(_counted(edge.name, edge.value, recording, parts, uncounted))
+            else:
+                tokens.append(f"{type(edge).__name__}:{edge}".encode("utf-8", "surrogatepass"))
+        hasher.update(hashed(*tokens))
+    texts.write_back()
+    return _Known(
+        digest=None if uncounted else hasher.digest(),
+        parts=tuple(dict.fromkeys(parts)),
+        uncounted=tuple(dict.fromkeys(uncounted)),
+        stored=tuple(sorted(stored[key] for key in following.left_out)),
+        functions=tuple(following.functions),
+        probes=following.probes,
+        values=tuple((value, found, _probed(known, following)) for value, found, known in recording.values.values()),
+    )
+
+
+def _probed(known: dict[int, tuple[Any, bytes]], following: Following) -> dict[int, tuple[Any, bytes]]:
+    met = {id(node.target) for node in following.nodes}
+    return {key: each for key, each in known.items() if key in met}
+
+
+def _counted(
+    name: str, value: Any, walk: _Recording, parts: list[tuple[str, str]], uncounted: list[tuple[str, str]]
+) -> bytes:
+    if isinstance(value, ModuleType):
+        return value.__name__.encode()
+    try:
+        found = walk.of(value)
+    except HoldallError as error:
+        uncounted.append((name, str(error)))
+        return b""
+    parts.append((name, found.hex()))
+    return found
+
+
+def _name(target: Any) -> str:
+    return target.__name__ if isinstance(target, ModuleType) else who(target)

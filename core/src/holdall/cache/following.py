@@ -1,0 +1,432 @@
+"""The walk from a function to everything that its names resolve to inside the user's own packages."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from abc import ABCMeta
+from collections import deque
+from functools import cached_property, partial, partialmethod, singledispatchmethod
+from importlib import import_module
+from types import CellType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from holdall.cache import bytecode, texts
+from holdall.cache.classes import own_items
+from holdall.cache.hints import classes_in
+from holdall.cache.identity import is_definition, owns, owns_namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from holdall.cache.identity import Walk
+
+MISSING: Final = object()
+EMPTY: Final = object()
+"""What a cell holds that is not filled yet."""
+_CONTAINERS: Final = (dict, list, tuple, set, frozenset, deque)
+_CHANGEABLE: Final = (dict, list, set, bytearray, deque)
+_PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray})
+
+
+class Value(NamedTuple):
+    """A value that a name resolves to: its content counts."""
+
+    name: str
+    value: Any
+
+
+class Node(NamedTuple):
+    """Something whose definition counts, in the order in which the walk met it."""
+
+    target: Any
+    owner: type | None
+    edges: list[tuple[str, Any]]
+    """Name in the definition -> number of another node, a `Value`, or a text."""
+
+
+class Probes:
+    """What the walk has looked at, to be looked at again at the next call: is each still the same object?"""
+
+    __slots__ = ("cells", "classes", "entries", "functions")
+
+    def __init__(self) -> None:
+        self.entries: dict[tuple[int, str], tuple[Mapping[str, Any], str, Any]] = {}
+        self.functions: dict[int, tuple[FunctionType, Any, Any, Any]] = {}
+        self.cells: dict[int, tuple[CellType, Any]] = {}
+        self.classes: dict[int, tuple[type, tuple[Any, ...]]] = {}
+
+    def unchanged(self) -> bool:
+        for mapping, name, value in self.entries.values():
+            if mapping.get(name, MISSING) is not value:
+                return False
+        for fn, code, defaults, named in self.functions.values():
+            if fn.__code__ is not code or fn.__defaults__ is not defaults or fn.__kwdefaults__ is not named:
+                return False
+        for cell, value in self.cells.values():
+            if contents(cell) is not value:
+                return False
+        for cls, values in self.classes.values():
+            now = cls.__dict__.values()
+            if len(now) != len(values) or any(left is not right for left, right in zip(now, values, strict=True)):
+                return False
+        return True
+
+
+class Following:
+    """One walk. What a function stores into is known only at its end: where that matters, another walk follows."""
+
+    def __init__(self, walk: Walk, stored: frozenset[tuple[int, str]]) -> None:
+        self.walk = walk
+        self.stored_before = stored
+        self.stored: dict[tuple[int, str], str] = {}
+        self.left_out: set[tuple[int, str]] = set()
+        self.counted: set[tuple[int, str]] = set()
+        self.nodes: list[Node] = []
+        self.probes = Probes()
+        self.functions: list[FunctionType] = []
+        self._numbers: dict[tuple[int, int], int] = {}
+        self._done = 0
+
+    def start(self, fn: Any, also: Iterable[Any]) -> None:
+        node = Node(None, None, [])
+        self.nodes.append(node)
+        self._done = 1
+        self._follow(node, "function", fn, (), counted=True)
+        for number, each in enumerate(also):
+            self._follow(node, f"also[{number}]", each, ())
+        while self._done < len(self.nodes):
+            self._expand(self.nodes[self._done])
+            self._done += 1
+
+    # -------------------------------------------------------------------------------------------------------- nodes
+
+    def _visit(self, target: Any, owner: type | None = None) -> int:
+        key = (id(target), id(owner))
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self.nodes)
+            self.nodes.append(Node(target, owner, []))
+        return number
+
+    def _expand(self, node: Node) -> None:
+        target = node.target
+        if isinstance(target, FunctionType):
+            self._function(node, target)
+        elif isinstance(target, ModuleType):
+            self._module(node, target)
+        elif isinstance(target, type):
+            self._class(node, target)
+        elif isinstance(target, MethodType):
+            bound = target.__self__
+            owner = bound if isinstance(bound, type) else type(bound)
+            node.edges.append(("function", self._visit(target.__func__, owner)))
+            self._inside(node, "self", bound)
+        else:
+            for name, each in members(target):
+                if isinstance(each, FunctionType):
+                    node.edges.append((name, self._visit(each, node.owner)))
+                else:
+                    self._follow(node, name, each, (), counted=True)
+
+    def _function(self, node: Node, fn: FunctionType) -> None:
+        self.probes.functions[id(fn)] = (fn, fn.__code__, fn.__defaults__, fn.__kwdefaults__)
+        free = dict(zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True))
+        namespace = fn.__globals__
+        if "__wrapped__" in fn.__dict__:
+            self._follow(node, "wrapped", fn.__dict__["__wrapped__"], (), counted=True)
+        if not owns_namespace(self.walk, namespace):
+            for name, cell in sorted(free.items()):
+                self._cell(node, name, cell, ())
+            return
+        self.functions.append(fn)
+        names = bytecode.names(fn.__code__)
+        self._note_stored(fn, names, free)
+        for chain in sorted(names.chains):
+            if chain[0] in free:
+                self._cell(node, ".".join(chain), free[chain[0]], chain[1:])
+            else:
+                self._global(node, namespace, chain)
+        for found, attributes in sorted(names.imports, key=str):
+            self._import(node, namespace, found, attributes)
+        if names.attributes:
+            self._typed(node, fn, names.attributes)
+        for number, each in enumerate(fn.__defaults__ or ()):
+            self._inside(node, f"default {number}", each)
+        for name, each in sorted((fn.__kwdefaults__ or {}).items()):
+            self._inside(node, f"default {name}", each)
+
+    def _typed(self, node: Node, fn: FunctionType, attributes: frozenset[str]) -> None:
+        """Methods over `self`, `cls`, and what is annotated with a class: every attribute that it could be of."""
+        hinted = list(classes_in(fn.__annotations__.items(), fn.__globals__, leave_out="return"))
+        if node.owner is not None:
+            for each in node.owner.__mro__:
+                module = sys.modules.get(each.__module__)
+                hints = each.__dict__.get("__annotations__")
+                if isinstance(hints, dict) and owns(self.walk, each):
+                    hinted += classes_in(hints.items(), vars(module) if module is not None else {})
+        for cls in dict.fromkeys([*([node.owner] if node.owner is not None else []), *hinted]):
+            for name in sorted(attributes):
+                self._attribute(node, f"{cls.__qualname__}.{name}", cls, name, (), counted=True)
+
+    def _class(self, node: Node, cls: type) -> None:
+        if not owns(self.walk, cls):
+            return
+        for each in (*cls.__mro__, *type(cls).__mro__):
+            if not owns(self.walk, each):
+                continue
+            self.probes.classes[id(each)] = (each, tuple(each.__dict__.values()))
+            for name, value in sorted(own_items(each), key=lambda item: item[0]):
+                if is_definition(value):
+                    node.edges.append((f"{each.__qualname__}.{name}", self._visit(value, cls)))
+                else:
+                    self._inside(node, f"{each.__qualname__}.{name}", value)
+            for name, field in (each.__dict__.get("__dataclass_fields__") or {}).items():
+                self._inside(node, f"{each.__qualname__}.{name}", field.default_factory)
+
+    def _module(self, node: Node, module: ModuleType) -> None:
+        """A module that is passed on as a whole: everything in it counts."""
+        for name in sorted(vars(module)):
+            if not (name.startswith("__") and name.endswith("__")):
+                self._global(node, vars(module), (name,))
+
+    # -------------------------------------------------------------------------------------------------------- names
+
+    def _global(self, node: Node, namespace: Mapping[str, Any], chain: tuple[str, ...]) -> None:
+        name = chain[0]
+        value = self._entry(namespace, name)
+        if value is MISSING:
+            if not hasattr(builtins, name):
+                node.edges.append((".".join(chain), "absent"))
+        elif not self._is_left_out(namespace, name):
+            self._follow(node, ".".join(chain), value, chain[1:], at=f"{namespace.get('__name__')}.{name}")
+
+    def _entry(self, mapping: Mapping[str, Any], name: str) -> Any:
+        value = mapping.get(name, MISSING)
+        self.probes.entries[id(mapping), name] = (mapping, name, value)
+        return value
+
+    def _is_left_out(self, namespace: Mapping[str, Any], name: str) -> bool:
+        key = (id(namespace), name)
+        if key in self.stored_before:
+            self.left_out.add(key)
+            return True
+        self.counted.add(key)
+        return False
+
+    def _cell(self, node: Node, label: str, cell: CellType, attributes: tuple[str, ...]) -> None:
+        value = contents(cell)
+        self.probes.cells[id(cell)] = (cell, value)
+        if value is not EMPTY:
+            self._follow(node, label, value, attributes, counted=True)
+
+    def _import(
+        self, node: Node, namespace: Mapping[str, Any], found: bytecode.Import, attributes: tuple[str, ...]
+    ) -> None:
+        module = imported(found, namespace)
+        names = (*(() if found.name is None else (found.name,)), *attributes)
+        label = ".".join([f"import {'.' * found.level}{found.module}", *names])
+        if module is None:
+            node.edges.append((label, "absent"))
+        else:
+            self._follow(node, label, module, names)
+
+    def _follow(
+        self,
+        node: Node,
+        label: str,
+        value: Any,
+        attributes: tuple[str, ...],
+        *,
+        at: str = "",
+        counted: bool = False,
+    ) -> None:
+        """Goes down the attributes as far as names alone lead, and adds what is there to the node.
+
+        `counted` says that the content of the value counts already, as a part of the definition.
+        """
+        while isinstance(value, ModuleType):
+            if not owns_namespace(self.walk, vars(value)):
+                node.edges.append((label, f"{value.__name__}.{'.'.join(attributes)}"))
+                return
+            if not attributes:
+                node.edges.append((label, self._visit(value)))
+                return
+            module, name, attributes = value, attributes[0], attributes[1:]
+            value = self._entry(vars(module), name)
+            if value is MISSING:
+                value = submodule(module, name)
+                getter = vars(module).get("__getattr__")
+                if value is None and isinstance(getter, FunctionType):
+                    node.edges.append((label, self._visit(getter)))
+                    return
+                if value is None:
+                    node.edges.append((label, "absent"))
+                    return
+            elif self._is_left_out(vars(module), name):
+                return
+            at, counted = f"{module.__name__}.{name}", False
+        if isinstance(value, type) and attributes and self._attribute(
+            node, label, value, attributes[0], attributes[1:], counted=counted
+        ):
+            return
+        if is_definition(value):
+            node.edges.append((label, self._visit(value)))
+            return
+        if not counted:
+            node.edges.append((label, Value(at or label, value)))
+        self._inside(node, label, value)
+
+    def _attribute(
+        self, node: Node, label: str, cls: type, name: str, rest: tuple[str, ...], *, counted: bool
+    ) -> bool:
+        """Adds an attribute of a class; False where only the whole class says what it is."""
+        if type(cls) not in {type, ABCMeta} or not owns(self.walk, cls):
+            return False
+        for each in cls.__mro__:
+            if not owns(self.walk, each):
+                if name in each.__dict__:
+                    return True
+                continue
+            value = self._entry(each.__dict__, name)
+            if value is not MISSING:
+                if is_definition(value):
+                    node.edges.append((label, self._visit(value, cls)))
+                elif isinstance(value, singledispatchmethod):
+                    return False
+                elif (id(each), name) not in self.stored_before:
+                    self._follow(node, label, value, rest, at=f"{each.__module__}.{each.__qualname__}.{name}")
+                return True
+        return counted
+
+    def _inside(self, node: Node, label: str, value: Any) -> None:
+        """Definitions inside a value: functions in a table, the class of an instance and what is in its attributes."""
+        found: dict[int, Any] = {}
+        for each in definitions_in(value, lambda cls: owns(self.walk, cls)):
+            found.setdefault(id(each), each)
+        # The order of a table does not count, that of its functions by content does not depend on it.
+        for number, each in enumerate(sorted(found.values(), key=self.walk.of)):
+            node.edges.append((f"{label}[{number}]", self._visit(each)))
+
+    # ------------------------------------------------------------------------------------------------------- stores
+
+    def _note_stored(self, fn: FunctionType, names: bytecode.Names, free: Mapping[str, CellType]) -> None:
+        namespace = fn.__globals__
+        for name in names.stored - set(free):
+            self.stored.setdefault((id(namespace), name), f"{namespace.get('__name__')}.{name}")
+        found = texts.find(fn.__code__, namespace)
+        roots = {chain[0] for chain in names.chains} - set(free)
+        for each in found.stored if found is not None else ():
+            self._stored_at(namespace, each.split("."), roots, any_kind=True)
+        for chain in names.changed:
+            self._stored_at(namespace, list(chain), roots, any_kind=False)
+
+    def _stored_at(self, namespace: dict[str, Any], names: list[str], roots: set[str], *, any_kind: bool) -> None:
+        if names[0] not in roots:
+            return
+        while names[1:] and isinstance(module := namespace.get(names[0]), ModuleType):
+            namespace, names = vars(module), names[1:]
+        value = namespace.get(names[0], MISSING)
+        if isinstance(value, type) and names[1:]:
+            self.stored.setdefault((id(value), names[1]), f"{value.__module__}.{value.__qualname__}.{names[1]}")
+        elif value is not MISSING and not is_definition(value) and (any_kind or isinstance(value, _CHANGEABLE)):
+            self.stored.setdefault((id(namespace), names[0]), f"{namespace.get('__name__')}.{names[0]}")
+
+
+def members(target: Any) -> Iterator[tuple[str, Any]]:
+    """Definitions and values that are bound to an object which holds definitions."""
+    if isinstance(target, (partial, partialmethod)):
+        yield "function", target.func
+        yield from ((f"argument {number}", each) for number, each in enumerate(target.args))
+        yield from ((f"argument {name}", each) for name, each in sorted(target.keywords.items()))
+    elif isinstance(target, (staticmethod, classmethod)):
+        yield "function", target.__func__
+    elif isinstance(target, property):
+        yield from ((name, each) for name in ("fget", "fset", "fdel") if (each := getattr(target, name)) is not None)
+    elif isinstance(target, cached_property):
+        yield "function", target.func
+    elif type(target).__module__.partition(".")[0] == "holdall" and hasattr(target, "fn"):
+        yield "function", target.fn
+    elif "__wrapped__" in getattr(target, "__dict__", ()):
+        yield "wrapped", target.__wrapped__
+        yield "class", type(target)
+        yield from ((name, each) for name, each in sorted(vars(target).items()) if not name.startswith("__"))
+
+
+def definitions_in(value: Any, is_own: Callable[[type], bool]) -> Iterator[Any]:
+    """Functions, modules and own classes that a value holds, in containers and attributes."""
+    todo, seen = [value], {id(value)}
+    while todo:
+        each = todo.pop()
+        kind = type(each)
+        if kind in _PLAIN:
+            continue
+        if is_definition(each) or isinstance(each, ModuleType):
+            yield each
+            continue
+        inner: list[Any] = []
+        if isinstance(each, dict):
+            inner += [*each.keys(), *each.values()]
+        elif isinstance(each, _CONTAINERS):
+            inner += each
+        if kind.__module__ != "builtins" and is_own(kind):
+            yield kind
+            inner += [*getattr(each, "__dict__", {}).values(), *_slots(each)]
+        if not _PLAIN.issuperset(map(type, inner)):
+            new = [item for item in inner if type(item) not in _PLAIN and id(item) not in seen]
+            seen.update(map(id, new))
+            todo += new
+
+
+def _slots(value: Any) -> Iterator[Any]:
+    for cls in type(value).__mro__:
+        names = cls.__dict__.get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else names:
+            found = getattr(value, name, MISSING) if not name.startswith("__") else MISSING
+            if found is not MISSING:
+                yield found
+
+
+def imported(found: bytecode.Import, namespace: Mapping[str, Any]) -> ModuleType | None:
+    """The module that an `import` in a function's body gives; imported now if the body has not run yet."""
+    name = found.module
+    if found.level:
+        package = str(namespace.get("__package__") or namespace.get("__name__", "").rpartition(".")[0]).split(".")
+        base = package[: len(package) - found.level + 1]
+        name = ".".join([*base, *([name] if name else [])])
+    return _loaded(name)
+
+
+def submodule(package: ModuleType, name: str) -> ModuleType | None:
+    """A module in a package, imported if need be."""
+    return _loaded(f"{package.__name__}.{name}") if hasattr(package, "__path__") else None
+
+
+def _loaded(name: str) -> ModuleType | None:
+    loaded = sys.modules.get(name)
+    if loaded is None:
+        try:
+            loaded = import_module(name)
+        except Exception:  # noqa: BLE001 - a user's module may raise anything
+            return None
+    return loaded
+
+
+def contents(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return EMPTY
+
+
+def root_owner(fn: Any, namespace: Mapping[str, Any]) -> type | None:
+    """The class in whose statement a function stands, by its qualified name."""
+    *outer, name = str(getattr(fn, "__qualname__", "")).split(".")
+    if not outer or "<locals>" in outer:
+        return None
+    found: Any = namespace.get(outer[0])
+    for each in outer[1:]:
+        found = vars(found).get(each) if isinstance(found, type) else None
+    return found if isinstance(found, type) and name in vars(found) else None
+
+

@@ -1,0 +1,151 @@
+"""Arrays, scalars and dtypes of NumPy: dtype, shape and items in C order, whatever the strides."""
+
+from __future__ import annotations
+
+import sys
+from math import prod
+from typing import TYPE_CHECKING, Any, Final
+
+from holdall.cache.hashers.parts import Chunks, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BLOCK: Final = 1 << 20  # bytes at a time: small enough for the processor's cache
+_COPIED: Final = 1 << 22  # bytes at a time of what has to be copied
+_TILE: Final = 64
+
+
+def array(value: Any) -> Any:
+    import numpy as np  # noqa: PLC0415 - such a value is at hand
+
+    plain = value.view(np.ndarray) if type(value) is not np.ndarray else value
+    return dtype(value.dtype), value.shape, items(plain)
+
+
+def scalar(value: Any) -> Any:
+    import numpy as np  # noqa: PLC0415 - such a value is at hand
+
+    return type(value).__name__, array(np.asarray(value))
+
+
+def masked(value: Any) -> Any:
+    """The data below the mask counts too: it can be seen again. A mask that was never made is one that hides nothing."""
+    import numpy as np  # noqa: PLC0415 - such a value is at hand
+
+    fill = value._fill_value  # noqa: SLF001 - asking for fill_value would make one
+    if fill is None:
+        fill = np.ma.default_fill_value(value.dtype) if value.dtype.names is None else value.copy().fill_value
+    filled = array(np.asarray(fill).astype(value.dtype))
+    mask = array(np.ma.getmaskarray(value))
+    return array(np.ma.getdata(value)), mask, filled, bool(value.hardmask), dict(value._optinfo)  # noqa: SLF001 - its only face
+
+
+def calendar(value: Any) -> Any:
+    return array(value.weekmask), array(value.holidays)
+
+
+def dtype(value: Any) -> Any:
+    """Name, byte order, unit; fields with their places; metadata. An alignment that places nothing else does not count."""
+    metadata = dict(value.metadata) if value.metadata else None
+    if value.subdtype is not None:
+        base, shape = value.subdtype
+        return "of", dtype(base), shape, metadata
+    if value.names is not None:
+        fields = tuple(
+            (name, dtype(value.fields[name][0]), value.fields[name][1], value.fields[name][2:]) for name in value.names
+        )
+        return value.type.__name__, fields, value.itemsize, metadata
+    if value.kind == "T":
+        missing = getattr(value, "na_object", "none")
+        return "text", bool(value.coerce), Step(".na_object", missing), metadata
+    # Native order is one thing on every machine, and so is the other; letters like l and q for one size are none.
+    order = "" if value.isnative else "swapped "
+    if value.kind in "mM":
+        return order + value.str[1:], metadata
+    return f"{order}{value.kind}{value.itemsize}", metadata
+
+
+def items(value: Any) -> Any:
+    """The items of a plain array in C order, without a copy of it."""
+    kind = value.dtype
+    if kind.hasobject or kind.kind == "T":
+        return _objects(value)
+    if kind.names is not None:
+        return tuple((name, items(value[name])) for name in kind.names)  # what lies between fields does not count
+    return Chunks(_buffers(value))
+
+
+def _objects(value: Any) -> Any:
+    if value.dtype.names is not None:
+        return tuple((name, Step(f'["{name}"]', items(value[name]))) for name in value.dtype.names)
+    listed = value.tolist() if value.ndim == 1 else value.ravel().tolist()
+    return listed if value.ndim == 1 else Step(".flat", listed)
+
+
+def _buffers(value: Any) -> Iterator[Any]:
+    for block in _blocks(value):
+        yield memoryview(_normal(block).reshape(-1).view("u1"))
+
+
+def _blocks(value: Any) -> Iterator[Any]:
+    """Contiguous pieces in C order; copies, one at a time, where it does not lie like that."""
+    if not value.size or not value.dtype.itemsize:
+        return
+    if value.flags.c_contiguous:
+        flat, step = value.reshape(-1), max(1, _BLOCK // value.dtype.itemsize)
+        for start in range(0, flat.size, step):
+            yield flat[start : start + step]
+        return
+    row = prod(value.shape[1:]) * value.dtype.itemsize
+    if row > _COPIED and value.ndim > 1:
+        for each in value:
+            yield from _blocks(each)
+        return
+    step = max(1, _COPIED // row)
+    for start in range(0, len(value), step):
+        block = _copied(value[start : start + step]).reshape(-1)
+        for first in range(0, len(block), _BLOCK):
+            yield block[first : first + _BLOCK]
+
+
+def _copied(value: Any) -> Any:
+    """A copy in C order, made tile by tile: row by row, one of Fortran's arrays takes twice the time."""
+    import numpy as np  # noqa: PLC0415 - such a value is at hand
+
+    found = np.empty(value.shape, value.dtype)
+    for first in range(0, value.shape[-1], _TILE):
+        found[..., first : first + _TILE] = value[..., first : first + _TILE]
+    return found
+
+
+def _normal(block: Any) -> Any:
+    """Little-endian, and every not-a-number the same; the block itself where that changes nothing."""
+    import numpy as np  # noqa: PLC0415 - such a value is at hand
+
+    kind = block.dtype.kind
+    if kind == "V":
+        return block
+    if block.dtype.byteorder == ">" or (block.dtype.byteorder == "=" and sys.byteorder == "big"):
+        block = block.astype(block.dtype.newbyteorder("<"))
+    if kind == "c":
+        if block.dtype.itemsize > 16:
+            block = block.view(np.longdouble)
+        else:
+            block = block.view(f"<f{block.dtype.itemsize // 2}")
+        kind = "f"
+    if kind == "f":
+        if (missing := np.isnan(block)).any():
+            block = np.where(missing, block.dtype.type("nan"), block).astype(block.dtype)
+        if block.dtype.itemsize > 8:
+            block = _long(block)
+    return block
+
+
+def _long(block: Any) -> Any:
+    """Of the extended format of x86 the bytes that say something: what pads them is whatever was there before."""
+    import numpy as np  # noqa: PLC0415 - such a value is at hand
+
+    if np.finfo(np.longdouble).nmant != 63:
+        return block
+    return np.ascontiguousarray(block.view("u1").reshape(-1, block.dtype.itemsize)[:, :10])

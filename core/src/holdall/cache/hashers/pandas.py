@@ -1,0 +1,161 @@
+"""pandas: columns in their order, index, dtypes, names, frequency, `attrs` and flags; not how blocks lie, nor what was cached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from holdall.cache.hashers import numpy
+from holdall.cache.hashers.parts import Step
+
+
+def frame(value: Any) -> Any:
+    columns = tuple(
+        Step(_step(label), values(value.iloc[:, number].array)) for number, label in enumerate(value.columns.tolist())
+    )
+    return Step(".columns", index(value.columns)), Step(".index", index(value.index)), columns, _more(value)
+
+
+def series(value: Any) -> Any:
+    return Step(".name", value.name), Step(".index", index(value.index)), Step("", values(value.array)), _more(value)
+
+
+def _step(label: Any) -> str:
+    return f'["{label}"]' if type(label) is str else f"[{label!r}]" if type(label) is int else "[…]"
+
+
+def _more(value: Any) -> Any:
+    return Step(".attrs", dict(value.attrs)), value.flags.allows_duplicate_labels
+
+
+def index(value: Any) -> Any:
+    """By kind, names and labels; of moments also by frequency. How a MultiIndex splits its labels into levels does not count."""
+    import pandas as pd  # noqa: PLC0415 - such a value is at hand
+
+    kind = next(each.__name__ for each in type(value).__mro__ if each.__module__.startswith("pandas"))
+    names = Step(".names", list(value.names))
+    if isinstance(value, pd.MultiIndex):
+        levels = tuple(
+            Step(f".levels[{number}]", values(value.get_level_values(number).array)) for number in range(value.nlevels)
+        )
+        return kind, names, len(value), levels
+    if isinstance(value, pd.RangeIndex):
+        return kind, names, value.start, value.stop, value.step
+    frequency = getattr(value, "freq", None) if isinstance(value, (pd.DatetimeIndex, pd.TimedeltaIndex)) else None
+    return kind, names, values(value.array), Step(".freq", frequency)
+
+
+def column(value: Any) -> Any:
+    """An array that stands alone, with the frequency that it may have."""
+    return type(value).__name__, values(value), Step(".freq", getattr(value, "_freq", None))
+
+
+def values(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of array
+    """What an array of pandas holds, by its dtype."""
+    import pandas as pd  # noqa: PLC0415 - such a value is at hand
+
+    arrays = pd.arrays
+    kind = dtype(value.dtype)
+    if isinstance(value, arrays.NumpyExtensionArray):
+        return kind, value.shape, numpy.items(value.to_numpy())
+    if isinstance(value, pd.Categorical):
+        return kind, numpy.array(value.codes)
+    if isinstance(value, (arrays.DatetimeArray, arrays.TimedeltaArray, arrays.PeriodArray)):
+        return kind, value.shape, numpy.items(value.view("i8"))
+    if isinstance(value, (arrays.IntegerArray, arrays.FloatingArray, arrays.BooleanArray)):
+        # What lies below a missing value is whatever was there before.
+        missing = value.isna() if not isinstance(value, arrays.FloatingArray) else value._mask  # noqa: SLF001 - not-a-number is none of them
+        return kind, numpy.array(missing), numpy.items(value._data[~missing])  # noqa: SLF001 - as it lies, where there is no other way
+    if isinstance(value, arrays.IntervalArray):
+        return kind, Step(".left", values(_array(value.left))), Step(".right", values(_array(value.right)))
+    if isinstance(value, arrays.SparseArray):
+        return kind, len(value), numpy.array(value.sp_index.indices if hasattr(value.sp_index, "indices") else value.sp_index.to_int_index().indices), numpy.array(value.sp_values)
+    if isinstance(value.dtype, pd.StringDtype):
+        return kind, _texts(value)
+    if isinstance(value, arrays.ArrowExtensionArray):
+        return kind, _arrow(value)
+    return kind, [value[number] for number in range(len(value))]
+
+
+def _array(value: Any) -> Any:
+    return value.array if hasattr(value, "array") else value
+
+
+def _texts(value: Any) -> Any:
+    """Which are there, their lengths and all their bytes; the same for each storage."""
+    if value.dtype.storage == "pyarrow":
+        import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+
+        from holdall.cache.hashers.pyarrow import column as arrow_column  # noqa: PLC0415 - as above
+
+        found = pa.chunked_array(value.__arrow_array__()) if not isinstance(value.__arrow_array__(), pa.ChunkedArray) else value.__arrow_array__()
+        found = found.cast(pa.large_string())
+        return arrow_column(found.type, found.chunks)
+    return value.astype(object).tolist()
+
+
+def _arrow(value: Any) -> Any:
+    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+
+    from holdall.cache.hashers.pyarrow import column as arrow_column  # noqa: PLC0415 - as above
+
+    found = value.__arrow_array__()
+    return arrow_column(found.type, found.chunks if isinstance(found, pa.ChunkedArray) else [found])
+
+
+def dtype(value: Any) -> Any:
+    import numpy as np  # noqa: PLC0415 - pandas has imported it
+    import pandas as pd  # noqa: PLC0415 - such a value is at hand
+
+    if isinstance(value, np.dtype):
+        return numpy.dtype(value)
+    name = type(value).__name__
+    if isinstance(value, pd.CategoricalDtype):
+        return name, value.ordered, None if value.categories is None else index(value.categories)
+    if isinstance(value, pd.DatetimeTZDtype):
+        return name, value.unit, str(value.tz)
+    if isinstance(value, pd.IntervalDtype):
+        return name, value.closed, None if value.subtype is None else dtype(value.subtype)
+    if isinstance(value, pd.PeriodDtype):
+        return name, Step(".freq", value.freq)
+    if isinstance(value, pd.SparseDtype):
+        return name, dtype(value.subtype), Step(".fill_value", value.fill_value)
+    if isinstance(value, pd.StringDtype):
+        return name, value.storage, "NA" if value.na_value is pd.NA else "nan"
+    if isinstance(value, pd.ArrowDtype):
+        from holdall.cache.hashers.pyarrow import data_type  # noqa: PLC0415 - such a value is at hand
+
+        return name, data_type(value.pyarrow_dtype)
+    own = tuple((each, Step(f".{each}", getattr(value, each))) for each in value._metadata)  # noqa: SLF001 - what pandas asks dtypes to declare
+    return name, value.name, own
+
+
+def timestamp(value: Any) -> Any:
+    return value.unit, int(value.asm8.view("i8")), value.fold, Step(".tzinfo", value.tzinfo)
+
+
+def timedelta(value: Any) -> Any:
+    return value.unit, int(value.asm8.view("i8"))
+
+
+def period(value: Any) -> Any:
+    return value.ordinal, Step(".freq", value.freq)
+
+
+def interval(value: Any) -> Any:
+    return Step(".left", value.left), Step(".right", value.right), value.closed
+
+
+def missing(value: Any) -> str:
+    return type(value).__name__
+
+
+def offset(value: Any) -> Any:
+    """A frequency: its kind, how many, and all that it was made with."""
+    made = {name: item for name, item in value.kwds.items() if name != "offset" or item}
+    return type(value).__name__, value.n, value.normalize, tuple((name, Step(f".{name}", made[name])) for name in sorted(made))
+
+
+def flags(value: Any) -> Any:
+    return value.allows_duplicate_labels
+
+

@@ -1,0 +1,55 @@
+"""Tensors: dtype, shape, layout, kind of device and items in order, whatever the strides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from holdall.cache.hashers.numpy import array
+from holdall.cache.hashers.parts import Chunks, Step
+
+
+def tensor(value: Any) -> Any:
+    import torch  # noqa: PLC0415 - such a value is at hand
+
+    plain = value.detach()
+    facts = str(value.dtype), tuple(value.shape), str(value.layout), value.device.type, value.requires_grad, value.names
+    if value.layout is torch.sparse_coo:
+        plain = plain.coalesce()
+        items: Any = tensor(plain.indices()), tensor(plain.values())
+    elif value.layout in {torch.sparse_csr, torch.sparse_bsr}:
+        items = tensor(plain.crow_indices()), tensor(plain.col_indices()), tensor(plain.values())
+    elif value.layout in {torch.sparse_csc, torch.sparse_bsc}:
+        items = tensor(plain.ccol_indices()), tensor(plain.row_indices()), tensor(plain.values())
+    elif value.is_quantized:
+        items = tensor(plain.int_repr()), repr(plain.qscheme()), _scales(plain)
+    else:
+        items = _items(plain)
+    return facts, items, Step(".grad", value.grad if value.is_leaf else None)
+
+
+def _items(value: Any) -> Any:
+    import torch  # noqa: PLC0415 - such a value is at hand
+
+    value = value.rename(None).cpu().resolve_conj().resolve_neg()
+    if value.dtype is torch.bfloat16:
+        value = value.to(torch.float32)  # which has all of its values, and NumPy knows it
+    try:
+        return array(value.numpy())
+    except TypeError:  # of eight bits and fewer, which NumPy does not know
+        return Chunks([memoryview(value.contiguous().view(torch.uint8).numpy().reshape(-1))])
+
+
+def _scales(value: Any) -> Any:
+    import torch  # noqa: PLC0415 - such a value is at hand
+
+    if value.qscheme() in {torch.per_tensor_affine, torch.per_tensor_symmetric}:
+        return value.q_scale(), value.q_zero_point()
+    return tensor(value.q_per_channel_scales()), tensor(value.q_per_channel_zero_points()), value.q_per_channel_axis()
+
+
+def named(value: Any) -> str:
+    return str(value)
+
+
+def generator(value: Any) -> Any:
+    return value.device.type, tensor(value.get_state())

@@ -1,0 +1,402 @@
+"""Identity of functions: who they are, and what they are. Cache keys, replays, records and single flight ask here.
+
+*Who* is a module and a qualified name. *What* is the loaded definition with all that it is bound to: what it closes
+over, its defaults, partial arguments, the state of a callable object, and, through decorators, what is decorated.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cached_property, lru_cache, partial, partialmethod
+from hashlib import sha256
+from threading import local
+from types import (
+    BuiltinFunctionType,
+    ClassMethodDescriptorType,
+
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    WrapperDescriptorType,
+)
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from weakref import WeakKeyDictionary
+
+from holdall.cache import bytecode, decorators, texts
+from holdall.cache.ownership import MAINS, is_own
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class Walk(Protocol):
+    """Content digests of values: calls `definition` for each value that `is_definition` is true of."""
+
+    def of(self, value: Any, /) -> bytes: ...
+
+
+_CELLS: Final = ("<ipython-input", "<stdin>", "<python-input")
+_MARKERS: Final = ("holdall.toml", "pyproject.toml", ".git")
+_DESCRIPTORS: Final = (
+    ClassMethodDescriptorType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    MethodWrapperType,
+    WrapperDescriptorType,
+)
+_DEFINITIONS: Final = (
+    FunctionType,
+    MethodType,
+    BuiltinFunctionType,
+    type,
+    partial,
+    partialmethod,
+    property,
+    cached_property,
+    staticmethod,
+    classmethod,
+    *_DESCRIPTORS,
+)
+
+
+# --------------------------------------------------------------------------------------------------------------- who
+
+
+def who(fn: Any, /) -> str:
+    """`module:qualified name` of a function, class or callable object: the same in every process of a program.
+
+    The module of a program is called as `python -m` calls it, else by its file, relative to the nearest folder with
+    holdall.toml, pyproject.toml or .git, else by the file's name; that of a notebook or a prompt is empty.
+    """
+    while isinstance(fn, (partial, MethodType)):
+        fn = fn.func if isinstance(fn, partial) else fn.__func__
+    name = getattr(fn, "__qualname__", None)
+    owner = fn if isinstance(name, str) else type(fn)
+    module = getattr(owner, "__module__", None)
+    if module in MAINS:
+        inner = fn
+        while inner is not None and getattr(inner, "__globals__", {}).get("__name__") not in MAINS:
+            inner = getattr(inner, "__dict__", {}).get("__wrapped__")  # a decorator of another module around it
+        if isinstance(inner, FunctionType):
+            return f"{_place(module, inner.__globals__, inner.__code__.co_filename)}:{owner.__qualname__}"
+    return f"{place(module if isinstance(module, str) else 'builtins')}:{owner.__qualname__}"
+
+
+def place(module: str, /) -> str:
+    """The module of that name as `who` calls it."""
+    loaded = sys.modules.get(module)
+    return _place(module, vars(loaded) if loaded is not None else {}, "")
+
+
+def _place(module: Any, namespace: Mapping[str, Any], path: str) -> str:
+    if module not in MAINS:
+        return module if isinstance(module, str) else ""
+    spec = getattr(namespace.get("__spec__"), "name", None)
+    if spec is not None and spec not in MAINS:
+        return str(spec)
+    file = namespace.get("__file__")
+    if not isinstance(file, str) or path.startswith(_CELLS) or f"{os.sep}ipykernel_" in path:
+        return ""
+    package = namespace.get("__package__")
+    if "__spec__" not in namespace and isinstance(package, str):
+        # A function of a program run by -m that arrived by value: of its module it has brought the package and the file.
+        stem = os.path.basename(file).removesuffix(".py")
+        return f"{package}.{stem}" if package else stem
+    return _relative(os.path.abspath(file))
+
+
+@lru_cache(maxsize=256)
+def _relative(path: str) -> str:
+    folder = os.path.dirname(path)
+    while True:
+        if any(os.path.exists(os.path.join(folder, each)) for each in _MARKERS):
+            return os.path.relpath(path, folder).replace(os.sep, "/")
+        outer = os.path.dirname(folder)
+        if outer == folder:
+            return os.path.basename(path)
+        folder = outer
+
+
+# -------------------------------------------------------------------------------------------------------------- what
+
+
+def identify(fn: Any, /, walk: Walk) -> bytes:
+    """Digest of the function that a task calls: who and what it is.
+
+    What it closes over counts as it was at the first question, where the function itself stores into it (a counter, a
+    memo): else each call would make another function of it.
+    """
+    return hashed(b"who", who(fn).encode(), definition(fn, Owned(walk)))
+
+
+def is_definition(value: Any, /) -> bool:
+    """Whether `definition` says what the value is; else it is a value, with content."""
+    return isinstance(value, _DEFINITIONS) or "__wrapped__" in getattr(value, "__dict__", ())
+
+
+def definition(obj: Any, walk: Walk, /) -> bytes:
+    """Digest of *what* a function, method, class, builtin, partial or callable object is: 32 bytes.
+
+    Code of installed distributions and of the standard library counts by its name.
+
+    Args:
+        obj: What `is_definition` is true of, or a callable object.
+        walk: Says what the content of values is; asked for everything that is bound to the definition.
+
+    Raises:
+        ConfigurationError: the walk cannot count a value that is bound to it.
+    """
+    noted, known = _assumed.noted, _assumed.known
+    if noted is not None:
+        _assumed.noted = None  # what is inside belongs to this one
+        try:
+            found = _definition(obj, walk)
+        finally:
+            _assumed.noted = noted
+        noted[id(obj)] = (obj, found)
+        return found
+    if known is not None and id(obj) in known:
+        return known[id(obj)][1]
+    return _definition(obj, walk)
+
+
+def _definition(obj: Any, walk: Walk) -> bytes:
+    if isinstance(obj, FunctionType):
+        return _function(obj, walk)
+    if isinstance(obj, type):
+        from holdall.cache.classes import class_definition  # noqa: PLC0415 - a circle: methods are functions
+
+        return class_definition(obj, walk)
+    if isinstance(obj, MethodType):
+        return hashed(b"method", walk.of(obj.__func__), walk.of(obj.__self__))
+    if isinstance(obj, BuiltinFunctionType):
+        return _builtin(obj, walk)
+    if isinstance(obj, _DESCRIPTORS):
+        return hashed(b"descriptor", type_name(obj.__objclass__), obj.__name__.encode())  # type: ignore[union-attr]
+    return hashed(type_name(type(obj)), *_members(obj, walk))
+
+
+def _members(obj: Any, walk: Walk) -> Iterator[bytes]:
+    """What is bound to an object that holds other definitions."""
+    if isinstance(obj, (partial, partialmethod)):
+        yield walk.of(obj.func)
+        yield from map(walk.of, obj.args)
+        for name, value in sorted(obj.keywords.items()):
+            yield name.encode()
+            yield walk.of(value)
+    elif isinstance(obj, (staticmethod, classmethod)):
+        yield walk.of(obj.__func__)
+    elif isinstance(obj, property):
+        yield from map(walk.of, (obj.fget, obj.fset, obj.fdel))
+    elif isinstance(obj, cached_property):
+        yield walk.of(obj.func)
+    else:
+        yield from _wrapper(obj, walk)
+
+
+def _wrapper(obj: Any, walk: Walk) -> Iterator[bytes]:
+    """What a decorator that is no function has made: the function in it, and its state where its class is the user's."""
+    if type(obj).__module__.partition(".")[0] == "holdall":
+        yield walk.of(obj.fn)  # a task or a flow, which may be bound to an instance
+        return
+    if "__wrapped__" not in getattr(obj, "__dict__", ()):
+        yield walk.of(obj)
+        return
+    yield walk.of(obj.__wrapped__)
+    if owns(walk, type(obj)):
+        yield walk.of(type(obj))
+        for name, value in sorted(vars(obj).items()):
+            if not name.startswith("__"):
+                yield name.encode()
+                yield walk.of(value)
+
+
+def _function(fn: FunctionType, walk: Walk) -> bytes:
+    namespace = fn.__globals__
+    code = fn.__code__
+    own = owns_namespace(walk, namespace)
+    if own:
+        module = _place(namespace.get("__name__"), namespace, code.co_filename)
+        parts = [b"function", module.encode(), b":", *_code(fn, namespace)]
+    else:
+        parts = [b"installed", f"{namespace.get('__name__')}:{code.co_qualname}".encode()]
+        if code.co_freevars == () and "__wrapped__" not in fn.__dict__:
+            return hashed(*parts)
+    if own:
+        parts += map(walk.of, fn.__defaults__ or ())
+        for name, value in sorted((fn.__kwdefaults__ or {}).items()):
+            parts += [name.encode(), walk.of(value)]
+    parts += _cells(fn, walk, own=own)
+    if "__wrapped__" in fn.__dict__:
+        parts += [b"wrapped", walk.of(fn.__dict__["__wrapped__"])]
+    return hashed(*parts)
+
+
+def _code(fn: FunctionType, namespace: dict[str, Any]) -> tuple[bytes, ...]:
+    code = fn.__code__
+    found = texts.find(code, namespace)
+    if found is not None:
+        seen = not decorators.leave_hints_alone(found.decorators, namespace)
+        return b"syntax", bytes.fromhex(found.full if seen else found.plain)
+    from holdall.cache.classes import hint  # noqa: PLC0415 - as above
+
+    hints = sorted((name, hint(each)) for name, each in getattr(fn, "__annotations__", {}).items())
+    return b"bytecode", bytecode.VERSION.encode(), bytecode.digest(code), ascii(hints).encode()
+
+
+def _cells(fn: FunctionType, walk: Walk, *, own: bool) -> Iterator[bytes]:
+    names = fn.__code__.co_freevars
+    settle = getattr(walk, "settle", None)
+    stored = stores(fn) if settle is not None and own and names else frozenset()
+    for name, cell in sorted(zip(names, fn.__closure__ or (), strict=True)):
+        yield name.encode()
+        try:
+            value = cell.cell_contents
+        except ValueError:
+            yield b"empty"
+            continue
+        if not own and not (is_definition(value) or type(value) in _SIMPLE):
+            # A library's decorator closes over what it is given, and over caches and locks of its own.
+            yield type_name(type(value))
+        elif name in stored and settle is not None:
+            yield settle(fn, name, value)
+        else:
+            yield walk.of(value)
+
+
+_SIMPLE: Final = frozenset({type(None), bool, int, float, complex, str, bytes, tuple, frozenset})
+
+
+def stores(fn: FunctionType, /) -> frozenset[str]:
+    """Names, global or closed over, that the function assigns, or into whose value it stores."""
+    names = bytecode.names(fn.__code__)
+    found = texts.find(fn.__code__, fn.__globals__)
+    into = {each.partition(".")[0] for each in found.stored} if found is not None else set()
+    return names.stored | {chain[0] for chain in names.changed} | into
+
+
+def _builtin(obj: Any, walk: Walk) -> bytes:
+    owner = obj.__self__
+    name = obj.__qualname__.encode()
+    if owner is None or isinstance(owner, ModuleType):
+        module = sys.modules.get(obj.__module__ or "")
+        if module is not None and owns_namespace(walk, vars(module)) and isinstance(file := vars(module).get("__file__"), str):
+            return hashed(b"compiled", name, _content(file, os.stat(file).st_mtime_ns))
+        return hashed(b"builtin", f"{obj.__module__}:".encode(), name)
+    return hashed(b"method", name, walk.of(owner))
+
+
+@lru_cache(maxsize=64)
+def _content(path: str, _changed: int) -> bytes:
+    with open(path, "rb") as file:
+        return sha256(file.read()).digest()
+
+
+# ------------------------------------------------------------------------------------------------------------- walks
+
+_settled: WeakKeyDictionary[FunctionType, dict[str, bytes]] = WeakKeyDictionary()
+
+
+class Owned:
+    """A walk over the definitions that belong to one function; what is none of them goes to the walk of values."""
+
+    __slots__ = ("_open", "_seen", "walk")
+
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
+        self._seen: dict[int, tuple[bytes, Any]] = {}
+        self._open = 0
+
+    def of(self, value: Any, /) -> bytes:
+        if type(value) in _SCALARS:
+            return self.walk.of(value)
+        seen = self._seen.get(id(value))
+        if seen is not None:
+            return seen[0]
+        if not is_definition(value):
+            return self.value(value)
+        # By depth and not by count: a digest must not depend on what else was asked before.
+        self._seen[id(value)] = (hashed(b"around", self._open.to_bytes(4, "big")), value)
+        self._open += 1
+        try:
+            found = definition(value, self)
+        except BaseException:
+            del self._seen[id(value)]
+            raise
+        finally:
+            self._open -= 1
+        self._seen[id(value)] = (found, value)
+        return found
+
+    def value(self, value: Any, /) -> bytes:
+        return self.walk.of(value)
+
+    def settle(self, fn: FunctionType, name: str, value: Any, /) -> bytes:
+        """The digest of what the function closes over and stores into, as it was at the first question."""
+        known = _settled.setdefault(fn, {})
+        if name not in known:
+            known[name] = self.of(value)
+        return known[name]
+
+
+class _Assumed(local):
+    """Of a thread: definitions that are known to be what they were, and those that are met now."""
+
+    known: Mapping[int, tuple[Any, bytes]] | None = None
+    noted: dict[int, tuple[Any, bytes]] | None = None
+
+
+_assumed: Final = _Assumed()
+
+
+def noting(walk: Walk, value: Any, /) -> tuple[bytes, dict[int, tuple[Any, bytes]]]:
+    """Digest of a value, and of the definitions that it consists of, by their ids."""
+    before, _assumed.noted = _assumed.noted, {}
+    try:
+        return walk.of(value), _assumed.noted
+    finally:
+        _assumed.noted = before
+
+
+def assuming(known: Mapping[int, tuple[Any, bytes]], walk: Walk, value: Any, /) -> bytes:
+    """Digest of a value whose definitions are known."""
+    before, _assumed.known = _assumed.known, known
+    try:
+        return walk.of(value)
+    finally:
+        _assumed.known = before
+
+
+_SCALARS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
+
+
+def owns_namespace(walk: Walk, namespace: Mapping[str, Any], /) -> bool:
+    """Whether the walk goes into a module: its user may have included or excluded some."""
+    decide = getattr(walk, "owns", is_own)
+    return bool(decide(namespace))
+
+
+def owns(walk: Walk, cls: type, /) -> bool:
+    """The same for the module of a class."""
+    module = sys.modules.get(cls.__module__)
+    return owns_namespace(walk, {"__name__": cls.__module__} if module is None else vars(module))
+
+
+def type_name(cls: type, /) -> bytes:
+    return f"{cls.__module__}.{cls.__qualname__}:".encode()
+
+
+def hashed(first: bytes, /, *rest: bytes) -> bytes:
+    """The sha256 of parts, each with its length, so that no two lists of parts are one text."""
+    hasher = sha256(len(first).to_bytes(4, "big") + first)
+    for each in rest:
+        hasher.update(len(each).to_bytes(4, "big") + each)
+    return hasher.digest()
+
+

@@ -1,0 +1,213 @@
+"""Which inputs of a call count in its key, and how: by content, by what `HashBy` makes of them, or not at all."""
+
+from __future__ import annotations
+
+import builtins
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
+
+from holdall.cache.digest import Walk
+from holdall.cache.hashers.parts import Step
+from holdall.errors import ConfigurationError, HoldallError, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterator, Mapping
+    from inspect import Signature
+
+
+class _Ignore(Enum):
+    IGNORE = "Ignore"
+
+    def __repr__(self) -> str:
+        return "Ignore"
+
+
+Ignore: Final = _Ignore.IGNORE
+"""`Annotated[X, Ignore]` on a parameter: it does not count in cache keys."""
+
+
+class HashBy:
+    """`Annotated[X, HashBy(function)]` on a parameter: what `function(value)` gives counts, in place of the value.
+
+    What it gives is counted by its content, and so is the function by its definition. Of `*args` and `**kwargs` each
+    value is given to it alone.
+    """
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable[[Any], Any], /) -> None:
+        if not callable(function):
+            raise ConfigurationError(f"HashBy takes a function of one argument, not {function!r}.")
+        object.__setattr__(self, "function", function)
+
+    function: Callable[[Any], Any]
+
+    def __setattr__(self, name: str, _: Any) -> None:
+        raise AttributeError(f"a HashBy does not change, and so does not its {name}")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is HashBy and other.function is self.function
+
+    def __hash__(self) -> int:
+        return hash((HashBy, self.function))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return HashBy, (self.function,)
+
+    def __repr__(self) -> str:
+        return f"HashBy({self.function!r})"
+
+
+class Marker(NamedTuple):
+    """How a parameter counts: not at all, or by a function of it, of `each` of several values where it takes several."""
+
+    function: Callable[[Any], Any] | None = None
+    each: bool = False
+
+    def by(self, name: str, value: Any, /) -> Any:
+        """The content that counts in place of the value."""
+        function = self.function
+        if function is None:
+            raise AssertionError("left out by whoever asks")
+        try:
+            if not self.each:
+                found = function(value)
+            elif isinstance(value, dict):
+                found = {key: function(item) for key, item in value.items()}
+            else:
+                found = [function(item) for item in value]
+        except HoldallError:
+            raise
+        except Exception as error:  # the user's function, which may raise anything
+            raise ConfigurationError(
+                f"The function of HashBy on the parameter {name!r}, {getattr(function, '__qualname__', function)!r}, "
+                f"raised {told(error)}."
+            ) from error
+        return "by", function, Step(f" by {getattr(function, '__qualname__', function)}", found)
+
+
+def markers(function: Any, signature: Signature, /) -> dict[str, Marker]:
+    """The parameters that are annotated with `Ignore` or `HashBy`, by name.
+
+    Annotations that are texts (`from __future__ import annotations`) are evaluated one by one, where the function was
+    defined; a name that is not there when the program runs, as one that is imported for type checkers alone, is passed over.
+
+    Raises:
+        ConfigurationError: an annotation that names one of them cannot be evaluated, or says both.
+    """
+    found: dict[str, Marker] = {}
+    for name, parameter in signature.parameters.items():
+        if parameter.annotation is parameter.empty:
+            continue
+        said = list(dict.fromkeys(_said(_evaluated(parameter.annotation, name, function))))
+        if len(said) > 1:
+            raise ConfigurationError(f"The parameter {name!r} is annotated with {said!r}. Say one of them.")
+        for each in said:
+            several = parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
+            found[name] = Marker(each.function, several) if isinstance(each, HashBy) else Marker()
+    return found
+
+
+def _said(annotation: Any) -> Iterator[_Ignore | HashBy]:
+    for each in getattr(annotation, "__metadata__", ()):
+        if each is Ignore or type(each) is HashBy:
+            yield each
+    if hasattr(annotation, "__metadata__"):
+        yield from _said(annotation.__origin__)
+    elif type(annotation).__name__ in _UNIONS:
+        for each in get_args(annotation):
+            yield from _said(each)
+    elif type(annotation).__name__ == "TypeAliasType":  # type X = Annotated[...]
+        yield from _said(annotation.__value__)
+
+
+_UNIONS: Final = frozenset({"UnionType", "_UnionGenericAlias", "Union"})
+
+
+class _Absent:
+    """Stands for a name that is not there at run time, in whatever is done with it in an annotation."""
+
+    __slots__ = ()
+
+    def _same(self, *_: Any, **__: Any) -> _Absent:
+        return self
+
+    __call__ = __getitem__ = __or__ = __ror__ = _same
+
+    def __getattr__(self, name: str) -> _Absent:
+        if name.startswith("__"):
+            raise AttributeError(name)  # typing asks what it is
+        return self
+
+
+class _Names(dict[str, Any]):
+    """What an annotation may name: the cells of the function, its globals, the builtins; else something without meaning."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self._places = [getattr(function, "__globals__", {}), vars(builtins)]
+        code = getattr(function, "__code__", None)
+        for name, cell in zip(getattr(code, "co_freevars", ()), getattr(function, "__closure__", None) or (), strict=False):
+            try:
+                self[name] = cell.cell_contents
+            except ValueError:
+                continue  # not filled yet
+
+    def __missing__(self, name: str) -> Any:
+        for place in self._places:
+            if name in place:
+                return place[name]
+        return _Absent()
+
+
+def _evaluated(annotation: Any, name: str, function: Any) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    inner = function
+    while (wrapped := getattr(inner, "__wrapped__", None) or getattr(inner, "func", None)) is not None:
+        inner = wrapped
+    inner = getattr(inner, "__func__", inner)
+    try:
+        return eval(annotation, {}, _Names(inner))  # noqa: S307 - the annotation of the very function that is called
+    except Exception as error:
+        if not ("Ignore" in annotation or "HashBy" in annotation):
+            return None
+        raise ConfigurationError(
+            f"The annotation of the parameter {name!r}, {annotation!r}, cannot be evaluated: {told(error)}. Write it so "
+            "that it can, or leave the parameter out of the key with a cache_policy or a cache_key_fn."
+        ) from error
+
+
+def input_digests(
+    parameters: Mapping[str, Any],
+    /,
+    *,
+    marked: Mapping[str, Marker] | None = None,
+    without: Container[str] = (),
+    unit: str = "",
+    ignore_types: frozenset[str] | None = None,
+) -> dict[str, str]:
+    """The digest of each parameter that counts, by name, in hexadecimal.
+
+    Args:
+        parameters: by name, defaults included.
+        marked: what `markers` found.
+        without: names of parameters that do not count.
+        unit: what is called, for errors: `task 'load'`.
+        ignore_types: as in `digest`.
+
+    Raises:
+        ConfigurationError: a parameter cannot be counted; names it and the path inside it.
+    """
+    walk = Walk(ignore_types)
+    found = {}
+    for name, value in parameters.items():
+        marker = marked.get(name) if marked else None
+        if name in without or (marker is not None and marker.function is None):
+            continue
+        subject = f"The input {name!r} of {unit}" if unit else f"The input {name!r}"
+        if marker is None:
+            found[name] = walk.named(name, value, subject).hex()
+        else:
+            found[name] = walk.named(name, marker.by(name, value), subject, how=walk.content).hex()
+    return found

@@ -1,0 +1,53 @@
+"""What was learnt of source texts, in files of HOLDALL_HOME by the texts' content: safe to delete, and to write at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from holdall import settings
+from holdall.cache import bytecode
+from holdall.cache.syntax import FORM, Syntax
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def read(name: str, /) -> dict[str, list[tuple[int, Syntax]]]:
+    """Digest of code -> line and syntax of each definition; empty where nothing is remembered or the file is damaged."""
+    try:
+        with open(_path(name), "rb") as file:
+            seal, _, body = file.read().partition(b"\n")
+    except OSError:
+        return {}
+    if sha256(body).hexdigest().encode() != seal:
+        return {}
+    return {
+        digest: [(line, Syntax(plain, full, tuple(decorators), tuple(stored))) for line, plain, full, decorators, stored in each]
+        for digest, each in json.loads(body).items()
+    }
+
+
+def write(name: str, found: Mapping[str, list[tuple[int, Syntax]]], /) -> None:
+    """Writes what is known now; of two that write at once, the last one's stays. A disk that is full is no error."""
+    path = _path(name)
+    body = json.dumps({digest: [(line, *syntax) for line, syntax in each] for digest, each in found.items()}).encode()
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        handle, unfinished = tempfile.mkstemp(dir=os.path.dirname(path), suffix=".unfinished")
+        try:
+            with open(handle, "wb") as file:
+                file.write(sha256(body).hexdigest().encode() + b"\n" + body)
+            os.replace(unfinished, path)
+        except BaseException:
+            os.unlink(unfinished)
+            raise
+    except OSError:
+        return
+
+
+def _path(name: str) -> str:
+    return os.path.join(settings.current().home, "code", f"{name}.{bytecode.VERSION}-{FORM}.json")

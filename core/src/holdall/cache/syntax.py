@@ -1,0 +1,299 @@
+"""Digest of the normalised syntax tree of a definition: the same on every Python version that can parse it.
+
+What a reader would not call another definition is left out: positions, comments, contexts, absent members, how an
+f-string is cut into pieces. Hints and docstrings of functions are left out of one of the two digests.
+"""
+
+from __future__ import annotations
+
+import _ast
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from holdall.cache.decorators import BLIND
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable, Iterable, Iterator
+
+FORM: Final = 1
+"""Number of this form of digests; to be raised with every change of what is left out."""
+
+_FUNCTIONS: Final = (_ast.FunctionDef, _ast.AsyncFunctionDef)
+_SCOPES: Final = (*_FUNCTIONS, _ast.Lambda, _ast.ClassDef)
+_IGNORED: Final = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+
+
+class Syntax(NamedTuple):
+    """What is known of one definition from its text."""
+
+    plain: str
+    """Digest without hints and docstrings of functions: counts where no decorator sees them."""
+    full: str
+    """Digest with them."""
+    decorators: tuple[str, ...]
+    """What has to be looked up to know who decorates: `:name.attribute` in the module, `module:name.attribute`, or `?`."""
+    stored: tuple[str, ...]
+    """Dotted names that it stores into: `X` for `X[k] = v` and `del X[k]`, `X.a` for `X.a = v`."""
+
+
+def syntax(node: ast.AST, around: Iterable[ast.AST], /) -> Syntax:
+    """Digests of a definition; `around` holds the module and the definitions that it stands in, from the outermost."""
+    scopes = list(around)
+    decorators = dict.fromkeys(_decorators(node, scopes))
+    stored = dict.fromkeys(_stored(node))
+    return Syntax(_digest(node, scopes, plain=True), _digest(node, scopes, plain=False), tuple(decorators), tuple(stored))
+
+
+def _digest(node: ast.AST, scopes: list[ast.AST], *, plain: bool) -> str:
+    text: list[str] = []
+    _Writer(text.append, scopes, plain=plain).write(node)
+    return sha256("".join(text).encode()).hexdigest()
+
+
+class _Writer:
+    """Writes a tree as text: types, names of members and constants, each only where it says something."""
+
+    def __init__(self, out: Callable[[str], None], scopes: list[ast.AST], *, plain: bool) -> None:
+        self.out = out
+        self.scopes = scopes
+        self.plain = plain
+        self.in_class = False
+
+    def write(self, node: Any) -> None:
+        special = _SPECIAL.get(type(node))
+        if special is not None:
+            special(self, node)
+        else:
+            self.members(node, node._fields)
+
+    def members(self, node: Any, fields: Iterable[str]) -> None:
+        self.out(f"{type(node).__name__}(")
+        for name in fields:
+            value = getattr(node, name, None)
+            if not (value is None or value == [] or name in _IGNORED):
+                self.out(f"{name}=")
+                self.member(value)
+        self.out(")")
+
+    def member(self, value: Any) -> None:
+        if isinstance(value, list):
+            self.out("[")
+            for each in value:
+                self.member(each)
+            self.out("]")
+        elif isinstance(value, _ast.AST):
+            self.write(value)
+        else:
+            self.out(f"{value!a};")
+
+    def constant(self, node: Any) -> None:
+        value = node.value
+        # In hexadecimal, as Python refuses to write very long integers in decimal.
+        self.out(f"{value:x};" if type(value) is int else f"{type(value).__name__}:{value!a};")
+
+    def function(self, node: Any) -> None:
+        in_class, self.in_class = self.in_class, False
+        # The options of a task are no part of the function.
+        decorators = [each for each in node.decorator_list if not _is_ours(each, self.scopes)]
+        body = node.body
+        if self.plain and _is_docstring(body[0]):
+            body = body[1:]
+        self.scopes.append(node)
+        self.out(f"{type(node).__name__}({node.name!a};")
+        for part in (getattr(node, "type_params", []), decorators, None if self.plain else node.returns):
+            if part:
+                self.member(part)
+            self.out("|")
+        self.write(node.args)
+        self.member(body)
+        self.out(")")
+        self.scopes.pop()
+        self.in_class = in_class
+
+    def class_(self, node: Any) -> None:
+        in_class, self.in_class = self.in_class, True
+        self.scopes.append(node)
+        self.members(node, node._fields)
+        self.scopes.pop()
+        self.in_class = in_class
+
+    def parameter(self, node: Any) -> None:
+        self.members(node, ("arg",) if self.plain else ("arg", "annotation"))
+
+    def annotated(self, node: Any) -> None:
+        if not self.plain or self.in_class:
+            self.members(node, node._fields)
+        elif node.value is not None:
+            self.out("Assign(targets=[")  # as without the hint
+            self.write(node.target)
+            self.out("]value=")
+            self.write(node.value)
+            self.out(")")
+
+    def joined(self, node: Any) -> None:
+        self.out("JoinedStr[")
+        text = ""
+        for each in _flat(node):
+            if isinstance(each, _ast.Constant):
+                text += each.value
+                continue
+            self.out(f"{text!a};" if text else "")
+            text = ""
+            self.out(f"{{{each.conversion};")
+            self.write(each.value)
+            if each.format_spec is not None and any(_flat(each.format_spec)):
+                self.write(each.format_spec)
+            self.out("}")
+        self.out(f"{text!a};]" if text else "]")
+
+
+_SPECIAL: Final[dict[type, Callable[[_Writer, Any], None]]] = {
+    _ast.Constant: _Writer.constant,
+    _ast.FunctionDef: _Writer.function,
+    _ast.AsyncFunctionDef: _Writer.function,
+    _ast.ClassDef: _Writer.class_,
+    _ast.arg: _Writer.parameter,
+    _ast.AnnAssign: _Writer.annotated,
+    _ast.JoinedStr: _Writer.joined,
+}
+
+
+def _flat(node: Any) -> Iterator[Any]:
+    for each in node.values:
+        if isinstance(each, _ast.JoinedStr):
+            yield from _flat(each)
+        elif not (isinstance(each, _ast.Constant) and each.value == ""):
+            yield each
+
+
+def _is_docstring(node: Any) -> bool:
+    return isinstance(node, _ast.Expr) and isinstance(node.value, _ast.Constant) and isinstance(node.value.value, str)
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """The node and all below it."""
+    todo = [node]
+    while todo:
+        each = todo.pop()
+        yield each
+        for name in each._fields:
+            value = getattr(each, name, None)
+            if isinstance(value, list):
+                todo += [item for item in value if isinstance(item, _ast.AST)]
+            elif isinstance(value, _ast.AST):
+                todo.append(value)
+
+
+def dotted(node: Any) -> list[str]:
+    """`a.b.c` as a list of names; empty where the root is not a name."""
+    found: list[str] = []
+    while isinstance(node, _ast.Attribute):
+        found.append(node.attr)
+        node = node.value
+    return [*found, node.id][::-1] if isinstance(node, _ast.Name) else []
+
+
+def _stored(node: Any) -> Iterator[str]:
+    for each in walk(node):
+        if isinstance(each, (_ast.Subscript, _ast.Attribute)) and not isinstance(each.ctx, _ast.Load):
+            names = dotted(each.value if isinstance(each, _ast.Subscript) else each)
+            if names:
+                yield ".".join(names)
+
+
+# ------------------------------------------------------------------------------------------------------- decorators
+
+def _decorators(node: Any, scopes: list[ast.AST]) -> Iterator[str]:
+    """What has to be looked up to know whether a decorator touches the definition, outside or inside it."""
+    for index, outer in enumerate(scopes):
+        for each in getattr(outer, "decorator_list", ()):
+            yield from _origin(each, scopes[:index])
+    yield from _inner_decorators(node, scopes)
+
+
+def _inner_decorators(node: Any, scopes: list[ast.AST]) -> Iterator[str]:
+    for each in getattr(node, "decorator_list", ()):
+        yield from _origin(each, scopes)
+    inner = [*scopes, node] if isinstance(node, _SCOPES) else scopes
+    for name in node._fields:
+        value = getattr(node, name, None)
+        for each in value if isinstance(value, list) else (value,):
+            if isinstance(each, _ast.AST):
+                yield from _inner_decorators(each, inner)
+
+
+def _is_ours(node: Any, scopes: list[ast.AST]) -> bool:
+    return all(each == "holdall" for each in _origin(node, scopes, told=True))
+
+
+def _origin(node: Any, scopes: list[ast.AST], *, told: bool = False) -> Iterator[str]:
+    """Where an expression that decorates comes from; nothing for what is known to look at no hints.
+
+    With `told`, the name of the known module instead of nothing.
+    """
+    while isinstance(node, _ast.Call):
+        if dotted(node.func)[-1:] == ["partial"] and node.args:
+            yield from _origin(node.args[0], scopes, told=told)  # a partial looks at what its function looks at
+        node = node.func
+    names = dotted(node)
+    if not names:
+        yield "?"
+        return
+    for end in range(len(scopes), 0, -1):
+        bound = _bound(scopes[end - 1]).get(names[0])
+        if bound is None:
+            continue
+        for each in bound:
+            if isinstance(each, str):
+                module, _, name = each.partition(":")
+                top = module.partition(".")[0]
+                if top in BLIND:
+                    yield from [top] if told else []
+                else:
+                    yield f"{module}:{'.'.join([*([name] if name else []), *names[1:]])}"
+            elif each is None:
+                yield "?"
+            else:
+                yield from _origin(each, scopes[: end - 1] or scopes[:1], told=told)
+        return
+    yield f":{'.'.join(names)}"
+
+
+def _bound(scope: Any) -> dict[str, list[Any]]:
+    """Names that a scope binds: to imports (as `module:name`), to expressions, or (None) to anything else."""
+    known: dict[str, list[Any]] | None = getattr(scope, "_holdall_bound", None)
+    if known is not None:
+        return known
+    found: dict[str, list[Any]] = {}
+    arguments = getattr(scope, "args", None)
+    if arguments is not None:
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+        found = {each.arg: [None] for each in every if each is not None}
+    body = scope.body if isinstance(getattr(scope, "body", None), list) else []
+    for each in _statements(body):
+        if isinstance(each, _ast.Import):
+            for alias in each.names:
+                name = alias.asname or alias.name.partition(".")[0]
+                found.setdefault(name, []).append(f"{alias.name if alias.asname else name}:")
+        elif isinstance(each, _ast.ImportFrom):
+            module = "." * (each.level or 0) + (each.module or "")
+            for alias in each.names:
+                found.setdefault(alias.asname or alias.name, []).append(f"{module}:{alias.name}")
+        elif isinstance(each, _ast.Assign) and len(each.targets) == 1 and isinstance(each.targets[0], _ast.Name):
+            found.setdefault(each.targets[0].id, []).append(each.value)
+        elif isinstance(each, (*_FUNCTIONS, _ast.ClassDef)):
+            found.setdefault(each.name, []).append(None)
+    scope._holdall_bound = found
+    return found
+
+
+def _statements(body: list[Any]) -> Iterator[Any]:
+    """Statements of a scope, those in its `if`, `try`, `with` and loops included."""
+    for each in body:
+        yield each
+        if not isinstance(each, (*_FUNCTIONS, _ast.ClassDef)):
+            for name in ("body", "orelse", "finalbody"):
+                yield from _statements(getattr(each, name, []))
+            for handler in getattr(each, "handlers", []):
+                yield from _statements(handler.body)
