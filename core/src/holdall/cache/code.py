@@ -104,7 +104,7 @@ class _Known(NamedTuple):
     parts: tuple[tuple[str, str], ...]
     uncounted: tuple[tuple[str, str], ...]
     stored: tuple[str, ...]
-    functions: tuple[FunctionType, ...]
+    functions: tuple[tuple[FunctionType, type | None], ...]
     probes: Probes
     values: tuple[tuple[Any, bytes, dict[int, tuple[Any, bytes]]], ...]
     """Values that can change in place, with their digests, and those of the definitions in them that are probed."""

@@ -89,7 +89,7 @@ class Following:
         self.counted: set[tuple[int, str]] = set()
         self.nodes: list[Node] = []
         self.probes = Probes()
-        self.functions: list[FunctionType] = []
+        self.functions: list[tuple[FunctionType, type | None]] = []
         self._numbers: dict[tuple[int, int], int] = {}
         self._done = 0
 
@@ -144,7 +144,7 @@ class Following:
             for name, cell in sorted(free.items()):
                 self._cell(node, name, cell, ())
             return
-        self.functions.append(fn)
+        self.functions.append((fn, node.owner))
         names = bytecode.names(fn.__code__)
         self._note_stored(fn, names, free)
         for chain in sorted(names.chains):
