@@ -204,6 +204,7 @@ def _imported(code: CodeType, outer: Mapping[str, frozenset[Import]]) -> Mapping
     found = dict(outer)
     constants: list[Any] = [0, None]
     module = current = None
+    bound = False  # what was imported last has its name
     for op, arg in instructions(code):
         if op in {"LOAD_CONST", "LOAD_SMALL_INT"}:
             constants = [constants[-1], code.co_consts[arg] if op == "LOAD_CONST" else arg]
@@ -212,15 +213,20 @@ def _imported(code: CodeType, outer: Mapping[str, frozenset[Import]]) -> Mapping
             module = Import(level, code.co_names[arg], None)
             # `import a.b` binds `a`; with names after it, it is `a.b` that these are taken from.
             current = module if wanted else Import(0, module.module.partition(".")[0], None)
+            bound = False
         elif op == "IMPORT_FROM" and module is not None and current is not None:
             name = code.co_names[arg]
             # `import a.b.c as d` goes down step by step.
             goes_down = f"{module.module}.".startswith(f"{current.module}.{name}.")
             current = Import(0, f"{current.module}.{name}", None) if goes_down else module._replace(name=name)
+            bound = False
         elif op in _STORES and current is not None:
             name = code.co_names[arg] if op in {"STORE_NAME", "STORE_GLOBAL"} else local_name(code, arg)
             found[name] = found.get(name, frozenset()) | {current}
             current = module if current.name is not None else None
+            bound = True
+        elif op == "POP_TOP" and bound:
+            current = None
     return found
 
 

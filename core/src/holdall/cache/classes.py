@@ -20,7 +20,7 @@ _MADE_BY_PYTHON: Final = frozenset({
     "__abstractmethods__", "__annotate__", "__annotate_func__", "__annotations__", "__annotations_cache__",
     "__classcell__", "__conditional_annotations__", "__dataclass_fields__", "__dataclass_params__", "__dict__",
     "__firstlineno__", "__match_args__", "__module__", "__orig_bases__", "__parameters__", "__qualname__",
-    "__signature__", "__static_attributes__", "__type_params__", "__weakref__", "_abc_impl",
+    "__signature__", "__slotnames__", "__static_attributes__", "__type_params__", "__weakref__", "_abc_impl",
 })  # fmt: skip
 _MADE_BY_ENUM: Final = frozenset({
     "__new__", "__reduce_ex__", "_generate_next_value_", "_hashable_values_", "_member_map_", "_member_names_", "_member_type_",

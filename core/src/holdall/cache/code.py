@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall.cache import texts
 from holdall.cache.following import Following, Probes, Value
-from holdall.cache.identity import Owned, assuming, hashed, noting, who
+from holdall.cache.identity import Owned, assuming, hashed, is_definition, noting, owns, who
 from holdall.cache.ownership import is_own
 from holdall.errors import HoldallError
 
@@ -104,7 +104,7 @@ class _Known(NamedTuple):
     parts: tuple[tuple[str, str], ...]
     uncounted: tuple[tuple[str, str], ...]
     stored: tuple[str, ...]
-    functions: tuple[FunctionType, ...]
+    functions: tuple[tuple[FunctionType, type | None], ...]
     probes: Probes
     values: tuple[tuple[Any, bytes, dict[int, tuple[Any, bytes]]], ...]
     """Values that can change in place, with their digests, and those of the definitions in them that are probed."""
@@ -188,8 +188,17 @@ def _walked(fn: Any, scope: Scope, also: tuple[Any, ...], walk: Walk) -> _Known:
 
 
 def _probed(known: dict[int, tuple[Any, bytes]], following: Following) -> dict[int, tuple[Any, bytes]]:
+    """Those whose changes the probes would show, and those that have none: code of others counts by its name."""
     met = {id(node.target) for node in following.nodes}
-    return {key: each for key, each in known.items() if key in met}
+    return {
+        key: each
+        for key, each in known.items()
+        if key in met or (isinstance(each[0], type) and not owns(following.walk, each[0])) or _is_of_others(each[0])
+    }
+
+
+def _is_of_others(value: Any) -> bool:
+    return isinstance(value, FunctionType) and not value.__closure__ and not is_own(value.__globals__)
 
 
 def _counted(
@@ -202,7 +211,8 @@ def _counted(
     except HoldallError as error:
         uncounted.append((name, str(error)))
         return b""
-    parts.append((name, found.hex()))
+    if not is_definition(value) or isinstance(value, (FunctionType, type)):
+        parts.append((name, found.hex()))
     return found
 
 

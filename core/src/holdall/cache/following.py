@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MISSING: Final = object()
 EMPTY: Final = object()
 """What a cell holds that is not filled yet."""
+_MADE_LATER: Final = frozenset({"__slotnames__", "__annotations_cache__"})
+"""What Python adds to a class when an instance is pickled, or hints are asked for."""
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset, deque)
 _CHANGEABLE: Final = (dict, list, set, bytearray, deque)
 _PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray})
@@ -54,7 +56,7 @@ class Probes:
         self.entries: dict[tuple[int, str], tuple[Mapping[str, Any], str, Any]] = {}
         self.functions: dict[int, tuple[FunctionType, Any, Any, Any]] = {}
         self.cells: dict[int, tuple[CellType, Any]] = {}
-        self.classes: dict[int, tuple[type, tuple[Any, ...]]] = {}
+        self.classes: dict[int, tuple[type, list[tuple[str, Any]]]] = {}
 
     def unchanged(self) -> bool:
         for mapping, name, value in self.entries.values():
@@ -66,10 +68,13 @@ class Probes:
         for cell, value in self.cells.values():
             if contents(cell) is not value:
                 return False
-        for cls, values in self.classes.values():
-            now = cls.__dict__.values()
-            if len(now) != len(values) or any(left is not right for left, right in zip(now, values, strict=True)):
+        for cls, items in self.classes.values():
+            now = cls.__dict__
+            if len(now) - len(_MADE_LATER & now.keys()) != len(items):
                 return False
+            for name, value in items:
+                if now.get(name, MISSING) is not value:
+                    return False
         return True
 
 
@@ -84,7 +89,7 @@ class Following:
         self.counted: set[tuple[int, str]] = set()
         self.nodes: list[Node] = []
         self.probes = Probes()
-        self.functions: list[FunctionType] = []
+        self.functions: list[tuple[FunctionType, type | None]] = []
         self._numbers: dict[tuple[int, int], int] = {}
         self._done = 0
 
@@ -139,7 +144,7 @@ class Following:
             for name, cell in sorted(free.items()):
                 self._cell(node, name, cell, ())
             return
-        self.functions.append(fn)
+        self.functions.append((fn, node.owner))
         names = bytecode.names(fn.__code__)
         self._note_stored(fn, names, free)
         for chain in sorted(names.chains):
@@ -175,7 +180,8 @@ class Following:
         for each in (*cls.__mro__, *type(cls).__mro__):
             if not owns(self.walk, each):
                 continue
-            self.probes.classes[id(each)] = (each, tuple(each.__dict__.values()))
+            items = [item for item in each.__dict__.items() if item[0] not in _MADE_LATER]
+            self.probes.classes[id(each)] = (each, items)
             for name, value in sorted(own_items(each), key=lambda item: item[0]):
                 if is_definition(value):
                     node.edges.append((f"{each.__qualname__}.{name}", self._visit(value, cls)))
@@ -256,6 +262,7 @@ class Following:
             value = self._entry(vars(module), name)
             if value is MISSING:
                 value = submodule(module, name)
+                self._entry(vars(module), name)
                 getter = vars(module).get("__getattr__")
                 if value is None and isinstance(getter, FunctionType):
                     node.edges.append((label, self._visit(getter)))
@@ -303,7 +310,8 @@ class Following:
         """Definitions inside a value: functions in a table, the class of an instance and what is in its attributes."""
         found: dict[int, Any] = {}
         for each in definitions_in(value, lambda cls: owns(self.walk, cls)):
-            found.setdefault(id(each), each)
+            if not isinstance(each, type) or owns(self.walk, each):
+                found.setdefault(id(each), each)
         # The order of a table does not count, that of its functions by content does not depend on it.
         for number, each in enumerate(sorted(found.values(), key=self.walk.of)):
             node.edges.append((f"{label}[{number}]", self._visit(each)))

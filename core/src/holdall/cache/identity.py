@@ -389,7 +389,8 @@ def owns(walk: Walk, cls: type, /) -> bool:
 
 
 def type_name(cls: type, /) -> bytes:
-    return f"{cls.__module__}.{cls.__qualname__}:".encode()
+    """Where a class is from, as `who` says it."""
+    return f"{place(cls.__module__)}:{cls.__qualname__}".encode()
 
 
 def hashed(first: bytes, /, *rest: bytes) -> bytes:

@@ -28,7 +28,7 @@ def is_own(namespace: Mapping[str, Any], /) -> bool:
         return True  # whatever started it: a profiler, a debugger, a kernel
     file = namespace.get("__file__")
     if isinstance(file, str):
-        return _is_own_file(os.path.abspath(file))
+        return _is_own_file(file)
     if not isinstance(name, str):
         return True
     if "__path__" in namespace:
@@ -39,6 +39,7 @@ def is_own(namespace: Mapping[str, Any], /) -> bool:
 
 @lru_cache(maxsize=8192)
 def _is_own_file(path: str) -> bool:
+    path = os.path.abspath(path)
     if path.startswith(_HOLDALL):
         return False
     folders = path.split(os.sep)[:-1]

@@ -43,6 +43,17 @@ def find(code: CodeType, namespace: Mapping[str, Any], /) -> Syntax | None:
     return answer
 
 
+def node(code: CodeType, namespace: Mapping[str, Any], /) -> Any:
+    """The syntax tree of a function, where its text is that of the loaded code; else None."""
+    digest = bytecode.digest(code)
+    for data in _candidates(code.co_filename, namespace):
+        here = text(data, code.co_flags)
+        for compiled, found, _ in _parsed(here.name, data, code.co_flags & _FUTURE_FLAGS).get(code.co_qualname, ()):
+            if bytecode.digest(compiled) == digest:
+                return found
+    return None
+
+
 def text(data: bytes | str, flags: int = 0) -> Text:
     flags &= _FUTURE_FLAGS
     raw = data if isinstance(data, bytes) else b"text:" + data.encode("utf-8", "surrogatepass")

@@ -2,18 +2,180 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import ast
+import builtins
+from importlib import import_module
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from holdall.cache import bytecode, texts
+from holdall.cache.hints import classes_in
+from holdall.cache.identity import place
+from holdall.cache.ownership import is_own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import FunctionType
+    from collections.abc import Iterable, Iterator
 
 
 class Unfollowed(NamedTuple):
+    """A place in reached code that names do not lead on from."""
+
     where: str
+    """Module and line; the module alone where there is no source."""
     expression: str
     reason: str
 
 
-def unfollowed_in(functions: Iterable[FunctionType], /) -> list[Unfollowed]:
-    return []
+_AT_RUN_TIME: Final = {
+    "__import__": "imports a module whose name is known only when it runs",
+    "compile": "compiles code that is made when it runs",
+    "eval": "evaluates code that is made when it runs",
+    "exec": "runs code that is made when it runs",
+    "getattr": "takes an attribute whose name is known only when it runs",
+    "globals": "looks names up when it runs",
+    "locals": "looks names up when it runs",
+    "vars": "looks names up when it runs",
+}
+_UNKNOWN: Final = "calls something of a value whose type is known only when it runs"
+_LITERALS: Final = (
+    ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp,
+    ast.GeneratorExp, ast.Compare, ast.BoolOp, ast.Lambda,
+)  # fmt: skip
+
+
+def unfollowed_in(functions: Iterable[tuple[FunctionType, type | None]], /) -> list[Unfollowed]:
+    """What cannot be followed in functions, each with the class that it is a method of."""
+    found: dict[Unfollowed, None] = {}
+    for fn, owner in functions:
+        module = place(str(fn.__globals__.get("__name__")))
+        node = texts.node(fn.__code__, fn.__globals__)
+        if node is None:
+            names = bytecode.names(fn.__code__)
+            found.update(
+                (Unfollowed(module, f"{name}(…) in {fn.__qualname__}", _AT_RUN_TIME[name]), None)
+                for name in sorted(names.dynamic)
+            )
+        else:
+            found.update((each, None) for each in _Function(fn, owner, node, module).found())
+    return sorted(found, key=lambda each: (each.where.rpartition(":")[0], len(each.where), each.where))
+
+
+class _Function:
+    """One function's tree, with what is known of the types of its local names."""
+
+    def __init__(self, fn: FunctionType, owner: type | None, node: Any, module: str) -> None:
+        self.fn = fn
+        self.node = node
+        self.module = module
+        self.assigned: dict[str, list[ast.expr | None]] = {}
+        self.open: set[str] = set()
+        hinted = {name for name, hint in fn.__annotations__.items() if any(classes_in([(name, hint)], fn.__globals__))}
+        first = fn.__code__.co_varnames[:1] if owner is not None else ()
+        self.known_names = {*hinted, *first}
+        self.imported: set[str] = set()
+        self._collect()
+
+    def found(self) -> Iterator[Unfollowed]:
+        for each in ast.walk(self.node):
+            if isinstance(each, ast.Call) and each is not self.node and self._is_in_body(each):
+                reason = self._reason(each)
+                if reason is not None:
+                    yield Unfollowed(f"{self.module}:{each.lineno}", ast.unparse(each.func), reason)
+
+    def _is_in_body(self, call: ast.Call) -> bool:
+        return not any(call in ast.walk(each) for each in getattr(self.node, "decorator_list", []))
+
+    def _reason(self, call: ast.Call) -> str | None:
+        target = self._resolved(call.func)
+        if target is import_module or ast.unparse(call.func).endswith("import_module"):
+            return None if call.args and isinstance(call.args[0], ast.Constant) else _AT_RUN_TIME["__import__"]
+        name = getattr(target, "__name__", "")
+        if name in _AT_RUN_TIME and target is getattr(builtins, name, None):
+            by_name = len(call.args) > 1 and isinstance(call.args[1], ast.Constant)
+            return None if name == "getattr" and by_name else _AT_RUN_TIME[name]
+        root: ast.expr = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+        return None if self._is_known(root) else _UNKNOWN
+
+    def _is_known(self, node: ast.expr) -> bool:
+        """Whether names, hints and literals say what kind of value an expression has."""
+        if isinstance(node, ast.Name):
+            return self._is_known_name(node.id)
+        if isinstance(node, ast.Attribute):
+            return self._resolved(node) is not None or (
+                self._is_known(node.value) and not isinstance(node.value, ast.Call) and self._root(node) is None
+            )
+        if isinstance(node, ast.Call):
+            target = self._resolved(node.func)
+            if isinstance(target, FunctionType) and is_own(target.__globals__):
+                return any(classes_in([("", target.__annotations__.get("return"))], target.__globals__))
+            return target is not None or (isinstance(node.func, ast.Attribute) and self._is_known(node.func.value))
+        if isinstance(node, (ast.Subscript, ast.Starred, ast.Await)):
+            return self._is_known(node.value)
+        if isinstance(node, ast.IfExp):
+            return self._is_known(node.body) and self._is_known(node.orelse)
+        if isinstance(node, ast.BinOp):
+            return self._is_known(node.left)
+        return isinstance(node, _LITERALS)
+
+    def _is_known_name(self, name: str) -> bool:
+        if name not in self.assigned:
+            return name in self.known_names or not self._is_local(name)
+        if name in self.open:
+            return True  # `x = x.next()`: the other assignments decide
+        self.open.add(name)
+        try:
+            return all(each is not None and self._is_known(each) for each in self.assigned[name])
+        finally:
+            self.open.discard(name)
+
+    def _is_local(self, name: str) -> bool:
+        return name in self.fn.__code__.co_varnames or name in self.fn.__code__.co_cellvars
+
+    def _root(self, node: ast.expr) -> str | None:
+        """The name of a local at the root of attributes, whose own attributes nobody knows."""
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        is_value = isinstance(node, ast.Name) and self._is_local(node.id) and node.id not in self.imported
+        return node.id if is_value else None
+
+    def _resolved(self, node: ast.expr) -> Any:
+        """What a dotted name is in the module of the function; None where it is a local, or cannot be said."""
+        names: list[str] = []
+        while isinstance(node, ast.Attribute):
+            names.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name) or self._is_local(node.id):
+            return None
+        free = dict(zip(self.fn.__code__.co_freevars, self.fn.__closure__ or (), strict=True))
+        try:
+            value = free[node.id].cell_contents if node.id in free else self.fn.__globals__.get(node.id)
+        except ValueError:
+            return None
+        value = getattr(builtins, node.id, None) if value is None else value
+        for name in reversed(names):
+            if not isinstance(value, (ModuleType, type)):
+                return value  # its content counts, with its class
+            value = vars(value).get(name)
+        return value
+
+    def _collect(self) -> None:
+        for each in ast.walk(self.node):
+            if isinstance(each, (ast.Import, ast.ImportFrom)):
+                self.imported |= {alias.asname or alias.name.partition(".")[0] for alias in each.names}
+                self.known_names |= self.imported
+            elif isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and each is not self.node:
+                self.known_names.add(each.name)
+            elif isinstance(each, ast.Assign):
+                for target in each.targets:
+                    self._assign(target, each.value)
+            elif isinstance(each, (ast.AnnAssign, ast.NamedExpr, ast.AugAssign)):
+                self._assign(each.target, each.value)
+            elif isinstance(each, (ast.For, ast.AsyncFor, ast.comprehension)):
+                self._assign(each.target, each.iter)
+            elif isinstance(each, ast.withitem) and each.optional_vars is not None:
+                self._assign(each.optional_vars, each.context_expr)
+
+    def _assign(self, target: ast.expr, value: ast.expr | None) -> None:
+        for each in ast.walk(target):
+            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+                self.assigned.setdefault(each.id, []).append(value)
