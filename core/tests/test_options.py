@@ -22,7 +22,7 @@ def body() -> list[int]:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cache_policy": "INPUTS"}, "cache_policy is a policy of holdall.cache, as INPUTS"),
+        ({"cache_policy": "INPUTS"}, "cache_policy is a policy of holdall.cache, as DEFAULT"),
         ({"cache_expiration": 60}, r"cache_expiration is a timedelta, as timedelta\(hours=1\), not 60"),
     ],
 )

@@ -32,6 +32,8 @@ class Unit(Generic[P, R_co]):
     fn: Callable[P, R_co]
     bound_from: tuple[Any, object] | None = None
     """The unbound unit and the instance, where this is a method of one."""
+    named: bool | None = None
+    """Whether its name tells it from all others, where another process has said so."""
 
     def __init__(self, fn: Callable[P, R_co], options: Options) -> None:
         code = _code(fn)
@@ -74,7 +76,11 @@ class Unit(Generic[P, R_co]):
         """Which function it is, for cache keys and replays."""
         from holdall.cache.function import Function  # noqa: PLC0415 - only cached and replayed calls compare functions
 
-        return Function(self.fn, self.signature, f"{self.kind} {self.name!r}")
+        try:
+            signature = self.signature
+        except (ValueError, TypeError):  # a builtin that says nothing of its parameters, and so marks none
+            signature = None
+        return Function(self.fn, signature, f"{self.kind} {self.name!r}", named=self.named)
 
     @cached_property
     def uncached(self) -> Self:
@@ -131,7 +137,8 @@ class Unit(Generic[P, R_co]):
                 return _found, (self.__module__, self.__qualname__)
             if type(named) is type(self) and named.fn is self.fn:
                 return _varied, (self.__module__, self.__qualname__, self.options)
-        return type(self), (self.fn, self.options)
+        # Where a name leads, only the program that it is of can tell.
+        return type(self), (self.fn, self.options), {"named": self.identity.named} if self.options.caching else None
 
 
 def check_names(kind: str, options: Mapping[str, Any]) -> None:

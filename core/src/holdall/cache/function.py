@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 class Function:
     """Who a function is, what it is, and what it reaches; remembered for as long as its task lives."""
 
-    __slots__ = ("_label", "_marked", "_named", "_reaches", "fn", "warned", "who")
+    __slots__ = ("_label", "_marked", "_reaches", "fn", "named", "warned", "who")
 
-    def __init__(self, fn: Any, signature: Any, label: str, /) -> None:
-        """`label` is what errors call it: `task 'load'`."""
+    def __init__(self, fn: Any, signature: Any, label: str, /, *, named: bool | None = None) -> None:
+        """`label` is what errors call it: `task 'load'`. `named` is what was found of it where it was defined, if elsewhere."""
         self.fn = fn
         self.who = identity.who(fn)
         self._label = label
-        self._named = _is_named(fn, self.who)
-        self._marked: dict[str, Marker] = markers(fn, signature)
+        self.named = _is_named(fn, self.who) if named is None else named
+        self._marked: dict[str, Marker] = {} if signature is None else markers(fn, signature)
         self._reaches: dict[Code, Reach] = {}
         self.warned: set[tuple[Any, ...]] = set()
 
@@ -39,7 +39,7 @@ class Function:
         Lambdas, functions made inside functions, partials, callable objects, what closes over something, and functions
         of notebooks share their name with others: these count by their definition.
         """
-        return "by name" if self._named else self.identified(walk)
+        return "by name" if self.named else self.identified(walk)
 
     def identified(self, walk: Walk, /) -> str:
         """The digest of who it is, of its loaded definition, and of all that it is bound to and closes over."""
@@ -65,11 +65,14 @@ class Function:
 
 
 def _is_named(fn: Any, who: str) -> bool:
-    """Whether the name leads back to this function and to no other of the program."""
+    """Whether the name tells this function from all others of the program."""
     inner = fn.__func__ if isinstance(fn, MethodType) else fn
-    if type(inner) is not FunctionType or inner.__closure__ or who.startswith(":"):
+    if type(inner) is not FunctionType or inner.__closure__ or who.startswith(":") or "<" in who:
         return False
     found: Any = sys.modules.get(inner.__module__)
     for part in inner.__qualname__.split("."):
         found = getattr(found, "__dict__", {}).get(part)
-    return any(inner is each for each in (found, getattr(found, "fn", None), getattr(found, "__func__", None)))
+    if not isinstance(found, FunctionType):
+        found = getattr(found, "fn", None) or getattr(found, "__func__", None)
+    # The same code is the same function, executed once more as the main module of a worker process.
+    return getattr(found, "__code__", inner.__code__) == inner.__code__
