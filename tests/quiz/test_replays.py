@@ -199,7 +199,7 @@ def test_inputs_that_cannot_be_hashed(called: Counter[Any]) -> None:
 
     @flow(retries=1)
     def top() -> str:
-        found = child(threading.Lock())
+        found = child(each for each in ())
         fail()
         return found
 

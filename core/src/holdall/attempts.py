@@ -129,11 +129,10 @@ def claims_in(
 
 def identified(unit: Unit[Any, Any], args: Any, kwargs: Any) -> tuple[str, str]:
     """The digests of the function and of its inputs; the latter is empty where one of the two cannot be counted."""
-    from holdall.cache.digest import Walk, digest  # noqa: PLC0415 - only flows that retry compare inputs
+    from holdall.cache.digest import digest  # noqa: PLC0415 - only flows that retry compare inputs
 
     try:
-        function = unit.identity.identified(Walk())
-        return function, digest((getattr(unit.fn, "__self__", None), args, kwargs))
+        return unit.identity.as_task(), digest((getattr(unit.fn, "__self__", None), args, kwargs))
     except ConfigurationError:
         return unit.function_name, ""
 

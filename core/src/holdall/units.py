@@ -44,6 +44,7 @@ class Unit(Generic[P, R_co]):
         self.options = options
         self.is_async = bool(code is not None and code.co_flags & _COROUTINE)
         self.function_name = f"{module}.{getattr(fn, '__qualname__', type(fn).__qualname__)}"
+        self.shared: dict[str, Any] = {}
         self.plan_alone: Any = None
         self.plan_key = object()
         self.__wrapped__ = fn
@@ -71,16 +72,19 @@ class Unit(Generic[P, R_co]):
         dotted = re.findall(r"[A-Za-z_]\w*(?:\.\w+)+", said)
         return frozenset(name.rpartition(".")[0] for name in dotted)
 
-    @cached_property
+    @property
     def identity(self) -> Function:
-        """Which function it is, for cache keys and replays."""
-        from holdall.cache.function import Function  # noqa: PLC0415 - only cached and replayed calls compare functions
+        """Which function it is, for cache keys and replays; one for all variants that `with_options` makes."""
+        found: Function | None = self.shared.get("identity")
+        if found is None:
+            from holdall.cache.function import Function  # noqa: PLC0415 - only cached and replayed calls compare functions
 
-        try:
-            signature = self.signature
-        except (ValueError, TypeError):  # a builtin that says nothing of its parameters, and so marks none
-            signature = None
-        return Function(self.fn, signature, f"{self.kind} {self.name!r}", named=self.named)
+            try:
+                signature = self.signature
+            except (ValueError, TypeError):  # a builtin that says nothing of its parameters, and so marks none
+                signature = None
+            found = self.shared.setdefault("identity", Function(self.fn, signature, named=self.named))
+        return found
 
     @cached_property
     def uncached(self) -> Self:
@@ -109,7 +113,8 @@ class Unit(Generic[P, R_co]):
             return self  # a builtin or a callable object: no method in a plain class either
         bound = object.__new__(type(self))
         bound.__dict__.update(self.__dict__)
-        for cached in ("signature", "identity", "_plain_names"):
+        bound.shared = {}
+        for cached in ("signature", "_plain_names"):
             bound.__dict__.pop(cached, None)
         bound.fn = self.fn.__get__(instance)
         bound.bound_from = (self, instance)
@@ -120,7 +125,9 @@ class Unit(Generic[P, R_co]):
         check_names(self.kind, changes)
         options = replace(self.options, **said(changes), **unsaid(changes))
         if self.bound_from is None:
-            return type(self)(self.fn, options)
+            variant = type(self)(self.fn, options)
+            variant.shared, variant.named = self.shared, self.named
+            return variant
         unbound, instance = self.bound_from
         return type(self)(unbound.fn, options).bound_to(instance)
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+import threading
+from operator import is_
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from holdall.cache import identity
+from holdall.cache.digest import Walk
 from holdall.cache.inputs import input_digests, markers
+from holdall.types import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from types import CellType
 
     from holdall.cache.code import Reach
-    from holdall.cache.digest import Walk
     from holdall.cache.inputs import Marker
     from holdall.cache.parts import Code
 
@@ -21,13 +25,14 @@ if TYPE_CHECKING:
 class Function:
     """Who a function is, what it is, and what it reaches; remembered for as long as its task lives."""
 
-    __slots__ = ("_label", "_marked", "_reaches", "fn", "named", "warned", "who")
+    __slots__ = ("_asking", "_first", "_marked", "_reaches", "fn", "named", "warned", "who")
 
-    def __init__(self, fn: Any, signature: Any, label: str, /, *, named: bool | None = None) -> None:
-        """`label` is what errors call it: `task 'load'`. `named` is what was found of it where it was defined, if elsewhere."""
+    def __init__(self, fn: Any, signature: Any, /, *, named: bool | None = None) -> None:
+        """`named` is what was found of it where it was defined, if that was elsewhere."""
         self.fn = fn
         self.who = identity.who(fn)
-        self._label = label
+        self._asking = threading.Lock()
+        self._first: tuple[list[Any], str] | None = None
         self.named = _is_named(fn, self.who) if named is None else named
         self._marked: dict[str, Marker] = {} if signature is None else markers(fn, signature)
         self._reaches: dict[Code, Reach] = {}
@@ -45,13 +50,24 @@ class Function:
         """The digest of who it is, of its loaded definition, and of all that it is bound to and closes over."""
         return identity.identify(self.fn, walk).hex()
 
-    def inputs(self, parameters: Mapping[str, Any], /, *, without: Collection[str] = ()) -> dict[str, str]:
-        """The digest of each parameter that counts, by name.
+    def as_task(self) -> str:
+        """The same as it was at the first question, while it closes over the same objects: for replays.
+
+        What a task closes over changes while its flow runs (counters, iterators, connections), and it stays that task.
+        """
+        closed_over = [_content(cell) for cell in getattr(self.fn, "__closure__", None) or ()]
+        with self._asking:  # of threads that ask at once, all get the answer of the first
+            if self._first is None or not _same(self._first[0], closed_over):
+                self._first = closed_over, self.identified(Walk())
+            return self._first[1]
+
+    def inputs(self, parameters: Mapping[str, Any], label: str, /, *, without: Collection[str] = ()) -> dict[str, str]:
+        """The digest of each parameter that counts, by name; `label` is what errors call the function: `task 'load'`.
 
         Raises:
             ConfigurationError: a parameter cannot be counted; names it and the path inside it.
         """
-        return input_digests(parameters, marked=self._marked, without=without, unit=self._label)
+        return input_digests(parameters, marked=self._marked, without=without, unit=label)
 
     def reach(self, code: Code, /) -> Reach:
         """What the function reaches by name, within the borders of a `CODE` policy."""
@@ -62,6 +78,17 @@ class Function:
             found = reach(self.fn, include=code.include, exclude=code.exclude, also=code.also)
             self._reaches[code] = found
         return found
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return UNSET  # not filled yet
+
+
+def _same(before: list[Any], now: list[Any]) -> bool:
+    return len(before) == len(now) and all(map(is_, before, now))
 
 
 def _is_named(fn: Any, who: str) -> bool:

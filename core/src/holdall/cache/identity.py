@@ -264,7 +264,7 @@ def _cells(fn: FunctionType, walk: Walk, *, own: bool) -> Iterator[bytes]:
         if not own and not (is_definition(value) or type(value) in _SIMPLE):
             # A library's decorator closes over what it is given, and over caches and locks of its own.
             yield type_name(type(value))
-        elif name in stored and settle is not None:
+        elif settle is not None and (name in stored or hasattr(type(value), "__next__")):  # an iterator, which next() moves
             yield settle(fn, name, value)
         else:
             yield walk.of(value)
@@ -340,9 +340,9 @@ class Owned:
     def settle(self, fn: FunctionType, name: str, value: Any, /) -> bytes:
         """The digest of what the function closes over and stores into, as it was at the first question."""
         known = _settled.setdefault(fn, {})
-        if name not in known:
-            known[name] = self.of(value)
-        return known[name]
+        found = known.get(name)
+        # Of threads that ask at once, all get the answer of the first.
+        return known.setdefault(name, self.of(value)) if found is None else found
 
 
 class _Assumed(local):

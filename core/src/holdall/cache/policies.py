@@ -66,7 +66,8 @@ class CachePolicy:
         walk = Walk()
         unit = context.task
         counted = {f"function {unit.identity.who}": unit.identity.counted(walk)}
-        for name, digest in unit.identity.inputs(context.parameters, without=self.without).items():
+        label = f"{unit.kind} {unit.name!r}"
+        for name, digest in unit.identity.inputs(context.parameters, label, without=self.without).items():
             counted[f"input {name}"] = digest
         for part in self.parts:
             found = part.shown(context, walk) if for_people else part.counted(context, walk)
