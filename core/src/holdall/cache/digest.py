@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from holdall.cache import bytecode
 from holdall.cache.hashers import find, full_name
 from holdall.cache.hashers.parts import Chunks, Step, Uncounted, Unordered, key_step, type_name
-from holdall.cache.identity import definition, identify, is_definition, who
+from holdall.cache.identity import _DEFINITIONS, definition, identify, is_definition, who
 from holdall.cache.layout import Layout, is_python
 from holdall.errors import ConfigurationError, HoldallError, told
 
@@ -165,25 +165,23 @@ class Walk:
 
     def _walked(self, kind: type, value: Any) -> bytes:
         if kind is list or kind is tuple:
-            return self._items(kind.__name__.encode(), value)
+            # Here and not in a method: each level of nesting costs the interpreter two frames and no more.
+            found = []
+            number = 0
+            try:
+                for number, each in enumerate(value):
+                    found.append(self.of(each))
+            except Uncounted as uncounted:
+                raise uncounted.at(f"[{number}]") from uncounted.__cause__
+            return _hashed(kind.__name__.encode(), *found)
         if kind is dict:
             return self.mapping(b"dict", value)
         if kind is set or kind is frozenset:
             return _hashed(kind.__name__.encode(), *sorted(map(self.of, value)))
         plan = self._plans.get(kind)
         if plan is None:
-            plan = self._plans[kind] = self._plan(kind, value)
+            plan = self._plans[kind] = self._plan(kind)
         return plan(self, value)
-
-    def _items(self, name: bytes, values: Iterable[Any]) -> bytes:
-        found = []
-        number = 0
-        try:
-            for number, each in enumerate(values):
-                found.append(self.of(each))
-        except Uncounted as uncounted:
-            raise uncounted.at(f"[{number}]") from uncounted.__cause__
-        return _hashed(name, *found)
 
     def mapping(self, name: bytes, values: dict[Any, Any], /, *, dotted: bool = False) -> bytes:
         """Keys and items, whatever their order; `dotted` says that the keys are attributes."""
@@ -217,7 +215,7 @@ class Walk:
             return _hashed(b"unordered", *sorted(map(self.content, given.contents)))
         return self.of(given)
 
-    def _plan(self, kind: type, value: Any) -> Callable[[Walk, Any], bytes]:
+    def _plan(self, kind: type) -> Callable[[Walk, Any], bytes]:
         """How values of a type are counted."""
         names = {full_name(base) for base in kind.__mro__}
         if names & self._ignored_types():
@@ -230,9 +228,9 @@ class Walk:
             return _member
         if "holdall.units:Unit" in names:
             return _by_function
-        found = find(kind)
-        if found is None and is_definition(value):
+        if issubclass(kind, _DEFINITIONS):
             return _by_definition
+        found = find(kind)
         if found is not None:
             layout = None if found.plain else Layout(kind, found.base, found.held)
             return _by_hasher(found.hasher, found.name, layout)
@@ -294,7 +292,10 @@ def _by_hasher(hasher: Callable[[Any], Any], name: str, layout: Layout | None) -
 
 def _by_layout(layout: Layout) -> Callable[[Walk, Any], bytes]:
     def plan(walk: Walk, value: Any) -> bytes:
-        return _hashed(b"object", walk.kind(value), walk.mapping(b"state", layout.state(value), dotted=True))
+        state = layout.state(value)
+        if "__wrapped__" in state:
+            return definition(value, walk)  # what a decorator has made of a function
+        return _hashed(b"object", walk.kind(value), walk.mapping(b"state", state, dotted=True))
 
     return plan
 
@@ -306,6 +307,8 @@ def _member(walk: Walk, value: Any) -> bytes:
 
 def _by_reduction(walk: Walk, value: Any) -> bytes:
     """Of a type that is written in C and that nobody knows: by what it would be pickled from, if that is always the same."""
+    if is_definition(value):
+        return definition(value, walk)
     found = _reduced(walk, value)
     if walk.settled(value) and found != _reduced(walk, value):
         raise Uncounted(type(value), "is known by its pickle alone, which is another one each time")

@@ -32,6 +32,7 @@ _FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "builtin.pairs": ("builtins:dict_items",),
     "builtin.values": ("builtins:dict_values",),
     "builtin.view": ("builtins:memoryview",),
+    "builtin.buffer": ("pickle:PickleBuffer", "_pickle:PickleBuffer"),
     "builtin.interval": ("builtins:range",),
     "builtin.part": ("builtins:slice",),
     "builtin.singleton": ("builtins:ellipsis", "builtins:NotImplementedType"),

@@ -12,6 +12,7 @@ from holdall.cache.hashers.parts import Chunks, Step, Unordered, key_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pickle import PickleBuffer
     from types import GenericAlias
 
 _HEAP_TYPE: Final = 1 << 9
@@ -85,6 +86,10 @@ def view(value: memoryview) -> Any:
     else:
         buffer = value.tobytes("C")
     return value.format, value.shape, Chunks([buffer])
+
+
+def buffer(value: PickleBuffer) -> Any:
+    return Chunks([value.raw()])
 
 
 def interval(value: range) -> Any:

@@ -75,6 +75,7 @@ def buffer(value: Any) -> Any:
 def column(kind: Any, chunks: Iterable[Any]) -> Any:
     """The values of one type: which are there, and those. Under a null there may be anything, which does not count."""
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    from pyarrow import compute  # noqa: PLC0415 - as above
 
     pieces = [chunk for chunk in chunks if len(chunk)]
     if (plain := _with_offsets(kind)) is not None:
@@ -89,7 +90,7 @@ def column(kind: Any, chunks: Iterable[Any]) -> Any:
     if pa.types.is_union(kind):
         return [each for chunk in pieces for each in chunk.to_pylist()]  # seldom met, and laid out in two ways
     if pa.types.is_run_end_encoded(kind):
-        return column(kind.value_type, [pa.compute.run_end_decode(chunk) for chunk in pieces])
+        return column(kind.value_type, [compute.run_end_decode(chunk) for chunk in pieces])
     present = None
     if any(chunk.null_count for chunk in pieces):
         present = Chunks(map(_presence, pieces))
@@ -160,15 +161,17 @@ def _lists(pieces: list[Any], lengths: Callable[[Any], Any]) -> Any:
 
 def _lengths(chunk: Any) -> Any:
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    from pyarrow import compute  # noqa: PLC0415 - as above
 
-    return _little(pa.compute.list_value_length(chunk).cast(pa.int64()), 8)
+    return _little(compute.list_value_length(chunk).cast(pa.int64()), 8)
 
 
 def _map_lengths(chunk: Any) -> Any:
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    from pyarrow import compute  # noqa: PLC0415 - as above
 
     ends = chunk.offsets.cast(pa.int64())
-    return _little(pa.compute.subtract(ends[1:], ends[:-1]), 8)
+    return _little(compute.subtract(ends[1:], ends[:-1]), 8)
 
 
 def _between(kind: Any, pieces: list[Any], what: str) -> Any:
@@ -183,6 +186,7 @@ def _between(kind: Any, pieces: list[Any], what: str) -> Any:
 def _texts(pieces: list[Any], letter: str) -> Any:
     """Lengths, and all bytes in a row."""
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    from pyarrow import compute  # noqa: PLC0415 - as above
 
     def data(chunk: Any) -> Any:
         _, ends, buffer = chunk.buffers()
@@ -191,12 +195,13 @@ def _texts(pieces: list[Any], letter: str) -> Any:
         last = unpack_from(letter, ends, (chunk.offset + len(chunk)) * size)[0]
         return memoryview(buffer)[first:last] if buffer is not None else b""
 
-    lengths = (_little(pa.compute.binary_length(chunk).cast(pa.int64()), 8) for chunk in pieces)
+    lengths = (_little(compute.binary_length(chunk).cast(pa.int64()), 8) for chunk in pieces)
     return Chunks(lengths), Chunks(map(data, pieces))
 
 
 def _fixed(kind: Any, chunk: Any) -> Iterator[Any]:
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    from pyarrow import compute  # noqa: PLC0415 - as above
 
     width = kind.bit_width // 8
     if not pa.types.is_floating(kind):
@@ -204,9 +209,9 @@ def _fixed(kind: Any, chunk: Any) -> Iterator[Any]:
         return
     for start in range(0, len(chunk), _ROWS):
         part = chunk.slice(start, _ROWS)
-        missing = pa.compute.is_nan(part)
-        if pa.compute.any(missing).as_py():
-            part = pa.compute.if_else(missing, pa.scalar(float("nan"), kind), part)
+        missing = compute.is_nan(part)
+        if compute.any(missing).as_py():
+            part = compute.if_else(missing, pa.scalar(float("nan"), kind), part)
         yield _little(part, width)
 
 
