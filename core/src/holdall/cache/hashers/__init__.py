@@ -70,6 +70,10 @@ _FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "numpy.scalar": ("numpy:generic",),
     "numpy.dtype": ("numpy:dtype",),
     "numpy.calendar": ("numpy:busdaycalendar",),
+    "numpy.generator": ("numpy.random._generator:Generator",),
+    "numpy.bit_generator": ("numpy.random.bit_generator:BitGenerator",),
+    "numpy.seed_sequence": ("numpy.random.bit_generator:SeedSequence",),
+    "numpy.random_state": ("numpy.random.mtrand:RandomState",),
     "pandas.frame": ("pandas:DataFrame", "pandas.core.frame:DataFrame"),
     "pandas.series": ("pandas:Series", "pandas.core.series:Series"),
     "pandas.index": ("pandas:Index", "pandas.core.indexes.base:Index"),
@@ -118,6 +122,7 @@ _TABLE: Final = {name: function for function, names in _FUNCTIONS.items() for na
 
 # Whose hashers say themselves which of the library's own subclasses a value is of.
 _FAMILIES: Final = {
+    "numpy.bit_generator": "numpy",
     "numpy.dtype": "numpy",
     "numpy.scalar": "numpy",
     "pandas.column": "pandas",
@@ -130,6 +135,7 @@ _FAMILIES: Final = {
     "pyarrow.data_type": "pyarrow",
     "pyarrow.scalar": "pyarrow",
     "scipy.matrix": "scipy",
+    "stdlib.path": "pathlib",
 }
 
 # What the library holds in the `__dict__` of its instances, which the hasher has read: the rest is a subclass's own.

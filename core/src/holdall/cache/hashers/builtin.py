@@ -110,8 +110,11 @@ def error(value: BaseException) -> Any:
     for base in type(value).__mro__:
         if not base.__flags__ & _HEAP_TYPE:
             for name, member in vars(base).items():
-                if type(member) is MemberDescriptorType and name not in _BY_THE_WAY:
-                    fields[name] = member.__get__(value)
+                if type(member) is not MemberDescriptorType or name in _BY_THE_WAY:
+                    continue
+                # What is not set counts as what a Python of before does not have.
+                if (field := member.__get__(value)) is not None:
+                    fields[name] = field
     named = tuple((name, Step(f".{name}", fields[name])) for name in sorted(fields))
     return Step(".args", list(value.args)), named, Step(".__cause__", value.__cause__)
 

@@ -48,8 +48,8 @@ def attributes(state: dict[str, Any]) -> Any:
     return tuple((name, Step(f".{name}", state[name])) for name in sorted(state))
 
 
-def path(value: PurePath) -> str:
-    return str(value)
+def path(value: PurePath) -> Any:
+    return type(value).__name__, str(value)
 
 
 def decimal(value: dec.Decimal) -> str:
