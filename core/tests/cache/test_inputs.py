@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from concurrent.futures import Future as InnerFuture
 from functools import wraps
 from pathlib import Path
@@ -19,6 +18,8 @@ from holdall.errors import ConfigurationError
 from holdall.results import ResultReference, from_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nowhere import Session  # type: ignore[import-not-found]
 
 
@@ -33,7 +34,7 @@ def shouted(value: str) -> str:
 Named = Annotated[dict[str, Any], HashBy(version)]
 
 
-def load(  # noqa: PLR0917 - each stands for a way to say it
+def load(
     plain: int,
     session: Annotated[Session, Ignore],
     maybe: Annotated[Session, Ignore] | None,
@@ -212,15 +213,19 @@ def test_a_reference_is_not_read_to_be_counted(tmp_path: Path, monkeypatch: pyte
     """Its payload may be gone, as nobody asks for it; its record may not."""
     monkeypatch.chdir(tmp_path)
     found, before = reference(30_000), digest(reference(30_000, 1))
-    for path in Path(".holdall-results").rglob("*.pkl"):
+    payloads = list(Path(".holdall-results").rglob("*.pkl"))
+    for path in payloads:
         path.unlink()
     after = digest(found)
     for path in Path(".holdall-results").rglob("*"):
         if path.is_file():
             path.unlink()
 
+    assert 2 == len(payloads)
     assert before == after
-    with pytest.raises(ConfigurationError, match=r"value is a holdall.results.ResultReference, which leads to a result that"):
+    with pytest.raises(
+        ConfigurationError, match=r"value is a holdall.results.ResultReference, which leads to a result that"
+    ):
         digest(found)
 
 
@@ -228,7 +233,9 @@ def test_states_and_futures_count_by_their_results(tmp_path: Path, monkeypatch: 
     """Whichever run it was; failures by their error; what goes on is refused."""
     monkeypatch.chdir(tmp_path)
     states = [numbers.with_options(return_state=True)(n, again) for n, again in ((3, 0), (3, 1), (4, 0))]
-    kept_none = [numbers.with_options(return_state=True, persist_result=False, cache_result_in_memory=True)(n) for n in (3, 3, 4)]
+    kept_none = [
+        numbers.with_options(return_state=True, persist_result=False, cache_result_in_memory=True)(n) for n in (3, 3, 4)
+    ]
     literal = yes.with_options(return_state=True)()
 
     assert digest(states[0]) == digest(states[1])

@@ -6,6 +6,8 @@ import struct
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall.cache.hashers.parts import Uncounted
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -82,4 +84,4 @@ def _dict_of(kind: type) -> Callable[[Any], dict[Any, Any] | None] | None:
         found = vars(base).get("__dict__")
         if type(found) is GetSetDescriptorType:
             return found.__get__
-    return lambda value: object.__getattribute__(value, "__dict__")  # type: ignore[no-any-return]
+    raise Uncounted(kind, "hides its attributes")

@@ -141,17 +141,34 @@ _FAMILIES: Final = {
 # What the library holds in the `__dict__` of its instances, which the hasher has read: the rest is a subclass's own.
 _HELD: Final = {
     "numpy.masked": frozenset(
-        "_mask _data _fill_value _basedict _optinfo _hardmask _sharedmask _isfield _baseclass".split()
+        ["_mask", "_data", "_fill_value", "_basedict", "_optinfo", "_hardmask", "_sharedmask", "_isfield", "_baseclass"]
     ),
-    "pandas.frame": frozenset("_mgr _item_cache _attrs _flags _is_copy _cacher".split()),
-    "pandas.series": frozenset("_mgr _item_cache _attrs _flags _is_copy _cacher _name _index".split()),
-    "pandas.index": frozenset("_data _name _names _cache _id _references _levels _codes _range _no_setting_name".split()),
-    "pillow.image": frozenset("im _im _mode _size palette info readonly _exif pyaccess".split()),
+    "pandas.frame": frozenset(["_mgr", "_item_cache", "_attrs", "_flags", "_is_copy", "_cacher"]),
+    "pandas.series": frozenset(["_mgr", "_item_cache", "_attrs", "_flags", "_is_copy", "_cacher", "_name", "_index"]),
+    "pandas.index": frozenset(
+        ["_data", "_name", "_names", "_cache", "_id", "_references", "_levels", "_codes", "_range", "_no_setting_name"]
+    ),
+    "pillow.image": frozenset(["im", "_im", "_mode", "_size", "palette", "info", "readonly", "_exif", "pyaccess"]),
     "polars.frame": frozenset({"_df", "_accessors"}),
     "polars.series": frozenset({"_s", "_accessors"}),
     "scipy.matrix": frozenset(
-        "_shape data indices indptr row col coords offsets rows _dict maxprint _has_canonical_format "
-        "_has_sorted_indices has_canonical_format has_sorted_indices".split()
+        [
+            "_shape",
+            "data",
+            "indices",
+            "indptr",
+            "row",
+            "col",
+            "coords",
+            "offsets",
+            "rows",
+            "_dict",
+            "maxprint",
+            "_has_canonical_format",
+            "_has_sorted_indices",
+            "has_canonical_format",
+            "has_sorted_indices",
+        ]
     ),
 }
 

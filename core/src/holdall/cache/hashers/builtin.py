@@ -55,9 +55,10 @@ def record(value: tuple[Any, ...]) -> Any:
     return tuple(Step(f".{name}", each) for name, each in zip(names, found, strict=True))
 
 
-def elements(value: set[Any]) -> Any:
-    base = set if isinstance(value, set) else frozenset
-    return base(base.__iter__(value))  # type: ignore[arg-type]
+def elements(value: set[Any] | frozenset[Any]) -> Any:
+    if isinstance(value, frozenset):
+        return frozenset(frozenset.__iter__(value))
+    return set(set.__iter__(value))
 
 
 def mapping(value: dict[Any, Any]) -> Any:
@@ -81,11 +82,8 @@ def values(value: Any) -> Any:
 
 
 def view(value: memoryview) -> Any:
-    if value.c_contiguous:
-        buffer = value.cast("B") if value.nbytes else b""
-    else:
-        buffer = value.tobytes("C")
-    return value.format, value.shape, Chunks([buffer])
+    flat = value.cast("B") if value.c_contiguous and value.nbytes else value.tobytes("C")
+    return value.format, value.shape, Chunks([flat])
 
 
 def buffer(value: PickleBuffer) -> Any:

@@ -146,10 +146,8 @@ def _normal(block: Any) -> Any:
     if block.dtype.byteorder == ">" or (block.dtype.byteorder == "=" and sys.byteorder == "big"):
         block = block.astype(block.dtype.newbyteorder("<"))
     if kind == "c":
-        if block.dtype.itemsize > 16:
-            block = block.view(np.longdouble)
-        else:
-            block = block.view(f"<f{block.dtype.itemsize // 2}")
+        size = block.dtype.itemsize // 2
+        block = block.view(f"<f{size}" if size <= 8 else np.longdouble)
         kind = "f"
     if kind == "f":
         if (missing := np.isnan(block)).any():

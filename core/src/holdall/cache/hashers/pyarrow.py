@@ -72,7 +72,7 @@ def buffer(value: Any) -> Any:
     return Chunks([memoryview(value)])
 
 
-def column(kind: Any, chunks: Iterable[Any]) -> Any:
+def column(kind: Any, chunks: Iterable[Any]) -> Any:  # noqa: PLR0911 - one line a kind of array
     """The values of one type: which are there, and those. Under a null there may be anything, which does not count."""
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
     from pyarrow import compute  # noqa: PLC0415 - as above
@@ -131,7 +131,7 @@ def _bytes_of(flags: Any) -> Any:
     return memoryview(found.buffers()[1])[found.offset : found.offset + len(found)]
 
 
-def _values(kind: Any, pieces: list[Any]) -> Any:
+def _values(kind: Any, pieces: list[Any]) -> Any:  # noqa: PLR0911 - as above
     """Of arrays without nulls."""
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
 
@@ -146,10 +146,15 @@ def _values(kind: Any, pieces: list[Any]) -> Any:
         fields = [kind.field(number) for number in range(kind.num_fields)]
         inner = [chunk.flatten() for chunk in pieces]
         return tuple(
-            Step(f".{each.name}", column(each.type, [parts[number] for parts in inner])) for number, each in enumerate(fields)
+            Step(f".{each.name}", column(each.type, [parts[number] for parts in inner]))
+            for number, each in enumerate(fields)
         )
     if types.is_map(kind):
-        return _lists(pieces, _map_lengths), _between(kind.key_type, pieces, "keys"), _between(kind.item_type, pieces, "items")
+        return (
+            _lists(pieces, _map_lengths),
+            _between(kind.key_type, pieces, "keys"),
+            _between(kind.item_type, pieces, "items"),
+        )
     if types.is_nested(kind):  # lists of all kinds
         return _lists(pieces, _lengths), column(kind.value_type, [chunk.flatten() for chunk in pieces])
     return Chunks(each for chunk in pieces for each in _fixed(kind, chunk))
