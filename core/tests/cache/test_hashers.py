@@ -305,7 +305,7 @@ def test_the_list_of_what_is_ignored_is_a_setting(tmp_path: Path, monkeypatch: p
     assert not before
     assert digest(Own(1)) == digest(Own(2))
     assert digest(logging.getLogger("a")) != digest(logging.getLogger("b"))
-    assert IGNORED | {name} == resolved({name})
+    assert IGNORED | {name} == resolved(frozenset({name}))
     assert digest(Own(1), ignore_types=frozenset()) != digest(Own(2), ignore_types=frozenset())
 
 

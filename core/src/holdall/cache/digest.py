@@ -17,6 +17,7 @@ from holdall.cache.hashers import find, full_name
 from holdall.cache.hashers.parts import Chunks, Step, Uncounted, Unordered, key_step, type_name
 from holdall.cache.identity import _DEFINITIONS, definition, identify, is_definition, who
 from holdall.cache.layout import Layout, is_python
+from holdall.cache.ownership import is_own
 from holdall.errors import ConfigurationError, HoldallError, told
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class Walk:
         if names & self._ignored_types():
             return _by_type
         if kind is ModuleType:
-            return _by_name
+            return _by_source
         if kind is CodeType:
             return _by_code
         if "enum:Enum" in names:
@@ -251,8 +252,16 @@ def _by_function(walk: Walk, value: Any) -> bytes:
     return hashed(b"unit", identify(function, Walk(walk.ignored, within=walk.within | {id(function)})))
 
 
-def _by_name(_: Walk, value: ModuleType) -> bytes:
-    return hashed(b"module", value.__name__.encode())
+def _by_source(_: Walk, value: ModuleType) -> bytes:
+    """A module: by its name, and one of the user's own also by the text of its file."""
+    name, path = value.__name__.encode(), getattr(value, "__file__", None)
+    if not (path and is_own(vars(value))):
+        return hashed(b"module", name)
+    try:
+        with open(path, "rb") as file:
+            return hashed(b"module", name, b":", hashlib.sha256(file.read()).digest())
+    except OSError:
+        return hashed(b"module", name, b": no file")
 
 
 def _by_code(_: Walk, value: CodeType) -> bytes:

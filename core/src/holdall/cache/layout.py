@@ -17,6 +17,10 @@ _POINTER: Final = struct.calcsize("P")
 _NO_STATE: Final = frozenset({"__pydantic_fields_set__", "__orig_class__", "_attrs_cached_hash", "__weakref__"})
 
 
+# Where objects note their hash, which is another one in each process.
+_HASHES: Final = frozenset({"_hash", "__hash", "_mhash", "_cached_hash", "_hash_cache", "_hash_value", "_hashvalue"})
+
+
 class Layout:
     """How to read the state that classes below `base` give to instances of `kind`; `held` is none of theirs."""
 
@@ -33,7 +37,7 @@ class Layout:
         found: dict[Any, Any] = {}
         if self._dict is not None:
             held = self._dict(value)
-            found = {name: item for name, item in held.items() if name not in self._without} if held else {}
+            found = {name: held[name] for name in held if name not in self._without} if held else {}
         for name, slot in self._slots:
             if name in self._without:
                 continue
@@ -41,6 +45,9 @@ class Layout:
                 found[name] = slot.__get__(value)
             except AttributeError:
                 continue  # not set
+        for name in _HASHES.intersection(found):
+            if type(found[name]) in {int, type(None)}:
+                del found[name]
         return found
 
 

@@ -46,11 +46,16 @@ def index(value: Any) -> Any:
 
 def column(value: Any) -> Any:
     """An array that stands alone, with the frequency that it may have."""
-    return type(value).__name__, values(value), Step(".freq", getattr(value, "_freq", None))
+    return type(value).__name__, _values(value), Step(".freq", getattr(value, "_freq", None))
 
 
-def values(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of array  # noqa: PLR0911 - one line a kind of array
-    """What an array of pandas holds, by its dtype."""
+def values(value: Any) -> Any:
+    """What an array in a frame or an index holds. Of another library's array, the attributes count too."""
+    return _values(value) if type(value).__module__.startswith("pandas") else Step("", value)
+
+
+def _values(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of array
+    """What an array holds, by its dtype."""
     import pandas as pd  # noqa: PLC0415 - such a value is at hand
 
     arrays = pd.arrays
