@@ -27,6 +27,7 @@ import re
 import socket
 import struct
 import sys
+import tempfile
 import threading
 import types
 import typing
@@ -447,6 +448,34 @@ def seen(number: int) -> Model:
     return made
 
 
+class Hashed:
+    """Notes its hash, as classes of some libraries do."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._hash: int | None = None
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(self.name)
+        return self._hash
+
+
+@equal
+def hashes_that_were_noted() -> tuple[Any, Any]:
+    noted = Hashed("a")
+    assert hash("a") == hash(noted)
+    return Hashed("a"), noted
+
+
+@equal
+def files_that_are_mapped() -> tuple[Any, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "a.npy")
+        np.save(path, np.arange(5))
+        return np.arange(5), np.load(path, mmap_mode="r")
+
+
 @equal
 def attrs_that_were_read() -> tuple[Any, Any]:
     read = Attrs(1, [2])
@@ -591,7 +620,7 @@ def parquet(value: pd.DataFrame) -> pd.DataFrame:
 def used(value: Any) -> Any:
     assert repr(value)
     for name in getattr(value, "columns", []):
-        assert 3 == len(value[name])
+        assert len(value) == len(value[name])
         assert value.index.is_unique
         assert 0 == value.index.get_loc(value.index[0])
     return value
@@ -608,6 +637,18 @@ def built() -> Any:
     made["t"] = pd.Series(["x", "y", None], index=made.index)
     made["f"] = [0.5, float("nan"), 2.0]
     return made
+
+
+class Survey(pd.DataFrame):
+    _metadata = ["country"]  # noqa: RUF012 - as pandas asks for it
+
+    @property
+    def _constructor(self) -> Any:
+        return Survey
+
+
+def survey(country: str) -> Any:
+    return with_attribute(Survey({"a": [1]}), country=country)
 
 
 levels = pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["l", "n"])
@@ -634,6 +675,8 @@ same(
         ),
     ),
     business_days=(holidays, pd.offsets.CustomBusinessDay(holidays=["2024-01-16"])),
+    surveys=(survey("a"), used(survey("a"))),
+    cut=(pd.cut(pd.Series([1, 5]), 2), pd.cut(pd.Series([1, 5]), 2)),
     read_categories=(pd.Categorical(["a", "b"]), used(pd.Categorical(["a", "b"]))),
 )
 
@@ -690,6 +733,8 @@ differ(
     period_frequencies=(pd.period_range("2024", periods=2, freq="M"), pd.period_range("2024", periods=2, freq="Y")),
     intervals=(pd.Interval(0, 1), pd.Interval(0, 1, closed="both")),
     interval_indexes=(pd.interval_range(0, 2), pd.interval_range(0, 2, closed="left")),
+    frame_subclasses=(survey("a"), survey("b")),
+    frame_subclass_or_not=(survey("a"), pd.DataFrame({"a": [1]})),
     sparse=(pd.Series(pd.arrays.SparseArray([0, 1])), pd.Series(pd.arrays.SparseArray([0, 1], fill_value=1))),
 )
 
@@ -748,7 +793,7 @@ for name, (kind, values) in KINDS.items():
 
 
 def table(**metadata: str) -> Any:
-    return pa.table({"a": [1, 2], "t": ["x", None]}).replace_schema_metadata(metadata or None)
+    return pa.table({"a": [1, 2], "t": ["x", None], "l": [[1], []]}).replace_schema_metadata(metadata or None)
 
 
 def read_back(value: Any) -> Any:
@@ -782,7 +827,7 @@ differ(
     arrow_units=(pa.array([0], pa.timestamp("us")), pa.array([0], pa.timestamp("ms"))),
     arrow_metadata=(table(), table(a="1")),
     arrow_nullable=(pa.schema([pa.field("a", pa.int8())]), pa.schema([pa.field("a", pa.int8(), nullable=False)])),
-    arrow_columns=(table(), table().select(["t", "a"])),
+    arrow_columns=(table(), table().select(["t", "a", "l"])),
     arrow_lists=(pa.array([[1], [2, 3]]), pa.array([[1, 2], [3]])),
     arrow_texts_apart=(pa.array(["ab", "c"]), pa.array(["a", "bc"])),
     ordered_dictionaries=(

@@ -55,10 +55,15 @@ def data_type(value: Any) -> Any:
         return "extension", value.extension_name, data_type(value.storage_type), stored
     if pa.types.is_map(value):
         return "map", field(value.key_field), field(value.item_field), value.keys_sorted
+    if hasattr(value, "value_field"):
+        # Whether its items are called item or element is a matter of the format that it was read from.
+        inner = value.value_field
+        size = getattr(value, "list_size", None)
+        return str(value).partition("<")[0], data_type(inner.type), inner.nullable, _metadata(inner.metadata), size
     if value.num_fields:
-        inner = tuple(field(value.field(number)) for number in range(value.num_fields))
-        more = (value.mode, tuple(value.type_codes)) if pa.types.is_union(value) else getattr(value, "list_size", None)
-        return str(value).partition("<")[0], inner, more
+        fields = tuple(field(value.field(number)) for number in range(value.num_fields))
+        more = (value.mode, tuple(value.type_codes)) if pa.types.is_union(value) else None
+        return str(value).partition("<")[0], fields, more
     return str(value)
 
 
