@@ -1,7 +1,7 @@
 """Values whose digests stay what they are in every release; run as a program, it prints them as JSON.
 
-What changes one of them makes every user's cache miss once: then the change log says so, and `golden.json` is written
-anew with `python core/tests/cache/golden.py > core/tests/cache/golden.json`.
+What changes one of them makes every user's cache miss once: then the change log says so, and `inputs_golden.json` is written
+anew with `python core/tests/cache/inputs_golden.py > core/tests/cache/inputs_golden.json`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-GOLDEN = Path(__file__).with_name("golden.json")
+GOLDEN = Path(__file__).with_name("inputs_golden.json")
 
 
 def test_digests_are_those_of_the_golden_file() -> None:
