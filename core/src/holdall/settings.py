@@ -157,7 +157,9 @@ def _types(value: Any, base: str) -> frozenset[str]:
         found = _names(value, base)
     except ValueError:
         found = frozenset({""})
-    if all(module.strip("-") and name and not colon.strip(":") for module, colon, name in (x.partition(":") for x in found)):
+    if all(
+        module.strip("-") and name and not colon.strip(":") for module, colon, name in (x.partition(":") for x in found)
+    ):
         return found
     raise ValueError("types as module:QualName: a list in a file, separated by commas in a variable")
 

@@ -162,7 +162,7 @@ def test_what_cannot_be_counted_is_refused_with_its_path_and_the_ways_out() -> N
         deep = [deep]
 
     with pytest.raises(ConfigurationError) as caught:
-        digest({"layers": [1, Layer((each for each in ()))]}, name="model")
+        digest({"layers": [1, Layer(each for each in ())]}, name="model")
     with pytest.raises(ConfigurationError, match="nested too deeply"):
         digest(deep)
     while deep:

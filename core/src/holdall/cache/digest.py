@@ -8,28 +8,23 @@ from __future__ import annotations
 import copyreg
 import hashlib
 import sys
-from array import array
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.cache import bytecode
+from holdall.cache.encoding import SCALARS, flat, hashed, qualified, scalar
 from holdall.cache.hashers import find, full_name
 from holdall.cache.hashers.parts import Chunks, Step, Uncounted, Unordered, key_step, type_name
-from holdall.cache.identity import definition, identify, is_definition, who
+from holdall.cache.identity import _DEFINITIONS, definition, identify, is_definition, who
 from holdall.cache.layout import Layout, is_python
+from holdall.cache.ownership import is_own
 from holdall.errors import ConfigurationError, HoldallError, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
-# sha256: a key may be derived from sensitive values, a collision would return a wrong result, and blake2b is slower here.
-_SCALARS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 _TEXT: Final = frozenset({str})
-_SHORT: Final = frozenset({type(None), bool, float, str})  # bytes may be large, and long integers refuse to be written
-_WITH_INTS: Final = _SHORT | {int}
-_CHUNK: Final = 1000
 _PROTOCOL: Final = 5  # of __reduce_ex__: large buffers as views
-_LONG: Final = 1 << 63
 
 
 def digest(value: Any, /, *, name: str = "value", ignore_types: frozenset[str] | None = None) -> str:
@@ -67,9 +62,7 @@ class Walk:
         self._low = sys.maxsize
         self._colours: dict[int, bytes] = {}
 
-    def named(
-        self, name: str, value: Any, subject: str, /, *, how: Callable[[Any], bytes] | None = None
-    ) -> bytes:
+    def named(self, name: str, value: Any, subject: str, /, *, how: Callable[[Any], bytes] | None = None) -> bytes:
         """The digest of a value. Errors are about the `subject`, and begin the path to the trouble with the name."""
         try:
             return (how or self.of)(value)
@@ -91,10 +84,10 @@ class Walk:
     def of(self, value: Any) -> bytes:
         """The digest of a value. Raises `Uncounted` for what has none."""
         kind = type(value)
-        if kind in _SCALARS:
-            return _scalar(kind, value)
-        if (kind is list or kind is tuple) and _SCALARS.issuperset(map(type, value)):
-            return _flat(kind, value)  # rows of a long table need no remembering
+        if kind in SCALARS:
+            return scalar(kind, value)
+        if (kind is list or kind is tuple) and SCALARS.issuperset(map(type, value)):
+            return flat(kind, value)  # rows of a long table need no remembering
         key = id(value)
         done = self._done.get(key)
         if done is not None:
@@ -137,7 +130,7 @@ class Walk:
         So neither the way in nor the order of a dict or set on it counts. All else that they hold has its digest by now.
         """
         outer = self._colours
-        colours = self._colours = outer | dict.fromkeys(map(id, members), _hashed(b"cycle"))
+        colours = self._colours = outer | dict.fromkeys(map(id, members), hashed(b"cycle"))
         kinds = 1
         while True:
             fresh = {id(each): self._walked(type(each), each) for each in members}
@@ -149,7 +142,7 @@ class Walk:
         for each in members:
             del self._open[id(each)]
             self._looped.discard(id(each))
-            self._done[id(each)] = _hashed(b"in cycle", colours[id(each)]), each
+            self._done[id(each)] = hashed(b"in cycle", colours[id(each)]), each
         return self._done[id(first)][0]
 
     def kind(self, value: Any) -> bytes:
@@ -165,30 +158,27 @@ class Walk:
 
     def _walked(self, kind: type, value: Any) -> bytes:
         if kind is list or kind is tuple:
-            return self._items(kind.__name__.encode(), value)
+            # Here and not in a method: each level of nesting costs the interpreter two frames and no more.
+            found: list[bytes] = []
+            try:
+                for each in value:
+                    found.append(self.of(each))  # noqa: PERF401 - how many there are by now is the step of the path
+            except Uncounted as uncounted:
+                raise uncounted.at(f"[{len(found)}]") from uncounted.__cause__
+            return hashed(kind.__name__.encode(), *found)
         if kind is dict:
             return self.mapping(b"dict", value)
         if kind is set or kind is frozenset:
-            return _hashed(kind.__name__.encode(), *sorted(map(self.of, value)))
+            return hashed(kind.__name__.encode(), *sorted(map(self.of, value)))
         plan = self._plans.get(kind)
         if plan is None:
-            plan = self._plans[kind] = self._plan(kind, value)
+            plan = self._plans[kind] = self._plan(kind)
         return plan(self, value)
-
-    def _items(self, name: bytes, values: Iterable[Any]) -> bytes:
-        found = []
-        number = 0
-        try:
-            for number, each in enumerate(values):
-                found.append(self.of(each))
-        except Uncounted as uncounted:
-            raise uncounted.at(f"[{number}]") from uncounted.__cause__
-        return _hashed(name, *found)
 
     def mapping(self, name: bytes, values: dict[Any, Any], /, *, dotted: bool = False) -> bytes:
         """Keys and items, whatever their order; `dotted` says that the keys are attributes."""
-        if _TEXT.issuperset(map(type, values)) and _SCALARS.issuperset(map(type, values.values())):
-            return _hashed(name, b"flat", _flat(list, [each for key in sorted(values) for each in (key, values[key])]))
+        if _TEXT.issuperset(map(type, values)) and SCALARS.issuperset(map(type, values.values())):
+            return hashed(name, b"flat", flat(list, [each for key in sorted(values) for each in (key, values[key])]))
         found = []
         key: Any = None
         try:
@@ -196,13 +186,13 @@ class Walk:
                 found.append(self.of(key) + self.of(item))
         except Uncounted as uncounted:
             raise uncounted.at(f".{key}" if dotted else key_step(key)) from uncounted.__cause__
-        return _hashed(name, *sorted(found))
+        return hashed(name, *sorted(found))
 
     def content(self, given: Any) -> bytes:
         """The digest of what a hasher gives."""
         kind = type(given)
         if kind is tuple:
-            return _hashed(b"parts", *map(self.content, given))
+            return hashed(b"parts", *map(self.content, given))
         if kind is Chunks:
             hasher = hashlib.sha256(b"chunks:")
             for buffer in given.buffers:
@@ -214,25 +204,25 @@ class Walk:
             except Uncounted as uncounted:
                 raise uncounted.at(given.text) from uncounted.__cause__
         if kind is Unordered:
-            return _hashed(b"unordered", *sorted(map(self.content, given.contents)))
+            return hashed(b"unordered", *sorted(map(self.content, given.contents)))
         return self.of(given)
 
-    def _plan(self, kind: type, value: Any) -> Callable[[Walk, Any], bytes]:
+    def _plan(self, kind: type) -> Callable[[Walk, Any], bytes]:  # noqa: PLR0911 - one line a sort of type
         """How values of a type are counted."""
         names = {full_name(base) for base in kind.__mro__}
         if names & self._ignored_types():
             return _by_type
         if kind is ModuleType:
-            return _by_name
+            return _by_source
         if kind is CodeType:
             return _by_code
         if "enum:Enum" in names:
             return _member
         if "holdall.units:Unit" in names:
             return _by_function
-        found = find(kind)
-        if found is None and is_definition(value):
+        if issubclass(kind, _DEFINITIONS):
             return _by_definition
+        found = find(kind)
         if found is not None:
             layout = None if found.plain else Layout(kind, found.base, found.held)
             return _by_hasher(found.hasher, found.name, layout)
@@ -258,20 +248,28 @@ def _by_function(walk: Walk, value: Any) -> bytes:
     """A task or a flow: by its function, as its own calls are counted, in a walk that knows nothing of this one."""
     function = value.fn
     if id(function) in walk.within:
-        return _hashed(b"unit", who(function).encode())
-    return _hashed(b"unit", identify(function, Walk(walk.ignored, within=walk.within | {id(function)})))
+        return hashed(b"unit", who(function).encode())
+    return hashed(b"unit", identify(function, Walk(walk.ignored, within=walk.within | {id(function)})))
 
 
-def _by_name(_: Walk, value: ModuleType) -> bytes:
-    return _hashed(b"module", value.__name__.encode())
+def _by_source(_: Walk, value: ModuleType) -> bytes:
+    """A module: by its name, and one of the user's own also by the text of its file."""
+    name, path = value.__name__.encode(), getattr(value, "__file__", None)
+    if not (path and is_own(vars(value))):
+        return hashed(b"module", name)
+    try:
+        with open(path, "rb") as file:
+            return hashed(b"module", name, b":", hashlib.sha256(file.read()).digest())
+    except OSError:
+        return hashed(b"module", name, b": no file")
 
 
 def _by_code(_: Walk, value: CodeType) -> bytes:
-    return _hashed(b"code", bytecode.VERSION.encode(), bytecode.digest(value))
+    return hashed(b"code", bytecode.VERSION.encode(), bytecode.digest(value))
 
 
 def _by_type(_: Walk, value: Any) -> bytes:
-    return _hashed(b"ignored", _name(type(value)))
+    return hashed(b"ignored", qualified(type(value)))
 
 
 def _by_hasher(hasher: Callable[[Any], Any], name: str, layout: Layout | None) -> Callable[[Walk, Any], bytes]:
@@ -286,26 +284,31 @@ def _by_hasher(hasher: Callable[[Any], Any], name: str, layout: Layout | None) -
             raise Uncounted(type(value), f"its hasher could not read ({told(error)})") from error
         found = walk.content(given)
         if layout is None:
-            return _hashed(tag, found)
-        return _hashed(tag, found, walk.kind(value), walk.mapping(b"state", layout.state(value), dotted=True))
+            return hashed(tag, found)
+        return hashed(tag, found, walk.kind(value), walk.mapping(b"state", layout.state(value), dotted=True))
 
     return plan
 
 
 def _by_layout(layout: Layout) -> Callable[[Walk, Any], bytes]:
     def plan(walk: Walk, value: Any) -> bytes:
-        return _hashed(b"object", walk.kind(value), walk.mapping(b"state", layout.state(value), dotted=True))
+        state = layout.state(value)
+        if "__wrapped__" in state:
+            return definition(value, walk)  # what a decorator has made of a function
+        return hashed(b"object", walk.kind(value), walk.mapping(b"state", state, dotted=True))
 
     return plan
 
 
 def _member(walk: Walk, value: Any) -> bytes:
     """A member of an enum: by its class, its name and its value."""
-    return _hashed(b"member", walk.kind(value), walk.of(value._name_), walk.of(value._value_))  # noqa: SLF001 - no property of the class
+    return hashed(b"member", walk.kind(value), walk.of(value._name_), walk.of(value._value_))
 
 
 def _by_reduction(walk: Walk, value: Any) -> bytes:
     """Of a type that is written in C and that nobody knows: by what it would be pickled from, if that is always the same."""
+    if is_definition(value):
+        return definition(value, walk)
     found = _reduced(walk, value)
     if walk.settled(value) and found != _reduced(walk, value):
         raise Uncounted(type(value), "is known by its pickle alone, which is another one each time")
@@ -324,12 +327,12 @@ def _reduced(walk: Walk, value: Any) -> bytes:
     if isinstance(made, str):
         if _found(getattr(value, "__module__", None) or kind.__module__, made) is not value:
             raise Uncounted(kind, f"is pickled by the name {made!r}, which does not lead back to it")
-        return _hashed(b"global", walk.kind(value), walk.of(made))
+        return hashed(b"global", walk.kind(value), walk.of(made))
     function, args, state, items, pairs = (*made, None, None, None, None)[:5]
     parts = [walk.kind(value), walk.of(function), walk.content(tuple(args)), _state(walk, state)]
     parts.append(walk.of(list(items)) if items is not None else b"")
     parts.append(walk.mapping(b"pairs", dict(pairs)) if pairs is not None else b"")
-    return _hashed(b"reduced", *(each or _hashed(b"nothing") for each in parts))
+    return hashed(b"reduced", *(each or hashed(b"nothing") for each in parts))
 
 
 def _state(walk: Walk, state: Any) -> bytes:
@@ -337,53 +340,6 @@ def _state(walk: Walk, state: Any) -> bytes:
     if type(state) is dict:
         return walk.mapping(b"dict", state, dotted=True)
     return walk.content(state)
-
-
-def _scalar(kind: type, value: Any) -> bytes:
-    name = f"{kind.__name__}:".encode()
-    if kind is str:
-        return _hashed(name, value.encode("utf-8", "surrogatepass"))
-    if kind is bytes:
-        return _hashed(name, value)
-    # In hexadecimal, as Python refuses to write very long integers in decimal.
-    return _hashed(name, (f"{value:x}" if kind is int else repr(value)).encode())
-
-
-def _flat(kind: type, values: Sequence[Any]) -> bytes:
-    """A list or tuple of scalars: a column of texts has a million, and a hash of each would take a second."""
-    hasher = hashlib.sha256(f"{kind.__name__} of scalars:".encode())
-    for start in range(0, len(values), _CHUNK):
-        part = values[start : start + _CHUNK]
-        types = set(map(type, part))
-        # One letter says how the chunk is written.
-        if types == {int} and -_LONG <= min(part) and max(part) < _LONG:
-            words = array("q", part)
-            if sys.byteorder == "big":
-                words.byteswap()
-            hasher.update(b"q%d:" % len(part))
-            hasher.update(words)
-        elif types <= _SHORT or (types <= _WITH_INTS and all(type(x) is not int or -_LONG <= x < _LONG for x in part)):
-            # Of these types it differs where values or types do, and unlike repr it is the same in every Python.
-            hasher.update(b"a")
-            hasher.update(ascii(part if kind is list else list(part)).encode())
-        else:
-            hasher.update(b"d%d:" % len(part))
-            for each in part:
-                hasher.update(_scalar(type(each), each))
-    return hasher.digest()
-
-
-def _hashed(first: bytes, *rest: Any) -> bytes:
-    """The sha256 of a tag and digests; the length of the tag says where it ends."""
-    hasher = hashlib.sha256(b"%d:" % len(first))
-    hasher.update(first)
-    for each in rest:
-        hasher.update(each)
-    return hasher.digest()
-
-
-def _name(value: Any) -> bytes:
-    return f"{getattr(value, '__module__', '')}.{value.__qualname__}:".encode()
 
 
 def _found(module: str | None, qualname: str) -> Any:
@@ -409,7 +365,7 @@ def captured(fn: Any, /) -> dict[str, Any]:
 
 def _is_plain(value: Any, depth: int = 0) -> bool:
     kind = type(value)
-    if kind in _SCALARS:
+    if kind in SCALARS:
         return True
     if depth > _DEEPEST_PLAIN or kind not in {list, tuple, set, frozenset, dict}:
         return False

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
 
 IGNORED: Final = frozenset(
     {
@@ -82,7 +80,8 @@ IGNORED: Final = frozenset(
 )
 
 
-def resolved(names: Iterable[str], /) -> frozenset[str]:
+@lru_cache(maxsize=16)
+def resolved(names: frozenset[str], /) -> frozenset[str]:
     """The list with what a setting adds to it, and without what it takes out: names that begin with a hyphen."""
     added = frozenset(name for name in names if not name.startswith("-"))
     return (IGNORED | added) - {name[1:] for name in names if name.startswith("-")}

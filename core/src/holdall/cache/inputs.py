@@ -147,7 +147,9 @@ class _Names(dict[str, Any]):
         super().__init__()
         self._places = [getattr(function, "__globals__", {}), vars(builtins)]
         code = getattr(function, "__code__", None)
-        for name, cell in zip(getattr(code, "co_freevars", ()), getattr(function, "__closure__", None) or (), strict=False):
+        for name, cell in zip(
+            getattr(code, "co_freevars", ()), getattr(function, "__closure__", None) or (), strict=False
+        ):
             try:
                 self[name] = cell.cell_contents
             except ValueError:

@@ -6,6 +6,8 @@ import struct
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall.cache.hashers.parts import Uncounted
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -13,6 +15,10 @@ _HEAP_TYPE: Final = 1 << 9
 _POINTER: Final = struct.calcsize("P")
 # What is made anew or says nothing: which fields of a model were given, a note of typing, the hash that attrs kept.
 _NO_STATE: Final = frozenset({"__pydantic_fields_set__", "__orig_class__", "_attrs_cached_hash", "__weakref__"})
+
+
+# Where objects note their hash, which is another one in each process.
+_HASHES: Final = frozenset({"_hash", "__hash", "_mhash", "_cached_hash", "_hash_cache", "_hash_value", "_hashvalue"})
 
 
 class Layout:
@@ -31,7 +37,7 @@ class Layout:
         found: dict[Any, Any] = {}
         if self._dict is not None:
             held = self._dict(value)
-            found = {name: item for name, item in held.items() if name not in self._without} if held else {}
+            found = {name: held[name] for name in held if name not in self._without} if held else {}
         for name, slot in self._slots:
             if name in self._without:
                 continue
@@ -39,6 +45,9 @@ class Layout:
                 found[name] = slot.__get__(value)
             except AttributeError:
                 continue  # not set
+        for name in _HASHES.intersection(found):
+            if type(found[name]) in {int, type(None)}:
+                del found[name]
         return found
 
 
@@ -82,4 +91,4 @@ def _dict_of(kind: type) -> Callable[[Any], dict[Any, Any] | None] | None:
         found = vars(base).get("__dict__")
         if type(found) is GetSetDescriptorType:
             return found.__get__
-    return lambda value: object.__getattribute__(value, "__dict__")  # type: ignore[no-any-return]
+    raise Uncounted(kind, "hides its attributes")

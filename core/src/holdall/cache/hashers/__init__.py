@@ -32,6 +32,7 @@ _FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "builtin.pairs": ("builtins:dict_items",),
     "builtin.values": ("builtins:dict_values",),
     "builtin.view": ("builtins:memoryview",),
+    "builtin.buffer": ("pickle:PickleBuffer", "_pickle:PickleBuffer"),
     "builtin.interval": ("builtins:range",),
     "builtin.part": ("builtins:slice",),
     "builtin.singleton": ("builtins:ellipsis", "builtins:NotImplementedType"),
@@ -69,6 +70,10 @@ _FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "numpy.scalar": ("numpy:generic",),
     "numpy.dtype": ("numpy:dtype",),
     "numpy.calendar": ("numpy:busdaycalendar",),
+    "numpy.generator": ("numpy.random._generator:Generator",),
+    "numpy.bit_generator": ("numpy.random.bit_generator:BitGenerator",),
+    "numpy.seed_sequence": ("numpy.random.bit_generator:SeedSequence",),
+    "numpy.random_state": ("numpy.random.mtrand:RandomState",),
     "pandas.frame": ("pandas:DataFrame", "pandas.core.frame:DataFrame"),
     "pandas.series": ("pandas:Series", "pandas.core.series:Series"),
     "pandas.index": ("pandas:Index", "pandas.core.indexes.base:Index"),
@@ -117,6 +122,7 @@ _TABLE: Final = {name: function for function, names in _FUNCTIONS.items() for na
 
 # Whose hashers say themselves which of the library's own subclasses a value is of.
 _FAMILIES: Final = {
+    "numpy.bit_generator": "numpy",
     "numpy.dtype": "numpy",
     "numpy.scalar": "numpy",
     "pandas.column": "pandas",
@@ -129,22 +135,40 @@ _FAMILIES: Final = {
     "pyarrow.data_type": "pyarrow",
     "pyarrow.scalar": "pyarrow",
     "scipy.matrix": "scipy",
+    "stdlib.path": "pathlib",
 }
 
 # What the library holds in the `__dict__` of its instances, which the hasher has read: the rest is a subclass's own.
 _HELD: Final = {
     "numpy.masked": frozenset(
-        "_mask _data _fill_value _basedict _optinfo _hardmask _sharedmask _isfield _baseclass".split()
+        ["_mask", "_data", "_fill_value", "_basedict", "_optinfo", "_hardmask", "_sharedmask", "_isfield", "_baseclass"]
     ),
-    "pandas.frame": frozenset("_mgr _item_cache _attrs _flags _is_copy _cacher".split()),
-    "pandas.series": frozenset("_mgr _item_cache _attrs _flags _is_copy _cacher _name _index".split()),
-    "pandas.index": frozenset("_data _name _names _cache _id _references _levels _codes _range _no_setting_name".split()),
-    "pillow.image": frozenset("im _im _mode _size palette info readonly _exif pyaccess".split()),
+    "pandas.frame": frozenset(["_mgr", "_item_cache", "_attrs", "_flags", "_is_copy", "_cacher"]),
+    "pandas.series": frozenset(["_mgr", "_item_cache", "_attrs", "_flags", "_is_copy", "_cacher", "_name", "_index"]),
+    "pandas.index": frozenset(
+        ["_data", "_name", "_names", "_cache", "_id", "_references", "_levels", "_codes", "_range", "_no_setting_name"]
+    ),
+    "pillow.image": frozenset(["im", "_im", "_mode", "_size", "palette", "info", "readonly", "_exif", "pyaccess"]),
     "polars.frame": frozenset({"_df", "_accessors"}),
     "polars.series": frozenset({"_s", "_accessors"}),
     "scipy.matrix": frozenset(
-        "_shape data indices indptr row col coords offsets rows _dict maxprint _has_canonical_format "
-        "_has_sorted_indices has_canonical_format has_sorted_indices".split()
+        [
+            "_shape",
+            "data",
+            "indices",
+            "indptr",
+            "row",
+            "col",
+            "coords",
+            "offsets",
+            "rows",
+            "_dict",
+            "maxprint",
+            "_has_canonical_format",
+            "_has_sorted_indices",
+            "has_canonical_format",
+            "has_sorted_indices",
+        ]
     ),
 }
 

@@ -12,6 +12,7 @@ from holdall.cache.hashers.parts import Chunks, Step, Unordered, key_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pickle import PickleBuffer
     from types import GenericAlias
 
 _HEAP_TYPE: Final = 1 << 9
@@ -54,9 +55,10 @@ def record(value: tuple[Any, ...]) -> Any:
     return tuple(Step(f".{name}", each) for name, each in zip(names, found, strict=True))
 
 
-def elements(value: set[Any]) -> Any:
-    base = set if isinstance(value, set) else frozenset
-    return base(base.__iter__(value))  # type: ignore[arg-type]
+def elements(value: set[Any] | frozenset[Any]) -> Any:
+    if isinstance(value, frozenset):
+        return frozenset(frozenset.__iter__(value))
+    return set(set.__iter__(value))
 
 
 def mapping(value: dict[Any, Any]) -> Any:
@@ -80,11 +82,12 @@ def values(value: Any) -> Any:
 
 
 def view(value: memoryview) -> Any:
-    if value.c_contiguous:
-        buffer = value.cast("B") if value.nbytes else b""
-    else:
-        buffer = value.tobytes("C")
-    return value.format, value.shape, Chunks([buffer])
+    flat = value.cast("B") if value.c_contiguous and value.nbytes else value.tobytes("C")
+    return value.format, value.shape, Chunks([flat])
+
+
+def buffer(value: PickleBuffer) -> Any:
+    return Chunks([value.raw()])
 
 
 def interval(value: range) -> Any:
@@ -105,8 +108,11 @@ def error(value: BaseException) -> Any:
     for base in type(value).__mro__:
         if not base.__flags__ & _HEAP_TYPE:
             for name, member in vars(base).items():
-                if type(member) is MemberDescriptorType and name not in _BY_THE_WAY:
-                    fields[name] = member.__get__(value)
+                if type(member) is not MemberDescriptorType or name in _BY_THE_WAY:
+                    continue
+                # What is not set counts as what a Python of before does not have.
+                if (field := member.__get__(value)) is not None:
+                    fields[name] = field
     named = tuple((name, Step(f".{name}", fields[name])) for name in sorted(fields))
     return Step(".args", list(value.args)), named, Step(".__cause__", value.__cause__)
 

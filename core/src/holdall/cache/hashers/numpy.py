@@ -26,7 +26,7 @@ def array(value: Any) -> Any:
 def scalar(value: Any) -> Any:
     import numpy as np  # noqa: PLC0415 - such a value is at hand
 
-    return type(value).__name__, array(np.asarray(value))
+    return array(np.asarray(value))
 
 
 def masked(value: Any) -> Any:
@@ -43,6 +43,23 @@ def masked(value: Any) -> Any:
 
 def calendar(value: Any) -> Any:
     return array(value.weekmask), array(value.holidays)
+
+
+def generator(value: Any) -> Any:
+    """Where its stream of numbers stands, and what it would spawn."""
+    return Step(".bit_generator", bit_generator(value.bit_generator))
+
+
+def bit_generator(value: Any) -> Any:
+    return dict(value.state), Step(".seed_seq", value.seed_seq)
+
+
+def seed_sequence(value: Any) -> Any:
+    return dict(value.state)
+
+
+def random_state(value: Any) -> Any:
+    return dict(value.get_state(legacy=False))
 
 
 def dtype(value: Any) -> Any:
@@ -129,10 +146,8 @@ def _normal(block: Any) -> Any:
     if block.dtype.byteorder == ">" or (block.dtype.byteorder == "=" and sys.byteorder == "big"):
         block = block.astype(block.dtype.newbyteorder("<"))
     if kind == "c":
-        if block.dtype.itemsize > 16:
-            block = block.view(np.longdouble)
-        else:
-            block = block.view(f"<f{block.dtype.itemsize // 2}")
+        size = block.dtype.itemsize // 2
+        block = block.view(f"<f{size}" if size <= 8 else np.longdouble)
         kind = "f"
     if kind == "f":
         if (missing := np.isnan(block)).any():

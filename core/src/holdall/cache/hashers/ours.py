@@ -43,5 +43,7 @@ def state(value: State[Any]) -> Any:
 
 def future(value: Any) -> Any:
     if not value.done():
-        raise Uncounted(type(value), "is a run that still goes on (pass its result, or the future itself as an argument)")
+        raise Uncounted(
+            type(value), "is a run that still goes on (pass its result, or the future itself as an argument)"
+        )
     return Step(".state()", value.inner.result())

@@ -46,15 +46,21 @@ def index(value: Any) -> Any:
 
 def column(value: Any) -> Any:
     """An array that stands alone, with the frequency that it may have."""
-    return type(value).__name__, values(value), Step(".freq", getattr(value, "_freq", None))
+    return type(value).__name__, _values(value), Step(".freq", getattr(value, "_freq", None))
 
 
-def values(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of array
-    """What an array of pandas holds, by its dtype."""
+def values(value: Any) -> Any:
+    """What an array in a frame or an index holds. Of another library's array, the attributes count too."""
+    return _values(value) if type(value).__module__.startswith("pandas") else Step("", value)
+
+
+def _values(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of array
+    """What an array holds, by its dtype."""
     import pandas as pd  # noqa: PLC0415 - such a value is at hand
 
     arrays = pd.arrays
     kind = dtype(value.dtype)
+    own: Any = value  # what its stubs do not tell
     if isinstance(value, arrays.NumpyExtensionArray):
         return kind, value.shape, numpy.items(value.to_numpy())
     if isinstance(value, pd.Categorical):
@@ -63,12 +69,14 @@ def values(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of array
         return kind, value.shape, numpy.items(value.view("i8"))
     if isinstance(value, (arrays.IntegerArray, arrays.FloatingArray, arrays.BooleanArray)):
         # What lies below a missing value is whatever was there before.
-        missing = value.isna() if not isinstance(value, arrays.FloatingArray) else value._mask  # noqa: SLF001 - not-a-number is none of them
-        return kind, numpy.array(missing), numpy.items(value._data[~missing])  # noqa: SLF001 - as it lies, where there is no other way
+        missing = value.isna() if not isinstance(value, arrays.FloatingArray) else own._mask  # noqa: SLF001 - not-a-number is none of them
+        return kind, numpy.array(missing), numpy.items(own._data[~missing])  # noqa: SLF001 - as it lies, where there is no other way
     if isinstance(value, arrays.IntervalArray):
-        return kind, Step(".left", values(_array(value.left))), Step(".right", values(_array(value.right)))
+        return kind, Step(".left", values(own.left.array)), Step(".right", values(own.right.array))
     if isinstance(value, arrays.SparseArray):
-        return kind, len(value), numpy.array(value.sp_index.indices if hasattr(value.sp_index, "indices") else value.sp_index.to_int_index().indices), numpy.array(value.sp_values)
+        # Blocks or single places: two ways to say which are stored.
+        places = own.sp_index.to_int_index().indices
+        return kind, len(value), numpy.array(places), numpy.array(value.sp_values)
     if isinstance(value.dtype, pd.StringDtype):
         return kind, _texts(value)
     if isinstance(value, arrays.ArrowExtensionArray):
@@ -76,45 +84,39 @@ def values(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of array
     return kind, [value[number] for number in range(len(value))]
 
 
-def _array(value: Any) -> Any:
-    return value.array if hasattr(value, "array") else value
-
-
 def _texts(value: Any) -> Any:
-    """Which are there, their lengths and all their bytes; the same for each storage."""
+    """Texts that lie in Arrow's memory are taken from there; others are objects."""
     if value.dtype.storage == "pyarrow":
         import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
 
-        from holdall.cache.hashers.pyarrow import column as arrow_column  # noqa: PLC0415 - as above
-
-        found = pa.chunked_array(value.__arrow_array__()) if not isinstance(value.__arrow_array__(), pa.ChunkedArray) else value.__arrow_array__()
-        found = found.cast(pa.large_string())
-        return arrow_column(found.type, found.chunks)
+        return _arrow(value, pa.large_string())
     return value.astype(object).tolist()
 
 
-def _arrow(value: Any) -> Any:
+def _arrow(value: Any, kind: Any = None) -> Any:
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
 
     from holdall.cache.hashers.pyarrow import column as arrow_column  # noqa: PLC0415 - as above
 
     found = value.__arrow_array__()
-    return arrow_column(found.type, found.chunks if isinstance(found, pa.ChunkedArray) else [found])
+    chunks = found.chunks if isinstance(found, pa.ChunkedArray) else [found]
+    return arrow_column(kind or found.type, [chunk.cast(kind) if kind is not None else chunk for chunk in chunks])
 
 
-def dtype(value: Any) -> Any:
+def dtype(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of dtype
     import numpy as np  # noqa: PLC0415 - pandas has imported it
     import pandas as pd  # noqa: PLC0415 - such a value is at hand
 
     if isinstance(value, np.dtype):
         return numpy.dtype(value)
     name = type(value).__name__
+    own: Any = value  # as in values
     if isinstance(value, pd.CategoricalDtype):
-        return name, value.ordered, None if value.categories is None else index(value.categories)
+        return name, value.ordered, None if own.categories is None else index(own.categories)
     if isinstance(value, pd.DatetimeTZDtype):
         return name, value.unit, str(value.tz)
     if isinstance(value, pd.IntervalDtype):
-        return name, value.closed, None if value.subtype is None else dtype(value.subtype)
+        return name, value.closed, None if own.subtype is None else dtype(own.subtype)
     if isinstance(value, pd.PeriodDtype):
         return name, Step(".freq", value.freq)
     if isinstance(value, pd.SparseDtype):
@@ -152,10 +154,13 @@ def missing(value: Any) -> str:
 def offset(value: Any) -> Any:
     """A frequency: its kind, how many, and all that it was made with."""
     made = {name: item for name, item in value.kwds.items() if name != "offset" or item}
-    return type(value).__name__, value.n, value.normalize, tuple((name, Step(f".{name}", made[name])) for name in sorted(made))
+    return (
+        type(value).__name__,
+        value.n,
+        value.normalize,
+        tuple((name, Step(f".{name}", made[name])) for name in sorted(made)),
+    )
 
 
 def flags(value: Any) -> Any:
     return value.allows_duplicate_labels
-
-

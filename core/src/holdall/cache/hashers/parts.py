@@ -42,7 +42,7 @@ class Unordered:
         self.contents = contents
 
 
-class Uncounted(ConfigurationError):
+class Uncounted(ConfigurationError):  # noqa: N818 - internal signal; users see the error that is made from it
     """A value that has no content to count; it is told its way on the way up. Users see the error that is made from it."""
 
     def __init__(self, kind: type, reason: str, /) -> None:

@@ -28,5 +28,8 @@ def _frame(value: Any) -> Any:
     palette = None
     if value.palette is not None:
         mode = value.palette.mode
-        palette = mode, bytes(value.im.getpalette(mode, mode)) if value.mode in {"P", "PA"} else bytes(value.palette.tobytes())
+        palette = (
+            mode,
+            bytes(value.im.getpalette(mode, mode)) if value.mode in {"P", "PA"} else bytes(value.palette.tobytes()),
+        )
     return value.mode, value.size, palette, Chunks([value.tobytes()] if all(value.size) else [])

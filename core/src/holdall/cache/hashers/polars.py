@@ -33,7 +33,9 @@ def _values(value: Any) -> Any:
 
         arrow = value.to_arrow(compat_level=pl.CompatLevel.oldest())
     except ImportError as error:
-        raise Uncounted(type(value), "is counted through Arrow, which is not installed (pip install pyarrow)") from error
+        raise Uncounted(
+            type(value), "is counted through Arrow, which is not installed (pip install pyarrow)"
+        ) from error
     return column(arrow.type, arrow.chunks if hasattr(arrow, "chunks") else [arrow])
 
 

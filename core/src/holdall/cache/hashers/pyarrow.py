@@ -55,10 +55,15 @@ def data_type(value: Any) -> Any:
         return "extension", value.extension_name, data_type(value.storage_type), stored
     if pa.types.is_map(value):
         return "map", field(value.key_field), field(value.item_field), value.keys_sorted
+    if hasattr(value, "value_field"):
+        # Whether its items are called item or element is a matter of the format that it was read from.
+        inner = value.value_field
+        size = getattr(value, "list_size", None)
+        return str(value).partition("<")[0], data_type(inner.type), inner.nullable, _metadata(inner.metadata), size
     if value.num_fields:
-        inner = tuple(field(value.field(number)) for number in range(value.num_fields))
-        more = (value.mode, tuple(value.type_codes)) if pa.types.is_union(value) else getattr(value, "list_size", None)
-        return str(value).partition("<")[0], inner, more
+        fields = tuple(field(value.field(number)) for number in range(value.num_fields))
+        more = (value.mode, tuple(value.type_codes)) if pa.types.is_union(value) else None
+        return str(value).partition("<")[0], fields, more
     return str(value)
 
 
@@ -72,9 +77,10 @@ def buffer(value: Any) -> Any:
     return Chunks([memoryview(value)])
 
 
-def column(kind: Any, chunks: Iterable[Any]) -> Any:
+def column(kind: Any, chunks: Iterable[Any]) -> Any:  # noqa: PLR0911 - one line a kind of array
     """The values of one type: which are there, and those. Under a null there may be anything, which does not count."""
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    from pyarrow import compute  # noqa: PLC0415 - as above
 
     pieces = [chunk for chunk in chunks if len(chunk)]
     if (plain := _with_offsets(kind)) is not None:
@@ -89,7 +95,7 @@ def column(kind: Any, chunks: Iterable[Any]) -> Any:
     if pa.types.is_union(kind):
         return [each for chunk in pieces for each in chunk.to_pylist()]  # seldom met, and laid out in two ways
     if pa.types.is_run_end_encoded(kind):
-        return column(kind.value_type, [pa.compute.run_end_decode(chunk) for chunk in pieces])
+        return column(kind.value_type, [compute.run_end_decode(chunk) for chunk in pieces])
     present = None
     if any(chunk.null_count for chunk in pieces):
         present = Chunks(map(_presence, pieces))
@@ -130,7 +136,7 @@ def _bytes_of(flags: Any) -> Any:
     return memoryview(found.buffers()[1])[found.offset : found.offset + len(found)]
 
 
-def _values(kind: Any, pieces: list[Any]) -> Any:
+def _values(kind: Any, pieces: list[Any]) -> Any:  # noqa: PLR0911 - as above
     """Of arrays without nulls."""
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
 
@@ -145,10 +151,15 @@ def _values(kind: Any, pieces: list[Any]) -> Any:
         fields = [kind.field(number) for number in range(kind.num_fields)]
         inner = [chunk.flatten() for chunk in pieces]
         return tuple(
-            Step(f".{each.name}", column(each.type, [parts[number] for parts in inner])) for number, each in enumerate(fields)
+            Step(f".{each.name}", column(each.type, [parts[number] for parts in inner]))
+            for number, each in enumerate(fields)
         )
     if types.is_map(kind):
-        return _lists(pieces, _map_lengths), _between(kind.key_type, pieces, "keys"), _between(kind.item_type, pieces, "items")
+        return (
+            _lists(pieces, _map_lengths),
+            _between(kind.key_type, pieces, "keys"),
+            _between(kind.item_type, pieces, "items"),
+        )
     if types.is_nested(kind):  # lists of all kinds
         return _lists(pieces, _lengths), column(kind.value_type, [chunk.flatten() for chunk in pieces])
     return Chunks(each for chunk in pieces for each in _fixed(kind, chunk))
@@ -160,15 +171,17 @@ def _lists(pieces: list[Any], lengths: Callable[[Any], Any]) -> Any:
 
 def _lengths(chunk: Any) -> Any:
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    from pyarrow import compute  # noqa: PLC0415 - as above
 
-    return _little(pa.compute.list_value_length(chunk).cast(pa.int64()), 8)
+    return _little(compute.list_value_length(chunk).cast(pa.int64()), 8)
 
 
 def _map_lengths(chunk: Any) -> Any:
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    from pyarrow import compute  # noqa: PLC0415 - as above
 
     ends = chunk.offsets.cast(pa.int64())
-    return _little(pa.compute.subtract(ends[1:], ends[:-1]), 8)
+    return _little(compute.subtract(ends[1:], ends[:-1]), 8)
 
 
 def _between(kind: Any, pieces: list[Any], what: str) -> Any:
@@ -183,6 +196,7 @@ def _between(kind: Any, pieces: list[Any], what: str) -> Any:
 def _texts(pieces: list[Any], letter: str) -> Any:
     """Lengths, and all bytes in a row."""
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    from pyarrow import compute  # noqa: PLC0415 - as above
 
     def data(chunk: Any) -> Any:
         _, ends, buffer = chunk.buffers()
@@ -191,12 +205,13 @@ def _texts(pieces: list[Any], letter: str) -> Any:
         last = unpack_from(letter, ends, (chunk.offset + len(chunk)) * size)[0]
         return memoryview(buffer)[first:last] if buffer is not None else b""
 
-    lengths = (_little(pa.compute.binary_length(chunk).cast(pa.int64()), 8) for chunk in pieces)
+    lengths = (_little(compute.binary_length(chunk).cast(pa.int64()), 8) for chunk in pieces)
     return Chunks(lengths), Chunks(map(data, pieces))
 
 
 def _fixed(kind: Any, chunk: Any) -> Iterator[Any]:
     import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    from pyarrow import compute  # noqa: PLC0415 - as above
 
     width = kind.bit_width // 8
     if not pa.types.is_floating(kind):
@@ -204,9 +219,9 @@ def _fixed(kind: Any, chunk: Any) -> Iterator[Any]:
         return
     for start in range(0, len(chunk), _ROWS):
         part = chunk.slice(start, _ROWS)
-        missing = pa.compute.is_nan(part)
-        if pa.compute.any(missing).as_py():
-            part = pa.compute.if_else(missing, pa.scalar(float("nan"), kind), part)
+        missing = compute.is_nan(part)
+        if compute.any(missing).as_py():
+            part = compute.if_else(missing, pa.scalar(float("nan"), kind), part)
         yield _little(part, width)
 
 

@@ -48,8 +48,8 @@ def attributes(state: dict[str, Any]) -> Any:
     return tuple((name, Step(f".{name}", state[name])) for name in sorted(state))
 
 
-def path(value: PurePath) -> str:
-    return str(value)
+def path(value: PurePath) -> Any:
+    return type(value).__name__, str(value)
 
 
 def decimal(value: dec.Decimal) -> str:
@@ -121,7 +121,12 @@ def bytes_file(value: io.BytesIO) -> Any:
 
 
 def text_file(value: io.StringIO) -> Any:
-    return value.tell(), value.getvalue(), value.__getstate__()[1]
+    return value.tell(), value.getvalue(), _newline(value)
+
+
+def _newline(value: Any) -> Any:
+    """How it ends lines, which nothing else of it tells."""
+    return value.__getstate__()[1]
 
 
 def open_file(value: io.IOBase) -> Any:

@@ -12,7 +12,7 @@ def tensor(value: Any) -> Any:
     import torch  # noqa: PLC0415 - such a value is at hand
 
     plain = value.detach()
-    facts = str(value.dtype), tuple(value.shape), str(value.layout), value.device.type, value.requires_grad, value.names
+    facts = str(value.dtype), tuple(value.shape), str(value.layout), value.device.type, value.requires_grad
     if value.layout is torch.sparse_coo:
         plain = plain.coalesce()
         items: Any = tensor(plain.indices()), tensor(plain.values())
@@ -24,19 +24,25 @@ def tensor(value: Any) -> Any:
         items = tensor(plain.int_repr()), repr(plain.qscheme()), _scales(plain)
     else:
         items = _items(plain)
-    return facts, items, Step(".grad", value.grad if value.is_leaf else None)
+    return facts, _names(value), items, Step(".grad", value.grad if value.is_leaf else None)
 
 
 def _items(value: Any) -> Any:
     import torch  # noqa: PLC0415 - such a value is at hand
 
-    value = value.rename(None).cpu().resolve_conj().resolve_neg()
+    value = (value.rename(None) if _names(value) else value).cpu().resolve_conj().resolve_neg()
     if value.dtype is torch.bfloat16:
         value = value.to(torch.float32)  # which has all of its values, and NumPy knows it
     try:
         return array(value.numpy())
     except TypeError:  # of eight bits and fewer, which NumPy does not know
         return Chunks([memoryview(value.contiguous().view(torch.uint8).numpy().reshape(-1))])
+
+
+def _names(value: Any) -> tuple[str | None, ...]:
+    """Of the dimensions, in releases that know such names."""
+    names = tuple(getattr(value, "names", ()))
+    return names if any(names) else ()
 
 
 def _scales(value: Any) -> Any:

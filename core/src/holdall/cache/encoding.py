@@ -1,0 +1,65 @@
+"""Plain values as digests, and digests of digests."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from array import array
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# sha256: a key may be derived from sensitive values, a collision would return a wrong result, and blake2b is slower here.
+SCALARS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
+_SHORT: Final = frozenset({type(None), bool, float, str})  # bytes may be large, and long integers refuse to be written
+_WITH_INTS: Final = _SHORT | {int}
+_CHUNK: Final = 1000
+_LONG: Final = 1 << 63
+
+
+def scalar(kind: type, value: Any) -> bytes:
+    name = f"{kind.__name__}:".encode()
+    if kind is str:
+        return hashed(name, value.encode("utf-8", "surrogatepass"))
+    if kind is bytes:
+        return hashed(name, value)
+    # In hexadecimal, as Python refuses to write very long integers in decimal.
+    return hashed(name, (f"{value:x}" if kind is int else repr(value)).encode())
+
+
+def flat(kind: type, values: Sequence[Any]) -> bytes:
+    """A list or tuple of scalars: a column of texts has a million, and a hash of each would take a second."""
+    hasher = hashlib.sha256(f"{kind.__name__} of scalars:".encode())
+    for start in range(0, len(values), _CHUNK):
+        part = values[start : start + _CHUNK]
+        types = set(map(type, part))
+        # One letter says how the chunk is written.
+        if types == {int} and min(part) >= -_LONG and max(part) < _LONG:
+            words = array("q", part)
+            if sys.byteorder == "big":
+                words.byteswap()
+            hasher.update(b"q%d:" % len(part))
+            hasher.update(words)
+        elif types <= _SHORT or (types <= _WITH_INTS and all(type(x) is not int or -_LONG <= x < _LONG for x in part)):
+            # Of these types it differs where values or types do, and unlike repr it is the same in every Python.
+            hasher.update(b"a")
+            hasher.update(ascii(part if kind is list else list(part)).encode())
+        else:
+            hasher.update(b"d%d:" % len(part))
+            for each in part:
+                hasher.update(scalar(type(each), each))
+    return hasher.digest()
+
+
+def hashed(first: bytes, *rest: Any) -> bytes:
+    """The sha256 of a tag and digests; the length of the tag says where it ends."""
+    hasher = hashlib.sha256(b"%d:" % len(first))
+    hasher.update(first)
+    for each in rest:
+        hasher.update(each)
+    return hasher.digest()
+
+
+def qualified(value: Any) -> bytes:
+    return f"{getattr(value, '__module__', '')}.{value.__qualname__}:".encode()
