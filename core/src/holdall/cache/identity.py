@@ -132,7 +132,9 @@ def identify(fn: Any, /, walk: Walk) -> bytes:
     What it closes over counts as it was at the first question, where the function itself stores into it (a counter, a
     memo): else each call would make another function of it.
     """
-    return hashed(b"who", who(fn).encode(), definition(fn, Owned(walk)))
+    found = hashed(b"who", who(fn).encode(), definition(fn, Owned(walk)))
+    texts.write_back()
+    return found
 
 
 def is_definition(value: Any, /) -> bool:

@@ -22,6 +22,7 @@ _MOST: Final = 20_000
 _found: dict[int, tuple[CodeType, Syntax | None]] = {}
 _texts: dict[str, Text] = {}
 _files: dict[str, bytes] = {}
+_learnt: set[Text] = set()
 
 
 def find(code: CodeType, namespace: Mapping[str, Any], /) -> Syntax | None:
@@ -68,21 +69,20 @@ def text(data: bytes | str, flags: int = 0) -> Text:
 
 def write_back() -> None:
     """Writes what was learnt of texts to the cache that other processes read."""
-    for each in list(_texts.values()):
-        each.write_back()
+    while _learnt:
+        _learnt.pop().write_back()
 
 
 class Text:
     """One source text by its content; compiled and parsed only when something is asked that nobody remembers."""
 
-    __slots__ = ("_data", "_dirty", "_flags", "_known", "name")
+    __slots__ = ("_data", "_flags", "_known", "name")
 
     def __init__(self, name: str, data: bytes | str, flags: int) -> None:
         self.name = name
         self._data = data
         self._flags = flags
         self._known: dict[str, list[tuple[int, Syntax]]] | None = None
-        self._dirty = False
 
     def find(self, code: CodeType, /) -> Syntax | None:
         if self._known is None:
@@ -98,7 +98,7 @@ class Text:
             if not answers:
                 return None
             self._known[digest] = answers
-            self._dirty = True
+            _learnt.add(self)
         # Of definitions with the same code (a function defined twice) the one that stands where this one stood.
         return min(answers, key=lambda each: each[0] != code.co_firstlineno)[1]
 
@@ -108,8 +108,7 @@ class Text:
         return None if found is None else syntax(*found)
 
     def write_back(self) -> None:
-        if self._dirty and self._known is not None:
-            self._dirty = False
+        if self._known is not None:
             remembered.write(self.name, self._known)
 
 
