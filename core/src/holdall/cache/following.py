@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from holdall.cache import bytecode, texts
 from holdall.cache.classes import own_items
 from holdall.cache.hints import classes_in
-from holdall.cache.identity import is_definition, owns, owns_namespace
+from holdall.cache.identity import attributes, is_definition, owns, owns_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -355,7 +355,7 @@ def members(target: Any) -> Iterator[tuple[str, Any]]:
         yield "function", target.func
     elif type(target).__module__.partition(".")[0] == "holdall" and hasattr(target, "fn"):
         yield "function", target.fn
-    elif "__wrapped__" in getattr(target, "__dict__", ()):
+    elif "__wrapped__" in attributes(target):
         yield "wrapped", target.__wrapped__
         yield "class", type(target)
         yield from ((name, each) for name, each in sorted(vars(target).items()) if not name.startswith("__"))
@@ -379,7 +379,7 @@ def definitions_in(value: Any, is_own: Callable[[type], bool]) -> Iterator[Any]:
             inner += each
         if kind.__module__ != "builtins" and is_own(kind):
             yield kind
-            inner += [*getattr(each, "__dict__", {}).values(), *_slots(each)]
+            inner += [*attributes(each).values(), *_slots(each)]
         if not _PLAIN.issuperset(map(type, inner)):
             new = [item for item in inner if type(item) not in _PLAIN and id(item) not in seen]
             seen.update(map(id, new))

@@ -82,7 +82,7 @@ def who(fn: Any, /) -> str:
     if module in MAINS:
         inner = fn
         while inner is not None and getattr(inner, "__globals__", {}).get("__name__") not in MAINS:
-            inner = getattr(inner, "__dict__", {}).get("__wrapped__")  # a decorator of another module around it
+            inner = attributes(inner).get("__wrapped__")  # a decorator of another module around it
         if isinstance(inner, FunctionType):
             return f"{_place(module, inner.__globals__, inner.__code__.co_filename)}:{owner.__qualname__}"
     return f"{place(module if isinstance(module, str) else 'builtins')}:{owner.__qualname__}"
@@ -101,7 +101,7 @@ def _place(module: Any, namespace: Mapping[str, Any], path: str) -> str:
     if spec is not None and spec not in MAINS:
         return str(spec)
     file = namespace.get("__file__")
-    if not isinstance(file, str) or path.startswith(_CELLS) or f"{os.sep}ipykernel_" in path:
+    if not isinstance(file, str) or file.startswith("<") or path.startswith(_CELLS) or f"{os.sep}ipykernel_" in path:
         return ""
     package = namespace.get("__package__")
     if "__spec__" not in namespace and isinstance(package, str):
@@ -139,7 +139,16 @@ def identify(fn: Any, /, walk: Walk) -> bytes:
 
 def is_definition(value: Any, /) -> bool:
     """Whether `definition` says what the value is; else it is a value, with content."""
-    return isinstance(value, _DEFINITIONS) or "__wrapped__" in getattr(value, "__dict__", ())
+    return isinstance(value, _DEFINITIONS) or "__wrapped__" in attributes(value)
+
+
+def attributes(value: Any, /) -> Mapping[str, Any]:
+    """What an object's `__dict__` holds, if it has one: a proxy may do anything when it is asked."""
+    try:
+        found = value.__dict__
+    except Exception:  # noqa: BLE001 - as the docstring says
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def definition(obj: Any, walk: Walk, /) -> bytes:
@@ -207,7 +216,7 @@ def _wrapper(obj: Any, walk: Walk) -> Iterator[bytes]:
     if type(obj).__module__.partition(".")[0] == "holdall":
         yield walk.of(obj.fn)  # a task or a flow, which may be bound to an instance
         return
-    if "__wrapped__" not in getattr(obj, "__dict__", ()):
+    if "__wrapped__" not in attributes(obj):
         yield walk.of(obj)
         return
     yield walk.of(obj.__wrapped__)
