@@ -317,32 +317,45 @@ _settled: WeakKeyDictionary[FunctionType, dict[str, bytes]] = WeakKeyDictionary(
 class Owned:
     """A walk over the definitions that belong to one function; what is none of them goes to the walk of values."""
 
-    __slots__ = ("_open", "_seen", "walk")
+    __slots__ = ("_lowest", "_open", "_seen", "_within", "walk")
 
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
+        # An object beside its digest, as an id is its own only while it lives.
         self._seen: dict[int, tuple[bytes, Any]] = {}
-        self._open = 0
+        self._within: dict[int, tuple[bytes, Any]] = {}  # digests that hold inside what is asked for now
+        self._open: dict[int, int] = {}
+        self._lowest = 0
 
     def of(self, value: Any, /) -> bytes:
         if type(value) in _SCALARS:
             return self.walk.of(value)
-        seen = self._seen.get(id(value))
+        key = id(value)
+        seen = self._seen.get(key) or self._within.get(key)
         if seen is not None:
             return seen[0]
+        depth = self._open.get(key)
+        if depth is not None:
+            # By how far up it is: a digest depends neither on what is around a circle nor on what was asked before.
+            self._lowest = min(self._lowest, depth)
+            return hashed(b"around", (len(self._open) - depth).to_bytes(4, "big"))
         if not is_definition(value):
             return self.value(value)
-        # By depth and not by count: a digest must not depend on what else was asked before.
-        self._seen[id(value)] = (hashed(b"around", self._open.to_bytes(4, "big")), value)
-        self._open += 1
+        return self._new(value)
+
+    def _new(self, value: Any) -> bytes:
+        depth = len(self._open)
+        before, self._lowest = self._lowest, depth
+        self._open[id(value)] = depth
         try:
             found = definition(value, self)
-        except BaseException:
-            del self._seen[id(value)]
-            raise
         finally:
-            self._open -= 1
-        self._seen[id(value)] = (found, value)
+            del self._open[id(value)]
+        alone = self._lowest >= depth
+        (self._seen if alone else self._within)[id(value)] = (found, value)
+        self._lowest = before if alone else min(before, self._lowest)
+        if not self._open:
+            self._within.clear()
         return found
 
     def value(self, value: Any, /) -> bytes:
