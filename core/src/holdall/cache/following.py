@@ -155,22 +155,22 @@ class Following:
         for found, attributes in sorted(names.imports, key=str):
             self._import(node, namespace, found, attributes)
         if names.attributes:
-            self._typed(node, fn, names.attributes)
+            self._typed(node, fn, node.owner or root_owner(fn, namespace), names.attributes)
         for number, each in enumerate(fn.__defaults__ or ()):
             self._inside(node, f"default {number}", each)
         for name, each in sorted((fn.__kwdefaults__ or {}).items()):
             self._inside(node, f"default {name}", each)
 
-    def _typed(self, node: Node, fn: FunctionType, attributes: frozenset[str]) -> None:
+    def _typed(self, node: Node, fn: FunctionType, owner: type | None, attributes: frozenset[str]) -> None:
         """Methods over `self`, `cls`, and what is annotated with a class: every attribute that it could be of."""
         hinted = list(classes_in(fn.__annotations__.items(), fn.__globals__, leave_out="return"))
-        if node.owner is not None:
-            for each in node.owner.__mro__:
+        if owner is not None:
+            for each in owner.__mro__:
                 module = sys.modules.get(each.__module__)
                 hints = each.__dict__.get("__annotations__")
                 if isinstance(hints, dict) and owns(self.walk, each):
                     hinted += classes_in(hints.items(), vars(module) if module is not None else {})
-        for cls in dict.fromkeys([*([node.owner] if node.owner is not None else []), *hinted]):
+        for cls in dict.fromkeys([*([owner] if owner is not None else []), *hinted]):
             for name in sorted(attributes):
                 self._attribute(node, f"{cls.__qualname__}.{name}", cls, name, (), counted=True)
 
