@@ -478,8 +478,8 @@ def test_what_is_known_of_a_file_is_in_the_home(modules: Modules) -> None:
     script = (
         "import sys\nfrom holdall.cache import texts\n"
         "from holdall.cache.code import reach\nfrom holdall.cache.digest import _Walk\nimport main\n"
-        "parsed = []\noriginal = texts._tree\n"
-        "texts._tree = lambda *a: parsed.append(a) or original(*a)\n"
+        "parsed = []\noriginal = texts.definitions\n"
+        "texts.definitions = lambda *a: parsed.append(a) or original(*a)\n"
         "print(reach(main.load).digest(_Walk()).hex(), len(parsed) > 0)\n"
     )
 

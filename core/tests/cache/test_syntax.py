@@ -402,7 +402,7 @@ def test_what_is_remembered_is_read_instead_of_parsed(place: Path, monkeypatch: 
     texts.write_back()
     texts._texts.clear()
     texts._found.clear()
-    monkeypatch.setattr(texts, "_parsed", None)
+    monkeypatch.setattr(texts, "definitions", None)
 
     assert expected == syntax_of(fn)
 

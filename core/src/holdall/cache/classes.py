@@ -103,7 +103,7 @@ def _written(cls: type, module: ModuleType | None) -> str | None:
         return None
     try:
         with open(file, "rb") as opened:
-            found = texts.text(opened.read()).definition(cls.__qualname__)
+            found = texts.text(opened.read()).statement(cls.__qualname__)
     except OSError:
         return None
     return None if found is None else found.full
