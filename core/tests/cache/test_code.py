@@ -1,11 +1,12 @@
 """What CODE reaches, in one process: what changes is noticed at the next call, and nothing else is looked at."""
 
+# ruff: noqa: E501 - a row of a table is one program
+
 from __future__ import annotations
 
 import importlib
 import subprocess
 import sys
-import time
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -120,8 +121,8 @@ def set_(name: str, value: Any) -> Callable[[Any], None]:
 
 
 CHANGES: dict[str, Callable[[Any], Any]] = {
-    "helper": lambda helper: set_("rate", lambda: 2)(helper),
-    "helper two levels down": lambda helper: set_("deep", lambda: 2)(helper),
+    "helper": set_("rate", lambda: 2),
+    "helper two levels down": set_("deep", lambda: 2),
     "code of a helper": lambda helper: set_("deep.__code__", helper.other.__code__.replace(co_argcount=0))(helper),
     "default": set_("deep.__defaults__", (5,)),
     "keyword default": set_("deep.__kwdefaults__", {"y": 5}),
@@ -277,7 +278,9 @@ def test_names_are_followed(modules: Modules, way: str) -> None:
 def test_other_things_are_not_reached(modules: Modules) -> None:
     """What no name leads to does not count, nor what is installed."""
     modules.load("helper", HELPER)
-    main = modules.load("main", "import helper, json, os\ndef load(): return helper.deep(), json.dumps(1), os.environ['A']\n")
+    main = modules.load(
+        "main", "import helper, json, os\ndef load(): return helper.deep(), json.dumps(1), os.environ['A']\n"
+    )
 
     assert {"main:load", "helper:deep", "helper.TABLE"} == names(main.load)
 
@@ -298,9 +301,12 @@ def test_modules_of_every_kind_are_followed(modules: Modules, monkeypatch: pytes
         archive.writestr("zipped.py", "def inside(): return 1\n")
     monkeypatch.syspath_prepend(str(modules.folder / "archive.zip"))
     made = types.ModuleType("typed")
-    exec("def inside(): return 1", vars(made))
+    exec("def inside(): return 1", vars(made))  # noqa: S102 - code that is made when it runs
     monkeypatch.setitem(sys.modules, "typed", made)
-    modules.write("space.deep.mod", "from . import side\ndef inside():\n    from .side import other\n    return side.inside(), other()\n")
+    modules.write(
+        "space.deep.mod",
+        "from . import side\ndef inside():\n    from .side import other\n    return side.inside(), other()\n",
+    )
     modules.write("space.deep.side", "def inside(): return 1\ndef other(): return 2\n")
     modules.names.add("zipped")
     main = modules.load(
@@ -316,7 +322,10 @@ def test_modules_of_every_kind_are_followed(modules: Modules, monkeypatch: pytes
 def test_an_import_that_fails_is_one_more_thing_that_is_known(modules: Modules) -> None:
     """A module that is absent, or raises, in a body that may never import it."""
     modules.write("broken", "raise RuntimeError('at import')\n")
-    main = modules.load("main", "def load():\n    try:\n        import absent_module, broken\n    except ImportError: pass\n    return absent_module.x, broken.y\n")
+    main = modules.load(
+        "main",
+        "def load():\n    try:\n        import absent_module, broken\n    except ImportError: pass\n    return absent_module.x, broken.y\n",
+    )
 
     assert digest(main.load) == digest(main.load)
 
@@ -331,7 +340,9 @@ def test_options_say_which_modules_count(modules: Modules) -> None:
 
     assert {"main:load"} == names(main.load, exclude=["helper"])
     assert "textwrap:dedent" in names(main.load, include=["textwrap"])
-    assert {"main:load", "helper:deep", "helper.TABLE", "helper:other", "also[1]"} == names(main.load, also=[helper.other, 5])
+    assert {"main:load", "helper:deep", "helper.TABLE", "helper:other", "also[1]"} == names(
+        main.load, also=[helper.other, 5]
+    )
     assert 5 == len({
         digest(main.load, **options)
         for options in ({}, {"exclude": ["helper"]}, {"include": ["textwrap"]}, {"also": [helper.other]}, {"also": [5]})
@@ -449,7 +460,7 @@ def test_what_cannot_be_followed_is_listed(modules: Modules) -> None:
 def test_what_cannot_be_followed_is_listed_without_a_text_too(modules: Modules) -> None:
     """By what the code looks up."""
     namespace: dict[str, Any] = {"__name__": "typed"}
-    exec("def load(x): return eval(x), getattr(x, x)", namespace)
+    exec("def load(x): return eval(x), getattr(x, x)", namespace)  # noqa: S102 - code that is made when it runs
 
     assert ["eval(…) in load", "getattr(…) in load"] == [
         each.expression for each in reach(namespace["load"]).unfollowed(_Walk())
@@ -484,7 +495,9 @@ def test_what_is_known_of_a_file_is_in_the_home(modules: Modules) -> None:
     )
 
     def run() -> list[str]:
-        done = subprocess.run([sys.executable, "-c", script], cwd=modules.folder, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=modules.folder, capture_output=True, text=True, check=True
+        )
         return done.stdout.split()
 
     (first, cold), (second, warm) = run(), run()

@@ -7,16 +7,18 @@ import os
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from holdall.cache.digest import _Walk
-from holdall.cache.identity import definition, identify, who
 
 from holdall import flow, task
 from holdall.cache import bytecode
+from holdall.cache.digest import _Walk
+from holdall.cache.identity import definition, identify, who
 from holdall.cache.ownership import is_own
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # ------------------------------------------------------------------------------------------------------------------ who
 
@@ -228,7 +230,7 @@ def test_a_function_of_the_program_is_the_same_in_its_workers(place: Path, way: 
 # ----------------------------------------------------------------------------------------------------------------- what
 
 # Two expressions over the same names; whether what they make is the same.
-NAMES = '''
+NAMES = """
 import functools, operator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -307,7 +309,7 @@ def looped():
     return first
 
 def with_defaults(a=1, *, b=2): return a, b
-'''
+"""
 SAME = [
     ("adder(1)", "adder(1)"),
     ("over(abs)", "over(abs)"),
@@ -396,7 +398,7 @@ def made(expression: str, place: Path) -> tuple[Any, bytes]:
     path.write_text(text)
     namespace: dict[str, Any] = {"__name__": "made", "__file__": str(path)}
     sys.modules.pop("made", None)
-    exec(compile(text, str(path), "exec", dont_inherit=True), namespace)
+    exec(compile(text, str(path), "exec", dont_inherit=True), namespace)  # noqa: S102 - code that is made when it runs
     value = namespace["VALUE"]
     return value, _Walk().of(value)
 
@@ -488,7 +490,9 @@ def test_options_are_no_part_of_a_task() -> None:
 
     def load() -> None: ...
 
-    assert 1 == len({identify(each, _Walk()) for each in (task(load), task(load, retries=3), task(load).with_options(name="x"))})
+    assert 1 == len(
+        {identify(each, _Walk()) for each in (task(load), task(load, retries=3), task(load).with_options(name="x"))}
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------- whose

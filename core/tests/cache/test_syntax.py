@@ -31,7 +31,7 @@ SAME = [
     ("return u'a'", "return 'a'"),
     ("return f'{x}' 'b'", "return f'{x}b'"),
     ("return f'a{x}' f'b{y}'", "return f'a{x}b{y}'"),
-    ("return f'{x:{y}}'", "return f\"{x:{y}}\""),
+    ("return f'{x:{y}}'", 'return f"{x:{y}}"'),
     ("return 0x10", "return 16"),
     ("return 1_000", "return 1000"),
     ("return 1e3", "return 1000."),
@@ -107,7 +107,7 @@ def function(body: str, tmp_path: Path, *, head: str = "def f(x, y):", before: s
     text = f"{before}\n{head}\n    {body}\n"
     path.write_text(text)
     namespace: dict[str, Any] = {"__name__": "made", "__file__": str(path)}
-    exec(compile(text, str(path), "exec", dont_inherit=True), namespace)
+    exec(compile(text, str(path), "exec", dont_inherit=True), namespace)  # noqa: S102 - code that is made when it runs
     return namespace["f"]
 
 
@@ -149,7 +149,10 @@ def test_the_digests_are_those_of_every_python(place: Path) -> None:
     Delete the file and run the test to write it anew, after a change of what counts and of `syntax.FORM`.
     """
     found = {
-        body: syntax_of(function(body, place)) for pair in (*SAME, *DIFFERENT) for body in pair if "\n    return g" not in body
+        body: syntax_of(function(body, place))
+        for pair in (*SAME, *DIFFERENT)
+        for body in pair
+        if "\n    return g" not in body
     }
     if not GOLDEN.exists():
         GOLDEN.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
@@ -194,7 +197,10 @@ HEADS = {
     "holdall": ("from holdall import task\n@task", True),
     "holdall with options": ("import holdall\n@holdall.task(retries=2)", True),
     "a name of holdall's": ("from holdall import task\nkept = task(persist_result=True)\n@kept", True),
-    "a partial of holdall's": ("from functools import partial\nfrom holdall import task\nkept = partial(task)\n@kept", True),
+    "a partial of holdall's": (
+        "from functools import partial\nfrom holdall import task\nkept = partial(task)\n@kept",
+        True,
+    ),
     "two": ("from functools import lru_cache\nfrom holdall import task\n@task\n@lru_cache", True),
     "one's own": ("def own(fn): return fn\n@own", False),
     "one's own, with a partial": ("import functools\ndef own(fn): return fn\n@functools.partial(own)", False),
@@ -210,7 +216,9 @@ HEADS = {
 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("edit", [("x, y):", "x: int, y):"), ("x, y):", "x, y) -> int:"), ("return", "'Doc.'; return")])
-def test_hints_and_docstrings_count_where_a_decorator_may_read_them(place: Path, head: str, edit: tuple[str, str]) -> None:
+def test_hints_and_docstrings_count_where_a_decorator_may_read_them(
+    place: Path, head: str, edit: tuple[str, str]
+) -> None:
     """Those of holdall, functools and contextlib do not."""
     before, ignored = HEADS[head]
 
@@ -226,7 +234,9 @@ def test_options_of_a_task_are_no_part_of_its_function(place: Path) -> None:
     """Another number of retries is the same function."""
     heads = ("@task", "@task(retries=3)", "@task(name='other', persist_result=True)")
     found = {
-        definition(function("return x", place, head=f"{head}\ndef f(x, y):", before="from holdall import task"), _Walk())
+        definition(
+            function("return x", place, head=f"{head}\ndef f(x, y):", before="from holdall import task"), _Walk()
+        )
         for head in heads
     }
 
@@ -268,9 +278,14 @@ def test_lines_that_moved_do_not_matter(place: Path) -> None:
 def test_code_without_a_text_counts_by_its_bytecode(place: Path) -> None:
     """What `exec` made is stable and told apart."""
     made = []
-    for text in ("def f(x): return x + 1", "def f(x): return x + 1", "def f(x): return x + 2", "\n\ndef f(x): return x + 1"):
+    for text in (
+        "def f(x): return x + 1",
+        "def f(x): return x + 1",
+        "def f(x): return x + 2",
+        "\n\ndef f(x): return x + 1",
+    ):
         namespace: dict[str, Any] = {"__name__": "made"}
-        exec(text, namespace)
+        exec(text, namespace)  # noqa: S102 - code that is made when it runs
         made.append(definition(namespace["f"], _Walk()))
 
     assert made[0] == made[1] == made[3] != made[2]
@@ -279,10 +294,13 @@ def test_code_without_a_text_counts_by_its_bytecode(place: Path) -> None:
 def test_a_text_in_linecache_counts(place: Path) -> None:
     """As of a cell: there is no file, and its name is no part of it."""
     found = []
-    for name, text in (("<ipython-input-1-a>", "def f(x):\n    return x + 1\n"), ("<ipython-input-2-b>", "\n\ndef f(x):  # why\n  return x + 1\n")):
+    for name, text in (
+        ("<ipython-input-1-a>", "def f(x):\n    return x + 1\n"),
+        ("<ipython-input-2-b>", "\n\ndef f(x):  # why\n  return x + 1\n"),
+    ):
         linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
         namespace: dict[str, Any] = {"__name__": "__main__"}
-        exec(compile(text, name, "exec", dont_inherit=True), namespace)
+        exec(compile(text, name, "exec", dont_inherit=True), namespace)  # noqa: S102 - code that is made when it runs
         found.append((definition(namespace["f"], _Walk()), syntax_of(namespace["f"])))
         del linecache.cache[name]
 
@@ -296,7 +314,10 @@ def test_future_features_are_compiled_in(place: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "made"}
     import __future__
 
-    exec(compile(text, str(place / "made.py"), "exec", __future__.annotations.compiler_flag, dont_inherit=True), namespace)
+    exec(
+        compile(text, str(place / "made.py"), "exec", __future__.annotations.compiler_flag, dont_inherit=True),
+        namespace,
+    )
 
     assert texts.find(namespace["f"].__code__, namespace) is not None
 
@@ -377,7 +398,13 @@ def damaged(path: Path, how: Callable[[bytes], bytes]) -> None:
 
 @pytest.mark.parametrize(
     "how",
-    [lambda _: b"", lambda data: data[:-5], lambda data: b"x" + data, lambda data: data.replace(b"1", b"2"), lambda _: b"{}"],
+    [
+        lambda _: b"",
+        lambda data: data[:-5],
+        lambda data: b"x" + data,
+        lambda data: data.replace(b"1", b"2"),
+        lambda _: b"{}",
+    ],
     ids=["empty", "cut", "longer", "changed", "another"],
 )
 def test_a_damaged_file_of_digests_is_made_anew(place: Path, how: Callable[[bytes], bytes]) -> None:

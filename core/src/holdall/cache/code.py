@@ -7,7 +7,7 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall.cache import texts
-from holdall.cache.following import Following, Probes, Value
+from holdall.cache.following import Following, Value
 from holdall.cache.identity import Owned, assuming, hashed, is_definition, noting, owns, who
 from holdall.cache.ownership import is_own
 from holdall.errors import HoldallError
@@ -16,15 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from holdall.cache.identity import Walk
+    from holdall.cache.probes import Probes
     from holdall.cache.unfollowed import Unfollowed
 
 _ROUNDS: Final = 8
 _ROOT: Final = "the function"
 
 
-def reach(
-    fn: Any, /, *, include: Iterable[str] = (), exclude: Iterable[str] = (), also: Iterable[Any] = ()
-) -> Reach:
+def reach(fn: Any, /, *, include: Iterable[str] = (), exclude: Iterable[str] = (), also: Iterable[Any] = ()) -> Reach:
     """What a function reaches; nothing is walked before it is asked for.
 
     Args:
@@ -65,8 +64,9 @@ class Reach:
         self._known: _Known | None = None
 
     def digest(self, walk: Walk, /) -> bytes | None:
-        """Digest of everything that is reached, as it is now; None where a value has none: such a call is not the same
-        as any other. `uncounted` says which.
+        """Digest of everything that is reached, as it is now; None where `uncounted` names a value that has none.
+
+        A call without a digest is not the same as any other.
 
         Args:
             walk: The walk of values; a new one of its type, made without arguments, is asked for each value.
@@ -167,7 +167,10 @@ def _walked(fn: Any, scope: Scope, also: tuple[Any, ...], walk: Walk) -> _Known:
     counted = functools.partial(_counted, walk=recording, parts=parts, uncounted=uncounted)
     own = [counted(_name(node.target), node.target) for node in following.nodes]
     edges = [
-        [(label.encode("utf-8", "surrogatepass"), counted(*edge) if isinstance(edge, Value) else edge) for label, edge in node.edges]
+        [
+            (label.encode("utf-8", "surrogatepass"), counted(*edge) if isinstance(edge, Value) else edge)
+            for label, edge in node.edges
+        ]
         for node in following.nodes
     ]
     texts.write_back()
@@ -214,7 +217,7 @@ def _graph(own: list[bytes], edges: list[list[tuple[bytes, bytes | str | int]]])
 def _edge(edge: bytes | str | int, own: list[bytes]) -> bytes:
     if isinstance(edge, int):
         return b"node:" + own[edge]
-    return b"value:" + edge if isinstance(edge, bytes) else b"name:" + edge.encode("utf-8", "surrogatepass")
+    return b"value:" + edge if isinstance(edge, bytes) else b"name:" + edge.encode()
 
 
 def _counted(

@@ -185,4 +185,3 @@ def _hashed(first: bytes, *rest: Any) -> bytes:
 
 def _name(value: Any) -> bytes:
     return f"{getattr(value, '__module__', '')}.{value.__qualname__}:".encode()
-

@@ -6,29 +6,25 @@ import builtins
 import sys
 from abc import ABCMeta
 from collections import deque
-from functools import cached_property, partial, partialmethod, singledispatchmethod
+from functools import singledispatchmethod
 from importlib import import_module
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall.cache import bytecode, texts
-from holdall.cache.classes import own_items
+from holdall.cache.classes import is_generated, own_hints, own_items
 from holdall.cache.hints import classes_in
-from holdall.cache.identity import attributes, is_definition, owns, owns_namespace
+from holdall.cache.holding import definitions_in, members
+from holdall.cache.identity import is_definition, owns, owns_namespace
+from holdall.cache.probes import EMPTY, MISSING, Probes, contents
+from holdall.errors import HoldallError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from holdall.cache.identity import Walk
 
-MISSING: Final = object()
-EMPTY: Final = object()
-"""What a cell holds that is not filled yet."""
-_MADE_LATER: Final = frozenset({"__slotnames__", "__annotations_cache__"})
-"""What Python adds to a class when an instance is pickled, or hints are asked for."""
-_CONTAINERS: Final = (dict, list, tuple, set, frozenset, deque)
 _CHANGEABLE: Final = (dict, list, set, bytearray, deque)
-_PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray})
 
 
 class Value(NamedTuple):
@@ -45,37 +41,6 @@ class Node(NamedTuple):
     owner: type | None
     edges: list[tuple[str, Any]]
     """Name in the definition -> number of another node, a `Value`, or a text."""
-
-
-class Probes:
-    """What the walk has looked at, to be looked at again at the next call: is each still the same object?"""
-
-    __slots__ = ("cells", "classes", "entries", "functions")
-
-    def __init__(self) -> None:
-        self.entries: dict[tuple[int, str], tuple[Mapping[str, Any], str, Any]] = {}
-        self.functions: dict[int, tuple[FunctionType, Any, Any, Any]] = {}
-        self.cells: dict[int, tuple[CellType, Any]] = {}
-        self.classes: dict[int, tuple[type, list[tuple[str, Any]]]] = {}
-
-    def unchanged(self) -> bool:
-        for mapping, name, value in self.entries.values():
-            if mapping.get(name, MISSING) is not value:
-                return False
-        for fn, code, defaults, named in self.functions.values():
-            if fn.__code__ is not code or fn.__defaults__ is not defaults or fn.__kwdefaults__ is not named:
-                return False
-        for cell, value in self.cells.values():
-            if contents(cell) is not value:
-                return False
-        for cls, items in self.classes.values():
-            now = cls.__dict__
-            if len(now) - len(_MADE_LATER & now.keys()) != len(items):
-                return False
-            for name, value in items:
-                if now.get(name, MISSING) is not value:
-                    return False
-        return True
 
 
 class Following:
@@ -152,8 +117,8 @@ class Following:
                 self._cell(node, ".".join(chain), free[chain[0]], chain[1:])
             else:
                 self._global(node, namespace, chain)
-        for found, attributes in sorted(names.imports, key=str):
-            self._import(node, namespace, found, attributes)
+        for found, taken in sorted(names.imports, key=str):
+            self._import(node, namespace, found, taken)
         if names.attributes:
             self._typed(node, fn, node.owner or root_owner(fn, namespace), names.attributes)
         for number, each in enumerate(fn.__defaults__ or ()):
@@ -167,9 +132,8 @@ class Following:
         if owner is not None:
             for each in owner.__mro__:
                 module = sys.modules.get(each.__module__)
-                hints = each.__dict__.get("__annotations__")
-                if isinstance(hints, dict) and owns(self.walk, each):
-                    hinted += classes_in(hints.items(), vars(module) if module is not None else {})
+                if owns(self.walk, each):
+                    hinted += classes_in(own_hints(each).items(), vars(module) if module is not None else {})
         for cls in dict.fromkeys([*([owner] if owner is not None else []), *hinted]):
             for name in sorted(attributes):
                 self._attribute(node, f"{cls.__qualname__}.{name}", cls, name, (), counted=True)
@@ -177,11 +141,11 @@ class Following:
     def _class(self, node: Node, cls: type) -> None:
         if not owns(self.walk, cls):
             return
-        for each in (*cls.__mro__, *type(cls).__mro__):
+        meta: type = type(cls)
+        for each in cls.__mro__ + meta.__mro__:
             if not owns(self.walk, each):
                 continue
-            items = [item for item in each.__dict__.items() if item[0] not in _MADE_LATER]
-            self.probes.classes[id(each)] = (each, items)
+            self.probes.note_class(each)
             for name, value in sorted(own_items(each), key=lambda item: item[0]):
                 if is_definition(value):
                     node.edges.append((f"{each.__qualname__}.{name}", self._visit(value, cls)))
@@ -252,29 +216,18 @@ class Following:
         `counted` says that the content of the value counts already, as a part of the definition.
         """
         while isinstance(value, ModuleType):
-            if not owns_namespace(self.walk, vars(value)):
-                node.edges.append((label, f"{value.__name__}.{'.'.join(attributes)}"))
+            if not attributes or not owns_namespace(self.walk, vars(value)):
+                is_own = owns_namespace(self.walk, vars(value))
+                node.edges.append((label, self._visit(value) if is_own else f"{value.__name__}.{'.'.join(attributes)}"))
                 return
-            if not attributes:
-                node.edges.append((label, self._visit(value)))
-                return
-            module, name, attributes = value, attributes[0], attributes[1:]
-            value = self._entry(vars(module), name)
-            if value is MISSING:
-                value = submodule(module, name)
-                self._entry(vars(module), name)
-                getter = vars(module).get("__getattr__")
-                if value is None and isinstance(getter, FunctionType):
-                    node.edges.append((label, self._visit(getter)))
-                    return
-                if value is None:
-                    node.edges.append((label, "absent"))
-                    return
-            elif self._is_left_out(vars(module), name):
-                return
-            at, counted = f"{module.__name__}.{name}", False
-        if isinstance(value, type) and attributes and self._attribute(
-            node, label, value, attributes[0], attributes[1:], counted=counted
+            at, counted = f"{value.__name__}.{attributes[0]}", False
+            value, attributes = self._member(node, label, value, attributes[0]), attributes[1:]
+        if value is MISSING:
+            return
+        if (
+            isinstance(value, type)
+            and attributes
+            and self._attribute(node, label, value, attributes[0], attributes[1:], counted=counted)
         ):
             return
         if is_definition(value):
@@ -284,9 +237,20 @@ class Following:
             node.edges.append((label, Value(at or label, value)))
         self._inside(node, label, value)
 
-    def _attribute(
-        self, node: Node, label: str, cls: type, name: str, rest: tuple[str, ...], *, counted: bool
-    ) -> bool:
+    def _member(self, node: Node, label: str, module: ModuleType, name: str) -> Any:
+        """What a module has by that name; MISSING where that is settled here."""
+        value = self._entry(vars(module), name)
+        if value is not MISSING:
+            return MISSING if self._is_left_out(vars(module), name) else value
+        value = submodule(module, name)
+        self._entry(vars(module), name)
+        if value is not None:
+            return value
+        getter = vars(module).get("__getattr__")
+        node.edges.append((label, self._visit(getter) if isinstance(getter, FunctionType) else "absent"))
+        return MISSING
+
+    def _attribute(self, node: Node, label: str, cls: type, name: str, rest: tuple[str, ...], *, counted: bool) -> bool:
         """Adds an attribute of a class; False where only the whole class says what it is."""
         if type(cls) not in {type, ABCMeta} or not owns(self.walk, cls):
             return False
@@ -296,6 +260,8 @@ class Following:
                     return True
                 continue
             value = self._entry(each.__dict__, name)
+            if is_generated(value):
+                return counted
             if value is not MISSING:
                 if is_definition(value):
                     node.edges.append((label, self._visit(value, cls)))
@@ -313,8 +279,14 @@ class Following:
             if not isinstance(each, type) or owns(self.walk, each):
                 found.setdefault(id(each), each)
         # The order of a table does not count, that of its functions by content does not depend on it.
-        for number, each in enumerate(sorted(found.values(), key=self.walk.of)):
+        for number, each in enumerate(sorted(found.values(), key=self._rank)):
             node.edges.append((f"{label}[{number}]", self._visit(each)))
+
+    def _rank(self, target: Any) -> bytes:
+        try:
+            return self.walk.of(target)
+        except HoldallError:
+            return b""  # it cannot be counted, and is named when the nodes are
 
     # ------------------------------------------------------------------------------------------------------- stores
 
@@ -339,60 +311,6 @@ class Following:
             self.stored.setdefault((id(value), names[1]), f"{value.__module__}.{value.__qualname__}.{names[1]}")
         elif value is not MISSING and not is_definition(value) and (any_kind or isinstance(value, _CHANGEABLE)):
             self.stored.setdefault((id(namespace), names[0]), f"{namespace.get('__name__')}.{names[0]}")
-
-
-def members(target: Any) -> Iterator[tuple[str, Any]]:
-    """Definitions and values that are bound to an object which holds definitions."""
-    if isinstance(target, (partial, partialmethod)):
-        yield "function", target.func
-        yield from ((f"argument {number}", each) for number, each in enumerate(target.args))
-        yield from ((f"argument {name}", each) for name, each in sorted(target.keywords.items()))
-    elif isinstance(target, (staticmethod, classmethod)):
-        yield "function", target.__func__
-    elif isinstance(target, property):
-        yield from ((name, each) for name in ("fget", "fset", "fdel") if (each := getattr(target, name)) is not None)
-    elif isinstance(target, cached_property):
-        yield "function", target.func
-    elif type(target).__module__.partition(".")[0] == "holdall" and hasattr(target, "fn"):
-        yield "function", target.fn
-    elif "__wrapped__" in attributes(target):
-        yield "wrapped", target.__wrapped__
-        yield "class", type(target)
-        yield from ((name, each) for name, each in sorted(vars(target).items()) if not name.startswith("__"))
-
-
-def definitions_in(value: Any, is_own: Callable[[type], bool]) -> Iterator[Any]:
-    """Functions, modules and own classes that a value holds, in containers and attributes."""
-    todo, seen = [value], {id(value)}
-    while todo:
-        each = todo.pop()
-        kind = type(each)
-        if kind in _PLAIN:
-            continue
-        if is_definition(each) or isinstance(each, ModuleType):
-            yield each
-            continue
-        inner: list[Any] = []
-        if isinstance(each, dict):
-            inner += [*each.keys(), *each.values()]
-        elif isinstance(each, _CONTAINERS):
-            inner += each
-        if kind.__module__ != "builtins" and is_own(kind):
-            yield kind
-            inner += [*attributes(each).values(), *_slots(each)]
-        if not _PLAIN.issuperset(map(type, inner)):
-            new = [item for item in inner if type(item) not in _PLAIN and id(item) not in seen]
-            seen.update(map(id, new))
-            todo += new
-
-
-def _slots(value: Any) -> Iterator[Any]:
-    for cls in type(value).__mro__:
-        names = cls.__dict__.get("__slots__", ())
-        for name in (names,) if isinstance(names, str) else names:
-            found = getattr(value, name, MISSING) if not name.startswith("__") else MISSING
-            if found is not MISSING:
-                yield found
 
 
 def imported(found: bytecode.Import, namespace: Mapping[str, Any]) -> ModuleType | None:
@@ -420,13 +338,6 @@ def _loaded(name: str) -> ModuleType | None:
     return loaded
 
 
-def contents(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return EMPTY
-
-
 def root_owner(fn: Any, namespace: Mapping[str, Any]) -> type | None:
     """The class in whose statement a function stands, by its qualified name."""
     *outer, name = str(getattr(fn, "__qualname__", "")).split(".")
@@ -436,5 +347,3 @@ def root_owner(fn: Any, namespace: Mapping[str, Any]) -> type | None:
     for each in outer[1:]:
         found = vars(found).get(each) if isinstance(found, type) else None
     return found if isinstance(found, type) and name in vars(found) else None
-
-

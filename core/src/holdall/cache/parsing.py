@@ -145,7 +145,8 @@ def _first_line(node: Any) -> int:
 
 def _qualname(node: Any, around: list[Any]) -> str:
     outer = [
-        getattr(each, "name", "<lambda>") + ("" if isinstance(each, _ast.ClassDef) else ".<locals>") for each in around[1:]
+        getattr(each, "name", "<lambda>") + ("" if isinstance(each, _ast.ClassDef) else ".<locals>")
+        for each in around[1:]
     ]
     return ".".join([*outer, getattr(node, "name", "<lambda>")])
 

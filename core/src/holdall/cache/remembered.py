@@ -26,7 +26,10 @@ def read(name: str, /) -> dict[str, dict[int, Syntax]]:
     if sha256(body).hexdigest().encode() != seal:
         return {}
     return {
-        digest: {line: Syntax(plain, full, tuple(decorators), tuple(stored)) for line, plain, full, decorators, stored in each}
+        digest: {
+            line: Syntax(plain, full, tuple(decorators), tuple(stored))
+            for line, plain, full, decorators, stored in each
+        }
         for digest, each in json.loads(body).items()
     }
 

@@ -161,7 +161,7 @@ class _Writer:
         text = ""
         for each in _flat(node):
             if isinstance(each, _ast.Constant):
-                text += each.value
+                text += str(each.value)
                 continue
             self.out(f"{text!a};" if text else "")
             text = ""
@@ -249,9 +249,6 @@ def _origin(node: Any, scopes: list[ast.AST], *, told: bool = False) -> Iterator
 
 def _bound(scope: Any) -> dict[str, list[Any]]:
     """Names that a scope binds: to imports (as `module:name`), to expressions, or (None) to anything else."""
-    known: dict[str, list[Any]] | None = getattr(scope, "_holdall_bound", None)
-    if known is not None:
-        return known
     found: dict[str, list[Any]] = {}
     arguments = getattr(scope, "args", None)
     if arguments is not None:
@@ -271,7 +268,6 @@ def _bound(scope: Any) -> dict[str, list[Any]]:
             found.setdefault(each.targets[0].id, []).append(each.value)
         elif isinstance(each, (*_FUNCTIONS, _ast.ClassDef)):
             found.setdefault(each.name, []).append(None)
-    scope._holdall_bound = found
     return found
 
 

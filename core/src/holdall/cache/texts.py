@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.cache import bytecode, remembered
+from holdall.cache.ownership import MAINS
 from holdall.cache.parsing import class_of, definitions
 from holdall.cache.syntax import Syntax, syntax
 
@@ -111,36 +112,45 @@ class Text:
 
 def _candidates(path: str, namespace: Mapping[str, Any]) -> Iterator[bytes | str]:
     """Texts that the code may have been compiled from: on disk, in `linecache`, from the loader."""
-    linecache = sys.modules.get("linecache")
-    entry = getattr(linecache, "cache", {}).get(path)
-    kept = "".join(entry[2]) if entry is not None and len(entry) > 1 else None
-    if kept is not None and entry[1] is None:
-        yield kept  # of a cell, or of what a program entered: there is no file
+    kept, is_file = _in_linecache(path)
+    if kept is not None and not is_file:
+        yield kept  # of a cell, or of what a program entered
     file = namespace.get("__file__")
     if not os.path.isabs(path) and isinstance(file, str) and os.path.basename(file) == os.path.basename(path):
         path = file
     if not path.startswith("<"):
-        known = _files.get(path)
-        if known is not None:
-            yield known  # it may be out of date; then it is not the text of newer code
-        try:
-            with open(path, "rb") as opened:
-                data = opened.read()
-        except OSError:
-            pass
-        else:
-            if data != known:
-                if len(_files) >= _MOST // 100:
-                    _files.clear()
-                _files[path] = data
-                yield data
-    if kept is not None and entry[1] is not None:
+        yield from _on_disk(path)
+    if kept is not None and is_file:
         yield kept  # as the file once was
     source = getattr(namespace.get("__loader__"), "get_source", None)
-    if source is not None and namespace.get("__name__") not in {"__main__", "__mp_main__"}:
+    if source is not None and namespace.get("__name__") not in MAINS:
         try:
             found = source(namespace.get("__name__"))
         except (ImportError, OSError, SyntaxError, UnicodeDecodeError):
             found = None
         if isinstance(found, str):
             yield found
+
+
+def _in_linecache(path: str) -> tuple[str | None, bool]:
+    """The text that `linecache` has by that name, and whether it is of a file."""
+    entry = getattr(sys.modules.get("linecache"), "cache", {}).get(path)
+    if entry is None or len(entry) == 1:
+        return None, False
+    return "".join(entry[2]), entry[1] is not None
+
+
+def _on_disk(path: str) -> Iterator[bytes]:
+    known = _files.get(path)
+    if known is not None:
+        yield known  # it may be out of date; then it is not the text of newer code
+    try:
+        with open(path, "rb") as opened:
+            data = opened.read()
+    except OSError:
+        return
+    if data != known:
+        if len(_files) >= _MOST // 100:
+            _files.clear()
+        _files[path] = data
+        yield data
