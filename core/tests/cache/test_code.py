@@ -330,6 +330,69 @@ def test_an_import_that_fails_is_one_more_thing_that_is_known(modules: Modules) 
     assert digest(main.load) == digest(main.load)
 
 
+def test_an_installed_module_is_not_imported_to_be_named(modules: Modules, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hit must not cost the import of a large library; imported or not, it is the same name."""
+    site = modules.folder / "site-packages"
+    (site / "large" / "deep").mkdir(parents=True)
+    for each in (site / "large" / "__init__.py", site / "large" / "deep" / "__init__.py"):
+        each.write_text("")
+    (site / "large-1.0.dist-info").mkdir()
+    (site / "large-1.0.dist-info" / "RECORD").write_text("large/__init__.py,,\nlarge/deep/__init__.py,,\n")
+    monkeypatch.syspath_prepend(str(site))
+    modules.names.add("large")
+    main = modules.load(
+        "main", "def load():\n    import large, large.deep as d\n    from large.deep import x\n    return large.y(), d.z(), x\n"
+    )
+    before = digest(main.load)
+
+    assert not any(name.partition(".")[0] == "large" for name in sys.modules)
+
+    importlib.import_module("large.deep")
+
+    assert before == digest(main.load)
+
+
+def test_where_a_module_lies_is_no_part_of_it(modules: Modules) -> None:
+    """`__file__` and the like do not count."""
+    main = modules.load("main", "def load(): return __file__, __name__, __spec__, __doc__\n")
+    reached = reach(main.load)
+    before = reached.digest(_Walk())
+    main.__file__, main.__doc__ = "elsewhere", "Other."
+
+    assert before == reached.digest(_Walk())
+    assert {"main:load"} == names(main.load)
+
+
+def test_a_function_that_stores_into_its_closure_is_walked_once(
+    modules: Modules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what it was at first, and a call with nothing else changed walks nothing."""
+    main = modules.load(
+        "main",
+        "def counter():\n    n = 0\n    seen = []\n    def load(x):\n        nonlocal n\n        n += 1\n        seen.append(len)\n"
+        "        return x\n    return load\nload = counter()\n",
+    )
+    reached = reach(main.load)
+    before = reached.digest(_Walk())
+    main.load(1)
+    monkeypatch.setattr("holdall.cache.code._walked", None)
+
+    assert before == reached.digest(_Walk())
+
+
+def test_a_definition_that_holds_what_cannot_be_counted_is_named(modules: Modules) -> None:
+    """In a table, in a closure, or as a default."""
+    main = modules.load(
+        "main",
+        "def over(x):\n    return lambda: x\nopened = over(n for n in [1])\ndef default(x=(n for n in [1])): return x\n"
+        "TABLE = [opened]\ndef load(): return TABLE, opened, default\n",
+    )
+    reached = reach(main.load)
+
+    assert None is reached.digest(_Walk())
+    assert {"main.TABLE", "main:over.<locals>.<lambda>", "main:default"} == {name for name, _ in reached.uncounted(_Walk())}
+
+
 # --------------------------------------------------------------------------------------------------------------- options
 
 
@@ -386,6 +449,7 @@ STORED = {
     "in a helper": "def load(x): return keep(x), X\ndef keep(x): X.append(x)",
     "in a nested function": "def load(x):\n    def inner(): X.append(x)\n    return inner, X",
     "of another module": "import state\ndef load(x): state.X.append(x); return state.X",
+    "attribute of a class": "class X: n = 0\ndef load(x):\n    X.n += 1\n    return X.n",
     "attribute of another module": "import state\ndef load(x):\n    state.X = x\n    return state.X",
 }
 
@@ -395,12 +459,14 @@ def test_a_global_that_is_stored_into_does_not_count(modules: Modules, way: str)
     """A list of what was done, a counter, a memo: the digest says which."""
     state = modules.load("state", "X = [0]\n")
     main = modules.load("main", f"X = [0]\n{STORED[way]}\n")
-    owner = state if "another module" in way else main
+    owner, name = (state if "another module" in way else main), "X"
     reached = reach(main.load)
     before = reached.digest(_Walk())
-    owner.X = [1, 2]
+    if way == "attribute of a class":
+        owner, name = main.X, "n"
+    setattr(owner, name, [1, 2])
 
-    assert (f"{owner.__name__}.X",) == reached.stored(_Walk())
+    assert ("main.X.n" if name == "n" else f"{owner.__name__}.X",) == reached.stored(_Walk())
     assert before == reached.digest(_Walk())
 
 

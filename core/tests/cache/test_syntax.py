@@ -314,7 +314,7 @@ def test_future_features_are_compiled_in(place: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "made"}
     import __future__
 
-    exec(
+    exec(  # noqa: S102 - code that is made when it runs
         compile(text, str(place / "made.py"), "exec", __future__.annotations.compiler_flag, dont_inherit=True),
         namespace,
     )

@@ -89,14 +89,16 @@ _GETTERS: Final = frozenset({"delattr", "getattr", "hasattr", "setattr"})
 _LOADS_NAME: Final = frozenset({"LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _LOADS_CELL: Final = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"})
 _LOADS_LOCAL: Final = frozenset({"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW"})
-_LOADS_ATTRIBUTE: Final = {
+_NAMES_ATTRIBUTE: Final = {
     "LOAD_ATTR": 1 if sys.version_info >= (3, 12) else 0,
     "LOAD_METHOD": 0,
     "LOAD_SUPER_ATTR": 2,
+    "STORE_ATTR": 0,
+    "DELETE_ATTR": 0,
 }
 """By how many bits the number of the name is shifted."""
 _STORES: Final = frozenset({"STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL"})
-_BETWEEN: Final = frozenset({"PUSH_NULL", "NOP", "PRECALL"})
+_BETWEEN: Final = frozenset({"PUSH_NULL", "NOP", "PRECALL", "COPY"})
 _names: dict[int, tuple[CodeType, Names]] = {}
 
 
@@ -142,7 +144,7 @@ class _Scan:
         for op, arg in instructions(code):
             if op in _BETWEEN:
                 continue
-            shift = _LOADS_ATTRIBUTE.get(op)
+            shift = _NAMES_ATTRIBUTE.get(op)
             if shift is not None:
                 name = code.co_names[arg >> shift]
                 self.attributes.add(name)

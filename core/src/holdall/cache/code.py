@@ -111,7 +111,7 @@ class _Known(NamedTuple):
     """Values that can change in place, with their digests, and those of the definitions in them that are probed."""
 
     def holds(self, walk: Walk) -> bool:
-        if not self.probes.unchanged():
+        if self.uncounted or not self.probes.unchanged():
             return False
         try:
             return all(assuming(known, _fresh(walk), value) == digest for value, digest, known in self.values)
@@ -229,7 +229,7 @@ def _counted(
         return value.__name__.encode()
     try:
         found = walk.of(value)
-    except HoldallError as error:
+    except (HoldallError, RecursionError) as error:
         uncounted.append((name, str(error)))
         return b""
     if not is_definition(value) or isinstance(value, (FunctionType, type)):

@@ -7,15 +7,14 @@ import sys
 from abc import ABCMeta
 from collections import deque
 from functools import singledispatchmethod
-from importlib import import_module
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall.cache import bytecode, texts
+from holdall.cache import bytecode, imports, texts
 from holdall.cache.classes import is_generated, own_hints, own_items
 from holdall.cache.hints import classes_in
 from holdall.cache.holding import definitions_in, members
-from holdall.cache.identity import is_definition, owns, owns_namespace
+from holdall.cache.identity import is_definition, owns, owns_namespace, stores
 from holdall.cache.probes import EMPTY, MISSING, Probes, contents
 from holdall.errors import HoldallError
 
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
 
     from holdall.cache.identity import Walk
 
+_OF_MODULES: Final = frozenset({
+    "__builtins__", "__cached__", "__doc__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__",
+})  # fmt: skip
+"""What Python says of a module: where it lies and how it was loaded is no part of what it does."""
 _CHANGEABLE: Final = (dict, list, set, bytearray, deque)
 
 
@@ -112,9 +115,10 @@ class Following:
         self.functions.append((fn, node.owner))
         names = bytecode.names(fn.__code__)
         self._note_stored(fn, names, free)
+        into = stores(fn) if free else frozenset()
         for chain in sorted(names.chains):
             if chain[0] in free:
-                self._cell(node, ".".join(chain), free[chain[0]], chain[1:])
+                self._cell(node, ".".join(chain), free[chain[0]], chain[1:], stored=chain[0] in into)
             else:
                 self._global(node, namespace, chain)
         for found, taken in sorted(names.imports, key=str):
@@ -168,6 +172,8 @@ class Following:
         if value is MISSING:
             if not hasattr(builtins, name):
                 node.edges.append((".".join(chain), "absent"))
+        elif name in _OF_MODULES:
+            node.edges.append((".".join(chain), name))
         elif not self._is_left_out(namespace, name):
             self._follow(node, ".".join(chain), value, chain[1:], at=f"{namespace.get('__name__')}.{name}")
 
@@ -176,7 +182,7 @@ class Following:
         self.probes.entries[id(mapping), name] = (mapping, name, value)
         return value
 
-    def _is_left_out(self, namespace: Mapping[str, Any], name: str) -> bool:
+    def _is_left_out(self, namespace: Mapping[str, Any] | type, name: str) -> bool:
         key = (id(namespace), name)
         if key in self.stored_before:
             self.left_out.add(key)
@@ -184,8 +190,12 @@ class Following:
         self.counted.add(key)
         return False
 
-    def _cell(self, node: Node, label: str, cell: CellType, attributes: tuple[str, ...]) -> None:
+    def _cell(
+        self, node: Node, label: str, cell: CellType, attributes: tuple[str, ...], *, stored: bool = False
+    ) -> None:
         value = contents(cell)
+        if stored and not is_definition(value):
+            return  # it counts as it was at first
         self.probes.cells[id(cell)] = (cell, value)
         if value is not EMPTY:
             self._follow(node, label, value, attributes, counted=True)
@@ -193,13 +203,17 @@ class Following:
     def _import(
         self, node: Node, namespace: Mapping[str, Any], found: bytecode.Import, attributes: tuple[str, ...]
     ) -> None:
-        module = imported(found, namespace)
+        name = imports.absolute(found.level, found.module, namespace)
         names = (*(() if found.name is None else (found.name,)), *attributes)
         label = ".".join([f"import {'.' * found.level}{found.module}", *names])
-        if module is None:
-            node.edges.append((label, "absent"))
-        else:
+        module = imports.loaded(name, self._is_own)
+        if isinstance(module, ModuleType):
             self._follow(node, label, module, names)
+        else:
+            node.edges.append((label, "absent" if module is None else f"{name}.{'.'.join(names)}"))
+
+    def _is_own(self, namespace: Mapping[str, Any]) -> bool:
+        return owns_namespace(self.walk, namespace)
 
     def _follow(
         self,
@@ -242,10 +256,15 @@ class Following:
         value = self._entry(vars(module), name)
         if value is not MISSING:
             return MISSING if self._is_left_out(vars(module), name) else value
-        value = submodule(module, name)
-        self._entry(vars(module), name)
-        if value is not None:
-            return value
+        if hasattr(module, "__path__"):
+            inner = f"{module.__name__}.{name}"
+            found = imports.loaded(inner, self._is_own)
+            self._entry(vars(module), name)
+            if isinstance(found, ModuleType):
+                return found
+            if found is not None:
+                node.edges.append((label, inner))
+                return MISSING
         getter = vars(module).get("__getattr__")
         node.edges.append((label, self._visit(getter) if isinstance(getter, FunctionType) else "absent"))
         return MISSING
@@ -267,7 +286,7 @@ class Following:
                     node.edges.append((label, self._visit(value, cls)))
                 elif isinstance(value, singledispatchmethod):
                     return False
-                elif (id(each), name) not in self.stored_before:
+                elif not self._is_left_out(each, name):
                     self._follow(node, label, value, rest, at=f"{each.__module__}.{each.__qualname__}.{name}")
                 return True
         return counted
@@ -311,31 +330,6 @@ class Following:
             self.stored.setdefault((id(value), names[1]), f"{value.__module__}.{value.__qualname__}.{names[1]}")
         elif value is not MISSING and not is_definition(value) and (any_kind or isinstance(value, _CHANGEABLE)):
             self.stored.setdefault((id(namespace), names[0]), f"{namespace.get('__name__')}.{names[0]}")
-
-
-def imported(found: bytecode.Import, namespace: Mapping[str, Any]) -> ModuleType | None:
-    """The module that an `import` in a function's body gives; imported now if the body has not run yet."""
-    name = found.module
-    if found.level:
-        package = str(namespace.get("__package__") or namespace.get("__name__", "").rpartition(".")[0]).split(".")
-        base = package[: len(package) - found.level + 1]
-        name = ".".join([*base, *([name] if name else [])])
-    return _loaded(name)
-
-
-def submodule(package: ModuleType, name: str) -> ModuleType | None:
-    """A module in a package, imported if need be."""
-    return _loaded(f"{package.__name__}.{name}") if hasattr(package, "__path__") else None
-
-
-def _loaded(name: str) -> ModuleType | None:
-    loaded = sys.modules.get(name)
-    if loaded is None:
-        try:
-            loaded = import_module(name)
-        except Exception:  # noqa: BLE001 - a user's module may raise anything
-            return None
-    return loaded
 
 
 def root_owner(fn: Any, namespace: Mapping[str, Any]) -> type | None:

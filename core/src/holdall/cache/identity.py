@@ -313,7 +313,7 @@ class Owned:
         """The digest of what the function closes over and stores into, as it was at the first question."""
         known = _settled.setdefault(fn, {})
         if name not in known:
-            known[name] = self.of(value)
+            known[name] = Owned(self.walk).of(value)  # what changes of it later is no change of the function
         return known[name]
 
 
