@@ -4,6 +4,8 @@ The program is run in one process as it is, and in another one with each of the 
 a module at once.
 """
 
+# ruff: noqa: E501 - a row of a table is one program
+
 from __future__ import annotations
 
 import json
@@ -207,7 +209,7 @@ def minus(x, y):
     "pkg/star.py": "def starred(x):\n    return x\n\ndef unstarred(x):\n    return x\n",
     "pkg/posix.py": "def separator():\n    return '/'\n",
     "pkg/windows.py": "def separator():\n    return '\\\\'\n",
-    "pkg/base.py": '''\
+    "pkg/base.py": """\
 class Base:
     def prepare(self, x):
         return x
@@ -220,8 +222,8 @@ class Registered:
     kinds = ["a"]
     size: int = 1
     label: "str" = "x"
-''',
-    "pkg/deco.py": '''\
+""",
+    "pkg/deco.py": """\
 import functools
 
 
@@ -247,7 +249,7 @@ class counted:
 
     def __call__(self, x):
         return self.__wrapped__(x) * self.step
-''',
+""",
 }
 
 # What it is called, the file, the old text (None: at the end of the file), the new text, and whether CODE notices it.
@@ -433,9 +435,7 @@ def digests(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], d
 
 
 @pytest.mark.parametrize("number", range(len(EDITS)), ids=[each[0] for each in EDITS])
-def test_an_edit_is_noticed_where_it_counts(
-    digests: tuple[dict[str, Any], dict[str, Any]], number: int
-) -> None:
+def test_an_edit_is_noticed_where_it_counts(digests: tuple[dict[str, Any], dict[str, Any]], number: int) -> None:
     """Between two runs, in the function or in what it reaches; asked twice, the answer is one."""
     before, after = digests[0]["as it is"], digests[1][f"{number:03}"]
     *_, expected = EDITS[number]

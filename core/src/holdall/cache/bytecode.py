@@ -85,17 +85,20 @@ class Names(NamedTuple):
 
 _DYNAMIC: Final = frozenset({"__import__", "compile", "eval", "exec", "globals", "locals", "vars"})
 _GETTERS: Final = frozenset({"delattr", "getattr", "hasattr", "setattr"})
+"""Builtins whose second argument is the name of an attribute."""
 _LOADS_NAME: Final = frozenset({"LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
 _LOADS_CELL: Final = frozenset({"LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"})
 _LOADS_LOCAL: Final = frozenset({"LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW"})
-_LOADS_ATTRIBUTE: Final = {
+_NAMES_ATTRIBUTE: Final = {
     "LOAD_ATTR": 1 if sys.version_info >= (3, 12) else 0,
     "LOAD_METHOD": 0,
     "LOAD_SUPER_ATTR": 2,
+    "STORE_ATTR": 0,
+    "DELETE_ATTR": 0,
 }
 """By how many bits the number of the name is shifted."""
 _STORES: Final = frozenset({"STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL"})
-_BETWEEN: Final = frozenset({"PUSH_NULL", "NOP", "PRECALL"})
+_BETWEEN: Final = frozenset({"PUSH_NULL", "NOP", "PRECALL", "COPY"})
 _names: dict[int, tuple[CodeType, Names]] = {}
 
 
@@ -106,6 +109,8 @@ def names(code: CodeType, /) -> Names:
         return seen[1]
     scan = _Scan(frozenset(code.co_freevars))
     scan.run(code, {})
+    if "__class__" in scan.free:
+        scan.chains.add(("__class__",))  # what `super()` looks up, though not every Python says so in the code
     found = Names(
         frozenset(scan.chains),
         frozenset(scan.attributes),
@@ -139,7 +144,7 @@ class _Scan:
         for op, arg in instructions(code):
             if op in _BETWEEN:
                 continue
-            shift = _LOADS_ATTRIBUTE.get(op)
+            shift = _NAMES_ATTRIBUTE.get(op)
             if shift is not None:
                 name = code.co_names[arg >> shift]
                 self.attributes.add(name)
@@ -148,26 +153,29 @@ class _Scan:
                 continue
             if asked:
                 getter = asked = False
-                text = code.co_consts[arg] if op == "LOAD_CONST" else None
-                if isinstance(text, str):
-                    self.attributes.add(text)
-                    chain += [text] if chain else []
-                else:
-                    self.dynamic.add("getattr")
+                self._second_argument(code.co_consts[arg] if op == "LOAD_CONST" else None, chain)
             self._end(chain, local)
             chain = self._begin(code, op, arg, local)
-            if chain and chain[0] in _GETTERS:
-                getter = True
-            elif getter:
-                asked = True
-            if op in {"STORE_GLOBAL", "DELETE_GLOBAL"}:
-                self.stored.add(code.co_names[arg])
-            elif op in {"STORE_DEREF", "DELETE_DEREF"} and (name := local_name(code, arg)) in self.free:
-                self.stored.add(name)
+            getter, asked = getter or (chain[0] if chain else "") in _GETTERS, getter
+            self._note_store(code, op, arg)
         self._end(chain, local)
         for each in code.co_consts:
             if isinstance(each, CodeType):
                 self.run(each, local)
+
+    def _second_argument(self, text: Any, chain: list[str]) -> None:
+        """Of `getattr`: a text that is written there is as good as a name."""
+        if isinstance(text, str):
+            self.attributes.add(text)
+            chain += [text] if chain else []
+        else:
+            self.dynamic.add("getattr")
+
+    def _note_store(self, code: CodeType, op: str, arg: int) -> None:
+        if op in {"STORE_GLOBAL", "DELETE_GLOBAL"}:
+            self.stored.add(code.co_names[arg])
+        elif op in {"STORE_DEREF", "DELETE_DEREF"} and (name := local_name(code, arg)) in self.free:
+            self.stored.add(name)
 
     def _begin(self, code: CodeType, op: str, arg: int, local: Mapping[str, frozenset[Import]]) -> list[str]:
         if op == "LOAD_GLOBAL":

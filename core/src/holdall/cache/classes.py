@@ -8,7 +8,8 @@ from types import FunctionType, GenericAlias, ModuleType, UnionType
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.cache import texts
-from holdall.cache.identity import hashed, is_definition, owns, place, type_name
+from holdall.cache.identity import hashed, is_definition, owns, type_name
+from holdall.cache.naming import place
 from holdall.errors import HoldallError
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ _MADE_BY_PYTHON: Final = frozenset({
     "__abstractmethods__", "__annotate__", "__annotate_func__", "__annotations__", "__annotations_cache__",
     "__classcell__", "__conditional_annotations__", "__dataclass_fields__", "__dataclass_params__", "__dict__",
     "__firstlineno__", "__match_args__", "__module__", "__orig_bases__", "__parameters__", "__qualname__",
-    "__signature__", "__slotnames__", "__static_attributes__", "__type_params__", "__weakref__", "_abc_impl",
+    "__callable_proto_members_only__", "__mutable_keys__", "__non_callable_proto_members__", "__protocol_attrs__",
+    "__readonly_keys__", "__signature__", "__slotnames__", "__static_attributes__", "__type_params__", "__weakref__", "_abc_impl",
 })  # fmt: skip
+_WRITERS: Final = ("namedtuple_", "collections", "dataclasses", "attr.", "typing")
 _MADE_BY_ENUM: Final = frozenset({
     "__new__", "__reduce_ex__", "_generate_next_value_", "_hashable_values_", "_member_map_", "_member_names_", "_member_type_",
     "_new_member_", "_unhashable_values_", "_unhashable_values_map_", "_use_args_", "_value2member_map_", "_value_repr_",
@@ -38,10 +41,10 @@ def class_definition(cls: type, walk: Walk, /) -> bytes:
     parts += map(walk.of, cls.__bases__)
     if type(cls) is not type:
         parts += [b"metaclass", walk.of(type(cls))]
-    parts += [f"{each}:{hint(kind)}".encode() for each, kind in _own_hints(cls).items()]
+    parts += [f"{each}:{hint(kind)}".encode() for each, kind in own_hints(cls).items()]
     members = cls.__dict__.get("_member_map_")
     if isinstance(members, dict):
-        parts += [each for name, member in members.items() for each in (name.encode(), walk.of(member._value_))]  # noqa: SLF001
+        parts += [each for name, member in members.items() for each in (name.encode(), walk.of(member._value_))]
     for name_, value in sorted(own_items(cls), key=lambda each: each[0]):
         parts += [name_.encode(), _item(cls, name_, value, walk)]
     parts += _fields(cls, walk)
@@ -59,14 +62,14 @@ def own_items(cls: type, /) -> Iterator[tuple[str, Any]]:
             continue
         if is_enum and (name in members or name in _MADE_BY_ENUM):
             continue
-        if name == "__hash__" and value is None or type(value).__name__ == "_tuplegetter":
-            continue
-        if not _is_generated(value):
+        if not ((name == "__hash__" and value is None) or is_generated(value)):
             yield name, value
 
 
-def _is_generated(value: Any) -> bool:
-    """Whether dataclasses, attrs or collections wrote this method."""
+def is_generated(value: Any, /) -> bool:
+    """Whether dataclasses, attrs, collections or typing wrote this method or field."""
+    if type(value).__name__ == "_tuplegetter":
+        return True
     value = getattr(value, "__func__", value)
     value = getattr(value, "__wrapped__", value)
     if not isinstance(value, FunctionType):
@@ -75,7 +78,7 @@ def _is_generated(value: Any) -> bool:
     return (
         code.co_qualname.startswith("__create_fn__.")
         or code.co_filename.startswith("<attrs generated")
-        or str(value.__globals__.get("__name__")).startswith(("namedtuple_", "collections", "dataclasses", "attr."))
+        or str(value.__globals__.get("__name__")).startswith(_WRITERS)
     )
 
 
@@ -97,13 +100,15 @@ def _written(cls: type, module: ModuleType | None) -> str | None:
     """Digest of the text of a class, where the text of its methods is that of the loaded ones."""
     file = getattr(module, "__file__", None)
     methods = [
-        each for each in vars(cls).values() if isinstance(each, FunctionType) and each.__qualname__.startswith(cls.__qualname__)
+        each
+        for each in vars(cls).values()
+        if isinstance(each, FunctionType) and each.__qualname__.startswith(cls.__qualname__)
     ]
     if not isinstance(file, str) or any(texts.find(each.__code__, each.__globals__) is None for each in methods):
         return None
     try:
         with open(file, "rb") as opened:
-            found = texts.text(opened.read()).definition(cls.__qualname__)
+            found = texts.text(opened.read()).statement(cls.__qualname__)
     except OSError:
         return None
     return None if found is None else found.full
@@ -118,7 +123,9 @@ def _fields(cls: type, walk: Walk) -> Iterator[bytes]:
         yield walk.of(dict(field.metadata))
     params = cls.__dict__.get("__dataclass_params__")
     if params is not None:
-        yield ascii([getattr(params, each, None) for each in ("init", "repr", "eq", "order", "unsafe_hash", "frozen")]).encode()
+        yield ascii(
+            [getattr(params, each, None) for each in ("init", "repr", "eq", "order", "unsafe_hash", "frozen")]
+        ).encode()
     for field in cls.__dict__.get("__attrs_attrs__") or ():
         yield f"{field.name}:{field.init}:{field.kw_only}:{field.eq}:{field.order}".encode()
         default = field.default
@@ -136,8 +143,9 @@ def _given(*values: Any) -> Iterator[Any]:
         yield None if type(each).__name__ in {"_MISSING_TYPE", "_Nothing", "PydanticUndefinedType"} else each
 
 
-def _own_hints(cls: type) -> dict[str, Any]:
-    found = cls.__dict__.get("__annotations__")
+def own_hints(cls: type) -> dict[str, Any]:
+    # Not by inspect, which is slow to import, and would look into bases and evaluate.
+    found = vars(cls).get("__annotations__")
     return found if isinstance(found, dict) else {}
 
 
@@ -145,21 +153,27 @@ def hint(value: Any, /) -> str:
     """A hint as text: by names, the same in every process and on every Python version."""
     if isinstance(value, str):
         return value
-    if isinstance(value, type) and not isinstance(value, GenericAlias):
+    if type(value) is not GenericAlias and isinstance(value, type):
         return f"{value.__module__}.{value.__qualname__}"
     if value is None or value is ...:
         return repr(value)
     metadata = getattr(value, "__metadata__", None)
     if metadata is not None:
-        told = [hint(each) if isinstance(each, type) else f"{type_name(type(each))!a}{_state(each)}" for each in metadata]
-        return f"Annotated[{hint(value.__origin__)}, {', '.join(told)}]"
-    inner = getattr(value, "__args__", None)
-    if isinstance(inner, tuple):
+        notes = [
+            hint(each) if isinstance(each, type) else f"{type_name(type(each))!a}{_state(each)}" for each in metadata
+        ]
+        return f"Annotated[{hint(value.__origin__)}, {', '.join(notes)}]"
+    return _generic(value)
+
+
+def _generic(value: Any) -> str:
+    inner = value if isinstance(value, (list, tuple)) else getattr(value, "__args__", None)
+    if isinstance(inner, (list, tuple)):
         origin = "Union" if isinstance(value, UnionType) else getattr(value, "__origin__", type(value))
-        kind = origin if isinstance(origin, str) else str(getattr(origin, "__qualname__", origin)).removeprefix("typing.")
+        kind = (
+            origin if isinstance(origin, str) else str(getattr(origin, "__qualname__", origin)).removeprefix("typing.")
+        )
         return f"{kind}[{', '.join(map(hint, inner))}]"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(hint, value))}]"
     name = getattr(value, "__forward_arg__", None) or getattr(value, "__name__", None)
     return str(name) if name is not None else _state(value)
 
@@ -170,4 +184,3 @@ def _state(value: Any) -> str:
     except Exception:  # noqa: BLE001 - a user's __repr__ may raise anything
         return type(value).__qualname__
     return type(value).__qualname__ if " at 0x" in told else told
-

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
+import functools
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall.cache import texts
-from holdall.cache.following import Following, Probes, Value
+from holdall.cache.following import Following, Value
 from holdall.cache.identity import Owned, assuming, hashed, is_definition, noting, owns, who
 from holdall.cache.ownership import is_own
 from holdall.errors import HoldallError
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from holdall.cache.identity import Walk
+    from holdall.cache.probes import Probes
     from holdall.cache.unfollowed import Unfollowed
 
 _ROUNDS: Final = 8
+_ROOT: Final = "the function"
 
 
-def reach(
-    fn: Any, /, *, include: Iterable[str] = (), exclude: Iterable[str] = (), also: Iterable[Any] = ()
-) -> Reach:
+def reach(fn: Any, /, *, include: Iterable[str] = (), exclude: Iterable[str] = (), also: Iterable[Any] = ()) -> Reach:
     """What a function reaches; nothing is walked before it is asked for.
 
     Args:
@@ -64,8 +64,9 @@ class Reach:
         self._known: _Known | None = None
 
     def digest(self, walk: Walk, /) -> bytes | None:
-        """Digest of everything that is reached, as it is now; None where a value has none: such a call is not the same
-        as any other. `uncounted` says which.
+        """Digest of everything that is reached, as it is now; None where `uncounted` names a value that has none.
+
+        A call without a digest is not the same as any other.
 
         Args:
             walk: The walk of values; a new one of its type, made without arguments, is asked for each value.
@@ -110,7 +111,7 @@ class _Known(NamedTuple):
     """Values that can change in place, with their digests, and those of the definitions in them that are probed."""
 
     def holds(self, walk: Walk) -> bool:
-        if not self.probes.unchanged():
+        if self.uncounted or not self.probes.unchanged():
             return False
         try:
             return all(assuming(known, _fresh(walk), value) == digest for value, digest, known in self.values)
@@ -163,21 +164,18 @@ def _walked(fn: Any, scope: Scope, also: tuple[Any, ...], walk: Walk) -> _Known:
         stored |= following.stored
     parts: list[tuple[str, str]] = []
     uncounted: list[tuple[str, str]] = []
-    hasher = sha256(b"code")
-    for node in following.nodes:
-        tokens = [b"node"]
-        if node.target is not None:
-            tokens.append(_counted(_name(node.target), node.target, recording, parts, uncounted))
-        for label, edge in node.edges:
-            tokens.append(label.encode("utf-8", "surrogatepass"))
-            if isinstance(edge, Value):
-                tokens.append(_counted(edge.name, edge.value, recording, parts, uncounted))
-            else:
-                tokens.append(f"{type(edge).__name__}:{edge}".encode("utf-8", "surrogatepass"))
-        hasher.update(hashed(*tokens))
+    counted = functools.partial(_counted, walk=recording, parts=parts, uncounted=uncounted)
+    own = [counted(_name(node.target), node.target) for node in following.nodes]
+    edges = [
+        [
+            (label.encode("utf-8", "surrogatepass"), counted(*edge) if isinstance(edge, Value) else edge)
+            for label, edge in node.edges
+        ]
+        for node in following.nodes
+    ]
     texts.write_back()
     return _Known(
-        digest=None if uncounted else hasher.digest(),
+        digest=None if uncounted else _graph(own, edges),
         parts=tuple(dict.fromkeys(parts)),
         uncounted=tuple(dict.fromkeys(uncounted)),
         stored=tuple(sorted(stored[key] for key in following.left_out)),
@@ -201,14 +199,37 @@ def _is_of_others(value: Any) -> bool:
     return isinstance(value, FunctionType) and not value.__closure__ and not is_own(value.__globals__)
 
 
+def _graph(own: list[bytes], edges: list[list[tuple[bytes, bytes | str | int]]]) -> bytes:
+    """Digest of a graph from its first node: of two parts of it that are alike it does not count how many there are.
+
+    A worker process may have a function twice, by value and by name, where its parent has it once.
+    """
+    while True:
+        new = [
+            hashed(colour, *(part for label, edge in found for part in (label, _edge(edge, own))))
+            for colour, found in zip(own, edges, strict=True)
+        ]
+        if len(set(new)) == len(set(own)):
+            return hashed(new[0], *sorted(set(new)))
+        own = new
+
+
+def _edge(edge: bytes | str | int, own: list[bytes]) -> bytes:
+    if isinstance(edge, int):
+        return b"node:" + own[edge]
+    return b"value:" + edge if isinstance(edge, bytes) else b"name:" + edge.encode()
+
+
 def _counted(
-    name: str, value: Any, walk: _Recording, parts: list[tuple[str, str]], uncounted: list[tuple[str, str]]
+    name: str, value: Any, *, walk: _Recording, parts: list[tuple[str, str]], uncounted: list[tuple[str, str]]
 ) -> bytes:
+    if value is None and name == _ROOT:
+        return b"root"
     if isinstance(value, ModuleType):
         return value.__name__.encode()
     try:
         found = walk.of(value)
-    except HoldallError as error:
+    except (HoldallError, RecursionError) as error:
         uncounted.append((name, str(error)))
         return b""
     if not is_definition(value) or isinstance(value, (FunctionType, type)):
@@ -217,4 +238,6 @@ def _counted(
 
 
 def _name(target: Any) -> str:
+    if target is None:
+        return _ROOT
     return target.__name__ if isinstance(target, ModuleType) else who(target)

@@ -6,29 +6,28 @@ import builtins
 import sys
 from abc import ABCMeta
 from collections import deque
-from functools import cached_property, partial, partialmethod, singledispatchmethod
-from importlib import import_module
+from functools import singledispatchmethod
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall.cache import bytecode, texts
-from holdall.cache.classes import own_items
+from holdall.cache import bytecode, imports, texts
+from holdall.cache.classes import is_generated, own_hints, own_items
 from holdall.cache.hints import classes_in
-from holdall.cache.identity import is_definition, owns, owns_namespace
+from holdall.cache.holding import definitions_in, members
+from holdall.cache.identity import is_definition, owns, owns_namespace, stores
+from holdall.cache.probes import EMPTY, MISSING, Probes, contents
+from holdall.errors import HoldallError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from holdall.cache.identity import Walk
 
-MISSING: Final = object()
-EMPTY: Final = object()
-"""What a cell holds that is not filled yet."""
-_MADE_LATER: Final = frozenset({"__slotnames__", "__annotations_cache__"})
-"""What Python adds to a class when an instance is pickled, or hints are asked for."""
-_CONTAINERS: Final = (dict, list, tuple, set, frozenset, deque)
+_OF_MODULES: Final = frozenset({
+    "__builtins__", "__cached__", "__doc__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__",
+})  # fmt: skip
+"""What Python says of a module: where it lies and how it was loaded is no part of what it does."""
 _CHANGEABLE: Final = (dict, list, set, bytearray, deque)
-_PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray})
 
 
 class Value(NamedTuple):
@@ -45,37 +44,6 @@ class Node(NamedTuple):
     owner: type | None
     edges: list[tuple[str, Any]]
     """Name in the definition -> number of another node, a `Value`, or a text."""
-
-
-class Probes:
-    """What the walk has looked at, to be looked at again at the next call: is each still the same object?"""
-
-    __slots__ = ("cells", "classes", "entries", "functions")
-
-    def __init__(self) -> None:
-        self.entries: dict[tuple[int, str], tuple[Mapping[str, Any], str, Any]] = {}
-        self.functions: dict[int, tuple[FunctionType, Any, Any, Any]] = {}
-        self.cells: dict[int, tuple[CellType, Any]] = {}
-        self.classes: dict[int, tuple[type, list[tuple[str, Any]]]] = {}
-
-    def unchanged(self) -> bool:
-        for mapping, name, value in self.entries.values():
-            if mapping.get(name, MISSING) is not value:
-                return False
-        for fn, code, defaults, named in self.functions.values():
-            if fn.__code__ is not code or fn.__defaults__ is not defaults or fn.__kwdefaults__ is not named:
-                return False
-        for cell, value in self.cells.values():
-            if contents(cell) is not value:
-                return False
-        for cls, items in self.classes.values():
-            now = cls.__dict__
-            if len(now) - len(_MADE_LATER & now.keys()) != len(items):
-                return False
-            for name, value in items:
-                if now.get(name, MISSING) is not value:
-                    return False
-        return True
 
 
 class Following:
@@ -147,41 +115,41 @@ class Following:
         self.functions.append((fn, node.owner))
         names = bytecode.names(fn.__code__)
         self._note_stored(fn, names, free)
+        into = stores(fn) if free else frozenset()
         for chain in sorted(names.chains):
             if chain[0] in free:
-                self._cell(node, ".".join(chain), free[chain[0]], chain[1:])
+                self._cell(node, ".".join(chain), free[chain[0]], chain[1:], stored=chain[0] in into)
             else:
                 self._global(node, namespace, chain)
-        for found, attributes in sorted(names.imports, key=str):
-            self._import(node, namespace, found, attributes)
+        for found, taken in sorted(names.imports, key=str):
+            self._import(node, namespace, found, taken)
         if names.attributes:
-            self._typed(node, fn, names.attributes)
+            self._typed(node, fn, node.owner or root_owner(fn, namespace), names.attributes)
         for number, each in enumerate(fn.__defaults__ or ()):
             self._inside(node, f"default {number}", each)
         for name, each in sorted((fn.__kwdefaults__ or {}).items()):
             self._inside(node, f"default {name}", each)
 
-    def _typed(self, node: Node, fn: FunctionType, attributes: frozenset[str]) -> None:
+    def _typed(self, node: Node, fn: FunctionType, owner: type | None, attributes: frozenset[str]) -> None:
         """Methods over `self`, `cls`, and what is annotated with a class: every attribute that it could be of."""
         hinted = list(classes_in(fn.__annotations__.items(), fn.__globals__, leave_out="return"))
-        if node.owner is not None:
-            for each in node.owner.__mro__:
+        if owner is not None:
+            for each in owner.__mro__:
                 module = sys.modules.get(each.__module__)
-                hints = each.__dict__.get("__annotations__")
-                if isinstance(hints, dict) and owns(self.walk, each):
-                    hinted += classes_in(hints.items(), vars(module) if module is not None else {})
-        for cls in dict.fromkeys([*([node.owner] if node.owner is not None else []), *hinted]):
+                if owns(self.walk, each):
+                    hinted += classes_in(own_hints(each).items(), vars(module) if module is not None else {})
+        for cls in dict.fromkeys([*([owner] if owner is not None else []), *hinted]):
             for name in sorted(attributes):
                 self._attribute(node, f"{cls.__qualname__}.{name}", cls, name, (), counted=True)
 
     def _class(self, node: Node, cls: type) -> None:
         if not owns(self.walk, cls):
             return
-        for each in (*cls.__mro__, *type(cls).__mro__):
+        meta: type = type(cls)
+        for each in cls.__mro__ + meta.__mro__:
             if not owns(self.walk, each):
                 continue
-            items = [item for item in each.__dict__.items() if item[0] not in _MADE_LATER]
-            self.probes.classes[id(each)] = (each, items)
+            self.probes.note_class(each)
             for name, value in sorted(own_items(each), key=lambda item: item[0]):
                 if is_definition(value):
                     node.edges.append((f"{each.__qualname__}.{name}", self._visit(value, cls)))
@@ -204,6 +172,8 @@ class Following:
         if value is MISSING:
             if not hasattr(builtins, name):
                 node.edges.append((".".join(chain), "absent"))
+        elif name in _OF_MODULES:
+            node.edges.append((".".join(chain), name))
         elif not self._is_left_out(namespace, name):
             self._follow(node, ".".join(chain), value, chain[1:], at=f"{namespace.get('__name__')}.{name}")
 
@@ -212,7 +182,7 @@ class Following:
         self.probes.entries[id(mapping), name] = (mapping, name, value)
         return value
 
-    def _is_left_out(self, namespace: Mapping[str, Any], name: str) -> bool:
+    def _is_left_out(self, namespace: Mapping[str, Any] | type, name: str) -> bool:
         key = (id(namespace), name)
         if key in self.stored_before:
             self.left_out.add(key)
@@ -220,8 +190,12 @@ class Following:
         self.counted.add(key)
         return False
 
-    def _cell(self, node: Node, label: str, cell: CellType, attributes: tuple[str, ...]) -> None:
+    def _cell(
+        self, node: Node, label: str, cell: CellType, attributes: tuple[str, ...], *, stored: bool = False
+    ) -> None:
         value = contents(cell)
+        if stored and not is_definition(value):
+            return  # it counts as it was at first
         self.probes.cells[id(cell)] = (cell, value)
         if value is not EMPTY:
             self._follow(node, label, value, attributes, counted=True)
@@ -229,13 +203,17 @@ class Following:
     def _import(
         self, node: Node, namespace: Mapping[str, Any], found: bytecode.Import, attributes: tuple[str, ...]
     ) -> None:
-        module = imported(found, namespace)
+        name = imports.absolute(found.level, found.module, namespace)
         names = (*(() if found.name is None else (found.name,)), *attributes)
         label = ".".join([f"import {'.' * found.level}{found.module}", *names])
-        if module is None:
-            node.edges.append((label, "absent"))
-        else:
+        module = imports.loaded(name, self._is_own)
+        if isinstance(module, ModuleType):
             self._follow(node, label, module, names)
+        else:
+            node.edges.append((label, "absent" if module is None else f"{name}.{'.'.join(names)}"))
+
+    def _is_own(self, namespace: Mapping[str, Any]) -> bool:
+        return owns_namespace(self.walk, namespace)
 
     def _follow(
         self,
@@ -252,29 +230,18 @@ class Following:
         `counted` says that the content of the value counts already, as a part of the definition.
         """
         while isinstance(value, ModuleType):
-            if not owns_namespace(self.walk, vars(value)):
-                node.edges.append((label, f"{value.__name__}.{'.'.join(attributes)}"))
+            if not attributes or not owns_namespace(self.walk, vars(value)):
+                is_own = owns_namespace(self.walk, vars(value))
+                node.edges.append((label, self._visit(value) if is_own else f"{value.__name__}.{'.'.join(attributes)}"))
                 return
-            if not attributes:
-                node.edges.append((label, self._visit(value)))
-                return
-            module, name, attributes = value, attributes[0], attributes[1:]
-            value = self._entry(vars(module), name)
-            if value is MISSING:
-                value = submodule(module, name)
-                self._entry(vars(module), name)
-                getter = vars(module).get("__getattr__")
-                if value is None and isinstance(getter, FunctionType):
-                    node.edges.append((label, self._visit(getter)))
-                    return
-                if value is None:
-                    node.edges.append((label, "absent"))
-                    return
-            elif self._is_left_out(vars(module), name):
-                return
-            at, counted = f"{module.__name__}.{name}", False
-        if isinstance(value, type) and attributes and self._attribute(
-            node, label, value, attributes[0], attributes[1:], counted=counted
+            at, counted = f"{value.__name__}.{attributes[0]}", False
+            value, attributes = self._member(node, label, value, attributes[0]), attributes[1:]
+        if value is MISSING:
+            return
+        if (
+            isinstance(value, type)
+            and attributes
+            and self._attribute(node, label, value, attributes[0], attributes[1:], counted=counted)
         ):
             return
         if is_definition(value):
@@ -284,9 +251,25 @@ class Following:
             node.edges.append((label, Value(at or label, value)))
         self._inside(node, label, value)
 
-    def _attribute(
-        self, node: Node, label: str, cls: type, name: str, rest: tuple[str, ...], *, counted: bool
-    ) -> bool:
+    def _member(self, node: Node, label: str, module: ModuleType, name: str) -> Any:
+        """What a module has by that name; MISSING where that is settled here."""
+        value = self._entry(vars(module), name)
+        if value is not MISSING:
+            return MISSING if self._is_left_out(vars(module), name) else value
+        if hasattr(module, "__path__"):
+            inner = f"{module.__name__}.{name}"
+            found = imports.loaded(inner, self._is_own)
+            self._entry(vars(module), name)
+            if isinstance(found, ModuleType):
+                return found
+            if found is not None:
+                node.edges.append((label, inner))
+                return MISSING
+        getter = vars(module).get("__getattr__")
+        node.edges.append((label, self._visit(getter) if isinstance(getter, FunctionType) else "absent"))
+        return MISSING
+
+    def _attribute(self, node: Node, label: str, cls: type, name: str, rest: tuple[str, ...], *, counted: bool) -> bool:
         """Adds an attribute of a class; False where only the whole class says what it is."""
         if type(cls) not in {type, ABCMeta} or not owns(self.walk, cls):
             return False
@@ -296,12 +279,14 @@ class Following:
                     return True
                 continue
             value = self._entry(each.__dict__, name)
+            if is_generated(value):
+                return counted
             if value is not MISSING:
                 if is_definition(value):
                     node.edges.append((label, self._visit(value, cls)))
                 elif isinstance(value, singledispatchmethod):
                     return False
-                elif (id(each), name) not in self.stored_before:
+                elif not self._is_left_out(each, name):
                     self._follow(node, label, value, rest, at=f"{each.__module__}.{each.__qualname__}.{name}")
                 return True
         return counted
@@ -313,8 +298,14 @@ class Following:
             if not isinstance(each, type) or owns(self.walk, each):
                 found.setdefault(id(each), each)
         # The order of a table does not count, that of its functions by content does not depend on it.
-        for number, each in enumerate(sorted(found.values(), key=self.walk.of)):
+        for number, each in enumerate(sorted(found.values(), key=self._rank)):
             node.edges.append((f"{label}[{number}]", self._visit(each)))
+
+    def _rank(self, target: Any) -> bytes:
+        try:
+            return self.walk.of(target)
+        except HoldallError:
+            return b""  # it cannot be counted, and is named when the nodes are
 
     # ------------------------------------------------------------------------------------------------------- stores
 
@@ -341,92 +332,6 @@ class Following:
             self.stored.setdefault((id(namespace), names[0]), f"{namespace.get('__name__')}.{names[0]}")
 
 
-def members(target: Any) -> Iterator[tuple[str, Any]]:
-    """Definitions and values that are bound to an object which holds definitions."""
-    if isinstance(target, (partial, partialmethod)):
-        yield "function", target.func
-        yield from ((f"argument {number}", each) for number, each in enumerate(target.args))
-        yield from ((f"argument {name}", each) for name, each in sorted(target.keywords.items()))
-    elif isinstance(target, (staticmethod, classmethod)):
-        yield "function", target.__func__
-    elif isinstance(target, property):
-        yield from ((name, each) for name in ("fget", "fset", "fdel") if (each := getattr(target, name)) is not None)
-    elif isinstance(target, cached_property):
-        yield "function", target.func
-    elif type(target).__module__.partition(".")[0] == "holdall" and hasattr(target, "fn"):
-        yield "function", target.fn
-    elif "__wrapped__" in getattr(target, "__dict__", ()):
-        yield "wrapped", target.__wrapped__
-        yield "class", type(target)
-        yield from ((name, each) for name, each in sorted(vars(target).items()) if not name.startswith("__"))
-
-
-def definitions_in(value: Any, is_own: Callable[[type], bool]) -> Iterator[Any]:
-    """Functions, modules and own classes that a value holds, in containers and attributes."""
-    todo, seen = [value], {id(value)}
-    while todo:
-        each = todo.pop()
-        kind = type(each)
-        if kind in _PLAIN:
-            continue
-        if is_definition(each) or isinstance(each, ModuleType):
-            yield each
-            continue
-        inner: list[Any] = []
-        if isinstance(each, dict):
-            inner += [*each.keys(), *each.values()]
-        elif isinstance(each, _CONTAINERS):
-            inner += each
-        if kind.__module__ != "builtins" and is_own(kind):
-            yield kind
-            inner += [*getattr(each, "__dict__", {}).values(), *_slots(each)]
-        if not _PLAIN.issuperset(map(type, inner)):
-            new = [item for item in inner if type(item) not in _PLAIN and id(item) not in seen]
-            seen.update(map(id, new))
-            todo += new
-
-
-def _slots(value: Any) -> Iterator[Any]:
-    for cls in type(value).__mro__:
-        names = cls.__dict__.get("__slots__", ())
-        for name in (names,) if isinstance(names, str) else names:
-            found = getattr(value, name, MISSING) if not name.startswith("__") else MISSING
-            if found is not MISSING:
-                yield found
-
-
-def imported(found: bytecode.Import, namespace: Mapping[str, Any]) -> ModuleType | None:
-    """The module that an `import` in a function's body gives; imported now if the body has not run yet."""
-    name = found.module
-    if found.level:
-        package = str(namespace.get("__package__") or namespace.get("__name__", "").rpartition(".")[0]).split(".")
-        base = package[: len(package) - found.level + 1]
-        name = ".".join([*base, *([name] if name else [])])
-    return _loaded(name)
-
-
-def submodule(package: ModuleType, name: str) -> ModuleType | None:
-    """A module in a package, imported if need be."""
-    return _loaded(f"{package.__name__}.{name}") if hasattr(package, "__path__") else None
-
-
-def _loaded(name: str) -> ModuleType | None:
-    loaded = sys.modules.get(name)
-    if loaded is None:
-        try:
-            loaded = import_module(name)
-        except Exception:  # noqa: BLE001 - a user's module may raise anything
-            return None
-    return loaded
-
-
-def contents(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return EMPTY
-
-
 def root_owner(fn: Any, namespace: Mapping[str, Any]) -> type | None:
     """The class in whose statement a function stands, by its qualified name."""
     *outer, name = str(getattr(fn, "__qualname__", "")).split(".")
@@ -436,5 +341,3 @@ def root_owner(fn: Any, namespace: Mapping[str, Any]) -> type | None:
     for each in outer[1:]:
         found = vars(found).get(each) if isinstance(found, type) else None
     return found if isinstance(found, type) and name in vars(found) else None
-
-

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 _NAME: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
 
-def classes_in(hints: Iterable[tuple[str, Any]], namespace: Mapping[str, Any], *, leave_out: str = "") -> Iterator[type]:
+def classes_in(
+    hints: Iterable[tuple[str, Any]], namespace: Mapping[str, Any], *, leave_out: str = ""
+) -> Iterator[type]:
     """Classes that hints name, also within `X | None`, `list[X]` and in texts."""
     for name, hint in hints:
         if name != leave_out:

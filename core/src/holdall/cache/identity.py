@@ -14,7 +14,6 @@ from threading import local
 from types import (
     BuiltinFunctionType,
     ClassMethodDescriptorType,
-
     FunctionType,
     GetSetDescriptorType,
     MemberDescriptorType,
@@ -28,10 +27,27 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
 from holdall.cache import bytecode, decorators, texts
-from holdall.cache.ownership import MAINS, is_own
+from holdall.cache.naming import attributes, place, place_in, who
+from holdall.cache.ownership import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+__all__ = [
+    "Owned",
+    "Walk",
+    "assuming",
+    "definition",
+    "hashed",
+    "identify",
+    "is_definition",
+    "noting",
+    "owns",
+    "owns_namespace",
+    "stores",
+    "type_name",
+    "who",
+]
 
 
 class Walk(Protocol):
@@ -40,8 +56,6 @@ class Walk(Protocol):
     def of(self, value: Any, /) -> bytes: ...
 
 
-_CELLS: Final = ("<ipython-input", "<stdin>", "<python-input")
-_MARKERS: Final = ("holdall.toml", "pyproject.toml", ".git")
 _DESCRIPTORS: Final = (
     ClassMethodDescriptorType,
     GetSetDescriptorType,
@@ -65,79 +79,20 @@ _DEFINITIONS: Final = (
 )
 
 
-# --------------------------------------------------------------------------------------------------------------- who
-
-
-def who(fn: Any, /) -> str:
-    """`module:qualified name` of a function, class or callable object: the same in every process of a program.
-
-    The module of a program is called as `python -m` calls it, else by its file, relative to the nearest folder with
-    holdall.toml, pyproject.toml or .git, else by the file's name; that of a notebook or a prompt is empty.
-    """
-    while isinstance(fn, (partial, MethodType)):
-        fn = fn.func if isinstance(fn, partial) else fn.__func__
-    name = getattr(fn, "__qualname__", None)
-    owner = fn if isinstance(name, str) else type(fn)
-    module = getattr(owner, "__module__", None)
-    if module in MAINS:
-        inner = fn
-        while inner is not None and getattr(inner, "__globals__", {}).get("__name__") not in MAINS:
-            inner = getattr(inner, "__dict__", {}).get("__wrapped__")  # a decorator of another module around it
-        if isinstance(inner, FunctionType):
-            return f"{_place(module, inner.__globals__, inner.__code__.co_filename)}:{owner.__qualname__}"
-    return f"{place(module if isinstance(module, str) else 'builtins')}:{owner.__qualname__}"
-
-
-def place(module: str, /) -> str:
-    """The module of that name as `who` calls it."""
-    loaded = sys.modules.get(module)
-    return _place(module, vars(loaded) if loaded is not None else {}, "")
-
-
-def _place(module: Any, namespace: Mapping[str, Any], path: str) -> str:
-    if module not in MAINS:
-        return module if isinstance(module, str) else ""
-    spec = getattr(namespace.get("__spec__"), "name", None)
-    if spec is not None and spec not in MAINS:
-        return str(spec)
-    file = namespace.get("__file__")
-    if not isinstance(file, str) or path.startswith(_CELLS) or f"{os.sep}ipykernel_" in path:
-        return ""
-    package = namespace.get("__package__")
-    if "__spec__" not in namespace and isinstance(package, str):
-        # A function of a program run by -m that arrived by value: of its module it has brought the package and the file.
-        stem = os.path.basename(file).removesuffix(".py")
-        return f"{package}.{stem}" if package else stem
-    return _relative(os.path.abspath(file))
-
-
-@lru_cache(maxsize=256)
-def _relative(path: str) -> str:
-    folder = os.path.dirname(path)
-    while True:
-        if any(os.path.exists(os.path.join(folder, each)) for each in _MARKERS):
-            return os.path.relpath(path, folder).replace(os.sep, "/")
-        outer = os.path.dirname(folder)
-        if outer == folder:
-            return os.path.basename(path)
-        folder = outer
-
-
-# -------------------------------------------------------------------------------------------------------------- what
-
-
 def identify(fn: Any, /, walk: Walk) -> bytes:
     """Digest of the function that a task calls: who and what it is.
 
     What it closes over counts as it was at the first question, where the function itself stores into it (a counter, a
     memo): else each call would make another function of it.
     """
-    return hashed(b"who", who(fn).encode(), definition(fn, Owned(walk)))
+    found = hashed(b"who", who(fn).encode(), definition(fn, Owned(walk)))
+    texts.write_back()
+    return found
 
 
 def is_definition(value: Any, /) -> bool:
     """Whether `definition` says what the value is; else it is a value, with content."""
-    return isinstance(value, _DEFINITIONS) or "__wrapped__" in getattr(value, "__dict__", ())
+    return isinstance(value, _DEFINITIONS) or "__wrapped__" in attributes(value)
 
 
 def definition(obj: Any, walk: Walk, /) -> bytes:
@@ -178,7 +133,7 @@ def _definition(obj: Any, walk: Walk) -> bytes:
     if isinstance(obj, BuiltinFunctionType):
         return _builtin(obj, walk)
     if isinstance(obj, _DESCRIPTORS):
-        return hashed(b"descriptor", type_name(obj.__objclass__), obj.__name__.encode())  # type: ignore[union-attr]
+        return hashed(b"descriptor", type_name(obj.__objclass__), obj.__name__.encode())
     return hashed(type_name(type(obj)), *_members(obj, walk))
 
 
@@ -205,7 +160,7 @@ def _wrapper(obj: Any, walk: Walk) -> Iterator[bytes]:
     if type(obj).__module__.partition(".")[0] == "holdall":
         yield walk.of(obj.fn)  # a task or a flow, which may be bound to an instance
         return
-    if "__wrapped__" not in getattr(obj, "__dict__", ()):
+    if "__wrapped__" not in attributes(obj):
         yield walk.of(obj)
         return
     yield walk.of(obj.__wrapped__)
@@ -222,7 +177,7 @@ def _function(fn: FunctionType, walk: Walk) -> bytes:
     code = fn.__code__
     own = owns_namespace(walk, namespace)
     if own:
-        module = _place(namespace.get("__name__"), namespace, code.co_filename)
+        module = place_in(namespace.get("__name__"), namespace, code.co_filename)
         parts = [b"function", module.encode(), b":", *_code(fn, namespace)]
     else:
         parts = [b"installed", f"{namespace.get('__name__')}:{code.co_qualname}".encode()]
@@ -286,7 +241,11 @@ def _builtin(obj: Any, walk: Walk) -> bytes:
     name = obj.__qualname__.encode()
     if owner is None or isinstance(owner, ModuleType):
         module = sys.modules.get(obj.__module__ or "")
-        if module is not None and owns_namespace(walk, vars(module)) and isinstance(file := vars(module).get("__file__"), str):
+        if (
+            module is not None
+            and owns_namespace(walk, vars(module))
+            and isinstance(file := vars(module).get("__file__"), str)
+        ):
             return hashed(b"compiled", name, _content(file, os.stat(file).st_mtime_ns))
         return hashed(b"builtin", f"{obj.__module__}:".encode(), name)
     return hashed(b"method", name, walk.of(owner))
@@ -306,32 +265,45 @@ _settled: WeakKeyDictionary[FunctionType, dict[str, bytes]] = WeakKeyDictionary(
 class Owned:
     """A walk over the definitions that belong to one function; what is none of them goes to the walk of values."""
 
-    __slots__ = ("_open", "_seen", "walk")
+    __slots__ = ("_lowest", "_open", "_seen", "_within", "walk")
 
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
+        # An object beside its digest, as an id is its own only while it lives.
         self._seen: dict[int, tuple[bytes, Any]] = {}
-        self._open = 0
+        self._within: dict[int, tuple[bytes, Any]] = {}  # digests that hold inside what is asked for now
+        self._open: dict[int, int] = {}
+        self._lowest = 0
 
     def of(self, value: Any, /) -> bytes:
         if type(value) in _SCALARS:
             return self.walk.of(value)
-        seen = self._seen.get(id(value))
+        key = id(value)
+        seen = self._seen.get(key) or self._within.get(key)
         if seen is not None:
             return seen[0]
+        depth = self._open.get(key)
+        if depth is not None:
+            # By how far up it is: a digest depends neither on what is around a circle nor on what was asked before.
+            self._lowest = min(self._lowest, depth)
+            return hashed(b"around", (len(self._open) - depth).to_bytes(4, "big"))
         if not is_definition(value):
             return self.value(value)
-        # By depth and not by count: a digest must not depend on what else was asked before.
-        self._seen[id(value)] = (hashed(b"around", self._open.to_bytes(4, "big")), value)
-        self._open += 1
+        return self._new(value)
+
+    def _new(self, value: Any) -> bytes:
+        depth = len(self._open)
+        before, self._lowest = self._lowest, depth
+        self._open[id(value)] = depth
         try:
             found = definition(value, self)
-        except BaseException:
-            del self._seen[id(value)]
-            raise
         finally:
-            self._open -= 1
-        self._seen[id(value)] = (found, value)
+            del self._open[id(value)]
+        alone = self._lowest >= depth
+        (self._seen if alone else self._within)[id(value)] = (found, value)
+        self._lowest = before if alone else min(before, self._lowest)
+        if not self._open:
+            self._within.clear()
         return found
 
     def value(self, value: Any, /) -> bytes:
@@ -341,8 +313,10 @@ class Owned:
         """The digest of what the function closes over and stores into, as it was at the first question."""
         known = _settled.setdefault(fn, {})
         found = known.get(name)
-        # Of threads that ask at once, all get the answer of the first.
-        return known.setdefault(name, self.of(value)) if found is None else found
+        if found is None:
+            # What changes of it later is no change of the function; of threads that ask at once, all get the first's answer.
+            found = known.setdefault(name, Owned(self.walk).of(value))
+        return found
 
 
 class _Assumed(local):
@@ -399,5 +373,3 @@ def hashed(first: bytes, /, *rest: bytes) -> bytes:
     for each in rest:
         hasher.update(len(each).to_bytes(4, "big") + each)
     return hasher.digest()
-
-

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from hashlib import sha256
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from holdall import settings
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def read(name: str, /) -> dict[str, list[tuple[int, Syntax]]]:
-    """Digest of code -> line and syntax of each definition; empty where nothing is remembered or the file is damaged."""
+def read(name: str, /) -> dict[str, dict[int, Syntax]]:
+    """Digest of code -> line -> syntax of a definition; empty where nothing is remembered or the file is damaged."""
     try:
         with open(_path(name), "rb") as file:
             seal, _, body = file.read().partition(b"\n")
@@ -26,20 +26,24 @@ def read(name: str, /) -> dict[str, list[tuple[int, Syntax]]]:
     if sha256(body).hexdigest().encode() != seal:
         return {}
     return {
-        digest: [(line, Syntax(plain, full, tuple(decorators), tuple(stored))) for line, plain, full, decorators, stored in each]
+        digest: {
+            line: Syntax(plain, full, tuple(decorators), tuple(stored))
+            for line, plain, full, decorators, stored in each
+        }
         for digest, each in json.loads(body).items()
     }
 
 
-def write(name: str, found: Mapping[str, list[tuple[int, Syntax]]], /) -> None:
+def write(name: str, found: Mapping[str, Mapping[int, Syntax]], /) -> None:
     """Writes what is known now; of two that write at once, the last one's stays. A disk that is full is no error."""
     path = _path(name)
-    body = json.dumps({digest: [(line, *syntax) for line, syntax in each] for digest, each in found.items()}).encode()
+    rows = {digest: [(line, *syntax) for line, syntax in lines.items()] for digest, lines in found.items() if lines}
+    body = json.dumps(rows).encode()
+    unfinished = f"{path}.{os.getpid()}.{get_ident()}.unfinished"
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        handle, unfinished = tempfile.mkstemp(dir=os.path.dirname(path), suffix=".unfinished")
         try:
-            with open(handle, "wb") as file:
+            with open(unfinished, "wb") as file:
                 file.write(sha256(body).hexdigest().encode() + b"\n" + body)
             os.replace(unfinished, path)
         except BaseException:

@@ -20,7 +20,6 @@ FORM: Final = 1
 """Number of this form of digests; to be raised with every change of what is left out."""
 
 _FUNCTIONS: Final = (_ast.FunctionDef, _ast.AsyncFunctionDef)
-_SCOPES: Final = (*_FUNCTIONS, _ast.Lambda, _ast.ClassDef)
 _IGNORED: Final = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 
@@ -40,25 +39,40 @@ class Syntax(NamedTuple):
 def syntax(node: ast.AST, around: Iterable[ast.AST], /) -> Syntax:
     """Digests of a definition; `around` holds the module and the definitions that it stands in, from the outermost."""
     scopes = list(around)
-    decorators = dict.fromkeys(_decorators(node, scopes))
-    stored = dict.fromkeys(_stored(node))
-    return Syntax(_digest(node, scopes, plain=True), _digest(node, scopes, plain=False), tuple(decorators), tuple(stored))
+    writer = _Writer(scopes, plain=True)
+    for index, outer in enumerate(scopes):
+        writer.note_decorators(outer, scopes[:index])
+    plain = writer.digest(node)
+    full = plain
+    if writer.decorators:
+        full = _Writer(scopes, plain=False).digest(node)
+    return Syntax(plain, full, tuple(writer.decorators), tuple(writer.stored))
 
 
-def _digest(node: ast.AST, scopes: list[ast.AST], *, plain: bool) -> str:
-    text: list[str] = []
-    _Writer(text.append, scopes, plain=plain).write(node)
-    return sha256("".join(text).encode()).hexdigest()
+def full_digest(node: ast.AST, around: Iterable[ast.AST], /) -> str:
+    """Digest of a definition with all its hints and docstrings."""
+    return _Writer(list(around), plain=False).digest(node)
 
 
 class _Writer:
     """Writes a tree as text: types, names of members and constants, each only where it says something."""
 
-    def __init__(self, out: Callable[[str], None], scopes: list[ast.AST], *, plain: bool) -> None:
-        self.out = out
-        self.scopes = scopes
+    def __init__(self, scopes: list[ast.AST], *, plain: bool) -> None:
+        self.text: list[str] = []
+        self.out = self.text.append
+        self.scopes = list(scopes)
         self.plain = plain
         self.in_class = False
+        self.decorators: dict[str, None] = {}
+        self.stored: dict[str, None] = {}
+
+    def digest(self, node: ast.AST) -> str:
+        self.write(node)
+        return sha256("".join(self.text).encode()).hexdigest()
+
+    def note_decorators(self, node: Any, scopes: list[ast.AST]) -> None:
+        for each in getattr(node, "decorator_list", ()):
+            self.decorators.update(dict.fromkeys(_origin(each, scopes)))
 
     def write(self, node: Any) -> None:
         special = _SPECIAL.get(type(node))
@@ -68,13 +82,14 @@ class _Writer:
             self.members(node, node._fields)
 
     def members(self, node: Any, fields: Iterable[str]) -> None:
-        self.out(f"{type(node).__name__}(")
+        out = self.out
+        out(f"{type(node).__name__}(")
         for name in fields:
             value = getattr(node, name, None)
-            if not (value is None or value == [] or name in _IGNORED):
-                self.out(f"{name}=")
+            if value is not None and value != [] and name not in _IGNORED:
+                out(f"{name}=")
                 self.member(value)
-        self.out(")")
+        out(")")
 
     def member(self, value: Any) -> None:
         if isinstance(value, list):
@@ -94,6 +109,7 @@ class _Writer:
 
     def function(self, node: Any) -> None:
         in_class, self.in_class = self.in_class, False
+        self.note_decorators(node, self.scopes)
         # The options of a task are no part of the function.
         decorators = [each for each in node.decorator_list if not _is_ours(each, self.scopes)]
         body = node.body
@@ -113,6 +129,7 @@ class _Writer:
 
     def class_(self, node: Any) -> None:
         in_class, self.in_class = self.in_class, True
+        self.note_decorators(node, self.scopes)
         self.scopes.append(node)
         self.members(node, node._fields)
         self.scopes.pop()
@@ -131,12 +148,20 @@ class _Writer:
             self.write(node.value)
             self.out(")")
 
+    def part(self, node: Any) -> None:
+        """An attribute or a subscript, which may be stored into."""
+        if not isinstance(node.ctx, _ast.Load):
+            names = dotted(node if isinstance(node, _ast.Attribute) else node.value)
+            if names:
+                self.stored[".".join(names)] = None
+        self.members(node, node._fields)
+
     def joined(self, node: Any) -> None:
         self.out("JoinedStr[")
         text = ""
         for each in _flat(node):
             if isinstance(each, _ast.Constant):
-                text += each.value
+                text += str(each.value)
                 continue
             self.out(f"{text!a};" if text else "")
             text = ""
@@ -156,6 +181,8 @@ _SPECIAL: Final[dict[type, Callable[[_Writer, Any], None]]] = {
     _ast.arg: _Writer.parameter,
     _ast.AnnAssign: _Writer.annotated,
     _ast.JoinedStr: _Writer.joined,
+    _ast.Attribute: _Writer.part,
+    _ast.Subscript: _Writer.part,
 }
 
 
@@ -171,20 +198,6 @@ def _is_docstring(node: Any) -> bool:
     return isinstance(node, _ast.Expr) and isinstance(node.value, _ast.Constant) and isinstance(node.value.value, str)
 
 
-def walk(node: Any) -> Iterator[Any]:
-    """The node and all below it."""
-    todo = [node]
-    while todo:
-        each = todo.pop()
-        yield each
-        for name in each._fields:
-            value = getattr(each, name, None)
-            if isinstance(value, list):
-                todo += [item for item in value if isinstance(item, _ast.AST)]
-            elif isinstance(value, _ast.AST):
-                todo.append(value)
-
-
 def dotted(node: Any) -> list[str]:
     """`a.b.c` as a list of names; empty where the root is not a name."""
     found: list[str] = []
@@ -194,33 +207,7 @@ def dotted(node: Any) -> list[str]:
     return [*found, node.id][::-1] if isinstance(node, _ast.Name) else []
 
 
-def _stored(node: Any) -> Iterator[str]:
-    for each in walk(node):
-        if isinstance(each, (_ast.Subscript, _ast.Attribute)) and not isinstance(each.ctx, _ast.Load):
-            names = dotted(each.value if isinstance(each, _ast.Subscript) else each)
-            if names:
-                yield ".".join(names)
-
-
 # ------------------------------------------------------------------------------------------------------- decorators
-
-def _decorators(node: Any, scopes: list[ast.AST]) -> Iterator[str]:
-    """What has to be looked up to know whether a decorator touches the definition, outside or inside it."""
-    for index, outer in enumerate(scopes):
-        for each in getattr(outer, "decorator_list", ()):
-            yield from _origin(each, scopes[:index])
-    yield from _inner_decorators(node, scopes)
-
-
-def _inner_decorators(node: Any, scopes: list[ast.AST]) -> Iterator[str]:
-    for each in getattr(node, "decorator_list", ()):
-        yield from _origin(each, scopes)
-    inner = [*scopes, node] if isinstance(node, _SCOPES) else scopes
-    for name in node._fields:
-        value = getattr(node, name, None)
-        for each in value if isinstance(value, list) else (value,):
-            if isinstance(each, _ast.AST):
-                yield from _inner_decorators(each, inner)
 
 
 def _is_ours(node: Any, scopes: list[ast.AST]) -> bool:
@@ -262,9 +249,6 @@ def _origin(node: Any, scopes: list[ast.AST], *, told: bool = False) -> Iterator
 
 def _bound(scope: Any) -> dict[str, list[Any]]:
     """Names that a scope binds: to imports (as `module:name`), to expressions, or (None) to anything else."""
-    known: dict[str, list[Any]] | None = getattr(scope, "_holdall_bound", None)
-    if known is not None:
-        return known
     found: dict[str, list[Any]] = {}
     arguments = getattr(scope, "args", None)
     if arguments is not None:
@@ -284,7 +268,6 @@ def _bound(scope: Any) -> dict[str, list[Any]]:
             found.setdefault(each.targets[0].id, []).append(each.value)
         elif isinstance(each, (*_FUNCTIONS, _ast.ClassDef)):
             found.setdefault(each.name, []).append(None)
-    scope._holdall_bound = found
     return found
 
 

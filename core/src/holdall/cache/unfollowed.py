@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall.cache import bytecode, texts
 from holdall.cache.hints import classes_in
-from holdall.cache.identity import place
+from holdall.cache.naming import place
 from holdall.cache.ownership import is_own
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class _Function:
         root: ast.expr = call.func.value if isinstance(call.func, ast.Attribute) else call.func
         return None if self._is_known(root) else _UNKNOWN
 
-    def _is_known(self, node: ast.expr) -> bool:
+    def _is_known(self, node: ast.expr) -> bool:  # noqa: PLR0911 - one line a kind of expression
         """Whether names, hints and literals say what kind of value an expression has."""
         if isinstance(node, ast.Name):
             return self._is_known_name(node.id)
@@ -135,8 +135,9 @@ class _Function:
         """The name of a local at the root of attributes, whose own attributes nobody knows."""
         while isinstance(node, ast.Attribute):
             node = node.value
-        is_value = isinstance(node, ast.Name) and self._is_local(node.id) and node.id not in self.imported
-        return node.id if is_value else None
+        if isinstance(node, ast.Name) and self._is_local(node.id) and node.id not in self.imported:
+            return node.id
+        return None
 
     def _resolved(self, node: ast.expr) -> Any:
         """What a dotted name is in the module of the function; None where it is a local, or cannot be said."""
