@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import json
 import subprocess
 import sys
 import zipfile
@@ -14,7 +16,7 @@ import pytest
 
 from holdall import settings
 from holdall.cache import texts
-from holdall.cache.code import reach
+from holdall.cache.code import reach, reached_by
 from holdall.cache.digest import _Walk
 
 if TYPE_CHECKING:
@@ -341,7 +343,8 @@ def test_an_installed_module_is_not_imported_to_be_named(modules: Modules, monke
     monkeypatch.syspath_prepend(str(site))
     modules.names.add("large")
     main = modules.load(
-        "main", "def load():\n    import large, large.deep as d\n    from large.deep import x\n    return large.y(), d.z(), x\n"
+        "main",
+        "def load():\n    import large, large.deep as d\n    from large.deep import x\n    return large.y(), d.z(), x\n",
     )
     before = digest(main.load)
 
@@ -390,7 +393,9 @@ def test_a_definition_that_holds_what_cannot_be_counted_is_named(modules: Module
     reached = reach(main.load)
 
     assert None is reached.digest(_Walk())
-    assert {"main.TABLE", "main:over.<locals>.<lambda>", "main:default"} == {name for name, _ in reached.uncounted(_Walk())}
+    assert {"main.TABLE", "main:over.<locals>.<lambda>", "main:default"} == {
+        name for name, _ in reached.uncounted(_Walk())
+    }
 
 
 # --------------------------------------------------------------------------------------------------------------- options
@@ -489,6 +494,39 @@ def test_what_only_looks_like_a_store_counts(modules: Modules, way: str) -> None
 
     assert () == reached.stored(_Walk())
     assert before != reached.digest(_Walk())
+
+
+# ---------------------------------------------------------------------------------------------------------------- inputs
+
+
+INPUTS = {
+    "function": lambda helper: {"fn": helper.rate},
+    "function in a list": lambda helper: {"fns": [1, [helper.rate]]},
+    "partial": lambda helper: {"fn": functools.partial(print, helper.rate)},
+    "object": lambda helper: {"model": helper.thing},
+    "class": lambda helper: {"kind": helper.Model},
+    "bound method": lambda helper: {"fn": helper.thing.loss},
+    "object that is closed over": lambda helper: {"fn": helper.factory(helper.thing)},
+}
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_what_inputs_reach_counts_too(modules: Modules, kind: str) -> None:
+    """The helpers of a function that is an input, and those of the methods of an object."""
+    helper = modules.load("helper", HELPER)
+    values = INPUTS[kind](helper)
+    before = reached_by(values, _Walk())
+    helper.LEVEL = 5
+    changed = reached_by(values, _Walk())
+    helper.LEVEL = 1
+
+    assert b"" != before != changed
+    assert before == reached_by(values, _Walk())
+
+
+def test_inputs_without_definitions_reach_nothing(modules: Modules) -> None:
+    """Values, and what is installed."""
+    assert b"" == reached_by({"x": 1, "y": [1, {"a": (2, None)}], "fn": len, "other": json.dumps}, _Walk())
 
 
 # ------------------------------------------------------------------------------------------------------------ unfollowed
