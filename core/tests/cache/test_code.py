@@ -79,7 +79,9 @@ def rate():
     return deep() + LEVEL
 
 def deep(x=1, *, y=2):
-    return len(TABLE)
+    return len(TABLE) + deep.note
+
+deep.note = 1
 
 def other():
     return 1
@@ -143,6 +145,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "class of an object": lambda helper: setattr(helper.thing, "__class__", helper.Bare),
     "function in a table": lambda helper: helper.HANDLERS.update(deep=helper.other),
     "code of a function in a table": lambda helper: set_("deep.__code__", helper.rate.__code__)(helper),
+    "attribute of a function": set_("deep.note", 2),
     "deleted global": lambda helper: delattr(helper, "LEVEL"),
     "name that hides a builtin": set_("len", lambda x: 0),
 }
@@ -172,7 +175,7 @@ QUIET: dict[str, Callable[[Any], Any]] = {
     "pickled object": lambda helper: helper.thing.__reduce_ex__(2),
     "the same again": lambda helper: set_("LEVEL", helper.LEVEL)(helper),
     "docstring": set_("rate.__doc__", "Other."),
-    "attribute of a function": set_("rate.note", 1),
+    "attribute of a function that nobody asks for": set_("rate.note", 1),
 }
 
 
@@ -284,7 +287,7 @@ def test_other_things_are_not_reached(modules: Modules) -> None:
         "main", "import helper, json, os\ndef load(): return helper.deep(), json.dumps(1), os.environ['A']\n"
     )
 
-    assert {"main:load", "helper:deep", "helper.TABLE"} == names(main.load)
+    assert {"main:load", "helper:deep", "helper.TABLE", "helper.deep.note"} == names(main.load)
 
 
 def test_circles_and_long_ways_end(modules: Modules) -> None:
@@ -408,7 +411,7 @@ def test_options_say_which_modules_count(modules: Modules) -> None:
 
     assert {"main:load"} == names(main.load, exclude=["helper"])
     assert "textwrap:dedent" in names(main.load, include=["textwrap"])
-    assert {"main:load", "helper:deep", "helper.TABLE", "helper:other", "also[1]"} == names(
+    assert {"main:load", "helper:deep", "helper.TABLE", "helper.deep.note", "helper:other", "also[1]"} == names(
         main.load, also=[helper.other, 5]
     )
     assert 5 == len({
@@ -455,6 +458,7 @@ STORED = {
     "in a nested function": "def load(x):\n    def inner(): X.append(x)\n    return inner, X",
     "of another module": "import state\ndef load(x): state.X.append(x); return state.X",
     "attribute of a class": "class X: n = 0\ndef load(x):\n    X.n += 1\n    return X.n",
+    "attribute of a function": "def X(): pass\nX.n = 0\ndef load(x):\n    X.n += 1\n    return X.n",
     "attribute of another module": "import state\ndef load(x):\n    state.X = x\n    return state.X",
 }
 
@@ -467,7 +471,7 @@ def test_a_global_that_is_stored_into_does_not_count(modules: Modules, way: str)
     owner, name = (state if "another module" in way else main), "X"
     reached = reach(main.load)
     before = reached.digest(_Walk())
-    if way == "attribute of a class":
+    if way.startswith("attribute of a "):
         owner, name = main.X, "n"
     setattr(owner, name, [1, 2])
 
