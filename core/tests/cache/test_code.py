@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import json
 import subprocess
 import sys
 import zipfile
@@ -14,7 +16,7 @@ import pytest
 
 from holdall import settings
 from holdall.cache import texts
-from holdall.cache.code import reach
+from holdall.cache.code import reach, reached_by
 from holdall.cache.digest import _Walk
 
 if TYPE_CHECKING:
@@ -77,7 +79,9 @@ def rate():
     return deep() + LEVEL
 
 def deep(x=1, *, y=2):
-    return len(TABLE)
+    return len(TABLE) + deep.note
+
+deep.note = 1
 
 def other():
     return 1
@@ -141,6 +145,7 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
     "class of an object": lambda helper: setattr(helper.thing, "__class__", helper.Bare),
     "function in a table": lambda helper: helper.HANDLERS.update(deep=helper.other),
     "code of a function in a table": lambda helper: set_("deep.__code__", helper.rate.__code__)(helper),
+    "attribute of a function": set_("deep.note", 2),
     "deleted global": lambda helper: delattr(helper, "LEVEL"),
     "name that hides a builtin": set_("len", lambda x: 0),
 }
@@ -170,7 +175,7 @@ QUIET: dict[str, Callable[[Any], Any]] = {
     "pickled object": lambda helper: helper.thing.__reduce_ex__(2),
     "the same again": lambda helper: set_("LEVEL", helper.LEVEL)(helper),
     "docstring": set_("rate.__doc__", "Other."),
-    "attribute of a function": set_("rate.note", 1),
+    "attribute of a function that nobody asks for": set_("rate.note", 1),
 }
 
 
@@ -282,7 +287,7 @@ def test_other_things_are_not_reached(modules: Modules) -> None:
         "main", "import helper, json, os\ndef load(): return helper.deep(), json.dumps(1), os.environ['A']\n"
     )
 
-    assert {"main:load", "helper:deep", "helper.TABLE"} == names(main.load)
+    assert {"main:load", "helper:deep", "helper.TABLE", "helper.deep.note"} == names(main.load)
 
 
 def test_circles_and_long_ways_end(modules: Modules) -> None:
@@ -341,7 +346,8 @@ def test_an_installed_module_is_not_imported_to_be_named(modules: Modules, monke
     monkeypatch.syspath_prepend(str(site))
     modules.names.add("large")
     main = modules.load(
-        "main", "def load():\n    import large, large.deep as d\n    from large.deep import x\n    return large.y(), d.z(), x\n"
+        "main",
+        "def load():\n    import large, large.deep as d\n    from large.deep import x\n    return large.y(), d.z(), x\n",
     )
     before = digest(main.load)
 
@@ -390,7 +396,9 @@ def test_a_definition_that_holds_what_cannot_be_counted_is_named(modules: Module
     reached = reach(main.load)
 
     assert None is reached.digest(_Walk())
-    assert {"main.TABLE", "main:over.<locals>.<lambda>", "main:default"} == {name for name, _ in reached.uncounted(_Walk())}
+    assert {"main.TABLE", "main:over.<locals>.<lambda>", "main:default"} == {
+        name for name, _ in reached.uncounted(_Walk())
+    }
 
 
 # --------------------------------------------------------------------------------------------------------------- options
@@ -403,7 +411,7 @@ def test_options_say_which_modules_count(modules: Modules) -> None:
 
     assert {"main:load"} == names(main.load, exclude=["helper"])
     assert "textwrap:dedent" in names(main.load, include=["textwrap"])
-    assert {"main:load", "helper:deep", "helper.TABLE", "helper:other", "also[1]"} == names(
+    assert {"main:load", "helper:deep", "helper.TABLE", "helper.deep.note", "helper:other", "also[1]"} == names(
         main.load, also=[helper.other, 5]
     )
     assert 5 == len({
@@ -450,6 +458,7 @@ STORED = {
     "in a nested function": "def load(x):\n    def inner(): X.append(x)\n    return inner, X",
     "of another module": "import state\ndef load(x): state.X.append(x); return state.X",
     "attribute of a class": "class X: n = 0\ndef load(x):\n    X.n += 1\n    return X.n",
+    "attribute of a function": "def X(): pass\nX.n = 0\ndef load(x):\n    X.n += 1\n    return X.n",
     "attribute of another module": "import state\ndef load(x):\n    state.X = x\n    return state.X",
 }
 
@@ -462,7 +471,7 @@ def test_a_global_that_is_stored_into_does_not_count(modules: Modules, way: str)
     owner, name = (state if "another module" in way else main), "X"
     reached = reach(main.load)
     before = reached.digest(_Walk())
-    if way == "attribute of a class":
+    if way.startswith("attribute of a "):
         owner, name = main.X, "n"
     setattr(owner, name, [1, 2])
 
@@ -489,6 +498,39 @@ def test_what_only_looks_like_a_store_counts(modules: Modules, way: str) -> None
 
     assert () == reached.stored(_Walk())
     assert before != reached.digest(_Walk())
+
+
+# ---------------------------------------------------------------------------------------------------------------- inputs
+
+
+INPUTS = {
+    "function": lambda helper: {"fn": helper.rate},
+    "function in a list": lambda helper: {"fns": [1, [helper.rate]]},
+    "partial": lambda helper: {"fn": functools.partial(print, helper.rate)},
+    "object": lambda helper: {"model": helper.thing},
+    "class": lambda helper: {"kind": helper.Model},
+    "bound method": lambda helper: {"fn": helper.thing.loss},
+    "object that is closed over": lambda helper: {"fn": helper.factory(helper.thing)},
+}
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_what_inputs_reach_counts_too(modules: Modules, kind: str) -> None:
+    """The helpers of a function that is an input, and those of the methods of an object."""
+    helper = modules.load("helper", HELPER)
+    values = INPUTS[kind](helper)
+    before = reached_by(values, _Walk())
+    helper.LEVEL = 5
+    changed = reached_by(values, _Walk())
+    helper.LEVEL = 1
+
+    assert b"" != before != changed
+    assert before == reached_by(values, _Walk())
+
+
+def test_inputs_without_definitions_reach_nothing(modules: Modules) -> None:
+    """Values, and what is installed."""
+    assert b"" == reached_by({"x": 1, "y": [1, {"a": (2, None)}], "fn": len, "other": json.dumps}, _Walk())
 
 
 # ------------------------------------------------------------------------------------------------------------ unfollowed

@@ -374,6 +374,55 @@ EDITS: Final[list[tuple[str, str, str | None, str, str]]] = [
     ("function under a class", "main.py", "def tallied(x):\n    return x", "def tallied(x):\n    return -x", MISS),
 ]  # fmt: skip
 
+# What it is called, two programs (a text is main.py), and whether they are the same to CODE.
+SITUATIONS: Final[list[tuple[str, Any, Any, str]]] = [
+    ("decorator factory arg global", "import functools\nN=1\ndef d(n):\n  def w(f):\n    @functools.wraps(f)\n    def g(*a): return f(*a)+n\n    return g\n  return w\n@d(N)\ndef load(): return 1", "import functools\nN=2\ndef d(n):\n  def w(f):\n    @functools.wraps(f)\n    def g(*a): return f(*a)+n\n    return g\n  return w\n@d(N)\ndef load(): return 1", MISS),
+    ("decorator helper", "def h(x): return 1\ndef d(f):\n  def g(): return h(f())\n  return g\n@d\ndef load(): return 1", "def h(x): return 2\ndef d(f):\n  def g(): return h(f())\n  return g\n@d\ndef load(): return 1", MISS),
+    ("local alias of module", {"main.py": "import helper\ndef load():\n  h = helper\n  return h.f()", "helper.py": "def f(): return 1"}, {"main.py": "import helper\ndef load():\n  h = helper\n  return h.f()", "helper.py": "def f(): return 2"}, MISS),
+    ("class alias local", "class A:\n  def f(self): return 1\ndef load():\n  K = A\n  return K().f()", "class A:\n  def f(self): return 2\ndef load():\n  K = A\n  return K().f()", MISS),
+    ("instance attr from init", "class B:\n  def g(self): return 1\nclass A:\n  def __init__(self): self.b = B()\n  def f(self): return self.b.g()\ndef load():\n  return A().f()", "class B:\n  def g(self): return 2\nclass A:\n  def __init__(self): self.b = B()\n  def f(self): return self.b.g()\ndef load():\n  return A().f()", MISS),
+    ("function returned", "def h(): return 1\ndef pick(): return h\ndef load(): return pick()()", "def h(): return 2\ndef pick(): return h\ndef load(): return pick()()", MISS),
+    ("global set by other module", {"main.py": "import cfg, setup_\ndef load(): return cfg.X", "cfg.py": "X=1", "setup_.py": "import cfg\ncfg.X=5"}, {"main.py": "import cfg, setup_\ndef load(): return cfg.X", "cfg.py": "X=1", "setup_.py": "import cfg\ncfg.X=6"}, MISS),
+    ("namedtuple const", "from collections import namedtuple\nP=namedtuple('P','a b')\nX=P(1,2)\ndef load(): return X.a", "from collections import namedtuple\nP=namedtuple('P','a b')\nX=P(3,2)\ndef load(): return X.a", MISS),
+    ("regex const", "import re\nX=re.compile('a')\ndef load(): return X.match('a')", "import re\nX=re.compile('b')\ndef load(): return X.match('a')", MISS),
+    ("operator overload", "class V:\n  def __add__(s,o): return 1\nA=V()\ndef load(): return A+A", "class V:\n  def __add__(s,o): return 2\nA=V()\ndef load(): return A+A", MISS),
+    ("context manager class", "class V:\n  def __enter__(s): return 1\n  def __exit__(s,*a): pass\ndef load():\n  with V() as x: return x", "class V:\n  def __enter__(s): return 2\n  def __exit__(s,*a): pass\ndef load():\n  with V() as x: return x", MISS),
+    ("generator expr helper", "def h(x): return x\ndef load(): return list(h(x) for x in [1])", "def h(x): return -x\ndef load(): return list(h(x) for x in [1])", MISS),
+    ("map(fn)", "def h(x): return x\ndef load(): return list(map(h,[1]))", "def h(x): return -x\ndef load(): return list(map(h,[1]))", MISS),
+    ("default is call", "def h(): return 1\ndef load(x=h()): return x", "def h(): return 2\ndef load(x=h()): return x", MISS),
+    ("global func result", "def h(): return 1\nX=h()\ndef load(): return X", "def h(): return 2-1\nX=h()\ndef load(): return X", HIT),
+    ("conditional def", "import sys\nif sys.argv:\n  def h(): return 1\nelse:\n  def h(): return 2\ndef load(): return h()", "import sys\nif sys.argv:\n  def h(): return 1\nelse:\n  def h(): return 3\ndef load(): return h()", HIT),
+    ("lambda dict", "D={'a':lambda x:x,'b':lambda x:x+1}\ndef load(): return D['a'](1)", "D={'a':lambda x:x,'b':lambda x:x+2}\ndef load(): return D['a'](1)", MISS),
+    ("swap lambda", "D={'a':lambda x:x,'b':lambda x:x+1}\ndef load(): return D['a'](1)", "D={'b':lambda x:x,'a':lambda x:x+1}\ndef load(): return D['a'](1)", MISS),
+    ("swap alias", "def f(): return 1\ndef g(): return 2\na,b=f,g\ndef load(): return a()", "def f(): return 1\ndef g(): return 2\nb,a=f,g\ndef load(): return a()", MISS),
+    ("mro change", "class A:\n  def f(s): return 1\nclass B:\n  def f(s): return 2\nclass C(A,B): pass\ndef load(): return C().f()", "class A:\n  def f(s): return 1\nclass B:\n  def f(s): return 2\nclass C(B,A): pass\ndef load(): return C().f()", MISS),
+    ("init subclass", "class A:\n  def __init_subclass__(cls): cls.x=1\nclass B(A): pass\ndef load(): return B.x", "class A:\n  def __init_subclass__(cls): cls.x=2\nclass B(A): pass\ndef load(): return B.x", MISS),
+    ("descriptor", "class D:\n  def __get__(s,o,t): return 1\nclass B:\n  d=D()\ndef load(): return B().d", "class D:\n  def __get__(s,o,t): return 2\nclass B:\n  d=D()\ndef load(): return B().d", MISS),
+    ("cls descriptor chain", "class D:\n  def __get__(s,o,t): return 1\nclass B:\n  d=D()\ndef load(): return B.d", "class D:\n  def __get__(s,o,t): return 2\nclass B:\n  d=D()\ndef load(): return B.d", MISS),
+    ("module getattr fn", {"main.py": "import lazy\ndef load(): return lazy.q", "lazy.py": "V=1\ndef __getattr__(n): return V"}, {"main.py": "import lazy\ndef load(): return lazy.q", "lazy.py": "V=2\ndef __getattr__(n): return V"}, MISS),
+    ("pkg init relative", {"main.py": "import pk\ndef load(): return pk.api.go()", "pk/__init__.py": "from . import api", "pk/api.py": "from ._x import K\ndef go(): return K", "pk/_x.py": "K=1"}, {"main.py": "import pk\ndef load(): return pk.api.go()", "pk/__init__.py": "from . import api", "pk/api.py": "from ._x import K\ndef go(): return K", "pk/_x.py": "K=2"}, MISS),
+    ("nonlocal helper", "def mk(n):\n  def h(): return n\n  def load(): return h()\n  return load\nload=mk(1)", "def mk(n):\n  def h(): return n\n  def load(): return h()\n  return load\nload=mk(2)", MISS),
+    ("nonlocal helper global", "K=1\ndef mk():\n  def h(): return K\n  def load(): return h()\n  return load\nload=mk()", "K=2\ndef mk():\n  def h(): return K\n  def load(): return h()\n  return load\nload=mk()", MISS),
+    ("class in function global", "K=1\ndef load():\n  class A:\n    k = K\n  return A.k", "K=2\ndef load():\n  class A:\n    k = K\n  return A.k", MISS),
+    ("default in nested", "K=1\ndef load():\n  def h(x=K): return x\n  return h()", "K=2\ndef load():\n  def h(x=K): return x\n  return h()", MISS),
+    ("method via getattr const", "class A:\n  def f(self): return 1\na=A()\ndef load(): return getattr(a,'f')()", "class A:\n  def f(self): return 2\na=A()\ndef load(): return getattr(a,'f')()", MISS),
+    ("operator.attrgetter", "import operator\nclass A:\n  def f(self): return 1\na=A()\ndef load(): return operator.methodcaller('f')(a)", "import operator\nclass A:\n  def f(self): return 2\na=A()\ndef load(): return operator.methodcaller('f')(a)", MISS),
+    ("numpy-like constant tuple", "T=(1,(2,[3]))\ndef load(): return T", "T=(1,(2,[4]))\ndef load(): return T", MISS),
+    ("async gen", "async def h():\n  yield 1\nasync def load():\n  async for x in h(): return x", "async def h():\n  yield 2\nasync def load():\n  async for x in h(): return x", MISS),
+    ("try except class", "class E(Exception):\n  code=1\ndef load():\n  try: raise E\n  except E as e: return e.code", "class E(Exception):\n  code=2\ndef load():\n  try: raise E\n  except E as e: return e.code", MISS),
+    ("match class", "class E:\n  __match_args__=('a',)\n  a=1\ndef load(x):\n  match x:\n    case E(1): return 1", "class E:\n  __match_args__=('b',)\n  a=1\ndef load(x):\n  match x:\n    case E(1): return 1", MISS),
+    ("star args helper", "def h(*a): return a\ndef load(): return h(*[1])", "def h(*a): return a[::-1]\ndef load(): return h(*[1])", MISS),
+    ("strict hint under own deco", "def own(f):\n  f.h=f.__annotations__\n  return f\n@own\ndef load(x:int): return load.h", "def own(f):\n  f.h=f.__annotations__\n  return f\n@own\ndef load(x:str): return load.h", MISS),
+    ("print-only doc", "def load():\n  '''a'''\n  return 1", "def load():\n  '''b'''\n  return 1", HIT),
+    ("doc   used", "def load():\n  '''a'''\n  return load.__doc__", "def load():\n  '''b'''\n  return load.__doc__", HIT),
+    ("fn attribute", "def load(): return load.k\nload.k=1", "def load(): return load.k\nload.k=2", MISS),
+    ("helper attribute", "def h(): pass\nh.k=1\ndef load(): return h.k", "def h(): pass\nh.k=2\ndef load(): return h.k", MISS),
+    ("typealias hint", "X=list[int]\ndef load(x: X): return x", "X=list[str]\ndef load(x: X): return x", HIT),
+    ("isinstance own", "class A: pass\ndef load(x): return isinstance(x,A)", "class A:\n  z=1\ndef load(x): return isinstance(x,A)", MISS),
+    ("sys.modules main", "import sys\ndef load(): return sys.argv", "import sys\nQ=1\ndef load(): return sys.argv", HIT),
+    ("set order const", "S={'a','b','c'}\ndef load(): return 'a' in {'x','y','z'}, S", "S={'c','b','a'}\ndef load(): return 'a' in {'x','y','z'}, S", HIT),
+]  # fmt: skip
+
 DRIVER: Final = """
 import importlib, json, os, sys
 from holdall.cache.code import reach
@@ -390,7 +439,7 @@ for folder in sorted(os.listdir(sys.argv[1])):
     found[folder] = [first and first.hex(), second and second.hex(), reached.uncounted(_Walk()), reached.stored(_Walk())]
     sys.path.pop(0)
     for name in set(sys.modules) - before:
-        if name == "main" or name.partition(".")[0] == "pkg":
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(sys.argv[1]):
             del sys.modules[name]
 print(json.dumps(found))
 """
@@ -443,3 +492,24 @@ def test_an_edit_is_noticed_where_it_counts(digests: tuple[dict[str, Any], dict[
     assert [[], ["main.seen", "main.total"]] == before[2:] == after[2:]
     assert (before[0], after[0]) == (before[1], after[1])
     assert expected == (HIT if before[0] == after[0] else MISS)
+
+
+@pytest.fixture(scope="module")
+def situations(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Digests of both programs of each situation."""
+    root = tmp_path_factory.mktemp("situations")
+    for number, (_, *sides, _) in enumerate(SITUATIONS):
+        for name, files in zip(("left", "right"), sides, strict=True):
+            write(root / name / f"{number:03}", {"main.py": files} if isinstance(files, str) else files)
+    return run(root / "left", root / "home"), run(root / "right", root / "home")
+
+
+@pytest.mark.parametrize("number", range(len(SITUATIONS)), ids=[each[0] for each in SITUATIONS])
+def test_a_difference_counts_wherever_it_is(situations: tuple[dict[str, Any], dict[str, Any]], number: int) -> None:
+    """In small programs, each with another way from the function to what differs."""
+    left, right = (each[f"{number:03}"] for each in situations)
+    *_, expected = SITUATIONS[number]
+
+    assert [] == left[2] == right[2]
+    assert (left[0], right[0]) == (left[1], right[1])
+    assert expected == (HIT if left[0] == right[0] else MISS)

@@ -77,6 +77,8 @@ class Names(NamedTuple):
     """Globals, and names that it closes over, that are assigned or deleted."""
     changed: frozenset[tuple[str, ...]]
     """Chains on which a method that changes a container is called."""
+    assigned: frozenset[tuple[str, ...]]
+    """Chains that are assigned or deleted: `X.a = v`."""
     imports: frozenset[tuple[Import, tuple[str, ...]]]
     """What is imported in the body, each with the attributes that are taken of it."""
     dynamic: frozenset[str]
@@ -97,6 +99,7 @@ _NAMES_ATTRIBUTE: Final = {
     "DELETE_ATTR": 0,
 }
 """By how many bits the number of the name is shifted."""
+_STORES_ATTRIBUTE: Final = frozenset({"STORE_ATTR", "DELETE_ATTR"})
 _STORES: Final = frozenset({"STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL"})
 _BETWEEN: Final = frozenset({"PUSH_NULL", "NOP", "PRECALL", "COPY"})
 _names: dict[int, tuple[CodeType, Names]] = {}
@@ -116,6 +119,7 @@ def names(code: CodeType, /) -> Names:
         frozenset(scan.attributes),
         frozenset(scan.stored),
         frozenset(scan.changed),
+        frozenset(scan.assigned),
         frozenset(scan.imports),
         frozenset(scan.dynamic),
     )
@@ -134,6 +138,7 @@ class _Scan:
         self.attributes: set[str] = set()
         self.stored: set[str] = set()
         self.changed: set[tuple[str, ...]] = set()
+        self.assigned: set[tuple[str, ...]] = set()
         self.imports: set[tuple[Import, tuple[str, ...]]] = set()
         self.dynamic: set[str] = set()
 
@@ -150,6 +155,8 @@ class _Scan:
                 self.attributes.add(name)
                 if chain:
                     chain.append(name)
+                    if op in _STORES_ATTRIBUTE and chain[0] not in local:
+                        self.assigned.add(tuple(chain))
                 continue
             if asked:
                 getter = asked = False

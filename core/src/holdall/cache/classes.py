@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MADE_BY_PYTHON: Final = frozenset({
     "__abstractmethods__", "__annotate__", "__annotate_func__", "__annotations__", "__annotations_cache__",
     "__classcell__", "__conditional_annotations__", "__dataclass_fields__", "__dataclass_params__", "__dict__",
-    "__firstlineno__", "__match_args__", "__module__", "__orig_bases__", "__parameters__", "__qualname__",
+    "__firstlineno__", "__module__", "__orig_bases__", "__parameters__", "__qualname__",
     "__callable_proto_members_only__", "__mutable_keys__", "__non_callable_proto_members__", "__protocol_attrs__",
     "__readonly_keys__", "__signature__", "__slotnames__", "__static_attributes__", "__type_params__", "__weakref__", "_abc_impl",
 })  # fmt: skip

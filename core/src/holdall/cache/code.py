@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
-from types import FunctionType, ModuleType
+import sys
+from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from holdall.cache import texts
 from holdall.cache.following import Following, Value
+from holdall.cache.holding import definitions_in, members
 from holdall.cache.identity import Owned, assuming, hashed, is_definition, noting, owns, who
 from holdall.cache.ownership import is_own
 from holdall.errors import HoldallError
@@ -33,6 +36,45 @@ def reach(fn: Any, /, *, include: Iterable[str] = (), exclude: Iterable[str] = (
         also: Functions, classes, modules and values that count too, because no name in the code leads to them.
     """
     return Reach(fn, Scope(frozenset(include), frozenset(exclude)), tuple(also))
+
+
+def reached_by(values: Any, walk: Walk, /) -> bytes:
+    """Digest of what functions and classes among the inputs of a call reach; empty where there are none.
+
+    The definition of a function that is an input counts with the inputs; this adds the helpers and globals that it uses,
+    and those that the methods of an object use. What cannot be counted there counts by its name.
+    """
+    found: dict[int, Any] = {}
+    todo = list(definitions_in(values, _is_own_class))
+    while todo:
+        each = todo.pop()
+        if id(each) in found:
+            continue
+        found[id(each)] = each
+        if isinstance(each, MethodType):
+            todo += [each.__func__, *definitions_in(each.__self__, _is_own_class)]
+        elif is_definition(each) and not isinstance(each, (FunctionType, type)):
+            todo += definitions_in([value for _, value in members(each)], _is_own_class)
+    digests = set()
+    for each in found.values():
+        if isinstance(each, (FunctionType, type)) and _is_own(each):
+            known = _of_inputs.get(each)
+            if known is None:
+                known = _of_inputs[each] = reach(each)
+            digests.add(known.countable(walk))
+    return hashed(b"inputs", *sorted(digests)) if digests else b""
+
+
+_of_inputs: WeakKeyDictionary[Any, Reach] = WeakKeyDictionary()
+
+
+def _is_own(value: FunctionType | type) -> bool:
+    return _is_own_class(value) if isinstance(value, type) else is_own(value.__globals__)
+
+
+def _is_own_class(cls: type) -> bool:
+    module = sys.modules.get(cls.__module__)
+    return is_own({"__name__": cls.__module__} if module is None else vars(module))
 
 
 class Scope(NamedTuple):
@@ -71,6 +113,11 @@ class Reach:
         Args:
             walk: The walk of values; a new one of its type, made without arguments, is asked for each value.
         """
+        known = self._now(walk)
+        return None if known.uncounted else known.digest
+
+    def countable(self, walk: Walk, /) -> bytes:
+        """Digest of all of it that can be counted, with the names of what cannot."""
         return self._now(walk).digest
 
     def parts(self, walk: Walk, /) -> list[tuple[str, str]]:
@@ -101,7 +148,7 @@ class Reach:
 class _Known(NamedTuple):
     """Outcome of a walk, and all that it depends on."""
 
-    digest: bytes | None
+    digest: bytes
     parts: tuple[tuple[str, str], ...]
     uncounted: tuple[tuple[str, str], ...]
     stored: tuple[str, ...]
@@ -175,7 +222,7 @@ def _walked(fn: Any, scope: Scope, also: tuple[Any, ...], walk: Walk) -> _Known:
     ]
     texts.write_back()
     return _Known(
-        digest=None if uncounted else _graph(own, edges),
+        digest=_graph(own, edges),
         parts=tuple(dict.fromkeys(parts)),
         uncounted=tuple(dict.fromkeys(uncounted)),
         stored=tuple(sorted(stored[key] for key in following.left_out)),
@@ -231,7 +278,7 @@ def _counted(
         found = walk.of(value)
     except (HoldallError, RecursionError) as error:
         uncounted.append((name, str(error)))
-        return b""
+        return f"uncounted {name}".encode()
     if not is_definition(value) or isinstance(value, (FunctionType, type)):
         parts.append((name, found.hex()))
     return found

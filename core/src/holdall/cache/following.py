@@ -246,10 +246,18 @@ class Following:
             return
         if is_definition(value):
             node.edges.append((label, self._visit(value)))
+            if attributes and isinstance(value, FunctionType) and attributes[0] in value.__dict__:
+                self._note(node, label, value, attributes[0])
             return
         if not counted:
             node.edges.append((label, Value(at or label, value)))
         self._inside(node, label, value)
+
+    def _note(self, node: Node, label: str, fn: FunctionType, name: str) -> None:
+        """An attribute that somebody has given to a function."""
+        value = self._entry(fn.__dict__, name)
+        if name != "__wrapped__" and not self._is_left_out(fn.__dict__, name):
+            self._follow(node, f"{label}, {name}", value, (), at=f"{fn.__module__}.{fn.__qualname__}.{name}")
 
     def _member(self, node: Node, label: str, module: ModuleType, name: str) -> Any:
         """What a module has by that name; MISSING where that is settled here."""
@@ -317,6 +325,8 @@ class Following:
         roots = {chain[0] for chain in names.chains} - set(free)
         for each in found.stored if found is not None else ():
             self._stored_at(namespace, each.split("."), roots, any_kind=True)
+        for chain in names.assigned:
+            self._stored_at(namespace, list(chain), roots, any_kind=True)
         for chain in names.changed:
             self._stored_at(namespace, list(chain), roots, any_kind=False)
 
@@ -326,8 +336,9 @@ class Following:
         while names[1:] and isinstance(module := namespace.get(names[0]), ModuleType):
             namespace, names = vars(module), names[1:]
         value = namespace.get(names[0], MISSING)
-        if isinstance(value, type) and names[1:]:
-            self.stored.setdefault((id(value), names[1]), f"{value.__module__}.{value.__qualname__}.{names[1]}")
+        if isinstance(value, (type, FunctionType)) and names[1:]:
+            owner = value if isinstance(value, type) else value.__dict__
+            self.stored.setdefault((id(owner), names[1]), f"{value.__module__}.{value.__qualname__}.{names[1]}")
         elif value is not MISSING and not is_definition(value) and (any_kind or isinstance(value, _CHANGEABLE)):
             self.stored.setdefault((id(namespace), names[0]), f"{namespace.get('__name__')}.{names[0]}")
 
