@@ -23,7 +23,8 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
-from holdall.cache.digest import captured, digest
+from holdall.cache.digest import Walk, captured, digest
+from holdall.cache.identity import assuming, noting
 from holdall.errors import ConfigurationError
 
 
@@ -224,3 +225,25 @@ def test_long_columns_differ_wherever_one_item_does(other: Any) -> None:
 def test_texts_that_no_encoding_takes_have_a_digest() -> None:
     """A lone surrogate, as in the name of a file, counts as any other character."""
     assert digest(["\udc80"]) != digest(["\\udc80"])
+
+
+class Base:
+    def area(self) -> int:
+        return 1
+
+
+class Square(Base):
+    """Its method holds the class that it is of, so that they are a circle."""
+
+    def area(self) -> int:
+        return super().area() + 1
+
+
+def test_a_definition_in_a_circle_is_noted_as_it_is_counted() -> None:
+    """A second look, which takes what it noted for known, gives the same digest."""
+    value = [Square(), {"kind": Square}]
+    found, noted = noting(Walk(), value)
+
+    assert found == Walk().of(value)
+    assert {id(Square)} <= noted.keys()
+    assert found == assuming(noted, Walk(), value)

@@ -15,7 +15,7 @@ from holdall.cache import bytecode
 from holdall.cache.encoding import SCALARS, flat, hashed, qualified, scalar
 from holdall.cache.hashers import find, full_name
 from holdall.cache.hashers.parts import Chunks, Step, Uncounted, Unordered, key_step, type_name
-from holdall.cache.identity import _DEFINITIONS, definition, identify, is_definition, who
+from holdall.cache.identity import _DEFINITIONS, _assumed, definition, identify, is_definition, who
 from holdall.cache.layout import Layout, is_python
 from holdall.cache.ownership import is_own
 from holdall.errors import ConfigurationError, HoldallError, told
@@ -139,10 +139,13 @@ class Walk:
                 break
             kinds = len(set(fresh.values()))
         self._colours = outer
+        noted = _assumed.noted
         for each in members:
             del self._open[id(each)]
             self._looped.discard(id(each))
             self._done[id(each)] = hashed(b"in cycle", colours[id(each)]), each
+            if noted and id(each) in noted:
+                noted[id(each)] = each, self._done[id(each)][0]  # what was noted on the way was not known yet
         return self._done[id(first)][0]
 
     def kind(self, value: Any) -> bytes:

@@ -73,10 +73,9 @@ def _values(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of array
         return kind, numpy.array(missing), numpy.items(own._data[~missing])  # noqa: SLF001 - as it lies, where there is no other way
     if isinstance(value, arrays.IntervalArray):
         return kind, Step(".left", values(own.left.array)), Step(".right", values(own.right.array))
-    if isinstance(value, arrays.SparseArray):
+    if isinstance(value.dtype, pd.SparseDtype):
         # Blocks or single places: two ways to say which are stored.
-        places = own.sp_index.to_int_index().indices
-        return kind, len(value), numpy.array(places), numpy.array(value.sp_values)
+        return kind, len(value), numpy.array(own.sp_index.to_int_index().indices), numpy.array(own.sp_values)
     if isinstance(value.dtype, pd.StringDtype):
         return kind, _texts(value)
     if isinstance(value, arrays.ArrowExtensionArray):
