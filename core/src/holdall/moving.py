@@ -17,13 +17,13 @@ from holdall.errors import (
     MissingResultError,
     StorageError,
 )
-from holdall.keys import beside, is_lock, payload_made_at
+from holdall.keys import candidates, is_lock, payload_made_at
 from holdall.moved import Item, Moved, Seen, Selection
 from holdall.policies import policy_of
 from holdall.results import ResultReference, from_json
 from holdall.settings import current
 from holdall.survey import look, untracked
-from holdall.transfer import Keys, published_as, transfer
+from holdall.transfer import Keys, transfer
 from holdall.vacating import are_one, vacate
 
 if TYPE_CHECKING:
@@ -170,8 +170,7 @@ class Work:
         return [self._named(key) for key in dict.fromkeys(self.chosen.keys)]
 
     def _named(self, name: str) -> ObjectMeta:
-        # As in `ResultStore.find`: a name may be that of a payload, and its record lies beside it.
-        for key in (name, beside(name)):
+        for key in candidates(name):
             try:
                 meta = self.source.storage.head(key)
                 if look(self.source.storage, meta, self.source.label).kind != "foreign":
@@ -195,7 +194,7 @@ class Work:
             return Seen(Item(key=meta.key, what="failed", problem=str(error)))
         if found.kind == "foreign":
             return None
-        if found.record is None:
+        if found.kind != "record" or found.record is None:
             return Seen(Item(key=meta.key, what="failed", problem=found.problem))
         return self._copied(found, found.record)
 
@@ -203,8 +202,7 @@ class Work:
         name = record.producer.get("name")
         if self.chosen.name not in {None, name}:
             return None
-        path, size = (None, 0) if record.payload is None else (record.payload.path, record.payload.size)
-        item = Item(key=record.key, what="failed", name=name, size=size)
+        item = Item(key=record.key, what="failed", name=name, size=0 if record.payload is None else record.payload.size)
         where = record.storage if self.as_written else self.target.where
         try:
             what = transfer(
@@ -221,7 +219,7 @@ class Work:
             self._count(failed=isinstance(error, StorageError))
             return Seen(replace(item, problem=str(error)))
         self._count(failed=False)
-        return Seen(replace(item, what=what), xxh3_128_digest(found.data), path, published_as(record))
+        return Seen(replace(item, what=what), xxh3_128_digest(found.data), record)
 
     def is_one_place(self) -> bool:
         """Whether the two are one by two names, so that all had seemed to be there already."""

@@ -99,7 +99,7 @@ def locate(store: ResultStore, home: str, look: Callable[[ResultStore], Record],
     if may_hold(home) or (record.expires_at is not None and record.expires_at <= time.time()):
         with suppress(ResultError, StorageError):  # the storage has one that can be read
             found = _spooled(store, home, look)
-            if found is not None and found[1].created > record.created:
+            if found is not None and found[1].created_at > record.created_at:
                 return found
     return store, record
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from xxhash import xxh3_128_digest
 
-from holdall import boundary
+from holdall import boundary, copies
 from holdall.errors import KeyMissing, StorageError
 from holdall.ids import new_id, shard
 from holdall.keys import PAYLOADS
 from holdall.locks import lock_manager
 from holdall.survey import survey
-from holdall.transfer import is_published
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,8 +76,8 @@ def _remove_record(storage: Storage, seen: Seen, *, locked: bool) -> Item:
             problem = "It was replaced meanwhile, and the new one stays where it was."
             return replace(item, what="failed", problem=problem)
         # The copy first: whatever ends this here, the record leads to it again.
-        if seen.copy is not None and is_published(storage, seen.copy, item.size):
-            boundary.delete(storage, seen.copy)
+        if seen.record is not None:
+            copies.remove(storage, seen.record)
         boundary.delete(storage, item.key)
         if item.key.startswith(_OWN) and seen.path is not None:
             boundary.delete(storage, seen.path)
