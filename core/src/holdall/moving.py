@@ -199,10 +199,9 @@ class Work:
         return self._copied(found, found.record)
 
     def _copied(self, found: Found, record: Record) -> Seen | None:
-        name = record.producer.get("name")
-        if self.chosen.name not in {None, name}:
+        item = Item.of(record, "failed")
+        if self.chosen.name not in {None, item.name}:
             return None
-        item = Item(key=record.key, what="failed", name=name, size=0 if record.payload is None else record.payload.size)
         where = record.storage if self.as_written else self.target.where
         try:
             what = transfer(
