@@ -80,6 +80,11 @@ def check(found: bytes, payload: dict[str, Any]) -> None:
         raise Unreadable
 
 
+def digest(name: str) -> str:
+    """What the key of a cache key's or a name's record has in it."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
 def is_expired(document: dict[str, Any], now: float) -> bool:
     expires = document["expires"]
     return expires is not None and datetime.fromisoformat(expires).timestamp() <= now
