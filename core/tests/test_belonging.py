@@ -255,7 +255,7 @@ def test_each_run_of_a_fixed_name_has_its_own_result_or_none(home: Path, monkeyp
         assert (["first"], ["second"]) == resumed()
     found = mapped()
     assert all(each in (want, MissingResultError) for each, want in zip(found, (["a"], ["b"], ["c"]), strict=True))
-    assert 1 == sum(each is not MissingResultError for each in found)
+    assert any(each is not MissingResultError for each in found)  # the last to write, and whoever was read before
 
     states: Any = [publish.with_options(return_state=True)([str(n)]) for n in range(3)]
     for state in states[:-1]:
