@@ -144,6 +144,8 @@ def test_the_vectors_of_the_format_are_read(path: Path) -> None:
             "expires": record.expires,
             "serializer": record.serializer.type,
         }
+        belongings = {"name": record.name, "copy": record.copy, "also": record.also}
+        found |= {name: value for name, value in belongings.items() if value is not None}
         if record.payload is None:
             found["literal"] = record.literal
         elif record.payload.inline is not None:
