@@ -31,7 +31,7 @@ from holdall.results import ResultReference, SerializerReference, StorageReferen
 from holdall.settings import current
 from holdall.signing import UNSIGNED, verify
 from holdall.sources import InlineSource, PayloadSource
-from holdall.types import UNSET, Trust
+from holdall.types import CALLS, UNSET, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -284,7 +284,7 @@ class ResultStore:
     def load(self, record: Record, /, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
         """The value of a record that was read from here, or columns of it; see `ResultReference.get` for what it raises."""
         trust = Trust(
-            accept=self.policy.accept.union(accept),
+            accept=self.policy.accept.union(accept, map(CALLS.__add__, self.codec.calls)),
             runs_code=self.codec.trusted_only,
             no_pickle=self.policy.no_pickle,
             reader=self.codec.slug,
