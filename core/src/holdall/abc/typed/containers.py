@@ -38,7 +38,7 @@ def pairs(writer: Writer, obj: dict[Any, Any], level: int, owner: Any = None) ->
 def read_pairs(reader: Reader, value: Any) -> dict[Any, Any]:
     if not all(type(pair) is list and len(pair) == 2 for pair in _list(value)):
         raise TypeError("pairs")
-    reader.check_hashes(pair[0] for pair in value)
+    reader.check_hashes([pair[0] for pair in value])
     made: dict[Any, Any] = dict(value)
     if len(made) != len(value):
         raise ValueError("a key twice")
@@ -77,6 +77,8 @@ def _write_deque(writer: Writer, obj: deque[Any], level: int) -> list[Any]:
 
 def _read_deque(_: Reader, value: Any) -> deque[Any]:
     items, maxlen = value
+    if maxlen is not None and type(maxlen) is not int:
+        raise TypeError("maxlen")
     return deque(_list(items), maxlen)
 
 
@@ -104,6 +106,8 @@ def _three(writer: Writer, obj: range | slice, level: int) -> list[Any]:
 
 def _read_range(_: Reader, value: Any) -> range:
     start, stop, step = value
+    if not all(type(part) in {int, bool} for part in value):
+        raise TypeError("parts of a range")
     return range(start, stop, step)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from holdall.abc.typed.form import Form
 from holdall.abc.typed.hashing import has_own_hash
-from holdall.abc.typed.lookup import descends, is_builtin, is_generated, names, raw
+from holdall.abc.typed.lookup import descends, is_builtin, is_generated, module_of, names, raw
 from holdall.abc.typed.names import class_name
 from holdall.abc.typed.refusal import Refused, described
 from holdall.errors import SerializationError
@@ -88,7 +88,11 @@ def _read_enum(reader: Reader, name: str, value: Any, _: dict[str, Any]) -> Any:
 
 
 def _describe_flag(cls: type) -> tuple[type, dict[Any, Any], bool] | None:
-    return (cls, _table(cls, "_value2member_map_"), has_own_hash(cls)) if descends(cls, Flag) else None
+    return (
+        (cls, _table(cls, "_value2member_map_"), has_own_hash(cls))
+        if descends(cls, Flag) and module_of(cls) != "enum"
+        else None
+    )
 
 
 def _read_flag(reader: Reader, name: str, value: Any, _: dict[str, Any]) -> Any:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import GetSetDescriptorType, MemberDescriptorType, NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.abc.typed.lookup import ancestry, descends, is_builtin, is_generated, is_written_in_python, names, raw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
+_MANY: Final = 1024
+_MOST_ALIKE: Final = 256
 _PLAIN: Final = frozenset({str, int, float, bool, bytes, NoneType})
 
 
@@ -17,6 +20,11 @@ def has_own_hash(kind: type, /) -> bool:
     """Whether hashing or comparing an instance calls code that its class has written itself."""
     found = (raw(kind, "__hash__"), raw(kind, "__eq__"))
     return not all(is_builtin(each) or is_generated(each) for each in found)
+
+
+def collide(members: Collection[Any], /) -> bool:
+    """Whether so many have the same hash that putting them into a set would take for ever: numbers can be chosen so."""
+    return len(members) > _MANY and max(Counter(map(hash, members)).values()) > _MOST_ALIKE
 
 
 def hashes_itself(members: Iterable[Any], /) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from holdall.abc.typed.form import MAX_LEVELS
-from holdall.abc.typed.hashing import hashes_itself
+from holdall.abc.typed.hashing import collide, hashes_itself
 from holdall.abc.typed.names import find_class
 from holdall.abc.typed.refusal import Refused
 from holdall.abc.typed.table import BY_TAG
 from holdall.errors import CorruptResultError, SerializationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from holdall.abc.typed.layout import Layout
     from holdall.types import Trust
@@ -71,17 +71,20 @@ class Reader:
         """Say that an instance is made."""
         self.hashes_itself = self.hashes_itself or layout.own_hash
 
-    def check_hashes(self, members: Iterable[Any], /) -> None:
+    def check_hashes(self, members: list[Any], /) -> None:
         """Let these become members of a set, or keys.
 
         Raises:
             SerializationError: that would call a hash that a class has written itself.
+            ValueError: too many of them have the same hash.
         """
         if self.hashes_itself and hashes_itself(members):
             raise SerializationError(
                 f"The stored {self.serializer} data has an instance in a set or as a key whose class has a hash of its own, "
                 "and nothing of a class is called for reading."
             )
+        if collide(members):
+            raise ValueError("members of one hash")
 
     # What a format decides.
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from holdall.abc.typed.containers import pairs
 from holdall.abc.typed.form import MAX_LEVELS
-from holdall.abc.typed.hashing import has_own_hash, hashes_itself
+from holdall.abc.typed.hashing import collide, has_own_hash, hashes_itself
 from holdall.abc.typed.refusal import Refused, described, key_step, too_deep
 from holdall.abc.typed.table import BY_TYPE, plan
 from holdall.errors import SerializationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 LEAST: Final = -(2**63)
 MOST: Final = 2**64 - 1
@@ -158,10 +158,12 @@ class Writer:
             raise refused.at(step(index), obj if owner is None else owner) from refused.__cause__
         return out
 
-    def check_hashes(self, members: Iterable[Any], /) -> None:
-        """Raises `Refused` for members of a set, or keys, that no reader could put there without code of a class."""
+    def check_hashes(self, members: Collection[Any], /) -> None:
+        """Raises `Refused` for members of a set, or keys, that no reader would put there."""
         if self.hashes_itself and hashes_itself(members):
             raise Refused("has members or keys of a class with a hash of its own, which reading would have to call")
+        if collide(members):
+            raise Refused("has hundreds of members or keys with the same hash, which would take a reader for ever")
 
     def _plain(self, obj: list[Any], /) -> bool:
         """Whether the items are of one plain type and all within its bounds."""
