@@ -22,7 +22,8 @@ def policy_of(storage: Storage, settings: Settings, /) -> Policy:
     signing = _keys(storage, "signing_key", settings, SIGNING_KEY)
     encryption = _keys(storage, "encryption_key", settings, ENCRYPTION_KEY)
     no_pickle = getattr(storage, "no_pickle", False) or settings.results_no_pickle
-    accept = frozenset((*getattr(storage, "accept", ()), *settings.results_accept))
+    own: tuple[str, ...] = getattr(storage, "accept", ()) if settings.trusts_catalog else ()
+    accept = settings.results_accept.union(own)
     verify, lossy = settings.results_verify_roundtrip, settings.results_lossy
     if (
         signing is None

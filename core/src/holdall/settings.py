@@ -52,6 +52,8 @@ class Settings:
     progress: bool = True
     blocks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False, repr=False)
     """Slug -> fields as they stand in the file, `${NAME}` not yet replaced."""
+    trusts_catalog: bool = True
+    """Whether `accept` of a saved block counts: not for a command that looks into a catalog of a project's choice."""
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Field name, or `blocks.<slug>`, -> `environment variable <NAME>`, the path of a file, or `default`."""
     environ: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
@@ -302,6 +304,14 @@ class _Cached(NamedTuple):
 
 
 _cache: dict[str, _Cached] = {}
+adjust: Callable[[Settings], Settings] | None = None
+"""What `current` makes of what was read; see `holdall.looking`."""
+
+
+def adjust_with(change: Callable[[Settings], Settings] | None, /) -> None:
+    global adjust  # noqa: PLW0603 - of this process, as the cache is
+    adjust = change
+    _cache.clear()
 
 
 def current(directory: str | None = None) -> Settings:
@@ -333,6 +343,8 @@ def _read_into_cache(directory: str, before: _Cached | None) -> Settings:
     snapshot = dict(getattr(os.environ, "_data", os.environ))
     stamps = _stamps(directory)
     settings = Settings.read(directory, dict(os.environ))
+    if adjust is not None:
+        settings = adjust(settings)
     if before is not None and before.settings == settings:
         settings = before.settings
     # A file may change twice within one tick of its clock: after a change this recent, the next call looks again.

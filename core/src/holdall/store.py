@@ -30,7 +30,7 @@ from holdall.results import ResultReference, SerializerReference, StorageReferen
 from holdall.settings import current
 from holdall.signing import UNSIGNED, verify
 from holdall.sources import InlineSource, PayloadSource
-from holdall.types import UNSET, Trust
+from holdall.types import CALLS, UNSET, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -318,7 +318,7 @@ class ResultStore:
     ) -> tuple[Record, Any]:
         """The same, and the record that the value is of."""
         trust = Trust(
-            accept=self.policy.accept.union(accept),
+            accept=self.policy.accept.union(accept, map(CALLS.__add__, self.codec.calls)),
             runs_code=self.codec.trusted_only,
             no_pickle=self.policy.no_pickle,
             reader=self.codec.slug,

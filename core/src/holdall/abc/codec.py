@@ -70,6 +70,14 @@ class Codec(ABC):
             'best kept as result_serializer="parquet" (pip install holdall-arrow).'
         )
 
+    @property
+    def calls(self) -> frozenset[str]:
+        """Functions and libraries, as `module:function` and `module`, that whoever configured this codec lets it call.
+
+        Override where options name some; those of a codec that stored data described are not among them.
+        """
+        return frozenset()
+
     def check(self) -> None:  # noqa: B027 - most have nothing to say
         """Asked before a body runs whose result will be kept. Override to raise `ConfigurationError` where that cannot be."""
 
@@ -79,7 +87,10 @@ class Codec(ABC):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
-        """The codec that stored data describes. Override where an option names a module: it is not imported here.
+        """The codec that stored data describes. Override where an option names a function or a library.
+
+        Neither is imported here, and it is called only where `source.trust.called` lets it: stored data chooses nothing
+        that runs.
 
         Raises:
             ConfigurationError: this version of the codec does not know these options.
@@ -87,7 +98,9 @@ class Codec(ABC):
         try:
             return cls(**options)
         except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"The {cls.slug} serializer does not take the options {dict(options)}.") from error
+            raise ConfigurationError(
+                f"The {cls.slug} serializer does not take the options {options!r:.200}."
+            ) from error
 
     def written_with(self, parts: Parts, /) -> Mapping[str, str]:
         """Library and version that made these parts (which have been read by now), for the record."""

@@ -53,14 +53,15 @@ class BundleSerializer(Serializer):
         return bundled(tree, writer.leaves)
 
     def load(self, source: Source, /) -> Any:
+        trust = source.trust.inside()
         found = members(source)
         tree, described = _manifest(source, found.pop(RESULT, None))
         if len(described) != len(found):
             raise CorruptResultError("The stored bundle does not hold the leaves that it lists.")
-        leaves = [self._leaf(source, number, each, found) for number, each in enumerate(described)]
+        leaves = [self._leaf(source, trust, number, each, found) for number, each in enumerate(described)]
         return _Reader(self.slug, source.trust, leaves).read(tree)
 
-    def _leaf(self, source: Source, number: int, described: Any, found: dict[str, Member]) -> Any:
+    def _leaf(self, source: Source, trust: Trust, number: int, described: Any, found: dict[str, Member]) -> Any:
         keys = {"path", "type", "options", "written_with"}
         if not isinstance(described, dict) or described.keys() != keys:
             raise CorruptResultError(f"Leaf {number} of the stored bundle is not described as one.")
@@ -72,9 +73,9 @@ class BundleSerializer(Serializer):
         try:
             codec = _codec(described["type"], described["options"])
             if not (self.pickle and type(codec) is PickleCodec):
-                source.trust.serializer(codec)
+                trust.serializer(codec)
             codec.check_written_with(described["written_with"])
-            return codec.load(_Section(source, member.start, member.stop))
+            return codec.load(_Section(source, trust, member.start, member.stop))
         except HoldallError as error:
             error.args = (f"The leaf {member.name} of the stored bundle cannot be read. {error}", *error.args[1:])
             raise
@@ -132,14 +133,11 @@ def _codec(slug: str, options: dict[str, Any]) -> Codec:
 class _Section:
     """One member as the source of its own serializer."""
 
-    def __init__(self, source: Source, start: int, stop: int) -> None:
+    def __init__(self, source: Source, trust: Trust, start: int, stop: int) -> None:
         self._source = source
+        self.trust = trust
         self._start = start
         self.size = stop - start
-
-    @property
-    def trust(self) -> Trust:
-        return self._source.trust
 
     def buffer(self) -> Buffer:
         return self.read_range(0, self.size)

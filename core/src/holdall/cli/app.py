@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from holdall.cli import block, catalog, config, explain, gc, plugin, result, transfer, version
 from holdall.cli import run as runs
 from holdall.cli.output import complain
-from holdall.errors import HoldallError, HoldallWarning
+from holdall.errors import HoldallError, HoldallWarning, UntrustedResultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +30,15 @@ class _Program(TyperGroup):
         return [name for name in _ORDER if name in self.commands]
 
     def invoke(self, ctx: Any) -> Any:
+        from holdall.looking import looking, refused  # noqa: PLC0415 - settings, which help does not need
+
         try:
-            return super().invoke(ctx)
+            with looking():
+                return super().invoke(ctx)
         except HoldallError as error:
             complain("Error", str(error))
+            if isinstance(error, UntrustedResultError) and (said := refused()) is not None:
+                complain("Note", said)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             raise typer.Exit(_INTERRUPTED) from None

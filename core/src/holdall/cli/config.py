@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import typer
@@ -27,7 +28,7 @@ def show(*, as_json: Json = False) -> None:
     """
     from holdall import settings  # noqa: PLC0415 - not needed for help
 
-    found = settings.current()
+    found = settings.Settings.read(os.getcwd(), dict(os.environ))  # as programs have them
     rows: list[dict[str, Any]] = []
     for option in settings.options():
         value = getattr(found, option)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from holdall.cli.output import Json, confirmed, moment, print_json, remark, say, table
+from holdall.cli.output import Accept, Json, confirmed, moment, print_json, remark, say, table
 from holdall.cli.output import size as shown_size
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def ls(
     storage: _Storage = None,
     name: Annotated[str | None, typer.Option(help="Results of the task or flow of this name.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
+    _accept: Accept = None,
     as_json: Json = False,
 ) -> None:
     """What is kept, newest first.
@@ -83,7 +84,7 @@ def ls(
 
 
 @app.command()
-def show(key: _Name, *, storage: _Storage = None, as_json: Json = False) -> None:
+def show(key: _Name, *, storage: _Storage = None, _accept: Accept = None, as_json: Json = False) -> None:
     """The record of a result, in words.
 
     It says what made the result and when, where its bytes are, and until when it is kept.
@@ -110,7 +111,7 @@ def show(key: _Name, *, storage: _Storage = None, as_json: Json = False) -> None
 
 
 @app.command()
-def cat(key: _Name, *, storage: _Storage = None) -> None:
+def cat(key: _Name, *, storage: _Storage = None, _accept: Accept = None) -> None:
     """Write the payload to standard output.
 
     Byte for byte, and checked against its checksum. A literal is written as its JSON: true, false or null.
@@ -141,7 +142,7 @@ def cat(key: _Name, *, storage: _Storage = None) -> None:
 
 
 @app.command()
-def path(key: _Name, *, storage: _Storage = None) -> None:
+def path(key: _Name, *, storage: _Storage = None, _accept: Accept = None) -> None:
     """Where the payload lies: a path, or a URL.
 
     A small payload lies inside its record, and then it is the record's path.
@@ -171,6 +172,7 @@ def delete(
     ],
     *,
     storage: _Storage = None,
+    _accept: Accept = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete results for good.
