@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from holdall import flow, load_result, task
-from holdall.abc.keyring import KeyRing
 from holdall.catalogs import close_catalogs, open_catalog
 from holdall.recorder import recorder_for
 from holdall.record import parse
 from holdall.settings import current
+from holdall.signers import Texts
+from holdall.signers import parse as parse_signers
 from holdall.signing import verify
 
 HERE = Path(__file__).parent
@@ -66,7 +67,7 @@ def test_signatures_are_those_of_the_page(name: str) -> None:
 def test_holdall_takes_the_signatures_of_the_vectors(name: str) -> None:
     """As it has written them."""
     data = (HERE / "record-v1" / f"{name}.record.json").read_bytes()
-    keys = KeyRing.parse("vector:" + urlsafe_b64encode(bytes([7]) * 32).decode(), source="the vectors")
+    keys = parse_signers(Texts(signing="vector:" + urlsafe_b64encode(bytes([7]) * 32).decode()))
 
     parse(data, where=name, verify=partial(verify, keys=keys, where=name))
 

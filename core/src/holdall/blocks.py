@@ -244,6 +244,7 @@ def _from_document(document: BlockDocument, settings: Settings) -> StorageBlock:
     def make() -> StorageBlock:
         secrets = vault.decrypt(document.secrets, settings, block=document.slug) if document.secrets else {}
         fields = {**document.fields, **secrets}
+        block_fields.refuse_of_projects(fields, f"The block {document.slug!r} of {source}", settings)
         return block_fields.build(cls, block_fields.RawBlock(document.slug, source, fields, {}))
 
     # The key is part of what it was made of: after a change of key, secrets that it opened do not open any more.

@@ -79,6 +79,7 @@ def make_store(resolution: Resolution, root: Root) -> ResultStore:
                 f"it is read, and {store.label} takes nothing of that kind (no_pickle of the block, or "
                 'HOLDALL_RESULTS_NO_PICKLE). Give it another serializer, as result_serializer="auto" or "json".'
             )
+        store.check_signer()
         store.codec.check()
         # The values stay alive with the entry: an id is theirs alone for as long.
         found = root.stores[key] = (store, (storage, serializer))

@@ -10,17 +10,26 @@ from holdall.abc.policy import Policy
 from holdall.settings import ENCRYPTION_KEY, SIGNING_KEY
 
 if TYPE_CHECKING:
+    from holdall.abc.signature import Signers
     from holdall.abc.storage import Storage
     from holdall.settings import Settings
+    from holdall.signers import Texts
 
 _NONE: Final = Policy()
-_parsed = lru_cache(maxsize=64)(KeyRing.parse)
+_ring = lru_cache(maxsize=64)(KeyRing.parse)
+
+
+@lru_cache(maxsize=64)
+def _signers(texts: Texts) -> Signers:
+    from holdall.signers import parse  # noqa: PLC0415 - for who has keys
+
+    return parse(texts)
 
 
 def policy_of(storage: Storage, settings: Settings, /) -> Policy:
-    """Raises `ConfigurationError` where a key is none."""
-    signing = _keys(storage, "signing_key", settings, SIGNING_KEY)
-    encryption = _keys(storage, "encryption_key", settings, ENCRYPTION_KEY)
+    """Raises `ConfigurationError` where a key is none, `PluginError` where the plugin of its scheme is missing."""
+    signing = _signing(storage, settings)
+    encryption, source = _text(storage, "encryption_key", settings, ENCRYPTION_KEY)
     no_pickle = getattr(storage, "no_pickle", False) or settings.results_no_pickle
     accept = frozenset((*getattr(storage, "accept", ()), *settings.results_accept))
     verify, lossy = settings.results_verify_roundtrip, settings.results_lossy
@@ -33,14 +42,38 @@ def policy_of(storage: Storage, settings: Settings, /) -> Policy:
     ):
         return _NONE
     return Policy(
-        signing=signing, encryption=encryption, no_pickle=no_pickle, accept=accept, verify=verify, lossy=lossy
+        signing=signing,
+        encryption=None if encryption is None else _ring(encryption, source=source),
+        no_pickle=no_pickle,
+        accept=accept,
+        verify=verify,
+        lossy=lossy,
     )
 
 
-def _keys(storage: Storage, field: str, settings: Settings, variable: str) -> KeyRing | None:
+def _signing(storage: Storage, settings: Settings) -> Signers | None:
+    text, source = _text(storage, "signing_key", settings, SIGNING_KEY)
+    # A list of nobody is a list: whoever has revoked the last signer does not mean that all may pass.
+    if text is None and settings.trusted_signers is None and not settings.revoked_signers:
+        return None
+    from holdall.signers import Texts  # noqa: PLC0415 - for who has keys
+
+    return _signers(
+        Texts(
+            signing=text,
+            trusted=settings.trusted_signers,
+            revoked=settings.revoked_signers,
+            signing_source=source,
+            trusted_source=settings.sources.get("trusted_signers", ""),
+            revoked_source=settings.sources.get("revoked_signers", ""),
+        )
+    )
+
+
+def _text(storage: Storage, field: str, settings: Settings, variable: str) -> tuple[str | None, str]:
+    """Keys, and where they come from."""
     # A storage that is no block has no such field; a plugin may have been written before there was one.
     own: Any = getattr(storage, field, None)
     if own is not None:
-        return _parsed(own.get_secret_value(), source=f"{field} of the {storage.block_slug or storage.slug} block")
-    text = settings.environ.get(variable)
-    return _parsed(text, source=variable) if text else None
+        return own.get_secret_value(), f"{field} of the {storage.block_slug or storage.slug} block"
+    return settings.environ.get(variable) or None, variable

@@ -127,6 +127,7 @@ class ResultStore:
             SerializationError: the value cannot be serialised.
             StorageError: the storage did not take it.
         """
+        self.check_signer()
         for remaining in range(_WRITES - 1, -1, -1):
             try:
                 written = payloads.write(
@@ -214,8 +215,19 @@ class ResultStore:
                 self._discard(path)
             raise
 
+    def check_signer(self) -> None:
+        """Raises `ConfigurationError` where results would be written that no reader with this policy takes."""
+        keys = self.policy.signing
+        if keys is not None and keys.current is None and UNSIGNED not in self.policy.accept:
+            raise ConfigurationError(
+                f"This process takes signed results only from {self.label} (HOLDALL_TRUSTED_SIGNERS, HOLDALL_REVOKED_SIGNERS "
+                "or your own settings) and has no key to sign with, so nothing that it writes there could be read again. Set "
+                "HOLDALL_SIGNING_KEY to the private key of a signer who is trusted: holdall key new --kind ed25519."
+            )
+
     def _sealed(self, body: str) -> bytes:
         keys = self.policy.signing
+        self.check_signer()
         return records.seal(body.encode(), None if keys is None else keys.current)
 
     def _discard(self, path: str) -> None:
@@ -242,6 +254,12 @@ class ResultStore:
             return records.parse(data, where=where)
         unsigned = UNSIGNED in {*accept, *self.policy.accept}
         found = records.parse(data, where=where, verify=partial(verify, keys=keys, where=where, unsigned=unsigned))
+        checksum = None if found.payload is None else found.payload.checksum
+        if checksum is not None and checksum.algorithm != "sha256" and not unsigned:
+            raise UntrustedResultError(
+                f"{where} is signed, and names its payload by digests that a forger can meet. Nothing of it was used: it was "
+                "not made by holdall. Have the result computed again."
+            )
         if found.key != key:
             raise UntrustedResultError(
                 f"{where} is the signed record of {found.key}: somebody has put it under another name. Nothing of it was "

@@ -39,6 +39,9 @@ def show(*, as_json: Json = False) -> None:
                 "variable": settings.variable(option),
             }
         )
+    for name, variable in settings.OF_THE_USER.items():
+        source = found.sources.get(name, settings.DEFAULT).removeprefix("environment variable ")
+        rows.append({"name": name, "value": getattr(found, name), "source": source, "variable": variable})
     for variable in (settings.SECRET_KEY, settings.SIGNING_KEY, settings.ENCRYPTION_KEY):
         name = variable.removeprefix("HOLDALL_").lower()
         given = bool(found.environ.get(variable))
@@ -63,6 +66,6 @@ def _shown(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, dict):
         return ", ".join(f"{key}={each}" for key, each in value.items()) or "-"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(value) or "-"
     return str(value)
