@@ -50,9 +50,9 @@ class Settings:
     """What becomes of a result that would come back as another one."""
     results_lease_seconds: float = 30.0
     """How long callers on other machines wait for one that computes a cached result and has died."""
-    trusted_signers: tuple[str, ...] | None = None
+    trusted_signers: tuple[str, ...] | None = field(default=None, repr=False)
     """Public keys, `id:ed25519-public:KEY`, whose signatures are believed; None where there is no such list."""
-    revoked_signers: tuple[str, ...] = ()
+    revoked_signers: tuple[str, ...] = field(default=(), repr=False)
     """Ids, or whole public keys, that are believed no more, whatever else says so."""
     plugins_prefer: Mapping[str, str] = field(default_factory=dict, hash=False)
     """`"storage.s3"` -> the distribution that provides it, where two do."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, NoReturn, cast
 from holdall import _registry
 from holdall._known import KNOWN
 from holdall.abc.keyring import MAKE_ONE, KeyRing
-from holdall.abc.signature import Signer, Signers, Verifier
+from holdall.abc.signature import CHECK_SIZE, Signer, Signers, Verifier
 from holdall.builtin.hmacs import HMACSHA256
 from holdall.errors import ConfigurationError
 
@@ -25,8 +25,6 @@ _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PAIRED: Final = re.compile(
     r"(?:(?P<id>[A-Za-z0-9._-]{1,64}):)?(?P<scheme>[a-z0-9]+(?:-[a-z0-9]+)*)-(?P<part>private|public):(?P<key>[A-Za-z0-9_=-]+)"
 )
-_CHECK: Final = 4
-"""Bytes of a digest behind a key: a text with a typing error, or of the other half of the pair, is no key."""
 _PLUGINS: Final = {slug: distribution for slug, (distribution, _) in KNOWN["signatures"].items()}
 MAKE_A_PAIR: Final = "holdall key new --kind ed25519"
 
@@ -57,7 +55,7 @@ def parse(texts: Texts, /) -> Signers:
     for each in revoked_ids:
         if not is_id(each):
             raise ConfigurationError(
-                f"{texts.revoked_source} has {each!r}, which is no id of a key: letters, digits, dots, underscores and "
+                f"{texts.revoked_source} has a text that is no id of a key: letters, digits, dots, underscores and "
                 "hyphens, or the whole public key as it stood in the list of trusted signers."
             )
     _refuse_doubles(own, texts.signing_source)
@@ -121,7 +119,7 @@ def _signer(text: str, source: str) -> Signer:
             f"{source} has a public key{_called(paired)}, and nothing can be signed with that. Put the private key there; "
             "a public one goes into HOLDALL_TRUSTED_SIGNERS."
         )
-    found = scheme(paired["scheme"])
+    found = _of_pairs(paired, source)
     private = _decoded(paired, source)
     try:
         return Signer(scheme=found, id=paired["id"] or own_id(found.public(private)), private=private)
@@ -141,7 +139,7 @@ def _verifier(text: str, source: str) -> Verifier:
             f"{source} has a private key{_called(paired)}: whoever reads that list could sign with it. Put the public key "
             f"there, and make a new pair if others have seen this one: {MAKE_A_PAIR}"
         )
-    found = scheme(paired["scheme"])
+    found = _of_pairs(paired, source)
     public = _decoded(paired, source)
     try:
         return Verifier(scheme=found, id=paired["id"] or own_id(public), public=public)
@@ -149,19 +147,30 @@ def _verifier(text: str, source: str) -> Verifier:
         _refuse(paired, source)
 
 
+def _of_pairs(paired: re.Match[str], source: str) -> SignatureScheme:
+    found = scheme(paired["scheme"])
+    if found.symmetric:
+        # Else a secret that somebody else knows would be trusted as if only one could sign with it.
+        raise ConfigurationError(
+            f"{source} has a {paired['scheme']} key{_called(paired)} as one of a pair, and that scheme has one secret for all: "
+            "it is written id:KEY, and goes into HOLDALL_SIGNING_KEY."
+        )
+    return found
+
+
 def _decoded(paired: re.Match[str], source: str) -> bytes:
     try:
         raw = urlsafe_b64decode(paired["key"].encode("ascii"))
     except (Error, ValueError):
         _refuse(paired, source)
-    key, check = raw[:-_CHECK], raw[-_CHECK:]
+    key, check = raw[:-CHECK_SIZE], raw[-CHECK_SIZE:]
     if not key or check != _check(paired["scheme"], cast("Part", paired["part"]), key):
         _refuse(paired, source)
     return key
 
 
 def _check(slug: str, part: Part, key: bytes) -> bytes:
-    return sha256(f"holdall {slug} {part} key\n".encode() + key).digest()[:_CHECK]
+    return sha256(f"holdall {slug} {part} key\n".encode() + key).digest()[:CHECK_SIZE]
 
 
 def _refuse(paired: re.Match[str], source: str) -> NoReturn:

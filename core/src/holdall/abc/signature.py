@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from holdall.errors import PluginBrokenError, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+CHECK_SIZE: Final = 4
+"""Bytes of a digest behind a key in its text: one with a typing error, or of the other half of the pair, is no key."""
 
 
 class SignatureScheme(ABC):
@@ -21,7 +24,8 @@ class SignatureScheme(ABC):
     slug: ClassVar[str]
     api_version: ClassVar[int] = 1
     symmetric: ClassVar[bool] = False
-    """Whether one secret makes and checks signatures: then nobody can check without being able to forge."""
+    """Whether one secret makes and checks signatures, so that nobody can check without being able to forge: the built-in
+    HMAC. Keys of a plugin come in pairs."""
 
     @abstractmethod
     def generate(self) -> bytes:
