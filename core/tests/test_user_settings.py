@@ -7,9 +7,12 @@ from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
 from holdall import load_result, task
+from holdall import record as records
 from holdall._user_settings import path as user_path
+from holdall.cli.app import app
 from holdall.errors import ConfigurationError, UntrustedResultError
 from holdall.filesystems import LocalFileSystem
 from holdall.moving import copy
@@ -235,4 +238,31 @@ def test_what_was_unsigned_is_copied_once_it_is_accepted(
     assert ["copied"] == [item.what for item in copy(source, target).items]
     monkeypatch.delenv("HOLDALL_RESULTS_ACCEPT")
     assert "x" * 20_000 == load_result(key=reference.key, storage=str(place / "signed"))
+    assert not own.exists()
+
+
+@pytest.mark.parametrize("by", ["store", "command", "command with a storage"])
+def test_what_is_not_believed_is_deleted_without_what_it_names(
+    own: Path, place: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """As the message asks for; a forged record may name the payload of another result."""
+    reference, good = kept("x" * 20_000), kept("y" * 20_000)
+    record, other = (place / ".holdall-results" / each.key for each in (reference, good))
+    paths = [json.loads(each.read_bytes())["payload"]["path"] for each in (record, other)]
+    data = record.read_bytes()[: -records.SEAL_SIZE].replace(paths[0].encode(), paths[1].encode())
+    record.write_bytes(records.seal(data))
+    monkeypatch.setenv("HOLDALL_SIGNING_KEY", ONE)
+    with pytest.raises(UntrustedResultError, match="is not signed"):
+        from_json(reference.json()).get()
+    if by == "store":
+        open_store(reference).delete(reference.key)
+    else:
+        more = ["--storage", "./.holdall-results"] if "storage" in by else []
+        found = CliRunner().invoke(app, ["result", "delete", "--yes", reference.key, *more])
+        assert 0 == found.exit_code
+        assert "not signed by anybody who is believed here" in found.stdout
+
+    assert not record.exists()
+    monkeypatch.delenv("HOLDALL_SIGNING_KEY")
+    assert "y" * 20_000 == from_json(good.json()).get()
     assert not own.exists()

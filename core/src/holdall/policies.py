@@ -1,19 +1,26 @@
-"""The policy of a storage: what its block says, else what the settings say."""
+"""The policy of a storage: what its block says, else what the settings say; and what it asks of records."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall import record as records
 from holdall.abc.keyring import KeyRing
 from holdall.abc.policy import Policy
+from holdall.errors import ConfigurationError, UntrustedResultError
 from holdall.settings import ENCRYPTION_KEY, SIGNING_KEY
+from holdall.signing import UNSIGNED, verify
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from holdall.abc.signature import Signers
     from holdall.abc.storage import Storage
+    from holdall.record import Record
     from holdall.settings import Settings
     from holdall.signers import Texts
+    from holdall.types import Buffer
 
 _NONE: Final = Policy()
 _ring = lru_cache(maxsize=64)(KeyRing.parse)
@@ -49,6 +56,38 @@ def policy_of(storage: Storage, settings: Settings, /) -> Policy:
         verify=verify,
         lossy=lossy,
     )
+
+
+def believed(data: Buffer, policy: Policy, where: str, /, *, accept: Iterable[str] = ()) -> Record:
+    """The record, its signature checked before anything of it is used.
+
+    Raises:
+        UntrustedResultError: it is not signed, or not by who is believed.
+        CorruptResultError: as `record.parse`.
+    """
+    keys = policy.signing
+    if keys is None:
+        return records.parse(data, where=where)
+    unsigned = UNSIGNED in {*accept, *policy.accept}
+    found = records.parse(data, where=where, verify=partial(verify, keys=keys, where=where, unsigned=unsigned))
+    checksum = None if found.payload is None else found.payload.checksum
+    if checksum is not None and checksum.algorithm != "sha256" and not unsigned:
+        raise UntrustedResultError(
+            f"{where} is signed, and names its payload by digests that a forger can meet. Nothing of it was used: it was not "
+            "made by holdall. Have the result computed again."
+        )
+    return found
+
+
+def check_signer(policy: Policy, label: str, /) -> None:
+    """Raises `ConfigurationError` where results would be written that no reader with this policy takes."""
+    keys = policy.signing
+    if keys is not None and keys.current is None and UNSIGNED not in policy.accept:
+        raise ConfigurationError(
+            f"This process takes signed results only from {label} (HOLDALL_TRUSTED_SIGNERS, HOLDALL_REVOKED_SIGNERS or your "
+            "own settings) and has no key to sign with, so nothing that it writes there could be read again. Set "
+            "HOLDALL_SIGNING_KEY to the private key of a signer who is trusted: holdall key new --kind ed25519."
+        )
 
 
 def _signing(storage: Storage, settings: Settings) -> Signers | None:

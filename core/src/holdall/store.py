@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall import boundary, circuit, decoding, transit
@@ -26,10 +25,9 @@ from holdall.errors import (
     UntrustedResultError,
 )
 from holdall.keys import beside
-from holdall.policies import policy_of
+from holdall.policies import believed, check_signer, policy_of
 from holdall.results import ResultReference, SerializerReference, StorageReference
 from holdall.settings import current
-from holdall.signing import UNSIGNED, verify
 from holdall.sources import InlineSource, PayloadSource
 from holdall.types import UNSET, Trust
 
@@ -217,13 +215,7 @@ class ResultStore:
 
     def check_signer(self) -> None:
         """Raises `ConfigurationError` where results would be written that no reader with this policy takes."""
-        keys = self.policy.signing
-        if keys is not None and keys.current is None and UNSIGNED not in self.policy.accept:
-            raise ConfigurationError(
-                f"This process takes signed results only from {self.label} (HOLDALL_TRUSTED_SIGNERS, HOLDALL_REVOKED_SIGNERS "
-                "or your own settings) and has no key to sign with, so nothing that it writes there could be read again. Set "
-                "HOLDALL_SIGNING_KEY to the private key of a signer who is trusted: holdall key new --kind ed25519."
-            )
+        check_signer(self.policy, self.label)
 
     def _sealed(self, body: str) -> bytes:
         keys = self.policy.signing
@@ -249,17 +241,9 @@ class ResultStore:
                 "`holdall result ls` lists what the catalog knows."
             ) from error
         where = f"{key} in {self.label}"
-        keys = self.policy.signing
-        if keys is None:
+        if self.policy.signing is None:
             return records.parse(data, where=where)
-        unsigned = UNSIGNED in {*accept, *self.policy.accept}
-        found = records.parse(data, where=where, verify=partial(verify, keys=keys, where=where, unsigned=unsigned))
-        checksum = None if found.payload is None else found.payload.checksum
-        if checksum is not None and checksum.algorithm != "sha256" and not unsigned:
-            raise UntrustedResultError(
-                f"{where} is signed, and names its payload by digests that a forger can meet. Nothing of it was used: it was "
-                "not made by holdall. Have the result computed again."
-            )
+        found = believed(data, self.policy, where, accept=accept)
         if found.key != key:
             raise UntrustedResultError(
                 f"{where} is the signed record of {found.key}: somebody has put it under another name. Nothing of it was "
@@ -356,7 +340,8 @@ class ResultStore:
         """Remove the record first, so that no reader finds one without its payload.
 
         Raises:
-            CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed.
+            CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed, and so
+                is one that is not believed; its payload is left.
         """
         try:
             data = boundary.get(self.storage, key)
@@ -364,7 +349,9 @@ class ResultStore:
             return
         payload = None
         try:
-            payload = records.parse(data, where=f"{key} in {self.label}").payload
+            payload = believed(data, self.policy, f"{key} in {self.label}").payload
+        except UntrustedResultError:
+            pass  # forged, it may name the payload of another: that is left to `gc`
         except CorruptResultError:
             if not records.is_ours(data):
                 raise
