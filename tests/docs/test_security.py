@@ -21,10 +21,25 @@ _TEST = re.compile(r"`((?:core|plugins|tests)/[\w/.-]+\.py)::([\w:]+)`")
 COMING = {
     # Named on the page, and on their way in other work: once they are here, they go from this list.
     ("tests/trust/test_calls.py", "test_what_stored_options_name_is_not_called"),
-    ("tests/trust/test_calls.py", "test_a_stored_library_is_not_called"),
     ("tests/trust/test_calls.py", "test_serializers_nest_only_so_deep"),
-    ("tests/robustness/test_credentials.py", "test_a_reference_sends_no_credentials_to_its_server"),
+    ("tests/trust/test_few_bytes.py", "test_few_bytes_cost_little"),
+    ("tests/trust/test_types.py", "test_classes_with_ways_of_their_own_are_refused"),
+    ("core/tests/builtin/test_json.py", "test_a_stored_library_is_not_called"),
+    ("core/tests/builtin/test_json_refused.py", "test_validators_do_not_run"),
+    ("core/tests/test_belonging.py", "test_another_keys_record_is_corrupt_and_says_where_it_was_written"),
+    ("core/tests/test_belonging.py", "test_damage_exchange_and_restore_give_no_wrong_value"),
+    ("core/tests/test_belonging.py", "test_each_run_of_a_fixed_name_has_its_own_result_or_none"),
+    ("core/tests/test_members.py", "test_an_odd_member_is_a_corrupt_record_or_no_matter"),
+    ("core/tests/test_members.py", "test_an_odd_record_stops_nothing_for_the_others"),
+    ("core/tests/test_removal.py", "test_the_payload_goes_with_its_last_record"),
+    ("core/tests/test_bounds.py", "test_what_grows_beyond_its_declaration_is_corrupt"),
+    ("core/tests/test_bounds.py", "test_more_than_the_setting_is_refused_before_a_byte_is_read"),
+    ("tests/robustness/test_bounds.py", "test_no_bomb_goes_off"),
+    ("core/tests/builtin/test_regular.py", "test_no_lock_is_taken_on_what_is_no_file_of_ours"),
+    ("core/tests/builtin/test_regular.py", "test_a_key_file_is_a_file"),
+    ("core/tests/builtin/test_regular.py", "test_a_configuration_file_is_a_file"),
     ("core/tests/test_redact.py", "test_no_command_prints_one"),
+    ("tests/robustness/test_credentials.py", "test_a_reference_sends_no_credentials_to_its_server"),
 }
 
 

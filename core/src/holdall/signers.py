@@ -39,6 +39,9 @@ class Texts(NamedTuple):
     trusted_source: str = "HOLDALL_TRUSTED_SIGNERS"
     revoked_source: str = "HOLDALL_REVOKED_SIGNERS"
 
+    def __repr__(self) -> str:
+        return f"Texts({self.signing_source}, {self.trusted_source}, {self.revoked_source})"
+
 
 def parse(texts: Texts, /) -> Signers:
     """The signers of the lists. The first signing key is the current one.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any, ClassVar
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from holdall.abc.signature import Signer, Signers, Verifier
 from holdall.builtin.hmacs import HMACSHA256
 from holdall.errors import PluginBrokenError
+from holdall.signers import Texts
 
 HMAC = HMACSHA256()
 ONE, TWO = (Signer(scheme=HMAC, id=name, private=bytes([fill]) * 32) for fill, name in enumerate(("one", "two"), 1))
@@ -86,6 +89,35 @@ def test_an_id_of_one_scheme_is_not_revoked_in_another() -> None:
     assert not Signers((ONE,), revoked=[("odd", "one")]).is_revoked("hmac-sha256", "one")
 
 
+def test_a_scheme_that_fails_to_take_a_key_is_its_plugins_fault() -> None:
+    """A library without the algorithm, for example."""
+
+    class Failing(HMACSHA256):
+        slug: ClassVar[str] = "failing"
+
+        def public(self, private: bytes, /) -> bytes:
+            raise RuntimeError("not built in")
+
+        def verify(self, message: bytes, signature: bytes, public: bytes, /) -> bool:
+            raise RuntimeError("not built in")
+
+    with pytest.raises(PluginBrokenError, match="cannot take a key: RuntimeError: not built in"):
+        Signer(scheme=Failing(), id="x", private=bytes(32))
+    with pytest.raises(PluginBrokenError, match="cannot take a key: RuntimeError: not built in"):
+        Verifier(scheme=Failing(), id="x", public=bytes(32))
+
+
+def test_nothing_pickles_a_key() -> None:
+    """Alone or among others."""
+    for each in (ONE, Signers((ONE,), current=ONE)):
+        with pytest.raises(TypeError, match="is not pickled"):
+            pickle.dumps(each)
+        with pytest.raises(TypeError, match="is not pickled"):
+            copy.deepcopy(each)
+
+
 def test_nothing_prints_a_key() -> None:
-    """Ids alone."""
+    """Ids alone, and of texts the places that they come from."""
+    text = f"x:{'A' * 43}="
+    assert "A" * 43 not in repr(Texts(signing=text, trusted=(text,), revoked=(text,)))
     assert ["Signer(hmac-sha256:one)", "Signers(hmac-sha256:one)"] == [repr(ONE), repr(Signers((ONE,), current=ONE))]

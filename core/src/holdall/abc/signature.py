@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
 from holdall.errors import PluginBrokenError, told
 
@@ -64,8 +64,13 @@ class Verifier:
     __slots__ = ("id", "public", "scheme")
 
     def __init__(self, *, scheme: SignatureScheme, id: str, public: bytes) -> None:  # noqa: A002 - as records call it
-        """Raises `ValueError` where `public` is no key of the scheme."""
-        scheme.verify(b"", b"", public)
+        """Raises `ValueError` where `public` is no key of the scheme, `PluginBrokenError` where the scheme cannot say."""
+        try:
+            scheme.verify(b"", b"", public)
+        except ValueError:
+            raise
+        except Exception as error:  # the boundary to plugins
+            raise _broken(scheme, "take a key", error) from error
         self.scheme = scheme
         self.id = id
         self.public = public
@@ -85,6 +90,9 @@ class Verifier:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({':'.join(self.name)})"
 
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(f"{self!r} is not pickled: keys go to other processes another way")
+
 
 class Signer(Verifier):
     """A key that signs as well."""
@@ -92,8 +100,14 @@ class Signer(Verifier):
     __slots__ = ("_private",)
 
     def __init__(self, *, scheme: SignatureScheme, id: str, private: bytes) -> None:  # noqa: A002 - as above
-        """Raises `ValueError` where `private` is no key of the scheme."""
-        super().__init__(scheme=scheme, id=id, public=scheme.public(private))
+        """Raises `ValueError` where `private` is no key of the scheme, `PluginBrokenError` where the scheme cannot say."""
+        try:
+            public = scheme.public(private)
+        except ValueError:
+            raise
+        except Exception as error:  # the boundary to plugins
+            raise _broken(scheme, "take a key", error) from error
+        super().__init__(scheme=scheme, id=id, public=public)
         self._private = private
 
     def sign(self, message: bytes, /) -> bytes:
