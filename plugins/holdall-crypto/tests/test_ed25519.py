@@ -186,6 +186,16 @@ def test_who_has_the_public_key_cannot_write(place: Path, become: Who) -> None:
     assert [2, 3] == ran
 
 
+def test_what_is_kept_for_retries_alone_is_not_kept_by_a_reader(place: Path, become: Who) -> None:
+    """With a warning, and the value."""
+    become(trusts=ALICE_PUBLIC)
+    with pytest.warns(HoldallWarning, match=r"could not be kept.*no key to sign with"):
+        assert [1] == task(retries=1)(lambda: [1])()
+
+    assert not (place / ".holdall-results").exists()
+    assert [] == folders(current().home)
+
+
 @pytest.mark.parametrize(
     ("what", "message"),
     [
@@ -625,6 +635,39 @@ def test_a_cached_call_is_a_hit_for_who_trusts_its_signer(place: Path, become: W
     path.write_bytes(resigned(path.read_bytes(), MALLORY, "bob"))
     with pytest.warns(HoldallWarning, match="did not make"):
         assert [3] == cached()
+
+
+def test_a_reader_has_the_hits_of_a_writer(place: Path, become: Who) -> None:
+    """With the public key alone; where there is no entry, nothing is computed that could not be kept."""
+    ran: list[int] = []
+
+    @task(cache_key_fn=lambda _, inputs: str(inputs["number"]), cache_result_in_memory=False)
+    def cached(number: int) -> list[int]:
+        ran.append(number)
+        return [number] * 3
+
+    @task(cache_key_fn=lambda _, inputs: f"flag {inputs['number']}")
+    def flag(number: int) -> bool:
+        ran.append(number)
+        return number > 0
+
+    @flow
+    def both() -> list[Any]:
+        return [*(each.result() for each in cached.map([1, 2])), flag(1)]
+
+    expected = [[1] * 3, [2] * 3, True]
+    assert expected == both()
+    assert [1, 2, 1] == ran
+    become(trusts=ALICE_PUBLIC)
+    assert expected == both()
+    for call in (lambda: cached(3), lambda: cached.with_options(refresh_cache=True)(1)):
+        with pytest.raises(ConfigurationError, match="no key to sign with"):
+            call()
+    become(trusts=BOB_PUBLIC)
+    with pytest.warns(HoldallWarning, match="'alice'"), pytest.raises(ConfigurationError, match="no key to sign with"):
+        cached(1)
+
+    assert [1, 2, 1] == ran
 
 
 def test_a_cached_literal_is_signed(place: Path, become: Who) -> None:
