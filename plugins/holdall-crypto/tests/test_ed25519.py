@@ -551,6 +551,21 @@ def test_what_is_no_key_is_refused_without_showing_it(texts: Texts, message: str
         assert text.rpartition(":")[2] not in str(caught.value) or len(text) < 20
 
 
+@given(st.binary(min_size=32, max_size=32), st.integers(0, 47), st.sampled_from("ABCxyz019_-="))
+def test_a_key_with_a_typing_error_is_none(key: bytes, at: int, letter: str) -> None:
+    """Neither half of it; and neither half is the other, or a secret."""
+    signer = Signer(scheme=Ed25519(), id="x", private=key)
+    for part, raw in (("private", key), ("public", signer.public)):
+        text = text_of(signer, part, raw)  # type: ignore[arg-type]
+        head, _, encoded = text.rpartition(":")
+        mistyped = f"{head}:{encoded[:at]}{letter}{encoded[at + 1 :]}"
+        other = text.replace("-private:", "-public:") if part == "private" else text.replace("-public:", "-private:")
+        for bad in {mistyped, other, f"x:{encoded}", encoded} - {text}:
+            for texts in (Texts(signing=bad), Texts(trusted=(bad,))):
+                with pytest.raises(ConfigurationError):
+                    parse(texts)
+
+
 def test_a_key_without_an_id_names_itself() -> None:
     """Both halves by the same name."""
     private, public = (text.partition(":")[2] for text in (ALICE, ALICE_PUBLIC))
