@@ -35,6 +35,7 @@ from holdall.moving import copy
 from holdall.rebuilding import rebuild
 from holdall.record import SEAL_SIZE
 from holdall.results import ResultReference, from_json
+from holdall.signers import Texts, parse
 from holdall.signing import verify
 from holdall.store import ResultStore
 from holdall.survey import survey
@@ -53,7 +54,9 @@ if TYPE_CHECKING:
     from holdall.abc.codec import Codec
 
 ROOT: Final = Path(__file__).parents[2]
-RING: Final = KeyRing.parse(f"one:{urlsafe_b64encode(bytes([1]) * 32).decode()}", source="the fuzzer")
+_KEY: Final = f"one:{urlsafe_b64encode(bytes([1]) * 32).decode()}"
+RING: Final = KeyRing.parse(_KEY, source="the fuzzer")
+SIGNERS: Final = parse(Texts(signing=_KEY))
 PLAIN: Final = {"a": [1, None, "é", 1.5, b"x", (1, 2), {3, 4}], "$type": "int", "deep": [[[[{"k": 10**30}]]]]}
 ARRAYS: Final = {"a": np.arange(7), "b": np.zeros((2, 3), order="F"), "c": np.array(1.5)}
 
@@ -81,7 +84,7 @@ def _record(data: bytes) -> None:
         with suppress(HoldallError):
             records.parse(each, where="it")
     with suppress(HoldallError):
-        verify(data[:-SEAL_SIZE], keys=RING, where="it")
+        verify(data[:-SEAL_SIZE], keys=SIGNERS, where="it")
     records.quick_payload(resealed, resealed[:100], "k", 0.0)
 
 

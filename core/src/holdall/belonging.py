@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from holdall import boundary
-from holdall import record as records
+from holdall.abc.policy import Policy
 from holdall.errors import CorruptResultError, KeyMissing, MissingResultError
+from holdall.policies import believed
 
 if TYPE_CHECKING:
     from holdall.abc.storage import Storage
     from holdall.record import Record
 
+_NO_POLICY: Final = Policy()
 
 def at_home(record: Record, key: str, /, *, where: str) -> Record:
     """The record, which was read from `key`, if that is its own key.
@@ -43,15 +45,16 @@ def of_run(record: Record, run_id: str | None, /, *, label: str) -> Record:
     return record
 
 
-def found(storage: Storage, key: str, /, *, label: str) -> Record | None:
-    """The record that lies under its own key, whoever signed it; None where nothing does.
+def found(storage: Storage, key: str, /, *, label: str, policy: Policy = _NO_POLICY) -> Record | None:
+    """The record that lies under its own key; None where nothing does. Without a `policy`, whoever signed it.
 
     Raises:
         CorruptResultError: what lies there is no record, a damaged one, or another key's.
+        UntrustedResultError: the policy believes nobody who has signed it.
     """
     try:
         data = boundary.get(storage, key)
     except KeyMissing:
         return None
     where = f"{key} in {label}"
-    return at_home(records.parse(data, where=where), key, where=where)
+    return at_home(believed(data, policy, where), key, where=where)

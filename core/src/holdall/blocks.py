@@ -244,10 +244,13 @@ def _from_document(document: BlockDocument, settings: Settings) -> StorageBlock:
     def make() -> StorageBlock:
         secrets = vault.decrypt(document.secrets, settings, block=document.slug) if document.secrets else {}
         fields = {**document.fields, **secrets}
+        block_fields.refuse_of_projects(fields, f"The block {document.slug!r} of {source}", settings)
         return block_fields.build(cls, block_fields.RawBlock(document.slug, source, fields, {}))
 
-    # The key is part of what it was made of: after a change of key, secrets that it opened do not open any more.
-    return _shared(document.slug, (cls, document, settings.home, settings.environ.get(SECRET_KEY)), make)
+    # The key is part of what it was made of: after a change of key, secrets that it opened do not open any more. So is who
+    # has named the home: a project's own catalog has no say in whom to believe.
+    made_of = (cls, document, settings.home, settings.sources.get("home"), settings.environ.get(SECRET_KEY))
+    return _shared(document.slug, made_of, make)
 
 
 def _resolved(storage: Storage, directory: str) -> Storage:

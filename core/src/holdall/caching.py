@@ -115,6 +115,7 @@ def cached(
     )
     if not (absent or options.refresh_cache) and (hit := (yield Blocking(look))) is not None:
         return _hit(unit, run, hit)
+    store.check_signer()
     if ear.active:
         from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
 

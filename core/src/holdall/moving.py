@@ -22,6 +22,7 @@ from holdall.moved import Item, Moved, Seen, Selection
 from holdall.policies import policy_of
 from holdall.results import ResultReference, from_json
 from holdall.settings import current
+from holdall.signing import UNSIGNED
 from holdall.survey import look, untracked
 from holdall.transfer import Keys, transfer
 from holdall.vacating import are_one, vacate
@@ -133,8 +134,8 @@ class Work:
         self.track = track
         found = current()
         # The spool's results are signed as those of the place that they are for.
-        mine = policy_of((target if as_written else source).storage, found).signing
-        self.keys = Keys(mine, policy_of(target.storage, found).signing)
+        mine = policy_of((target if as_written else source).storage, found)
+        self.keys = Keys(mine.signing, policy_of(target.storage, found).signing, unsigned=UNSIGNED in mine.accept)
         self.repointed = 0
         self.problem: str | None = None
         self._seen: list[Seen] = []

@@ -8,7 +8,9 @@ import warnings
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
+from holdall import _block_fields as block_fields
 from holdall import _registry, blocks, vault
+from holdall.abc.component import HOW
 from holdall.catalogs import open_catalog
 from holdall.errors import CatalogError, ConfigurationError, HoldallWarning
 from holdall.types import BlockDocument
@@ -30,7 +32,7 @@ def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
     """
     if where.slug is None:
         cls = cast("type[StorageBlock]", _registry.load("storage", where.type, prefer=settings.plugins_prefer))
-        return _made(cls, where.location, _remembered(where, settings))
+        return _made(cls, where.location, {}, _remembered(where, settings))
     block = blocks.find(where.slug, settings)
     if block.slug == where.type and block.location() == dict(where.location):
         return block
@@ -47,12 +49,27 @@ def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
             f"The result was written to {dict(where.location)} by the block {where.slug!r}, which has the {what} here: "
             "its credentials are not sent to another place. Configure the block as it was, or read with storage=…."
         )
-    return _made(type(block), where.location, secrets).named(where.slug)
+    how = {name: value for name, value in block.plain_fields().items() if name in HOW}
+    return _made(type(block), where.location, how, secrets).named(where.slug)
 
 
-def _made(cls: type[StorageBlock], location: Mapping[str, Any], secrets: Mapping[str, str]) -> StorageBlock:
+def _made(
+    cls: type[StorageBlock], location: Mapping[str, Any], how: Mapping[str, Any], secrets: Mapping[str, str]
+) -> StorageBlock:
+    """A block of this process's `how` and `secrets` at a place that stored data names.
+
+    Raises:
+        ConfigurationError: the place is none, or says how to use it, which is this process's to say.
+    """
+    said = sorted(HOW.intersection(location))
+    if said:
+        raise ConfigurationError(
+            f"A reference says where a result lies, and this one has {', '.join(said)} beside the place of its {cls.slug} "
+            "block: how a storage is used and whom to believe there is not for stored data to say. Configure the block "
+            "here, and read by its slug."
+        )
     try:
-        return cls.model_validate({**location, **secrets})
+        return cls.model_validate({**location, **how, **secrets})
     except ValueError as error:
         raise ConfigurationError(
             f"A {cls.slug} block cannot be made from the recorded {dict(location)}: {error}"
@@ -96,7 +113,9 @@ def _remembered(where: StorageReference, settings: Settings) -> dict[str, str]:
         return {}
     if document is None or document.secrets is None:
         return {}
-    return vault.decrypt(document.secrets, settings, block=slug)
+    secrets = vault.decrypt(document.secrets, settings, block=slug)
+    block_fields.refuse_of_projects(secrets, f"The catalog in {settings.home}", settings)
+    return secrets
 
 
 def _anonymous(kind: str, location: Mapping[str, Any]) -> str:

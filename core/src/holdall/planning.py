@@ -54,7 +54,11 @@ def plan(unit: Unit[Any, Any], parent: Run | None, root: Root) -> Plan:
     resolution = resolve(unit.kind, options, parent.scope if parent is not None else None, root.settings)
     if options.caching is not None and resolution.forbidden:
         raise PersistenceRequiredError(refusal(resolution, options.caching))
-    return Plan(options, resolution, make_store(resolution, root) if resolution.persist.value else None)
+    store = make_store(resolution, root) if resolution.persist.value else None
+    # A cached call may be a hit, for which nobody signs; and what is kept for retries alone is never the reason to fail.
+    if store is not None and options.caching is None and not resolution.for_retries_alone:
+        store.check_signer()
+    return Plan(options, resolution, store)
 
 
 def refusal(resolution: Resolution, need: str) -> str:

@@ -27,7 +27,7 @@ from holdall.types import UNSET, Buffer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdall.abc.keyring import Key
+    from holdall.abc.signature import Signer
 
 VERSION: Final = 1
 _HEAD: Final = b'{"holdall":'
@@ -54,7 +54,7 @@ def timestamp(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
-def seal(body: bytes, key: Key | None = None) -> bytes:
+def seal(body: bytes, key: Signer | None = None) -> bytes:
     """Close the open document `body` (no final brace) with its signature, where there is a key, and its checksum."""
     if key is not None:
         body = signed(body, key)
@@ -121,7 +121,9 @@ def addresses(key: str | None, name: str | None, copy: str | None, /) -> list[tu
     return [(key, f',"also":{quoted(own)}'), (own, f'{said},"also":{quoted(key)}')]
 
 
-def at(data: bytes, where: StorageReference, /, *, checksum: Checksum | None = None, key: Key | None = None) -> bytes:
+def at(
+    data: bytes, where: StorageReference, /, *, checksum: Checksum | None = None, key: Signer | None = None
+) -> bytes:
     """The record `data`, which has been parsed, as one that lies at `where`; all else stays, byte for byte if inlined.
 
     Signed with the `key`, if at all; `checksum` is a new one of the payload.

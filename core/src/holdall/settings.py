@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from holdall import _user_settings
 from holdall._config_files import ConfigFile, candidates, directories_to_search, nearest_files
 from holdall.errors import ConfigurationError, HoldallWarning
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 SECRET_KEY = "HOLDALL_SECRET_KEY"  # noqa: S105 - the variable's name
 SIGNING_KEY = "HOLDALL_SIGNING_KEY"
 ENCRYPTION_KEY = "HOLDALL_ENCRYPTION_KEY"
+OF_THE_USER = _user_settings.VARIABLES
+"""Fields that no file of a project may set, each with its variable."""
 BLOCK_PREFIX = "HOLDALL_BLOCK__"
 DEFAULT = "default"
 
@@ -47,6 +50,10 @@ class Settings:
     """What becomes of a result that would come back as another one."""
     results_lease_seconds: float = 30.0
     """How long callers on other machines wait for one that computes a cached result and has died."""
+    trusted_signers: tuple[str, ...] | None = field(default=None, repr=False)
+    """Public keys, `id:ed25519-public:KEY`, whose signatures are believed; None where there is no such list."""
+    revoked_signers: tuple[str, ...] = field(default=(), repr=False)
+    """Ids, or whole public keys, that are believed no more, whatever else says so."""
     plugins_prefer: Mapping[str, str] = field(default_factory=dict, hash=False)
     """`"storage.s3"` -> the distribution that provides it, where two do."""
     progress: bool = True
@@ -68,9 +75,10 @@ class Settings:
         _warn_of_misspelt_variables(environ)
         files = nearest_files(directory)
         for file in files:
+            _user_settings.refuse_in(file, environ)
             _refuse_unknown_keys(file)
-        values: dict[str, Any] = {"environ": environ}
-        sources: dict[str, str] = {}
+        believed, sources = _user_settings.read(environ)
+        values: dict[str, Any] = {"environ": environ, **believed}
         for option in _OPTIONS:
             found = _from_environment(option, environ, directory) or _from_files(option, files)
             if found is not None:
@@ -198,7 +206,7 @@ _OPTIONS = (
     _Option("progress", "progress", _flag),
 )
 _KEYS = (*(option.key for option in _OPTIONS), "blocks")
-_VARIABLES = (*(option.variable for option in _OPTIONS), SECRET_KEY, SIGNING_KEY, ENCRYPTION_KEY)
+_VARIABLES = (*(option.variable for option in _OPTIONS), *OF_THE_USER.values(), SECRET_KEY, SIGNING_KEY, ENCRYPTION_KEY)
 
 
 def options() -> list[str]:
@@ -360,7 +368,8 @@ def _stamps(directory: str) -> list[tuple[str, _Stamp]]:
     # A directory's own time tells of files that come and go, so only files that are there are looked at one by one.
     places = directories_to_search(directory)
     files = [(path, stamp) for place in places for path in candidates(place) if (stamp := _stamp(path)) is not None]
-    return [*((place, _stamp(place)) for place in places), *files]
+    own = _user_settings.path(os.environ)
+    return [*((place, _stamp(place)) for place in places), *files, *([(own, _stamp(own))] if own else [])]
 
 
 def _stamp(path: str) -> _Stamp:

@@ -25,10 +25,9 @@ from holdall.errors import (
     StorageError,
 )
 from holdall.keys import candidates, copy_name, is_own
-from holdall.policies import policy_of
+from holdall.policies import believed, check_signer, policy_of
 from holdall.results import ResultReference, SerializerReference, StorageReference
 from holdall.settings import current
-from holdall.signing import UNSIGNED, verify
 from holdall.sources import InlineSource, PayloadSource
 from holdall.types import CALLS, UNSET, Trust
 
@@ -133,6 +132,7 @@ class ResultStore:
             SerializationError: the value cannot be serialised.
             StorageError: the storage did not take it.
         """
+        self.check_signer()
         for remaining in range(_WRITES - 1, -1, -1):
             try:
                 written = payloads.write(
@@ -228,7 +228,12 @@ class ResultStore:
 
     def _commit(self, draft: Callable[..., str], addresses: list[tuple[str, str]], path: str | None = None) -> None:
         keys = self.policy.signing
+        self.check_signer()
         payloads.commit(self.storage, draft, addresses, path, None if keys is None else keys.current)
+
+    def check_signer(self) -> None:
+        """Raises `ConfigurationError` where results would be written that no reader with this policy takes."""
+        check_signer(self.policy, self.label)
 
     def record(self, key: str, /, *, run_id: str | None = None, accept: Iterable[str] = ()) -> Record:
         """The record under exactly this key; that of the run `run_id`, where one is given.
@@ -246,12 +251,7 @@ class ResultStore:
                 "`holdall result ls` lists what the catalog knows."
             ) from error
         where = f"{key} in {self.label}"
-        keys = self.policy.signing
-        check = None
-        if keys is not None:
-            unsigned = UNSIGNED in {*accept, *self.policy.accept}
-            check = partial(verify, keys=keys, where=where, unsigned=unsigned)
-        found = at_home(records.parse(data, where=where, verify=check), key, where=where)
+        found = at_home(believed(data, self.policy, where, accept=accept), key, where=where)
         return of_run(found, run_id, label=self.label)
 
     def find(self, name: str, /, *, accept: Iterable[str] = ()) -> Record:
@@ -372,9 +372,10 @@ class ResultStore:
         """Remove a record, and what only it leads to.
 
         Raises:
-            CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed.
+            CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed, and so
+                is one that is not believed; its payload is left.
         """
-        removal.remove(self.storage, key, label=self.label)
+        removal.remove(self.storage, key, label=self.label, policy=self.policy)
 
 
 def _json(value: Any) -> str:

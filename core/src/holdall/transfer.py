@@ -8,13 +8,21 @@ from holdall import boundary, copies, transit
 from holdall import record as records
 from holdall.belonging import at_home
 from holdall.checksum import Checksummer, verified
-from holdall.errors import CorruptResultError, HoldallError, KeyMissing, MissingResultError, StorageError, told
-from holdall.signing import verify
+from holdall.errors import (
+    ConfigurationError,
+    CorruptResultError,
+    HoldallError,
+    KeyMissing,
+    MissingResultError,
+    StorageError,
+    told,
+)
+from holdall.signing import split, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdall.abc.keyring import KeyRing
+    from holdall.abc.signature import Signers
     from holdall.abc.storage import Storage
     from holdall.checksum import Checksum
     from holdall.record import Payload, Record
@@ -23,10 +31,14 @@ if TYPE_CHECKING:
 
 
 class Keys(NamedTuple):
-    """The signing keys of the place that is copied from, and of the one that is copied to."""
+    """The signers of the place that is copied from, and of the one that is copied to.
 
-    source: KeyRing | None = None
-    target: KeyRing | None = None
+    With `unsigned`, what is not signed is taken, and signed where the target has a key.
+    """
+
+    source: Signers | None = None
+    target: Signers | None = None
+    unsigned: bool = False
 
 
 _UNSIGNED: Final = Keys()
@@ -56,15 +68,13 @@ def transfer(
 
     Raises:
         UntrustedResultError: the original's signature is not what its place asks for; nothing was copied.
+        ConfigurationError: the target asks for a signature, and there is no key here to make one; nothing was copied.
         CorruptResultError: the payload is not what was written; nothing that a reader could find was made of it. Or
             another program's file has the key.
         MissingResultError: the payload is gone.
         StorageError: one of the two failed.
     """
-    if keys.source is not None:
-        verify(
-            data[: -records.SEAL_SIZE], keys=keys.source, where=f"{record.key} in {source.block_slug or source.slug}"
-        )
+    _check(record, data, source, where, keys)
     payload = record.payload
     there = _there(record, target)
     if _is_younger(there, record):
@@ -90,13 +100,33 @@ def transfer(
     return "copied"
 
 
+def _check(record: Record, data: bytes, source: Storage, where: StorageReference, keys: Keys) -> None:
+    """What the source demands of a record, and whether the target will have a signature; see `transfer`."""
+    if keys.source is not None:
+        lies = f"{record.key} in {source.block_slug or source.slug}"
+        verify(data[: -records.SEAL_SIZE], keys=keys.source, where=lies, unsigned=keys.unsigned)
+    if keys.target is not None and keys.target.current is None and not _stays(record, data, where, keys):
+        raise ConfigurationError(
+            f"{record.key} cannot be copied to {where.label}: a copy is signed anew, and there is no key to sign with, though "
+            "signed results only are taken there. Set HOLDALL_SIGNING_KEY."
+        )
+
+
 def _body(record: Record, data: bytes, source: Storage, where: StorageReference, keys: Keys) -> bytes:
     """The record as it will lie at `where`. As it is where it says so already, and is signed if it has to be."""
-    if keys.target is None:
-        return data if record.storage == where else records.at(data, where)
-    if record.storage == where and keys.source == keys.target:
+    if _stays(record, data, where, keys):
         return data
+    if keys.target is None:
+        return records.at(data, where)
     return records.at(data, where, checksum=_stronger(record.payload, source), key=keys.target.current)
+
+
+def _stays(record: Record, data: bytes, where: StorageReference, keys: Keys) -> bool:
+    """Whether the record lies at the target byte for byte as it does here."""
+    if record.storage != where or keys.target is None:
+        return record.storage == where
+    is_signed = split(data[: -records.SEAL_SIZE])[1] is not None
+    return is_signed and keys.source is keys.target
 
 
 def _stronger(payload: Payload | None, source: Storage) -> Checksum | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from holdall.settings import Settings
 
 _FILE = "secret.key"
-_MAKE_ONE = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+_MAKE_ONE = "holdall key new"
 
 
 @runtime_checkable

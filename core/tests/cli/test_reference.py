@@ -83,6 +83,7 @@ def test_the_page_is_what_the_commands_say() -> None:
         ["plugin", "ls"],
         ["plugin", "show", "json"],
         ["config", "show"],
+        ["key", "new"],
         ["version"],
     ],
 )

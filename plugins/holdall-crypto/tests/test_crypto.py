@@ -124,7 +124,9 @@ def test_without_a_key_the_body_does_not_run(place: Path, monkeypatch: pytest.Mo
     """And the error says how to make one."""
     monkeypatch.delenv("HOLDALL_ENCRYPTION_KEY")
     ran: list[int] = []
-    with pytest.raises(ConfigurationError, match=r"no encryption key here: set HOLDALL_ENCRYPTION_KEY.*generate_key"):
+    with pytest.raises(
+        ConfigurationError, match=r"no encryption key here: set HOLDALL_ENCRYPTION_KEY.*holdall key new"
+    ):
         task(persist_result=True, result_serializer="encrypted/json")(lambda: ran.append(1))()
 
     assert [] == ran

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from holdall.cli import block, catalog, config, explain, gc, plugin, result, transfer, version
+from holdall.cli import block, catalog, config, explain, gc, key, plugin, result, transfer, version
 from holdall.cli import run as runs
 from holdall.cli.output import complain
 from holdall.errors import HoldallError, HoldallWarning, UntrustedResultError
@@ -18,7 +18,7 @@ from holdall.errors import HoldallError, HoldallWarning, UntrustedResultError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ORDER: Final = ("result", "run", "explain", "block", "plugin", "config", "catalog", "gc", "version")
+_ORDER: Final = ("result", "run", "explain", "block", "plugin", "config", "key", "catalog", "gc", "version")
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count it
 
 
@@ -53,6 +53,7 @@ for _name, _commands in (
     ("block", block.app),
     ("plugin", plugin.app),
     ("config", config.app),
+    ("key", key.app),
     ("catalog", catalog.app),
 ):
     app.add_typer(_commands, name=_name, no_args_is_help=True)

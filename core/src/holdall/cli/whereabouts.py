@@ -13,7 +13,14 @@ from holdall import blocks, boundary, settings, spool
 from holdall.builtin.pickling import PickleCodec
 from holdall.cli.absent import catalog_to_read
 from holdall.cli.near import suggestion
-from holdall.errors import ConfigurationError, CorruptResultError, MissingResultError, ResultError, StorageError
+from holdall.errors import (
+    ConfigurationError,
+    CorruptResultError,
+    MissingResultError,
+    ResultError,
+    StorageError,
+    UntrustedResultError,
+)
 from holdall.keys import NAMES, candidates, is_own
 from holdall.results import ResultLiteral, ResultReference, from_json
 from holdall.retrieval import open_storage
@@ -91,6 +98,9 @@ class Whereabouts:
             # Which payload was its own, it cannot say any more.
             self.store.delete(self.key)
             said.append("It was damaged and did not say where its payload is: that was left in the storage.")
+        except UntrustedResultError:
+            self.store.delete(self.key)
+            said.append("It was not signed by anybody who is believed here, so what it named as its payload was left.")
         else:
             self.store.delete(self.key)
         for row in self.catalog.references(key=self.key):
@@ -165,7 +175,7 @@ def _in_storage(name: str, storage: Storage, catalog: Catalog, *, whole: bool) -
     try:
         store, record = spool.locate(store, settings.current().home, methodcaller("find", name))
         key, called = record.key, record.name
-    except CorruptResultError:
+    except (CorruptResultError, UntrustedResultError):
         if whole:
             raise
         key, called = next((each for each in candidates(name) if boundary.exists(storage, each)), name), None
