@@ -9,8 +9,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from holdall import _registry, blocks, vault
+from holdall._block_fields import said_by
 from holdall.catalogs import open_catalog
 from holdall.errors import CatalogError, ConfigurationError, HoldallWarning
+from holdall.redact import masked
 from holdall.types import BlockDocument
 
 if TYPE_CHECKING:
@@ -41,10 +43,10 @@ def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
         what = (
             f"type {block.slug!r}"
             if block.slug != where.type
-            else f"{differing[0]} {block.location().get(differing[0])!r}"
+            else f"{differing[0]} {masked(block.location().get(differing[0]))!r}"
         )
         raise ConfigurationError(
-            f"The result was written to {dict(where.location)} by the block {where.slug!r}, which has the {what} here: "
+            f"The result was written to {masked(where.location)} by the block {where.slug!r}, which has the {what} here: "
             "its credentials are not sent to another place. Configure the block as it was, or read with storage=…."
         )
     return _made(type(block), where.location, secrets).named(where.slug)
@@ -55,7 +57,7 @@ def _made(cls: type[StorageBlock], location: Mapping[str, Any], secrets: Mapping
         return cls.model_validate({**location, **secrets})
     except ValueError as error:
         raise ConfigurationError(
-            f"A {cls.slug} block cannot be made from the recorded {dict(location)}: {error}"
+            f"A {cls.slug} block cannot be made from the recorded {masked(location)}: {said_by(error)}"
         ) from None
 
 

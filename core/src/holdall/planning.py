@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from holdall import _storage_forms as storage_forms
 from holdall.abc.codec import Codec
 from holdall.abc.storage import Storage
 from holdall.builtin.directory import Directory
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from holdall.resolution import Resolution
     from holdall.runs import Root, Run
     from holdall.units import Unit
-
-_PATH_STARTS: Final = ("./", "../", "/", "~")
 
 
 class Plan:
@@ -90,11 +89,10 @@ def _by_value(value: Any) -> Any:
 
 
 def make_storage(value: Any, root: Root) -> Storage:
-    if isinstance(value, os.PathLike):
-        value = os.path.join(root.directory, os.fspath(value))
-    if isinstance(value, str) and value.startswith(_PATH_STARTS):
-        return Directory(os.path.normpath(os.path.join(root.directory, os.path.expanduser(value))))
-    if isinstance(value, str):
+    if isinstance(value, (str, os.PathLike)):
+        path = storage_forms.path(value, root.directory)
+        if path is not None:
+            return Directory(path)
         from holdall import blocks  # noqa: PLC0415 - pydantic and plugins, for the names that need them
 
         return blocks.from_value(value, settings=root.settings, directory=root.directory)

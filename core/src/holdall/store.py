@@ -27,6 +27,7 @@ from holdall.errors import (
 )
 from holdall.keys import beside
 from holdall.policies import policy_of
+from holdall.redact import masked
 from holdall.results import ResultReference, SerializerReference, StorageReference
 from holdall.settings import current
 from holdall.signing import UNSIGNED, verify
@@ -365,7 +366,7 @@ def label(where: StorageReference) -> str:
     if where.slug is not None:
         return where.slug
     place = next(iter(where.location.values()), "")
-    return f"{where.type}:{place}"
+    return f"{where.type}:{masked(place)}"
 
 
 def _json(value: Any) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import PrivateAttr, SecretStr
+from pydantic import PrivateAttr, SecretStr, model_validator
 
 from holdall.abc.component import HOW, Component
 from holdall.abc.storage import Storage
 from holdall.errors import ConfigurationError
+from holdall.redact import holds_secret, masked
 from holdall.types import OnFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 
 class StorageBlock(Component, Storage, ABC):
@@ -36,6 +38,20 @@ class StorageBlock(Component, Storage, ABC):
     accept: tuple[str, ...] = ()
     """What readers accept here in any case, as `accept=` of `ResultReference.get`."""
     _block_slug: str | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret_in_the_open(cls, values: Any) -> Any:
+        """Fields that are no secrets are shown, stored and part of references."""
+        if isinstance(values, Mapping):
+            secret = cls.secret_fields()
+            for name, value in values.items():
+                if name not in secret and holds_secret(value):
+                    raise ValueError(
+                        f"{name} holds a password or a key, which would be shown and stored; put it into a field that is "
+                        f"a secret ({', '.join(sorted(secret - HOW)) or 'this block has none'})"
+                    )
+        return values
 
     @classmethod
     def endpoint_of(cls, location: Mapping[str, Any], /) -> Mapping[str, Any]:
@@ -77,7 +93,7 @@ class StorageBlock(Component, Storage, ABC):
         """How it is used is shown where somebody said so."""
         for name, value in super().__repr_args__():
             if name not in HOW or name in self.model_fields_set:
-                yield name, value
+                yield name, masked(value)
 
     def __getstate__(self) -> dict[Any, Any]:
         return {**super().__getstate__(), "block_slug": self._block_slug}

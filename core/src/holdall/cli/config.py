@@ -26,6 +26,7 @@ def show(*, as_json: Json = False) -> None:
     default), variable (the one that would set it; null for a block). A key that is set has the value **********.
     """
     from holdall import settings  # noqa: PLC0415 - not needed for help
+    from holdall.redact import masked  # noqa: PLC0415 - as above
 
     found = settings.current()
     rows: list[dict[str, Any]] = []
@@ -34,7 +35,7 @@ def show(*, as_json: Json = False) -> None:
         rows.append(
             {
                 "name": option,
-                "value": sorted(value) if isinstance(value, frozenset) else value,
+                "value": masked(sorted(value) if isinstance(value, frozenset) else value),
                 "source": found.sources[option].removeprefix("environment variable "),
                 "variable": settings.variable(option),
             }
