@@ -273,6 +273,10 @@ def _at_url(url: str, settings: Settings) -> Storage:
     try:
         _registry.find("storage", kind, prefer=settings.plugins_prefer)
     except UnknownBlockError:
+        if "fsspec" not in _registry.names("storage"):
+            raise ConfigurationError(
+                f"{url!r} cannot be a storage: {storage_forms.unknown_scheme(url, _registry.names('storage'))}"
+            ) from None
         kind = "fsspec"  # which speaks every scheme that no plugin of ours has for itself
     except PluginError:
         pass  # said below, with what it was for

@@ -10,7 +10,7 @@ from functools import cache as memoized
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall import spool
+from holdall import boundary, spool
 from holdall.errors import (
     ConfigurationError,
     ExpiredResultError,
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from holdall.units import Unit
 
 Result = ResultLiteral | ResultReference
+_EXTENSIONS: Final = ".extension.record"
+"""As long as any that a name gets."""
 _LATEST: Final = 253_370_764_800.0  # the year 9999: what RFC 3339 can say
 
 
@@ -177,11 +179,11 @@ def keep(
     return Kept(reference, text)
 
 
-def key_of(unit: Unit[Any, Any], run: Run, parameters: Any) -> str:
+def key_of(unit: Unit[Any, Any], run: Run, parameters: Any, store: ResultStore) -> str:
     """The `result_storage_key`, filled in.
 
     Raises:
-        ConfigurationError: it names what is not there.
+        ConfigurationError: it names what is not there, or comes to what the storage cannot hold.
     """
     template = unit.options.result_storage_key or ""
     flow_run = run if run.kind == "flow" else run.flow
@@ -199,6 +201,8 @@ def key_of(unit: Unit[Any, Any], run: Run, parameters: Any) -> str:
         raise ConfigurationError(
             f"The result_storage_key {template!r} of {unit.name!r} comes to {key!r}, which is no name."
         )
+    for each in (key, key + _EXTENSIONS):  # the readable copy is called so, and may not fail when the work is done
+        boundary.check_key(store.storage, each)
     return key
 
 

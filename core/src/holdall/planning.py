@@ -6,11 +6,12 @@ import os
 from typing import TYPE_CHECKING, Any, cast
 
 from holdall import _storage_forms as storage_forms
+from holdall import boundary
 from holdall.abc.codec import Codec
 from holdall.abc.storage import Storage
 from holdall.builtin.directory import Directory
 from holdall.builtin.pickling import PickleCodec
-from holdall.errors import ConfigurationError, PersistenceRequiredError
+from holdall.errors import ConfigurationError, PersistenceRequiredError, StorageError
 from holdall.policies import policy_of
 from holdall.resolution import resolve
 from holdall.store import ResultStore
@@ -53,7 +54,20 @@ def plan(unit: Unit[Any, Any], parent: Run | None, root: Root) -> Plan:
     resolution = resolve(unit.kind, options, parent.scope if parent is not None else None, root.settings)
     if options.caching is not None and resolution.forbidden:
         raise PersistenceRequiredError(refusal(resolution, options.caching))
-    return Plan(options, resolution, make_store(resolution, root) if resolution.persist.value else None)
+    if not resolution.persist.value:
+        return Plan(options, resolution, None)
+    store = make_store(resolution, root)
+    _check_place(store, options)
+    return Plan(options, resolution, store)
+
+
+def _check_place(store: ResultStore, options: Options) -> None:
+    try:
+        boundary.check_place(store.storage)
+    except StorageError as error:
+        # Whoever asked for its work to be done in spite of its storage has it done: it may be better by then.
+        if not store.spools and options.on_storage_error != "run":
+            raise ConfigurationError(f"{error} Nothing was run. Give another result_storage, or clear this one.") from error
 
 
 def refusal(resolution: Resolution, need: str) -> str:

@@ -48,8 +48,8 @@ class StorageBlock(Component, Storage, ABC):
             for name, value in values.items():
                 if name not in secret and holds_secret(value):
                     raise ValueError(
-                        f"{name} holds a password or a key, which would be shown and stored; put it into a field that is "
-                        f"a secret ({', '.join(sorted(secret - HOW)) or 'this block has none'})"
+                        f"{name} must hold no credentials, as it is shown and stored; a password or a key goes into a "
+                        f"field that is a secret ({', '.join(sorted(secret - HOW)) or 'this block has none'})"
                     )
         return values
 
@@ -83,7 +83,7 @@ class StorageBlock(Component, Storage, ABC):
         rest = url.partition("://")[2]
         values = {"bucket_path": rest, "basepath": url}
         for name, value in values.items():
-            if name in cls.model_fields and rest:
+            if name in cls.model_fields and (rest or cls.model_fields[name].is_required()):
                 return cls.model_validate({name: value})
         if not rest:
             return cls.model_validate({})

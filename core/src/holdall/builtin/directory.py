@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from errno import EISDIR, ELOOP, EMLINK, ENOENT, ENOTDIR, EPERM
 from io import FileIO
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from holdall.abc.keys import refuse
 from holdall.abc.storage import Storage
 from holdall.builtin import files
 from holdall.builtin.keys import LOCKS, TEMPORARY, fault
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 # NONBLOCK: a foreign pipe in the base path must not hang a reader. NOFOLLOW: a link is looked at before it is followed.
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _FOLDERS_REMEMBERED = 16_384
+_LONGEST_PATH = 1023 if sys.platform == "darwin" else 4095  # bytes, as open() counts them
+_TEMPORARY_NAME = 1 + len(TEMPORARY) + 32
 
 
 class Directory(Storage):
@@ -91,6 +95,31 @@ class Directory(Storage):
             except OSError as error:
                 raise self._errors.failed(error, key, "put") from error
         return ObjectMeta(key, size)
+
+    def check_key(self, key: str, /) -> None:
+        reason = self._fault(key)
+        if reason is None:
+            whole = f"{self._prefix}{key}"
+            longest = max(len(os.fsencode(whole)), len(os.fsencode(whole.rpartition("/")[0])) + _TEMPORARY_NAME)
+            if longest > _LONGEST_PATH:
+                reason = f"makes a path of {longest} bytes below {self.base}; the system takes {_LONGEST_PATH}"
+        if reason is not None:
+            refuse(key, reason)
+
+    def check_place(self) -> None:
+        try:
+            if stat.S_ISDIR(os.stat(self.base).st_mode):
+                return
+            error = NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR))
+        except FileNotFoundError:
+            if not os.path.islink(self.base):
+                return  # it is made with the first result
+            error = NotADirectoryError(ENOTDIR, "a symbolic link that leads nowhere")
+        except PermissionError:
+            return  # the first result says whether this user may
+        except OSError as found:
+            error = found
+        raise self._errors.no_folder(error) from error
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         descriptor, size = self._open(key, "get")
@@ -208,12 +237,17 @@ class Directory(Storage):
         return f"{folder}/{sha256(key.encode(errors='surrogatepass')).hexdigest()}.lock"
 
     def _path(self, key: str, operation: str) -> str:
-        if reason := fault(key):
+        if reason := self._fault(key):
             raise self._errors.refused(key, operation, reason)
+        return f"{self._prefix}{key}"
+
+    def _fault(self, key: str) -> str | None:
+        if reason := fault(key):
+            return reason
         folder = key.rpartition("/")[0]
         if folder and folder not in self._checked and self._leads_out(folder):
-            raise self._errors.refused(key, operation, f"leads through a symbolic link out of {self.base}")
-        return f"{self._prefix}{key}"
+            return f"leads through a symbolic link out of {self.base}"
+        return None
 
     def _leads_out(self, folder: str) -> bool:
         """Whether a symbolic link on the way to `folder` ends outside; remembered where the folder is fine."""

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from holdall.abc.block import StorageBlock
+from holdall.abc.keys import refuse
 from holdall.builtin.keys import fault
 from holdall.errors import KeyExists, KeyMissing, StorageError
 from holdall.types import ObjectMeta
@@ -57,6 +58,10 @@ class MemoryFileSystem(StorageBlock):
                 )
             objects[key] = stored
         return ObjectMeta(key, len(data), None, stored.modified)
+
+    def check_key(self, key: str, /) -> None:
+        if reason := fault(key):
+            refuse(key, reason)
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         data = self._found(key, "get").data

@@ -14,6 +14,7 @@ from holdall.builtin.pickling import PickleCodec
 from holdall.cli.absent import catalog_to_read
 from holdall.cli.near import suggestion
 from holdall.errors import ConfigurationError, CorruptResultError, MissingResultError, ResultError, StorageError
+from holdall.redact import masked
 from holdall.results import ResultLiteral, ResultReference, from_json
 from holdall.retrieval import open_storage
 from holdall.sources import InlineSource, PayloadSource
@@ -181,4 +182,4 @@ def _option(reference: str) -> str:
     found = from_json(reference)
     if not isinstance(found, ResultReference):
         return "?"
-    return found.storage.slug or str(next(iter(found.storage.location.values()), found.storage.type))
+    return found.storage.slug or str(masked(next(iter(found.storage.location.values()), found.storage.type)))

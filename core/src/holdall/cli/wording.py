@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.cli.output import moment, size
+from holdall.redact import masked
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def document(record: Record, /) -> dict[str, Any]:
         "storage": {
             "slug": record.storage.slug,
             "type": record.storage.type,
-            "location": dict(record.storage.location),
+            "location": masked(record.storage.location),
         },
         "serializer": {
             "type": record.serializer.type,

@@ -93,7 +93,7 @@ class GCS(ObjectBlock):
         if value is None:
             return None
         url = urlsplit(value)
-        if url.scheme not in {"http", "https"} or not url.hostname:
+        if url.scheme not in {"http", "https"} or not url.hostname or url.port == 0:
             raise ValueError("endpoint_url must be a URL such as 'http://127.0.0.1:4443'")
         if url.username or url.password or url.query or url.path.strip("/"):
             raise ValueError("endpoint_url must be scheme, host and port alone, with neither credentials nor a path")

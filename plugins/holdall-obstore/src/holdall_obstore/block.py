@@ -119,7 +119,7 @@ class ObjectStore(Operations):
         if value is None:
             return None
         url = urlsplit(value)
-        if url.scheme not in {"http", "https"} or not url.hostname:
+        if url.scheme not in {"http", "https"} or not url.hostname or url.port == 0:
             raise ValueError("endpoint_url must be a URL such as 'https://minio.example.org:9000'")
         if url.username or url.password or url.query:
             raise ValueError("endpoint_url must hold no credentials; there are fields for them")
