@@ -212,6 +212,11 @@ def listing(settings: Settings | None = None, /, *, catalog: Catalog | None = No
     return sorted(entries, key=lambda entry: entry.slug)
 
 
+def configured(settings: Settings, /) -> list[str]:
+    """The slugs that this process, the environment and the configuration files have; the catalog is not asked."""
+    return sorted({*_defined, *settings.blocks, *block_fields.slugs_in_environment(settings).values()})
+
+
 def _sources(
     slug: str, settings: Settings, catalog: Catalog | None
 ) -> Iterator[tuple[str, Callable[[], StorageBlock]]]:

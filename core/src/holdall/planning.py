@@ -109,18 +109,19 @@ def make_storage(value: Any, root: Root) -> Storage:
             return Directory(path)
         from holdall import blocks  # noqa: PLC0415 - pydantic and plugins, for the names that need them
 
-        return blocks.from_value(value, settings=root.settings, directory=root.directory)
-    if isinstance(value, Storage):
+        storage = blocks.from_value(value, settings=root.settings, directory=root.directory)
+    elif isinstance(value, Storage):
         storage = value.resolved(root.directory)
-        if hasattr(storage, "secret_values"):
-            from holdall.places import remember  # noqa: PLC0415 - for blocks, which have imported pydantic already
+    else:
+        raise ConfigurationError(
+            f"result_storage is a slug as 's3/prod', a block as LocalFileSystem(basepath='results'), a path or a URL, "
+            f"not {_what(value)}."
+        )
+    if hasattr(storage, "secret_values"):
+        from holdall.places import remember  # noqa: PLC0415 - for blocks, which have imported pydantic already
 
-            remember(cast("StorageBlock", storage), root.settings)
-        return storage
-    raise ConfigurationError(
-        f"result_storage is a slug as 's3/prod', a block as LocalFileSystem(basepath='results'), a path or a URL, "
-        f"not {_what(value)}."
-    )
+        remember(cast("StorageBlock", storage), root.settings)
+    return storage
 
 
 def _codec(value: Any) -> Codec:

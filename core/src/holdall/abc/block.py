@@ -58,6 +58,21 @@ class StorageBlock(Component, Storage, ABC):
         """What of a location says whose server is asked; two that are equal may be sent the same credentials."""
         return {name: location.get(name) for name in cls.endpoint_fields}
 
+    @classmethod
+    def server_of(cls, location: Mapping[str, Any], /) -> str | None:
+        """The server that a location names, as text that is equal for one server; None for the platform's own.
+
+        What the environment has for credentials goes to no server that only a reference names. Override where some
+        values of `endpoint_fields` lead to the platform itself, or to what the environment names, or where a stranger is
+        sent nothing.
+        """
+        named = {
+            name: value
+            for name, value in cls.endpoint_of(location).items()
+            if value and (name not in cls.model_fields or value != cls.model_fields[name].default)
+        }
+        return " ".join(f"{name}={named[name]}" for name in sorted(named)) or None
+
     @property
     def block_slug(self) -> str | None:
         """The slug that this block was found under; survives pickling, and is no part of equality."""

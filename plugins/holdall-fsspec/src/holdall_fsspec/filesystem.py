@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
@@ -83,6 +84,15 @@ class FsspecFileSystem(RemoteBlock):
         where = Address.parse(str(location.get("basepath")))
         host = f"{where.protocol}://{where.host}{f'::{where.archive}' if where.archive else ''}"
         return {"basepath": host, "settings": location.get("settings", {})}
+
+    @classmethod
+    def server_of(cls, location: Mapping[str, Any], /) -> str | None:
+        """The host in the URL, and all settings; None for a bucket of a platform, and for what is asked without a name."""
+        where = Address.parse(str(location.get("basepath")))
+        asked = Address.parse(where.archive) if where.archive else where
+        settings = location.get("settings")
+        host = "" if asked.protocol in protocols.WITHOUT_A_SERVER else f"{asked.protocol}://{asked.host}"
+        return f"{host} {json.dumps(settings, sort_keys=True, default=str) if settings else ''}".strip() or None
 
     @property
     def atomic_create(self) -> bool:

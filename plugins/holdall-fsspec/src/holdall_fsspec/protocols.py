@@ -25,6 +25,8 @@ BY_REQUEST: Final = STORES | HTTP | {"memory"}
 """Are read by ranges, in pieces. All others are files: who has one open reads on in it when it is replaced."""
 ONE_AT_A_TIME: Final = SFTP | {"ftp", "ftps"}
 """Their clients are one connection, on which one thread may speak."""
+WITHOUT_A_SERVER: Final = STORES | HTTP | {"memory", "hf", "data"}
+"""What stands behind `://` is no server, or one that is sent no credentials of the environment."""
 
 _PROTOCOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*").fullmatch
 

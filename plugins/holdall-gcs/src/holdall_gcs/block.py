@@ -117,6 +117,12 @@ class GCS(ObjectBlock):
         where = {"bucket_path": self.bucket_path, "endpoint_url": self.endpoint_url}
         return {name: value for name, value in where.items() if value is not None}
 
+    @classmethod
+    def server_of(cls, location: Mapping[str, Any], /) -> str | None:
+        """None: an address that is not Google's is asked without credentials."""
+        del location
+        return None
+
     @property
     def bucket(self) -> str:
         return self.bucket_path.partition("/")[0]
