@@ -6,6 +6,7 @@ import os
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from holdall.builtin.regular import open_to_read
 from holdall.errors import ConfigurationError
 
 _NAMES = ("holdall.toml", "pyproject.toml")
@@ -49,7 +50,7 @@ def nearest_files(directory: str, /) -> list[ConfigFile]:
 
 def _read(path: str, /) -> ConfigFile | None:
     try:
-        with open(path, "rb") as stream:
+        with open(open_to_read(path), "rb") as stream:
             data = stream.read()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None

@@ -57,17 +57,13 @@ def plan(unit: Unit[Any, Any], parent: Run | None, root: Root) -> Plan:
     if not resolution.persist.value:
         return Plan(options, resolution, None)
     store = make_store(resolution, root)
-    _check_place(store, options)
-    return Plan(options, resolution, store)
-
-
-def _check_place(store: ResultStore, options: Options) -> None:
     try:
         boundary.check_place(store.storage)
     except StorageError as error:
         # Whoever asked for its work to be done in spite of its storage has it done: it may be better by then.
-        if not store.spools and options.on_storage_error != "run":
+        if not (store.spools or resolution.for_retries_alone or options.on_storage_error == "run"):
             raise ConfigurationError(f"{error} Nothing was run. Give another result_storage, or clear this one.") from error
+    return Plan(options, resolution, store)
 
 
 def refusal(resolution: Resolution, need: str) -> str:

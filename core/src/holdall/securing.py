@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from holdall import spool
-from holdall.errors import HoldallError, HoldallWarning, ResultError
+from holdall.errors import HoldallError, HoldallWarning, ResultError, StorageError
 from holdall.keeping import keep
 from holdall.results import ResultReference
 
@@ -53,7 +53,10 @@ def _spooled(
     unit: Unit[Any, Any], run: Run, store: ResultStore, value: Any, key: str | None, named: str | None, *, indexed: bool
 ) -> Kept | None:
     """What is kept in the spool, or None: the disk that failed may be the spool's, and the error carries the value."""
-    through = spool.opened(store, run.root.settings.home)
+    try:
+        through = spool.opened(store, run.root.settings.home)
+    except StorageError:
+        return None
     # A name that is no file name everywhere, as object stores take them, must not cost the result.
     for each in dict.fromkeys((named, None)):
         try:

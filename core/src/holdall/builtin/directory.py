@@ -14,6 +14,7 @@ from holdall.abc.storage import Storage
 from holdall.builtin import files
 from holdall.builtin.keys import LOCKS, TEMPORARY, fault
 from holdall.builtin.oserrors import FolderErrors
+from holdall.builtin.regular import refuse_linked
 from holdall.errors import ConfigurationError, StorageError
 from holdall.ids import new_id
 from holdall.types import ObjectMeta
@@ -68,7 +69,7 @@ class Directory(Storage):
         self.on_failure = on_failure
         self.named = named or self.slug
         self._prefix = self.base if self.base.endswith("/") else f"{self.base}/"
-        self._checked: set[str] = set()
+        self._checked: dict[str, tuple[int, int]] = {}
         self._errors = FolderErrors(self.named, self.base)
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
@@ -231,6 +232,7 @@ class Directory(Storage):
 
         folder = f"{self._prefix}{LOCKS}"
         try:
+            refuse_linked(folder)
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
             raise self._errors.failed(error, key, "lock") from error
@@ -245,12 +247,19 @@ class Directory(Storage):
         if reason := fault(key):
             return reason
         folder = key.rpartition("/")[0]
-        if folder and folder not in self._checked and self._leads_out(folder):
+        if folder and self._leads_out(folder):
             return f"leads through a symbolic link out of {self.base}"
         return None
 
     def _leads_out(self, folder: str) -> bool:
-        """Whether a symbolic link on the way to `folder` ends outside; remembered where the folder is fine."""
+        """Whether a symbolic link on the way to `folder` ends outside; a folder that was fine stays so while it is the same."""
+        try:
+            found = os.stat(f"{self._prefix}{folder}")
+        except OSError:
+            found = None  # whatever is wrong shows on opening, once the way there has been looked at
+        identity = None if found is None else (found.st_dev, found.st_ino)
+        if identity is not None and self._checked.get(folder) == identity:
+            return False
         path = self._prefix[:-1]
         for segment in folder.split("/"):
             path = f"{path}/{segment}"
@@ -262,7 +271,8 @@ class Directory(Storage):
                 return True
         if len(self._checked) >= _FOLDERS_REMEMBERED:
             self._checked.clear()
-        self._checked.add(folder)
+        if identity is not None:
+            self._checked[folder] = identity
         return False
 
     def _inside(self, path: str) -> bool:
@@ -341,7 +351,10 @@ class Directory(Storage):
 
     def _readable(self, entry: os.DirEntry[str]) -> bool:
         """Whether `get` would agree: a link must stay inside and end at a file."""
-        return not entry.is_symlink() or (entry.is_file() and self._inside(entry.path))
+        try:
+            return not entry.is_symlink() or (entry.is_file() and self._inside(entry.path))
+        except OSError:
+            return False  # links in a circle, and what else leads to no file
 
     def _says_absent(self, error: OSError) -> bool:
         # ENOTDIR says it of a key below another key, but not where the base path itself is a file or below one.

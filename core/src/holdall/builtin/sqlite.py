@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from contextlib import contextmanager, suppress
+from errno import EINVAL
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from holdall.abc.catalog import Catalog
@@ -252,6 +253,8 @@ class SQLiteCatalog(Catalog):
             self._connection = None
         with _making:
             _make_file(self.path)
+        if not os.path.isfile(self.path):
+            raise OSError(EINVAL, "it is a pipe, a socket, a device or a folder, and no file", self.path)
         connection = self._connect(self.timeout)
         try:
             prepare(connection, self.path, synchronous=self.synchronous)
