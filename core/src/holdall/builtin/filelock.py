@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from errno import EACCES, EAGAIN, EDEADLK, EDQUOT, ELOOP, EINVAL, ENOSPC, ENOTDIR, ENXIO, EROFS
+from errno import EACCES, EAGAIN, EDEADLK, EDQUOT, EINVAL, ELOOP, ENOSPC, ENOTDIR, ENXIO, EROFS
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 from weakref import WeakSet
 
+from holdall import _fork
 from holdall.abc.lock import Lease, LockManager
 from holdall.builtin.oserrors import advice_for
 from holdall.builtin.regular import open_own
@@ -191,5 +192,4 @@ def _let_go() -> None:
         lock.close()
 
 
-if hasattr(os, "register_at_fork"):  # absent on Windows, where there is no fork either
-    os.register_at_fork(after_in_child=_let_go)
+_fork.register(in_child=_let_go)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from holdall import _fork
 from holdall.abc.block import StorageBlock
 from holdall.abc.keys import refuse
 from holdall.builtin.keys import fault
@@ -25,9 +25,7 @@ class _Object(NamedTuple):
 
 
 _namespaces: dict[str, dict[str, _Object]] = {}
-_lock = Lock()
-if hasattr(os, "register_at_fork"):  # absent on Windows; a child must not inherit a lock that a thread of ours holds
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+_lock = _fork.renewed(Lock())
 
 
 class MemoryFileSystem(StorageBlock):

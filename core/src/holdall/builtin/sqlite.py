@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from errno import EINVAL
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
+from holdall import _fork
 from holdall.abc.catalog import Catalog
 from holdall.builtin.sqlite_errors import explain, is_busy
 from holdall.builtin.sqlite_moves import RESULTS, repoint
@@ -388,5 +389,4 @@ def _after_fork() -> None:
         catalog._housekeeping.release()  # noqa: SLF001 - same module
 
 
-if hasattr(os, "register_at_fork"):  # absent on Windows, where there is no fork either
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+_fork.register(before=_before_fork, in_parent=_after_fork, in_child=_after_fork)
