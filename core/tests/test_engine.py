@@ -397,6 +397,7 @@ def test_retries_with_persist_result_false_raise_at_the_retry() -> None:
         task(persist_result=False, retries=1)(raiser(error))()
     assert error is caught.value.__cause__
 
+
 def test_a_key_template_that_cannot_be_filled_in_fails_before_the_body() -> None:
     """Its work is not wasted."""
     ran = []
@@ -409,6 +410,7 @@ def test_a_key_template_that_cannot_be_filled_in_fails_before_the_body() -> None
     with pytest.raises(ConfigurationError, match="cannot be filled in"):
         named(1)
     assert [] == ran
+
 
 def test_async_tasks_and_flows_run_and_nest() -> None:
     """Methods, gather of many, and sync tasks in between."""
@@ -430,6 +432,7 @@ def test_async_tasks_and_flows_run_and_nest() -> None:
     assert [2 * item + 1 for item in range(200)] == asyncio.run(outer())
     assert 401 == len(rows())
 
+
 def test_gathered_tasks_each_know_their_own_flow() -> None:
     """Two flows in one loop do not mix up their children."""
     child = task(lambda: "x")
@@ -449,6 +452,7 @@ def test_gathered_tasks_each_know_their_own_flow() -> None:
 
     assert 5 == len(set(children))
     assert {2} == {children.count(each) for each in set(children)}
+
 
 def test_a_cancelled_async_run_is_recorded_and_cancelled() -> None:
     """The caller sees CancelledError, the catalog a cancelled run."""
@@ -470,6 +474,7 @@ def test_a_cancelled_async_run_is_recorded_and_cancelled() -> None:
     asyncio.run(main())
 
     assert ["cancelled"] == [row.state for row in rows()]
+
 
 def test_a_coroutine_that_is_thrown_away_ends_its_run() -> None:
     """close() on a run in the middle raises nothing and records that it ended."""
@@ -497,6 +502,7 @@ def test_a_coroutine_that_is_thrown_away_ends_its_run() -> None:
     thrown.close()
 
     assert {"failed", "cancelled"} == {row.state for row in rows()}
+
 
 def test_asyncio_run_inside_a_worker_thread() -> None:
     """A submitted sync task may have a loop of its own."""

@@ -13,9 +13,9 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from pydantic import Field
 
 from holdall import blocks, flow, task
-from holdall.abc import StorageBlock
 from holdall.builtin.memory import MemoryFileSystem
 from holdall.errors import ConfigurationError
 from holdall.places import storage_at
@@ -26,6 +26,8 @@ from holdall.store import label
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from holdall.abc import StorageBlock
 
 SECRET = "hunter2SECRET"
 SHAPES = [
@@ -115,7 +117,7 @@ def test_a_storage_with_one_is_refused_before_the_body_and_explained_without_it(
     """On a task, on a flow around it, and as an argument of what reads."""
     url, ran = shape.format(SECRET), []
     kept = task(lambda: ran.append(1), result_storage=url, persist_result=True)
-    around = flow(lambda: task(lambda: ran.append(1))(), result_storage=url, persist_result=True)
+    around = flow(kept.fn, result_storage=url, persist_result=True)
 
     for call in (kept, around, lambda: blocks.from_value(url, settings=current(), directory="/run")):
         with pytest.raises(ConfigurationError) as caught:
@@ -183,7 +185,7 @@ class Open(MemoryFileSystem):
 
     slug: ClassVar[str] = "test-open"
     address: str = ""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

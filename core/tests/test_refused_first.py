@@ -53,7 +53,7 @@ def ran(place: Path) -> bool:
 
 
 def body(name: str) -> dict[str, str]:
-    with open("ran", "a", encoding="utf-8") as file:  # noqa: PTH123 - a worker process has the working directory alone
+    with open("ran", "a", encoding="utf-8") as file:
         file.write("x")
     return {"name": name[:10]}
 
@@ -99,7 +99,9 @@ def in_memory(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
-@pytest.mark.parametrize("call", [by_call, by_flow, by_async_call, by_cached_call, by_block], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "call", [by_call, by_flow, by_async_call, by_cached_call, by_block], ids=lambda each: each.__name__
+)
 def test_a_name_that_no_file_can_have_costs_no_work(call: Callable[[str], Any], name: str, place: Path) -> None:
     """However the body would have run; the error says what is wrong and what a good name is like."""
     with pytest.raises(ConfigurationError, match=r"The storage key .*Use a relative name") as caught:
@@ -149,7 +151,16 @@ def test_a_storage_that_fails_to_say_is_an_error_of_ours(place: Path) -> None:
 PLACES = [
     *("s4://bucket/x", "s33://bucket", "gx://bucket", "://x", "nothing://", "1s3://bucket", " s3://bucket"),
     *("s3:/bucket/x", "s3//bucket", "s4/prod", "nowhere", "local-file-system://x", "local-file-system://"),
-    *("file://host/data", "file:results", "memory://host", "./file", "./file/below", "./dangling", "./loop", "~nobody-at-all/x"),
+    *(
+        "file://host/data",
+        "file:results",
+        "memory://host",
+        "./file",
+        "./file/below",
+        "./dangling",
+        "./loop",
+        "~nobody-at-all/x",
+    ),
     *("./nul\0", "file:///nul%00x"),
 ]
 

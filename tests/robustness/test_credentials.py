@@ -49,7 +49,7 @@ class _Listening(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - the base class's names
 
     def log_message(self, *_: object) -> None:
         pass
@@ -217,7 +217,12 @@ def test_what_was_written_from_here_is_read_in_another_process(evil: Server, tmp
     """
     (tmp_path / "writes.py").write_text(textwrap.dedent(program))
     done = subprocess.run(
-        [sys.executable, "writes.py", evil.url], capture_output=True, text=True, check=False, timeout=60, env={**os.environ}
+        [sys.executable, "writes.py", evil.url],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ},
     )
     assert evil.signed(), done.stderr
     evil.heard.clear()

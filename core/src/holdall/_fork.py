@@ -3,8 +3,8 @@
 A child has the thread that forked and no other. What the others were at stays as it was in that moment: a lock that one
 of them held stays locked, and a module that one of them was importing stays half imported, with its lock of the import
 system held for ever. Whoever imports it then waits for nobody, and much of holdall is imported by the first call that
-needs it. So a fork waits until no other thread imports, as long as that takes no longer than imports do; and a child
-drops what was under way all the same, so that it is imported anew.
+needs it. So a fork waits until no other thread imports, as long as their imports get on; and a child drops what was under way
+all the same, so that it is imported anew. (What is not Python may hold locks of its own that no child can free.)
 
 The import system says which imports are under way only where nobody else is meant to look (`_module_locks`, there since
 Python 3.3; a test looks for it). Where it is not there, nothing is waited for. A lock of our own around each import would
@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from importlib import _bootstrap  # type: ignore[attr-defined]
+from importlib import _bootstrap
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from weakref import WeakSet
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
-_LONGEST_WAIT: Final = 2.0
+_STANDSTILL: Final = 5.0
+"""Seconds in which no import begins or ends."""
 _LOOK: Final = 0.0005
 
 
@@ -42,7 +43,7 @@ _registered: list[_Hooks] = []
 _called: dict[int, list[_Hooks]] = {}
 _renewed: WeakSet[Any] = WeakSet()
 _endless: set[str] = set()
-"""Modules whose import went on for too long: programs that are one import themselves."""
+"""Modules whose import stood still for that long: programs that are one import themselves."""
 
 
 def register(
@@ -70,9 +71,14 @@ def importing() -> list[str]:
 
 
 def _wait_for_imports() -> None:
-    end = time.monotonic() + _LONGEST_WAIT
+    seen: object = None
+    since = time.monotonic()
     while under_way := set(importing()) - _endless:
-        if time.monotonic() >= end:
+        # A large library takes long, most of all on a busy machine; but one import of its many ends every moment.
+        now = (under_way, len(sys.modules))
+        if now != seen:
+            seen, since = now, time.monotonic()
+        elif time.monotonic() - since > _STANDSTILL:
             _endless.update(under_way)
             return
         time.sleep(_LOOK)

@@ -96,4 +96,3 @@ def file_path(url: str, /) -> str | None:
         )
     path = unquote(path)
     return path if _DRIVE.match(path) else f"/{path}"
-

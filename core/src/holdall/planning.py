@@ -62,7 +62,9 @@ def plan(unit: Unit[Any, Any], parent: Run | None, root: Root) -> Plan:
     except StorageError as error:
         # Whoever asked for its work to be done in spite of its storage has it done: it may be better by then.
         if not (store.spools or resolution.for_retries_alone or options.on_storage_error == "run"):
-            raise ConfigurationError(f"{error} Nothing was run. Give another result_storage, or clear this one.") from error
+            raise ConfigurationError(
+                f"{error} Nothing was run. Give another result_storage, or clear this one."
+            ) from error
     return Plan(options, resolution, store)
 
 

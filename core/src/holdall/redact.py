@@ -71,10 +71,10 @@ def _has_key(text: str) -> bool:
     patterns = _patterns()
     for number, part in enumerate(patterns.separators.split(text)):
         name, equals, value = part.partition("=")
-        if equals and value and "/" not in name and patterns.secret_name.search(name.strip()):
-            # What begins with one is a connection string, or a folder of a table that is split by a column of that name.
-            if number or ";" in text or name.strip().lower() in {"accountkey", "sharedaccesskey"}:
-                return True
+        # What begins with one is a connection string, or a folder of a table that is split by a column of that name.
+        certain = number or ";" in text or name.strip().lower() in {"accountkey", "sharedaccesskey"}
+        if equals and value and certain and "/" not in name and patterns.secret_name.search(name.strip()):
+            return True
     return False
 
 
@@ -86,7 +86,7 @@ def shown(text: str, /) -> str:
     if found is None:
         return HIDDEN
     scheme, rest = found[0], text[found.end() :].lstrip("/")
-    end = min((at for mark in "/?#;&" if (at := rest.find(mark)) >= 0), default=len(rest))
+    end = min((place for mark in "/?#;&" if (place := rest.find(mark)) >= 0), default=len(rest))
     _, at, host = rest[:end].rpartition("@")
     path = rest[end:]
     for mark in "?#;&":

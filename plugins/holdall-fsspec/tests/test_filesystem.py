@@ -13,8 +13,7 @@ import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from holdall import settings
-from holdall import task
+from holdall import settings, task
 from holdall.errors import ConfigurationError, KeyExists, KeyMissing, StorageError
 from holdall.places import storage_at
 from holdall.results import StorageReference

@@ -97,7 +97,7 @@ class Storage(ABC):
         if reason := fault(key):
             refuse(key, reason)
 
-    def check_place(self) -> None:
+    def check_place(self) -> None:  # noqa: B027 - most storages are whatever a server says that they are
         """Refuses a place that could hold nothing, as far as that shows without asking a server.
 
         Raises:

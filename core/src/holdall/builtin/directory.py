@@ -111,7 +111,7 @@ class Directory(Storage):
         try:
             if stat.S_ISDIR(os.stat(self.base).st_mode):
                 return
-            error = NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR))
+            error: OSError = NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR))
         except FileNotFoundError:
             if not os.path.islink(self.base):
                 return  # it is made with the first result

@@ -27,7 +27,8 @@ def fault(key: str, /, *, windows: bool = os.name == "nt") -> str | None:
     """What is wrong with the key, as the end of a sentence that starts with it; None where nothing is."""
     if _plain(key):
         return None
-    return everywhere(key) or _fault_of_whole(key, windows=windows) or next(filter(None, map(_fault_of_segment, key.split("/"))), None)
+    whole = everywhere(key) or _fault_of_whole(key, windows=windows)
+    return whole or next(filter(None, map(_fault_of_segment, key.split("/"))), None)
 
 
 def _fault_of_whole(key: str, *, windows: bool) -> str | None:

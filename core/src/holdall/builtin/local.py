@@ -90,7 +90,9 @@ class LocalFileSystem(StorageBlock):
 
     @classmethod
     def from_url(cls, url: str, /) -> Self:
-        raise ConfigurationError(f"{url!r} is no folder: one is written ./results, /data/results or file:///data/results.")
+        raise ConfigurationError(
+            f"{url!r} is no folder: one is written ./results, /data/results or file:///data/results."
+        )
 
     def location(self) -> dict[str, Any]:
         return self.directory.location()

@@ -10,9 +10,14 @@ from typing import Final
 # NOFOLLOW: a link may lead to a file of somebody's that is not ours to change. NONBLOCK: opening a pipe waits for its
 # other end. Neither is there on Windows, where who makes a link must be trusted already.
 _FLAGS: Final = (
-    getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
 )
-_FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_FOLDER: Final = (
+    os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+)
 
 
 def open_own(path: str, flags: int, mode: int = 0o666, /) -> int:
@@ -43,17 +48,20 @@ def open_to_read(path: str, /) -> int:
 
 def _checked(descriptor: int, path: str, flags: int) -> int:
     try:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(EISDIR, os.strerror(EISDIR), path)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(EINVAL, "it is a pipe, a socket or a device, and no file", path)
-        if flags & (os.O_WRONLY | os.O_RDWR) and status.st_nlink > 1:
-            raise OSError(ELOOP, "the file has another name too, under which it may be somebody else's", path)
+        _check(os.fstat(descriptor), path, flags)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _check(status: os.stat_result, path: str, flags: int) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), path)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(EINVAL, "it is a pipe, a socket or a device, and no file", path)
+    if flags & (os.O_WRONLY | os.O_RDWR) and status.st_nlink > 1:
+        raise OSError(ELOOP, "the file has another name too, under which it may be somebody else's", path)
 
 
 def refuse_linked(folder: str, /) -> None:

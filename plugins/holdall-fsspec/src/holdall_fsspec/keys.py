@@ -6,6 +6,8 @@ from typing import Final
 
 from holdall.abc.keys import fault, refuse
 
+__all__ = ["TEMPORARY", "checked", "checked_file", "fault", "prefix_fault"]
+
 TEMPORARY: Final = ".holdall-tmp-"
 """Files that are being written start so."""
 _LONGEST: Final = 1024  # bytes of a whole name, prefix included: S3, GCS and Azure agree on it

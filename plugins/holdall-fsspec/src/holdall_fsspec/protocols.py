@@ -66,7 +66,7 @@ def _check_host(protocol: str, authority: str) -> None:
     what = "bucket or container" if protocol in STORES else "host"
     parts = urlsplit(f"//{authority}")  # raises ValueError for brackets that do not close
     if not (authority if protocol in STORES else parts.hostname):
-        raise ValueError(f"basepath names no {what}; write {protocol}://{what.split()[0]}/results")
+        raise ValueError(f"basepath names no {what}; write {protocol}://{what.split(maxsplit=1)[0]}/results")
     try:
         port = None if protocol in STORES else parts.port
     except ValueError:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
@@ -16,6 +15,9 @@ from holdall_fsspec import keys
 from holdall_fsspec.options import as_json, secret_names
 from holdall_obstore.operations import Operations
 from holdall_obstore.stores import ENDPOINTS, making
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SCHEMES: Final = {
     "s3": "s3",
@@ -184,7 +186,10 @@ class ObjectStore(Operations):
     def server_of(cls, location: Mapping[str, Any], /) -> str | None:
         """None where nothing but the platform's own address, or the environment's, can be meant."""
         url, settings = location.get("endpoint_url") or "", location.get("settings")
-        own = {os.environ.get(name, "").rstrip("/") for name in ENDPOINTS.get(str(location.get("url")).partition("://")[0], ())}
+        own = {
+            os.environ.get(name, "").rstrip("/")
+            for name in ENDPOINTS.get(str(location.get("url")).partition("://")[0], ())
+        }
         if not settings and (url in own or _PLATFORMS(url)):
             return None
         return f"{url} {json.dumps(settings, sort_keys=True) if settings else ''}".strip() or None
