@@ -66,6 +66,9 @@ class Deaf(FaultyStorage):
 
     deaf = True
 
+    def check_key(self, key: str, /) -> None:
+        """Takes any name, as object stores do."""
+
     def put(self, key: str, parts: Any, /, *, mode: Any = "overwrite") -> Any:
         if self.deaf:
             raise StorageError(f"put of {key!r} failed: full", block="faulty", key=key, operation="put")
@@ -77,8 +80,10 @@ def test_the_error_says_where_the_value_lies_and_reads_find_it(wall: Path) -> No
 
     @task(result_storage=behind(wall))
     def numbers() -> list[int]:
+        wall.write_text("")  # it stands there while the body runs: before, nothing would have been run
         return [1, 2]
 
+    wall.unlink()
     with pytest.raises(StorageError) as caught:
         numbers()
 
@@ -288,7 +293,8 @@ def test_a_cached_literal_is_found_there_too(wall: Path, value: bool | None) -> 
 def test_a_miss_in_both_is_still_no_no(wall: Path) -> None:
     """A storage that cannot be reached is an error of a cached call, whatever else the spool holds."""
     quietly(task(result_storage=behind(wall, on_failure="spool"))(lambda: 1))
-    made = task(cache_key_fn=lambda *_: "other", result_storage=behind(wall))(lambda: 1)
+    wall.unlink()
+    made = task(cache_key_fn=lambda *_: f"other {wall.write_text('')}", result_storage=behind(wall))(lambda: 1)
 
     with pytest.raises(StorageError, match="get of"):
         made()
@@ -359,8 +365,9 @@ def test_a_spool_that_fails_as_well_leaves_the_value_with_the_error(wall: Path, 
     (place / "home").mkdir()
     (place / "home" / "spool").write_text("")
     for on_failure in ("raise", "spool"):
+        wall.unlink()
         with pytest.raises(StorageError) as caught:
-            task(result_storage=behind(wall, on_failure=on_failure))(lambda: [1])()
+            task(result_storage=behind(wall, on_failure=on_failure))(lambda: [wall.write_text(" ")])()
 
         assert ([1], None) == (caught.value.value, caught.value.kept)
 

@@ -6,6 +6,7 @@ import os
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from holdall.builtin.regular import open_to_read
 from holdall.errors import ConfigurationError
 
 _NAMES = ("holdall.toml", "pyproject.toml")
@@ -55,7 +56,7 @@ def read_toml(path: str, /) -> dict[str, Any] | None:
 
 def _bytes(path: str) -> bytes | None:
     try:
-        with open(path, "rb") as stream:
+        with open(open_to_read(path), "rb") as stream:
             return stream.read()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _NO_POLICY: Final = Policy()
 
+
 def at_home(record: Record, key: str, /, *, where: str) -> Record:
     """The record, which was read from `key`, if that is its own key.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdall import circuit
 from holdall.abc.storage import Storage
-from holdall.errors import HoldallError, SerializationError, StorageError, told
+from holdall.errors import ConfigurationError, HoldallError, SerializationError, StorageError, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +56,16 @@ def put(storage: Storage, key: str, parts: Parts, /, *, mode: WriteMode = "overw
 def publish(storage: Storage, source: str, target: str, /) -> None:
     with _asking(storage, "publish", target):
         storage.publish(source, target)
+
+
+def check_key(storage: Storage, key: str, /) -> None:
+    with _checking(storage):
+        storage.check_key(key)
+
+
+def check_place(storage: Storage, /) -> None:
+    with _checking(storage):
+        storage.check_place()
 
 
 def head(storage: Storage, key: str, /) -> ObjectMeta:
@@ -139,6 +149,19 @@ def _asking(storage: Storage, operation: str, key: str) -> Iterator[None]:
         raise
     if circuit.troubled:
         circuit.answered(storage)
+
+
+@contextmanager
+def _checking(storage: Storage) -> Iterator[None]:
+    try:
+        yield
+    except HoldallError:
+        raise
+    except Exception as error:  # the boundary to plugins, as above
+        raise ConfigurationError(
+            f"{storage.block_slug or storage.slug} cannot say what it could store: {told(error)}. If it stays so, tell "
+            f"the author of {type(storage).__module__}."
+        ) from error
 
 
 def _broken(storage: Storage, operation: str, key: str, error: Exception) -> StorageError:

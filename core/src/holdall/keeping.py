@@ -10,7 +10,7 @@ from functools import cache as memoized
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall import spool
+from holdall import boundary, spool
 from holdall.errors import (
     ConfigurationError,
     ExpiredResultError,
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from holdall.units import Unit
 
 Result = ResultLiteral | ResultReference
+_LONG_SUFFIX: Final = ".extension.suffix"
+"""As long as that of any format."""
 _LATEST: Final = 253_370_764_800.0  # the year 9999: what RFC 3339 can say
 
 
@@ -190,7 +192,8 @@ def key_of(unit: Unit[Any, Any], run: Run, parameters: Any, store: ResultStore) 
     """The `result_storage_key`, filled in.
 
     Raises:
-        ConfigurationError: it names what is not there, or comes to a name that results may not have.
+        ConfigurationError: it names what is not there, or comes to a name that results may not have, or that the storage
+            cannot hold.
     """
     template = unit.options.result_storage_key or ""
     flow_run = run if run.kind == "flow" else run.flow
@@ -208,6 +211,8 @@ def key_of(unit: Unit[Any, Any], run: Run, parameters: Any, store: ResultStore) 
         key, what=f"The result_storage_key {template!r} of {unit.name!r} comes to a name that results cannot have:"
     )
     copy_name(key, store.codec.suffix)
+    # The readable copy is called so, and may not fail when the work is done, whatever format is chosen then.
+    boundary.check_key(store.storage, copy_name(key, _LONG_SUFFIX))
     return key
 
 

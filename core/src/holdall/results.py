@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from holdall.errors import ConfigurationError
 from holdall.members import Members, loads
+from holdall.redact import masked
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class StorageReference:
         if self.slug is not None:
             return self.slug
         place = next(iter(self.location.values()), "")
-        return f"{self.type}:{place}"
+        return f"{self.type}:{masked(place)}"
 
     @property
     def identity(self) -> str:

@@ -53,8 +53,8 @@ def _spooled(
     unit: Unit[Any, Any], run: Run, store: ResultStore, value: Any, key: str | None, named: str | None, *, indexed: bool
 ) -> Kept | None:
     """What is kept in the spool, or None: the disk that failed may be the spool's, and the error carries the value."""
-    through = spool.opened(store, run.root.settings.home)
     try:
+        through = spool.opened(store, run.root.settings.home)
         return keep(unit, run, store, value, key=key, named=named, through=through, indexed=indexed)
     except HoldallError:
         return None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from holdall import _user_settings
 from holdall._config_files import ConfigFile, candidates, directories_to_search, nearest_files
 from holdall.errors import ConfigurationError, HoldallWarning
+from holdall.redact import has_secret, masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +39,8 @@ class Settings:
     home: str
     """Absolute path of the folder of the catalog and the key file; it need not exist."""
     results_persist_by_default: bool | None = None
-    results_default_storage: str | None = None
+    results_default_storage: str | None = field(default=None, repr=False)
+    """As it was written: whoever shows it masks what may be a password in it."""
     results_default_serializer: str | None = None
     results_accept: frozenset[str] = frozenset()
     """Modules that stored data may name to be imported, and serializers that may be read with though they may run code."""
@@ -136,7 +138,7 @@ def _text(value: Any, _base: str) -> str:
 
 
 def _path(value: Any, base: str) -> str:
-    if isinstance(value, str) and value.strip():
+    if isinstance(value, str) and value.strip() and "://" not in value and not has_secret(value):
         return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
     raise ValueError("the path of a folder")
 
@@ -240,7 +242,7 @@ def _parsed(option: _Option, value: Any, base: str, source: str) -> tuple[Any, s
     try:
         return option.parse(value, base), source
     except ValueError as accepted:
-        raise ConfigurationError(f"{source}: {value!r} is not {accepted}.") from None
+        raise ConfigurationError(f"{source}: {masked(value)!r} is not {accepted}.") from None
 
 
 def _refuse_unknown_keys(file: ConfigFile) -> None:
@@ -248,7 +250,7 @@ def _refuse_unknown_keys(file: ConfigFile) -> None:
     for key, value in file.tables.items():
         if key in sections:
             if not isinstance(value, dict):
-                raise ConfigurationError(f"{file.path}: {key} is {value!r}, and it must be a table.")
+                raise ConfigurationError(f"{file.path}: {key} is {masked(value)!r}, and it must be a table.")
             unknown = [f"{key}.{inner}" for inner in value if f"{key}.{inner}" not in _KEYS]
         else:
             unknown = [] if key in _KEYS else [key]

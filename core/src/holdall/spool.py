@@ -55,13 +55,22 @@ def twin(store: ResultStore, home: str, /) -> ResultStore:
 
 
 def opened(store: ResultStore, home: str, /) -> ResultStore:
-    """The same, with a folder to write to that nobody else may look into."""
+    """The same, with a folder to write to that nobody else may look into.
+
+    Raises:
+        StorageError: it is a link to another one.
+    """
     path = folder(store.where, home)
-    with suppress(OSError):  # whatever is in the way shows again in the writing, and is told there
-        os.makedirs(os.path.dirname(home), exist_ok=True)
-        for each in (home, root(home), path):
-            with suppress(FileExistsError):
-                os.mkdir(each, _PRIVATE)
+    for each in (os.path.dirname(home), home, root(home), path):
+        if each in {root(home), path} and os.path.islink(each):
+            raise StorageError(
+                f"The spool cannot be used: {each} is a symbolic link, so that results would lie elsewhere. Remove it.",
+                block="the spool",
+                key="",
+                operation="put",
+            )
+        with suppress(OSError):  # whatever is in the way shows again in the writing, and is told there
+            os.makedirs(each, exist_ok=True) if each == os.path.dirname(home) else os.mkdir(each, _PRIVATE)
     _spools[home] = True
     return twin(store, home)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall import blocks
 from holdall.errors import CatalogError, ConfigurationError, PluginError
+from holdall.redact import masked
 from holdall.results import ResultReference, StorageReference, from_json
 from holdall.retrieval import open_storage
 
@@ -91,7 +92,7 @@ def known(settings: Settings, catalog: Catalog, directory: str, /) -> tuple[list
         try:
             place = place_of(open_it())
         except (ConfigurationError, PluginError, CatalogError) as error:
-            unopened.setdefault(shown, Unopened(shown, str(error)))
+            unopened.setdefault(shown, Unopened(masked(shown), str(error)))
         else:
             found.setdefault(place.identity, place)
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from holdall.abc.storage import Storage
 from holdall.builtin.directory import Directory
 from holdall.builtin.keys import TEMPORARY
 from holdall.builtin.memory import MemoryFileSystem
-from holdall.errors import HoldallError, KeyExists, KeyMissing, StorageError
+from holdall.errors import ConfigurationError, HoldallError, KeyExists, KeyMissing, StorageError
 from holdall.ids import new_id
 from holdall.testing.faults import (
     AlwaysAbsent,
@@ -31,7 +32,6 @@ from holdall.types import ByteRange, ObjectMeta
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from holdall.abc.storage import Storage
     from holdall.types import Buffer, Parts, WriteMode
 
 _PIECE = 50_000
@@ -51,6 +51,22 @@ class _Counting(FaultyStorage):
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         read = list(parts)
         return self.inner.put(key, read, mode=mode)._replace(size=sum(map(len, read)))
+
+
+class _Careless(FaultyStorage):
+    """Lets any key pass that some storage may take."""
+
+    def check_key(self, key: str, /) -> None:
+        Storage.check_key(self, key)
+
+
+class _Fussy(FaultyStorage):
+    """Refuses what it would take."""
+
+    def check_key(self, key: str, /) -> None:
+        if " " in key:
+            raise ConfigurationError("no spaces, please")
+        super().check_key(key)
 
 
 class _Truncating(FaultyStorage):
@@ -413,6 +429,8 @@ LIARS: list[tuple[str, type[FaultyStorage]]] = [
     ("test_a_generator_is_read_once_and_in_order", _Alias),
     ("test_no_parts_make_an_empty_object", LostWrite),
     ("test_odd_keys_are_keys", _Escaping),
+    ("test_check_key_says_what_put_would", _Careless),
+    ("test_check_key_says_what_put_would", _Fussy),
     ("test_case_tells_keys_apart", _Folding),
     ("test_ranges", ShortRead),
     ("test_a_range_that_is_none_is_an_error", _Lenient),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from holdall.abc.keys import fault, refuse
 from holdall.errors import KeyMissing, StorageError
 from holdall.types import ByteRange
 
@@ -82,7 +83,27 @@ class Storage(ABC):
         """
         return False
 
-    # Derived; override for speed.
+    # Derived; override where there is more to say, or for speed.
+
+    def check_key(self, key: str, /) -> None:
+        """Refuses a key under which `put` could store nothing here, without asking anybody.
+
+        Runs ask before they begin to work. Override where this storage takes fewer keys than all do, and let `put`
+        refuse the same ones.
+
+        Raises:
+            ConfigurationError: what is wrong with the key, and what a good one is like.
+        """
+        if reason := fault(key):
+            refuse(key, reason)
+
+    def check_place(self) -> None:  # noqa: B027 - most storages are whatever a server says that they are
+        """Refuses a place that could hold nothing, as far as that shows without asking a server.
+
+        Raises:
+            ConfigurationError: nothing can ever be stored here: nobody speaks its protocol, or it can only be read.
+            StorageError: nothing can be stored here as it is now: a file is in the way of a folder.
+        """
 
     def exists(self, key: str, /) -> bool:
         try:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from errno import EISDIR, ELOOP, EMLINK, ENOENT, ENOTDIR, EPERM
 from io import FileIO
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from holdall.abc.keys import refuse
 from holdall.abc.storage import Storage
 from holdall.builtin import files
 from holdall.builtin.keys import LOCKS, TEMPORARY, fault
 from holdall.builtin.oserrors import FolderErrors
+from holdall.builtin.regular import refuse_linked
 from holdall.errors import ConfigurationError, StorageError
 from holdall.ids import new_id
 from holdall.types import ObjectMeta
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 # NONBLOCK: a foreign pipe in the base path must not hang a reader. NOFOLLOW: a link is looked at before it is followed.
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _FOLDERS_REMEMBERED = 16_384
+_LONGEST_PATH = 1023 if sys.platform == "darwin" else 4095  # bytes, as open() counts them
+_TEMPORARY_NAME = 1 + len(TEMPORARY) + 32
 
 
 class Directory(Storage):
@@ -64,7 +69,7 @@ class Directory(Storage):
         self.on_failure = on_failure
         self.named = named or self.slug
         self._prefix = self.base if self.base.endswith("/") else f"{self.base}/"
-        self._checked: set[str] = set()
+        self._checked: dict[str, tuple[int, int]] = {}
         self._errors = FolderErrors(self.named, self.base)
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
@@ -91,6 +96,31 @@ class Directory(Storage):
             except OSError as error:
                 raise self._errors.failed(error, key, "put") from error
         return ObjectMeta(key, size)
+
+    def check_key(self, key: str, /) -> None:
+        reason = self._fault(key)
+        if reason is None:
+            whole = f"{self._prefix}{key}"
+            longest = max(len(os.fsencode(whole)), len(os.fsencode(whole.rpartition("/")[0])) + _TEMPORARY_NAME)
+            if longest > _LONGEST_PATH:
+                reason = f"makes a path of {longest} bytes below {self.base}; the system takes {_LONGEST_PATH}"
+        if reason is not None:
+            refuse(key, reason)
+
+    def check_place(self) -> None:
+        try:
+            if stat.S_ISDIR(os.stat(self.base).st_mode):
+                return
+            error: OSError = NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR))
+        except FileNotFoundError:
+            if not os.path.islink(self.base):
+                return  # it is made with the first result
+            error = NotADirectoryError(ENOTDIR, "a symbolic link that leads nowhere")
+        except PermissionError:
+            return  # the first result says whether this user may
+        except OSError as found:
+            error = found
+        raise self._errors.no_folder(error) from error
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         descriptor, size = self._open(key, "get")
@@ -202,21 +232,34 @@ class Directory(Storage):
 
         folder = f"{self._prefix}{LOCKS}"
         try:
+            refuse_linked(folder)
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
             raise self._errors.failed(error, key, "lock") from error
         return f"{folder}/{sha256(key.encode(errors='surrogatepass')).hexdigest()}.lock"
 
     def _path(self, key: str, operation: str) -> str:
-        if reason := fault(key):
+        if reason := self._fault(key):
             raise self._errors.refused(key, operation, reason)
-        folder = key.rpartition("/")[0]
-        if folder and folder not in self._checked and self._leads_out(folder):
-            raise self._errors.refused(key, operation, f"leads through a symbolic link out of {self.base}")
         return f"{self._prefix}{key}"
 
+    def _fault(self, key: str) -> str | None:
+        if reason := fault(key):
+            return reason
+        folder = key.rpartition("/")[0]
+        if folder and self._leads_out(folder):
+            return f"leads through a symbolic link out of {self.base}"
+        return None
+
     def _leads_out(self, folder: str) -> bool:
-        """Whether a symbolic link on the way to `folder` ends outside; remembered where the folder is fine."""
+        """Whether a symbolic link on the way to `folder` ends outside; a folder that was fine stays so while it is the same."""
+        try:
+            found = os.stat(f"{self._prefix}{folder}")
+        except OSError:
+            found = None  # whatever is wrong shows on opening, once the way there has been looked at
+        identity = None if found is None else (found.st_dev, found.st_ino)
+        if identity is not None and self._checked.get(folder) == identity:
+            return False
         path = self._prefix[:-1]
         for segment in folder.split("/"):
             path = f"{path}/{segment}"
@@ -228,7 +271,8 @@ class Directory(Storage):
                 return True
         if len(self._checked) >= _FOLDERS_REMEMBERED:
             self._checked.clear()
-        self._checked.add(folder)
+        if identity is not None:
+            self._checked[folder] = identity
         return False
 
     def _inside(self, path: str) -> bool:
@@ -307,7 +351,10 @@ class Directory(Storage):
 
     def _readable(self, entry: os.DirEntry[str]) -> bool:
         """Whether `get` would agree: a link must stay inside and end at a file."""
-        return not entry.is_symlink() or (entry.is_file() and self._inside(entry.path))
+        try:
+            return not entry.is_symlink() or (entry.is_file() and self._inside(entry.path))
+        except OSError:
+            return False  # links in a circle, and what else leads to no file
 
     def _says_absent(self, error: OSError) -> bool:
         # ENOTDIR says it of a key below another key, but not where the base path itself is a file or below one.

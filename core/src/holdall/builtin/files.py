@@ -8,6 +8,8 @@ from contextlib import suppress
 from io import FileIO
 from typing import TYPE_CHECKING
 
+from holdall.builtin.regular import open_own
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -139,7 +141,7 @@ def _create_by_rename(temporary: str, path: str, lock: str) -> None:
     except ImportError:
         os.rename(temporary, path)
         return
-    with open(lock, "wb") as file:
+    with open(open_own(lock, os.O_RDWR | os.O_CREAT), "wb") as file:
         flock(file, LOCK_EX)  # let go when the file is closed, by a SIGKILL too
         if os.path.lexists(path):
             raise FileExistsError

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from holdall import _fork
 from holdall.abc.block import StorageBlock
+from holdall.abc.keys import refuse
 from holdall.builtin.keys import fault
 from holdall.errors import KeyExists, KeyMissing, StorageError
 from holdall.types import ObjectMeta
@@ -24,9 +25,7 @@ class _Object(NamedTuple):
 
 
 _namespaces: dict[str, dict[str, _Object]] = {}
-_lock = Lock()
-if hasattr(os, "register_at_fork"):  # absent on Windows; a child must not inherit a lock that a thread of ours holds
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+_lock = _fork.renewed(Lock())
 
 
 class MemoryFileSystem(StorageBlock):
@@ -57,6 +56,10 @@ class MemoryFileSystem(StorageBlock):
                 )
             objects[key] = stored
         return ObjectMeta(key, len(data), None, stored.modified)
+
+    def check_key(self, key: str, /) -> None:
+        if reason := fault(key):
+            refuse(key, reason)
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         data = self._found(key, "get").data

@@ -50,6 +50,15 @@ class FolderErrors(NamedTuple):
             f"failed: {advice}({name}: {error.strerror or os.strerror(code)})", key, operation, code in _TRANSIENT
         )
 
+    def no_folder(self, error: OSError, /) -> StorageError:
+        return StorageError(
+            f"{self.block} at {self.base} cannot hold results: {self.base} is no folder and cannot become one "
+            f"({error.strerror}).",
+            block=self.block,
+            key="",
+            operation="put",
+        )
+
     def refused(self, key: str, operation: str, reason: str, /) -> StorageError:
         return self._error(f"refused: the key {reason}", key, operation)
 

@@ -29,6 +29,7 @@ def show(*, as_json: Json = False) -> None:
     default), variable (the one that would set it; null for a block). A key that is set has the value **********.
     """
     from holdall import settings  # noqa: PLC0415 - not needed for help
+    from holdall.redact import masked  # noqa: PLC0415 - as above
 
     found = settings.Settings.read(os.getcwd(), dict(os.environ))  # as programs have them
     rows: list[dict[str, Any]] = []
@@ -37,7 +38,7 @@ def show(*, as_json: Json = False) -> None:
         rows.append(
             {
                 "name": option,
-                "value": sorted(value) if isinstance(value, frozenset) else value,
+                "value": masked(sorted(value) if isinstance(value, frozenset) else value),
                 "source": found.sources[option].removeprefix("environment variable "),
                 "variable": settings.variable(option),
             }

@@ -22,6 +22,7 @@ from holdall.errors import (
     UntrustedResultError,
 )
 from holdall.keys import NAMES, candidates, is_own
+from holdall.redact import masked
 from holdall.results import ResultLiteral, ResultReference, from_json
 from holdall.retrieval import open_storage
 from holdall.sources import InlineSource, PayloadSource
@@ -215,4 +216,4 @@ def _option(reference: str) -> str:
     found = from_json(reference)
     if not isinstance(found, ResultReference):
         return "?"
-    return found.storage.slug or str(next(iter(found.storage.location.values()), found.storage.type))
+    return found.storage.slug or str(masked(next(iter(found.storage.location.values()), found.storage.type)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from holdall.cli.output import moment, size
 from holdall.copies import copy_of
+from holdall.redact import masked
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def document(record: Record, /) -> dict[str, Any]:
         "storage": {
             "slug": record.storage.slug,
             "type": record.storage.type,
-            "location": dict(record.storage.location),
+            "location": masked(record.storage.location),
         },
         "serializer": {
             "type": record.serializer.type,

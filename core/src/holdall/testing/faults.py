@@ -58,6 +58,12 @@ class FaultyStorage(Storage):
     def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
         return self.inner.sweep(before, dry_run=dry_run)
 
+    def check_key(self, key: str, /) -> None:
+        self.inner.check_key(key)
+
+    def check_place(self) -> None:
+        self.inner.check_place()
+
     def location(self) -> dict[str, Any]:
         return self.inner.location()
 
