@@ -50,8 +50,8 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
             if small is not None:
                 form, data = records.inline_form(small, codec.media_type)
                 member = (
-                    f'{{"size":{len(small)},"media_type":"{codec.media_type}","inline":"{form}"}},'
-                    f'"data":{data.decode()}'
+                    f'{{"size":{len(small)},{_declared(codec, dumped)}"media_type":"{codec.media_type}",'
+                    f'"inline":"{form}"}},"data":{data.decode()}'
                 )
                 noted = roundtrip.check(codec, value, InlineSource(small, roundtrip.TRUST), policy) if due else {}
                 return Written(codec, _noted(codec.written_with(dumped), noted), member, None, len(small))
@@ -61,6 +61,7 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
         streamed = parts if isinstance(parts, list) else boundary.streamed(parts, codec.slug)
         known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
         transit.send(storage, path, through.through(streamed), label=label, size=known)
+        declared = _declared(codec, dumped)
     except SerializationError as error:
         error.value = value
         raise
@@ -81,8 +82,16 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
             with suppress(StorageError):  # without a record it is garbage to `gc`
                 boundary.delete(storage, path)
             raise
-    member = f'{{"size":{through.size},"media_type":"{codec.media_type}","path":"{path}","checksum":{checksum.json()}}}'
+    member = (
+        f'{{"size":{through.size},{declared}"media_type":"{codec.media_type}","path":"{path}",'
+        f'"checksum":{checksum.json()}}}'
+    )
     return Written(codec, _noted(codec.written_with(dumped), noted), member, path, through.size)
+
+
+def _declared(codec: Codec, parts: Parts) -> str:
+    size = codec.decoded_size(parts)
+    return "" if size is None else f'"decoded":{size:d},'
 
 
 def _noted(written_with: Mapping[str, str], noted: Mapping[str, str]) -> Mapping[str, str]:

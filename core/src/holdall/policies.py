@@ -29,11 +29,17 @@ def policy_of(storage: Storage, settings: Settings, /) -> Policy:
         and encryption is None
         and not no_pickle
         and not accept
-        and (verify, lossy) == ("sample", "refuse")
+        and (verify, lossy, settings.results_max_bytes) == ("sample", "refuse", None)
     ):
         return _NONE
     return Policy(
-        signing=signing, encryption=encryption, no_pickle=no_pickle, accept=accept, verify=verify, lossy=lossy
+        signing=signing,
+        encryption=encryption,
+        no_pickle=no_pickle,
+        accept=accept,
+        verify=verify,
+        lossy=lossy,
+        max_bytes=settings.results_max_bytes,
     )
 
 

@@ -122,13 +122,17 @@ def at(data: bytes, where: StorageReference, /, *, checksum: Checksum | None = N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """Where the serializer's bytes are: `inline` here, or at `path` with their checksum."""
+    """Where the serializer's bytes are: `inline` here, or at `path` with their checksum.
+
+    `decoded` is how many bytes reading makes of them at most, where that may be far more than `size`.
+    """
 
     size: int
     media_type: str
     path: str | None = None
     checksum: Checksum | None = None
     inline: bytes | None = None
+    decoded: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +155,8 @@ class Record:
         return None if self.expires is None else datetime.fromisoformat(self.expires).timestamp()
 
 
-def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, bytes] | None:
-    """The inlined payload of a record that begins with `start` (a store's own `head`), and `written_with` as it stands.
+def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, bytes, int | None] | None:
+    """Of a record that begins with `start` (a store's own `head`): the inlined payload, `written_with` as it stands, `decoded`.
 
     None for whatever else it may be (foreign, damaged, expired, literal, with a payload of its own): `parse` then says
     what. A hit costs mostly the reading of its record, so this skips all that a hit does not need.
@@ -168,7 +172,7 @@ def quick_payload(data: Buffer, start: bytes, now: float, /) -> tuple[bytes, byt
         return None
 
 
-def _quickly(data: bytes, sealed: bytes, start: int, now: float) -> tuple[bytes, bytes] | None:
+def _quickly(data: bytes, sealed: bytes, start: int, now: float) -> tuple[bytes, bytes, int | None] | None:
     # Inside a JSON string the quotes would be escaped, so these are the members themselves.
     key = data.find(b',"key":', start)
     expires_at = data.find(b',"expires":', key)
@@ -181,10 +185,17 @@ def _quickly(data: bytes, sealed: bytes, start: int, now: float) -> tuple[bytes,
     written_with = data[start:key]
     inline = payload["inline"]
     if inline == "base64":
-        return a2b_base64(document["data"]), written_with
+        return a2b_base64(document["data"]), written_with, _decoded(payload)
     if inline == "text":
-        return document["data"].encode(), written_with
-    return sealed[-payload["size"] :], written_with
+        return document["data"].encode(), written_with, _decoded(payload)
+    return sealed[-payload["size"] :], written_with, _decoded(payload)
+
+
+def _decoded(payload: dict[str, Any]) -> int | None:
+    decoded = payload.get("decoded")
+    if decoded is not None and (type(decoded) is not int or decoded < 0):
+        raise ValueError(f"decoded is {decoded!r:.40}, and no number of bytes")
+    return decoded
 
 
 def written_with_of(member: bytes, /) -> dict[str, str]:
@@ -260,6 +271,7 @@ def _payload(payload: dict[str, Any], document: dict[str, Any], sealed: bytes) -
             media_type=payload["media_type"],
             path=payload["path"],
             checksum=Checksum.from_json(payload["checksum"]),
+            decoded=_decoded(payload),
         )
     if inline == "base64":
         data = a2b_base64(document["data"])
@@ -269,4 +281,4 @@ def _payload(payload: dict[str, Any], document: dict[str, Any], sealed: bytes) -
         data = sealed[-size:]  # the last member before the checksum: byte for byte what the serializer wrote
     if len(data) != size:
         raise ValueError(f"the inlined payload has {len(data)} bytes, and {size} were written")
-    return Payload(size=size, media_type=payload["media_type"], inline=data)
+    return Payload(size=size, media_type=payload["media_type"], inline=data, decoded=_decoded(payload))

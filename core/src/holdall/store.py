@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from holdall import boundary, circuit, decoding, transit
 from holdall import payload as payloads
 from holdall import record as records
+from holdall.abc.bound import OutgrownError
+from holdall.bounds import bounded, told_of
 from holdall.errors import (
     ConfigurationError,
     CorruptResultError,
@@ -269,17 +271,23 @@ class ResultStore:
 
         Raises:
             StorageError: KeyMissing included.
+            ResultError: the long way may have more to say of it.
         """
         if self.policy.signing is not None:
             return UNSET  # the long way looks at the signature
         found = records.quick_payload(boundary.get(self.storage, key), self._start, time.time())
         if found is None:
             return UNSET
-        data, written_with = found
+        data, written_with, declared = found
         if written_with != self._familiar:
             self.codec.check_written_with(records.written_with_of(written_with))
             self._familiar = written_with
-        return decoding.load(self.codec, InlineSource(data, _NO_TRUST))
+        trust = self._bounded(_NO_TRUST, self.codec, len(data), declared)
+        return decoding.load(self.codec, InlineSource(data, trust))
+
+    def _bounded(self, trust: Trust, codec: Codec, stored: int, declared: int | None, *, partly: bool = False) -> Trust:
+        limit = self.policy.max_bytes
+        return bounded(trust, stored=stored, declared=declared, expands=codec.expands, limit=limit, partly=partly)
 
     def load(self, record: Record, /, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
         """The value of a record that was read from here, or columns of it; see `ResultReference.get` for what it raises."""
@@ -307,13 +315,16 @@ class ResultStore:
             codec = self._codec_of(record, trust)
             if record.written_with:
                 codec.check_written_with(record.written_with)
+            size, declared = record.payload.size, record.payload.decoded
+            trust = self._bounded(trust, codec, size, declared, partly=columns is not None)
             if record.payload.path is None:
                 return decoding.load(codec, self._source(record.payload, trust), columns)
-            with transit.receiving(self.label, record.payload.size):
+            with transit.receiving(self.label, size):
                 return decoding.load(codec, self._source(record.payload, trust), columns)
         except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
             # What reads the bytes knows neither where they lie nor what they are called.
-            error.args = (f"The result {record.key} in {self.label} cannot be read. {error}", *error.args[1:])
+            said = f"{error}{told_of(trust, record.payload.decoded)}" if isinstance(error, OutgrownError) else error
+            error.args = (f"The result {record.key} in {self.label} cannot be read. {said}", *error.args[1:])
             raise
 
     def _codec_of(self, record: Record, trust: Trust) -> Codec:

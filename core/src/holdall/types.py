@@ -65,6 +65,8 @@ class Trust:
     """Whether nothing that may run code is read, whatever is accepted."""
     reader: str = ""
     """The serializer that the reader itself writes with, for messages."""
+    max_bytes: int | None = None
+    """Bytes that reading may make of the stored ones; None: no bound."""
 
     def serializer(self, codec: Codec, /) -> None:
         """Let stored data, which names its own serializer, choose this one.
