@@ -1,0 +1,175 @@
+"""Tables from files within a bound: what would be made is counted before it is, a row group or a batch at a time."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
+
+from holdall.abc.bound import within
+from holdall_arrow import batches, pages, sizes
+
+if TYPE_CHECKING:
+    from holdall.types import Buffer, Source, Trust
+
+_AHEAD: Final = 4 << 20
+"""Bytes that an estimate may lie above the bound: what was read is counted exactly, right after it."""
+
+
+class Ranges(io.RawIOBase):
+    """A payload of which parts are read, as a file; what was looked at before pyarrow reads it is fetched once."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self._file = source.open()
+        self._size = source.size
+        self._at = 0
+        self._held: dict[int, Buffer] = {}
+
+    def between(self, start: int, stop: int) -> Buffer:
+        """Bytes that are fetched and held."""
+        self._file.seek(start)
+        self._held[start] = data = self._file.read(stop - start)
+        return data
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self._at = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence] + offset
+        return self._at
+
+    def readinto(self, into: Any, /) -> int:
+        for start, data in self._held.items():
+            if start <= self._at < start + len(data):
+                piece = memoryview(data)[self._at - start : self._at - start + len(into)]
+                break
+        else:
+            self._file.seek(self._at)
+            piece = memoryview(self._file.read(len(into)))
+        into[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
+
+
+class Groups:
+    """A Parquet file, read a row group at a time where all of them may be too much.
+
+    `fields` are the columns to read (all, if None), `between(start, stop)` reads the file's bytes.
+    """
+
+    def __init__(self, file: Any, found: pq.ParquetFile, fields: list[str] | None, between: Any) -> None:
+        self._file = file
+        self._found = found
+        self._fields = fields
+        self._between = between
+        schema = found.schema
+        kinds = [kind for field in found.schema_arrow for kind in _leaves(field.type)]
+        self._leaves = {
+            number: (schema.column(number).path, kinds[number])
+            for number in range(len(schema))
+            if self._is_chosen(schema.column(number).path)
+        }
+        self._texts = [
+            path
+            for number, (path, kind) in self._leaves.items()
+            if schema.column(number).physical_type == "BYTE_ARRAY" and not pa.types.is_dictionary(kind)
+        ]
+
+    def _is_chosen(self, path: str) -> bool:
+        return self._fields is None or any(path == name or path.startswith(f"{name}.") for name in self._fields)
+
+    def table(self, trust: Trust) -> pa.Table:
+        """Raises `OutgrownError` where it is larger than the bound."""
+        walked = [self._walked(number, trust) for number in range(self._found.num_row_groups)]
+        fixed = [self._fixed(number, each) for number, each in enumerate(walked)]
+        within(trust, sum(fixed))
+        most = [sum(each) for each in zip(fixed, map(self._at_most, range(len(walked)), walked), strict=True)]
+        if sum(most) <= (trust.max_bytes or 0) + _AHEAD:
+            return self._found.read(columns=self._fields, use_pandas_metadata=True)
+        pieces, left = [], trust
+        for number, size in enumerate(most):
+            if size > (left.max_bytes or 0) + _AHEAD:
+                within(left, fixed[number] + self._exactly(number))
+            piece = self._found.read_row_group(number, columns=self._fields, use_pandas_metadata=True)
+            left = within(left, sizes.needed(piece))
+            pieces.append(piece)
+        return pa.concat_tables(pieces)
+
+    def _walked(self, group: int, trust: Trust) -> dict[int, pages.Chunk]:
+        row_group = self._found.metadata.row_group(group)
+        walked = {}
+        for number in self._leaves:
+            chunk = row_group.column(number)
+            walked[number] = pages.walked(chunk, memoryview(self._between(*pages.span(chunk))))
+        # One page of each column is decompressed at a time, whether it holds what it should or not.
+        largest = sum(page.largest for page in walked.values())
+        if largest > (trust.max_bytes or 0) + _AHEAD:
+            within(trust, largest)
+        return walked
+
+    def _fixed(self, group: int, walked: dict[int, pages.Chunk]) -> int:
+        """Bytes of all but texts."""
+        made = 0
+        for number, page in walked.items():
+            kind = self._leaves[number][1]
+            made += page.values * (sizes.POINTER + sizes.width(kind))
+            made += page.dictionary if pa.types.is_dictionary(kind) else 0
+        rows = self._found.metadata.row_group(group).num_rows
+        return max(
+            made, rows * sum(sizes.width(each.type) for each in self._found.schema_arrow if self._is_chosen(each.name))
+        )
+
+    def _at_most(self, group: int, walked: dict[int, pages.Chunk]) -> int:
+        """Bytes of texts, if each from a dictionary were the longest in one."""
+        texts = {path: walked[number] for number, (path, _) in self._leaves.items() if path in self._texts}
+        names = [path for path, page in texts.items() if page.looked_up]
+        plain = sum(page.plain for page in texts.values())
+        if not names:
+            return plain
+        # The first row brings the whole dictionary.
+        first = next(self._dictionaries().iter_batches(batch_size=1, row_groups=[group], columns=names), None)
+        longest = 0 if first is None else max(map(sizes.longest, first.columns), default=0)
+        return plain + longest * sum(texts[path].looked_up for path in names)
+
+    def _exactly(self, group: int) -> int:
+        """Bytes of texts, as the dictionaries and what is looked up in them say."""
+        table = self._dictionaries().read_row_group(group, columns=self._texts)
+        return sum(sizes.texts(chunk) for column in table.columns for chunk in column.chunks)
+
+    def _dictionaries(self) -> pq.ParquetFile:
+        return pq.ParquetFile(self._file, metadata=self._found.metadata, read_dictionary=self._texts)
+
+
+def _leaves(kind: pa.DataType) -> list[pa.DataType]:
+    """The types of the columns that Parquet makes of one."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _leaves(kind.storage_type)
+    if pa.types.is_nested(kind):
+        return [leaf for number in range(kind.num_fields) for leaf in _leaves(kind.field(number).type)]
+    return [kind]
+
+
+def arrow(reader: pa.RecordBatchFileReader, made: batches.Made, trust: Trust, *, partly: bool) -> pa.Table:
+    """The table of an Arrow file; of one that is read `partly`, some buffers stay compressed."""
+    left = within(trust, made.dictionaries)
+    if not partly:
+        within(left, sum(made.batches))
+        return reader.read_all()
+    found = []
+    for number, size in enumerate(made.batches):
+        within(left, size)
+        batch = reader.get_batch(number)
+        if size:
+            left = within(left, batch.nbytes)
+        found.append(batch)
+    return pa.Table.from_batches(found, reader.schema)
