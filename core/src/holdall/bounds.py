@@ -19,7 +19,9 @@ _GROWTH: Final = 64
 """Times its stored size, where that is more than `UNDECLARED`."""
 _SMALL: Final = 64 << 20
 """Bytes that are allowed without a look at the free memory, which costs more than reading a small result."""
-_CGROUP: Final = "/sys/fs/cgroup"
+_MEMINFO: Final = "/proc/meminfo"
+_GROUPS: Final = "/proc/self/cgroup"
+_LIMITS: Final = "/sys/fs/cgroup"
 
 
 def bounded(
@@ -80,7 +82,7 @@ def free_memory() -> int | None:
 
 def _of_the_system() -> int | None:
     try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
+        with open(_MEMINFO, encoding="ascii") as lines:
             for line in lines:
                 if line.startswith("MemAvailable:"):
                     return int(line.split()[1]) << 10
@@ -97,7 +99,7 @@ def _of_the_system() -> int | None:
 def _of_control_groups() -> Iterator[int]:
     """What is left of the limits of this process's groups and of those around them, in either version."""
     try:
-        with open("/proc/self/cgroup", encoding="utf-8") as lines:
+        with open(_GROUPS, encoding="utf-8") as lines:
             groups = [line.rstrip("\n").split(":", 2) for line in lines]
     except (OSError, ValueError):
         return
@@ -106,9 +108,9 @@ def _of_control_groups() -> Iterator[int]:
             continue
         number, controllers, path = group
         if number == "0" and not controllers:
-            base, names = _CGROUP, ("memory.max", "memory.current", "inactive_file")
+            base, names = _LIMITS, ("memory.max", "memory.current", "inactive_file")
         elif "memory" in controllers.split(","):
-            base, names = f"{_CGROUP}/memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            base, names = f"{_LIMITS}/memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
         else:
             continue
         parts = [part for part in path.split("/") if part and part != ".."]

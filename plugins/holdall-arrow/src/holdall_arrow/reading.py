@@ -99,7 +99,7 @@ class Groups:
         pieces, left = [], trust
         for number, size in enumerate(most):
             if size > (left.max_bytes or 0) + _AHEAD:
-                within(left, fixed[number] + self._exactly(number))
+                within(left, fixed[number] + self._exactly(number, walked[number]))
             piece = self._found.read_row_group(number, columns=self._fields, use_pandas_metadata=True)
             left = within(left, sizes.needed(piece))
             pieces.append(piece)
@@ -130,21 +130,30 @@ class Groups:
         )
 
     def _at_most(self, group: int, walked: dict[int, pages.Chunk]) -> int:
-        """Bytes of texts, if each from a dictionary were the longest in one."""
-        texts = {path: walked[number] for number, (path, _) in self._leaves.items() if path in self._texts}
-        names = [path for path, page in texts.items() if page.looked_up]
-        plain = sum(page.plain for page in texts.values())
-        if not names:
-            return plain
-        # The first row brings the whole dictionary.
-        first = next(self._dictionaries().iter_batches(batch_size=1, row_groups=[group], columns=names), None)
-        longest = 0 if first is None else max(map(sizes.longest, first.columns), default=0)
-        return plain + longest * sum(texts[path].looked_up for path in names)
+        """Bytes of texts, if each from a dictionary were the longest in it."""
+        made = 0
+        for path, page in self._of_texts(walked):
+            made += page.plain
+            if page.looked_up:
+                # The first row brings the whole dictionary.
+                first = next(self._dictionaries().iter_batches(batch_size=1, row_groups=[group], columns=[path]), None)
+                longest = page.dictionary if first is None else max(map(sizes.longest, first.columns))
+                made += page.looked_up * longest
+        return made
 
-    def _exactly(self, group: int) -> int:
+    def _exactly(self, group: int, walked: dict[int, pages.Chunk]) -> int:
         """Bytes of texts, as the dictionaries and what is looked up in them say."""
-        table = self._dictionaries().read_row_group(group, columns=self._texts)
-        return sum(sizes.texts(chunk) for column in table.columns for chunk in column.chunks)
+        made = 0
+        for path, page in self._of_texts(walked):
+            if page.looked_up:
+                table = self._dictionaries().read_row_group(group, columns=[path])
+                made += sum(sizes.texts(chunk) for column in table.columns for chunk in column.chunks)
+            else:
+                made += page.plain
+        return made
+
+    def _of_texts(self, walked: dict[int, pages.Chunk]) -> list[tuple[str, pages.Chunk]]:
+        return [(path, walked[number]) for number, (path, _) in self._leaves.items() if path in self._texts]
 
     def _dictionaries(self) -> pq.ParquetFile:
         return pq.ParquetFile(self._file, metadata=self._found.metadata, read_dictionary=self._texts)
