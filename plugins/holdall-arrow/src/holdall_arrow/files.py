@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from holdall.errors import ConfigurationError, CorruptResultError
-from holdall_arrow import batches, sizes
+from holdall_arrow import batches, pages, sizes
 from holdall_arrow.reading import Groups, Ranges, arrow
 from holdall_arrow.serializer import ArrowSerializer, ParquetSerializer
 
@@ -55,8 +56,12 @@ class Parts:
 
     def __init__(self, table: pa.Table, library: str, how: TableSerializer, /) -> None:
         rows = how.row_group_size if isinstance(how, ParquetSerializer) else _BATCH
-        in_place = isinstance(how, ArrowSerializer) and how.compression == "none" and library == "pyarrow"
-        self.decoded = 0 if in_place else sizes.declared(table, library, -(-table.num_rows // rows))
+        in_place = isinstance(how, ArrowSerializer) and how.compression == "none"
+        self.decoded = 0
+        if not in_place or library != "pyarrow":
+            self.decoded = sizes.declared(table, library, max(-(-table.num_rows // rows), 1))
+        if not in_place and isinstance(how, ArrowSerializer):  # buffers of a slice may be those of the whole
+            self.decoded += sum(map(pa.ipc.get_record_batch_size, _one_dictionary(table).to_batches(_BATCH)))
         self._stream = _written(table, how)
 
     def __iter__(self) -> Iterator[Buffer]:
@@ -107,11 +112,13 @@ def table(source: Source, how: TableSerializer, columns: list[str] | None, /) ->
         file, between = _opened(source, whole=columns is None)
         if isinstance(how, ParquetSerializer):
             parquet = pq.ParquetFile(file)
-            wanted = _chosen(columns, parquet.schema_arrow)
+            schema = parquet.schema_arrow
+            wanted = _chosen(columns, schema)
             if trust.max_bytes is None:
                 return parquet.read(columns=wanted, use_pandas_metadata=True)
-            fields = None if wanted is None else [*wanted, *_index_columns(parquet.schema_arrow)]
-            found = Groups(file, parquet, fields, between).table(trust)
+            groups = pages.row_groups(between, source.size)
+            fields = None if wanted is None else [*wanted, *_index_columns(schema)]
+            found = Groups(file, parquet, fields, groups, between).table(trust)
         else:
             made = batches.made(between, source.size)
             reader = pa.ipc.open_file(file)
@@ -135,7 +142,7 @@ def _opened(source: Source, *, whole: bool) -> tuple[Any, Callable[[int, int], B
         view = memoryview(source.buffer())
         return pa.BufferReader(pa.py_buffer(view)), lambda start, stop: view[max(start, 0) : stop]
     ranges = Ranges(source)
-    return pa.PythonFile(ranges, "r"), ranges.between
+    return pa.PythonFile(io.BufferedReader(ranges), "r"), ranges.between
 
 
 def _chosen(columns: list[str] | None, schema: pa.Schema) -> list[str] | None:

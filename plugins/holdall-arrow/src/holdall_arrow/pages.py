@@ -5,16 +5,34 @@ The file's footer says so as well, and nothing holds its writer to it.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall.errors import CorruptResultError
+from holdall_arrow import thrift
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdall.types import Buffer
+
+_MAGIC: Final = b"PAR1"
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
 _PLAIN: Final = {0, 3}
 """Values as they are, and booleans in runs."""
 _LOOKED_UP: Final = {2, 8}
-_BINARY, _LIST, _SET, _MAP, _STRUCT = 8, 9, 10, 11, 12
-_DEEP: Final = 8
+
+
+class Column(NamedTuple):
+    """A column of a row group, as the footer has it."""
+
+    values: int
+    start: int
+    stop: int
+
+
+class RowGroup(NamedTuple):
+    rows: int
+    columns: list[Column]
 
 
 class Chunk(NamedTuple):
@@ -32,28 +50,58 @@ class Chunk(NamedTuple):
     """Bytes of the largest page."""
 
 
-def walked(chunk: Any, data: memoryview, /) -> Chunk:
-    """Of the column chunk whose bytes are `data`; nothing is decompressed.
+def row_groups(between: Callable[[int, int], Buffer], size: int, /) -> list[RowGroup]:
+    """Of the file of `size` bytes that `between(start, stop)` reads from.
+
+    Raises:
+        CorruptResultError: it is none.
+    """
+    tail = bytes(between(size - 8, size))
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != _MAGIC or not 0 < length <= size - 8:
+        raise CorruptResultError("The stored bytes are no .parquet file: they do not end as one does.")
+    footer, _ = thrift.struct(memoryview(between(size - 8 - length, size - 8)))
+    try:
+        return [
+            RowGroup(_size(group.get(3)), [_column(column[3], size) for column in group[1]])
+            for group in footer.get(4, [])
+        ]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise CorruptResultError("The footer of the stored .parquet file does not say what is in it.") from error
+
+
+def _column(said: dict[int, Any], size: int) -> Column:
+    start = _size(said.get(9))
+    if 0 < (dictionary := said.get(11) or 0) < start:
+        start = dictionary
+    stop = start + _size(said.get(7))
+    if stop > size:
+        raise ValueError("it does not lie in the file")
+    return Column(_size(said.get(5)), start, stop)
+
+
+def walked(column: Column, data: memoryview, /) -> Chunk:
+    """What the pages in its bytes say; nothing is decompressed.
 
     Raises:
         CorruptResultError: the pages are not those that this column has, or none that holdall writes.
     """
     values = looked_up = plain = dictionary = largest = 0
     at = 0
-    while values < chunk.num_values:
-        header, at = _header(data, at)
-        size, stored = header.get(2), header.get(3)
-        if type(size) is not int or type(stored) is not int or size < 0 or stored < 0 or at + stored > len(data):
+    while values < column.values:
+        header, at = thrift.struct(data, at)
+        kind, size = header.get(1), _size(header.get(2))
+        at += _size(header.get(3))
+        if at > len(data):
             raise CorruptResultError("A page of the stored .parquet file does not lie in it.")
-        at += stored
         largest = max(largest, size)
-        if header.get(1) == _DICTIONARY:
+        if kind == _DICTIONARY:
             dictionary += size
             continue
-        page = header.get({_DATA: 5, _DATA_V2: 8}.get(header.get(1), 0))
-        encoding = {_DATA: 2, _DATA_V2: 4}.get(header.get(1), 0)
-        if not isinstance(page, dict) or type(count := page.get(1)) is not int or count < 0:
+        page, encoding = {_DATA: (header.get(5), 2), _DATA_V2: (header.get(8), 4)}.get(kind, (None, 0))
+        if not isinstance(page, dict):
             raise CorruptResultError("A page of the stored .parquet file is of no known kind.")
+        count = _size(page.get(1))
         values += count
         if page.get(encoding) in _LOOKED_UP:
             looked_up += count
@@ -63,93 +111,12 @@ def walked(chunk: Any, data: memoryview, /) -> Chunk:
             raise CorruptResultError(
                 f"A page of the stored .parquet file has the encoding {page.get(encoding)!r:.20}, which holdall does not write."
             )
-    if values != chunk.num_values:
-        raise CorruptResultError(f"A column of the stored .parquet file has {values} values, not {chunk.num_values}.")
+    if values != column.values:
+        raise CorruptResultError(f"A column of the stored .parquet file has {values} values, not {column.values}.")
     return Chunk(values, looked_up, plain, dictionary, largest)
 
 
-def span(chunk: Any, /) -> tuple[int, int]:
-    """Where the chunk's bytes are, as pyarrow finds them."""
-    start = chunk.data_page_offset
-    if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < start:
-        start = chunk.dictionary_page_offset
-    return start, start + chunk.total_compressed_size
-
-
-def _header(data: memoryview, at: int) -> tuple[dict[int, Any], int]:
-    try:
-        return _struct(data, at, 0)
-    except IndexError:
-        raise CorruptResultError("A page header of the stored .parquet file ends too early.") from None
-
-
-# Thrift's compact protocol, as far as page headers go.
-
-
-def _struct(data: memoryview, at: int, depth: int) -> tuple[dict[int, Any], int]:
-    found: dict[int, Any] = {}
-    number = 0
-    while head := data[at]:
-        at += 1
-        if head >> 4:
-            number += head >> 4
-        else:
-            number, at = _number(data, at)
-        found[number], at = _value(data, at, head & 15, depth)
-    return found, at + 1
-
-
-def _value(data: memoryview, at: int, kind: int, depth: int) -> tuple[Any, int]:  # noqa: PLR0911 - one for each type
-    if kind in {1, 2}:  # the two booleans, which are in the type itself
-        return kind == 1, at
-    if kind == 3:
-        return data[at], at + 1
-    if kind in {4, 5, 6}:
-        return _number(data, at)
-    if kind == 7:
-        return None, at + 8
-    if kind == _BINARY:
-        length, at = _length(data, at)
-        return None, at + length
-    if depth < _DEEP and kind == _STRUCT:
-        return _struct(data, at, depth + 1)
-    if depth < _DEEP and kind in {_LIST, _SET}:
-        head, at = data[at], at + 1
-        count = head >> 4
-        if count == 15:
-            count, at = _length(data, at)
-        for _ in range(count):
-            # Where they stand alone, booleans take a byte.
-            _, at = (None, at + 1) if head & 15 in {1, 2} else _value(data, at, head & 15, depth + 1)
-        return None, at
-    raise CorruptResultError("A page header of the stored .parquet file cannot be read.")
-
-
-def _length(data: memoryview, at: int) -> tuple[int, int]:
-    found = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        found |= (byte & 127) << shift
-        if byte < 128:
-            break
-        shift += 7
-        if shift > 63:
-            raise CorruptResultError("A number in a page header of the stored .parquet file is too long.")
-    if found > len(data):
-        raise IndexError
-    return found, at
-
-
-def _number(data: memoryview, at: int) -> tuple[int, int]:
-    """A signed one, in zigzag."""
-    found = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        found |= (byte & 127) << shift
-        if byte < 128:
-            return (found >> 1) ^ -(found & 1), at
-        shift += 7
-        if shift > 63:
-            raise CorruptResultError("A number in a page header of the stored .parquet file is too long.")
+def _size(said: Any) -> int:
+    if type(said) is not int or said < 0:
+        raise CorruptResultError(f"A size in the stored .parquet file is {said!r:.20}.")
+    return said

@@ -132,8 +132,9 @@ def _fitting(text: Any, values: list[Any]) -> np.dtype[Any]:
     if dtype is None or dtype.hasobject or dtype.names is not None or dtype.subdtype is not None:
         raise CorruptResultError("The notes of the stored table have arrays of no plain type.")
     if dtype.itemsize > _WIDEST:
-        unit = 4 if dtype.kind == "U" else 1
-        if dtype.itemsize > unit * max((len(text) for each in values if each is not None for text in each), default=0):
+        unit = {"U": 4, "S": 1}.get(dtype.kind, 0)
+        texts = (text for each in values if each is not None for text in each if isinstance(text, str | bytes))
+        if dtype.itemsize > unit * max(map(len, texts), default=1):
             raise CorruptResultError(
                 "The notes of the stored table have arrays of texts longer than those that are stored."
             )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from holdall.abc.bound import within
+from holdall.errors import CorruptResultError
 from holdall_arrow import batches, pages, sizes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from holdall.types import Buffer, Source, Trust
 
 _AHEAD: Final = 4 << 20
@@ -61,36 +64,43 @@ class Ranges(io.RawIOBase):
         return len(piece)
 
 
+class _Column(NamedTuple):
+    path: str
+    kind: pa.DataType
+
+
 class Groups:
     """A Parquet file, read a row group at a time where all of them may be too much.
 
     `fields` are the columns to read (all, if None), `between(start, stop)` reads the file's bytes.
     """
 
-    def __init__(self, file: Any, found: pq.ParquetFile, fields: list[str] | None, between: Any) -> None:
+    def __init__(
+        self,
+        file: Any,
+        found: pq.ParquetFile,
+        fields: list[str] | None,
+        groups: list[pages.RowGroup],
+        between: Callable[[int, int], Buffer],
+    ) -> None:
         self._file = file
         self._found = found
         self._fields = fields
+        self._groups = groups
         self._between = between
-        schema = found.schema
         kinds = [kind for field in found.schema_arrow for kind in _leaves(field.type)]
-        self._leaves = {
-            number: (schema.column(number).path, kinds[number])
-            for number in range(len(schema))
-            if self._is_chosen(schema.column(number).path)
-        }
-        self._texts = [
-            path
-            for number, (path, kind) in self._leaves.items()
-            if schema.column(number).physical_type == "BYTE_ARRAY" and not pa.types.is_dictionary(kind)
-        ]
+        counts = {len(kinds), len(found.schema), *(len(group.columns) for group in groups)}
+        if len(counts) > 1 or len(groups) != found.num_row_groups:
+            raise CorruptResultError("A row group of the stored .parquet file has other columns than the file.")
+        paths = [found.schema.column(number).path for number in range(len(kinds))]
+        self._columns = {n: _Column(path, kinds[n]) for n, path in enumerate(paths) if self._is_chosen(path)}
 
     def _is_chosen(self, path: str) -> bool:
         return self._fields is None or any(path == name or path.startswith(f"{name}.") for name in self._fields)
 
     def table(self, trust: Trust) -> pa.Table:
         """Raises `OutgrownError` where it is larger than the bound."""
-        walked = [self._walked(number, trust) for number in range(self._found.num_row_groups)]
+        walked = [self._walked(number, trust) for number in range(len(self._groups))]
         fixed = [self._fixed(number, each) for number, each in enumerate(walked)]
         within(trust, sum(fixed))
         most = [sum(each) for each in zip(fixed, map(self._at_most, range(len(walked)), walked), strict=True)]
@@ -106,11 +116,10 @@ class Groups:
         return pa.concat_tables(pieces)
 
     def _walked(self, group: int, trust: Trust) -> dict[int, pages.Chunk]:
-        row_group = self._found.metadata.row_group(group)
         walked = {}
-        for number in self._leaves:
-            chunk = row_group.column(number)
-            walked[number] = pages.walked(chunk, memoryview(self._between(*pages.span(chunk))))
+        for number in self._columns:
+            column = self._groups[group].columns[number]
+            walked[number] = pages.walked(column, memoryview(self._between(column.start, column.stop)))
         # One page of each column is decompressed at a time, whether it holds what it should or not.
         largest = sum(page.largest for page in walked.values())
         if largest > (trust.max_bytes or 0) + _AHEAD:
@@ -121,13 +130,11 @@ class Groups:
         """Bytes of all but texts."""
         made = 0
         for number, page in walked.items():
-            kind = self._leaves[number][1]
+            kind = self._columns[number].kind
             made += page.values * (sizes.POINTER + sizes.width(kind))
             made += page.dictionary if pa.types.is_dictionary(kind) else 0
-        rows = self._found.metadata.row_group(group).num_rows
-        return max(
-            made, rows * sum(sizes.width(each.type) for each in self._found.schema_arrow if self._is_chosen(each.name))
-        )
+        row = sum(sizes.width(each.type) for each in self._found.schema_arrow if self._is_chosen(each.name))
+        return max(made, self._groups[group].rows * row)
 
     def _at_most(self, group: int, walked: dict[int, pages.Chunk]) -> int:
         """Bytes of texts, if each from a dictionary were the longest in it."""
@@ -135,9 +142,11 @@ class Groups:
         for path, page in self._of_texts(walked):
             made += page.plain
             if page.looked_up:
-                # The first row brings the whole dictionary.
-                first = next(self._dictionaries().iter_batches(batch_size=1, row_groups=[group], columns=[path]), None)
-                longest = page.dictionary if first is None else max(map(sizes.longest, first.columns))
+                # The first row brings the whole dictionary, where it has a value from it.
+                rows = self._dictionaries(path).iter_batches(batch_size=1, row_groups=[group], columns=[path])
+                first = next(rows, None)
+                columns = [] if first is None else first.columns
+                longest = max((sizes.longest(each, page.dictionary) for each in columns), default=page.dictionary)
                 made += page.looked_up * longest
         return made
 
@@ -146,17 +155,18 @@ class Groups:
         made = 0
         for path, page in self._of_texts(walked):
             if page.looked_up:
-                table = self._dictionaries().read_row_group(group, columns=[path])
+                table = self._dictionaries(path).read_row_group(group, columns=[path])
                 made += sum(sizes.texts(chunk) for column in table.columns for chunk in column.chunks)
             else:
                 made += page.plain
         return made
 
     def _of_texts(self, walked: dict[int, pages.Chunk]) -> list[tuple[str, pages.Chunk]]:
-        return [(path, walked[number]) for number, (path, _) in self._leaves.items() if path in self._texts]
+        columns = ((self._columns[number], page) for number, page in walked.items())
+        return [(column.path, page) for column, page in columns if sizes.is_text(column.kind)]
 
-    def _dictionaries(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self._file, metadata=self._found.metadata, read_dictionary=self._texts)
+    def _dictionaries(self, path: str) -> pq.ParquetFile:
+        return pq.ParquetFile(self._file, metadata=self._found.metadata, read_dictionary=[path])
 
 
 def _leaves(kind: pa.DataType) -> list[pa.DataType]:
@@ -179,6 +189,6 @@ def arrow(reader: pa.RecordBatchFileReader, made: batches.Made, trust: Trust, *,
         within(left, size)
         batch = reader.get_batch(number)
         if size:
-            left = within(left, batch.nbytes)
+            left = within(left, min(size, batch.nbytes))
         found.append(batch)
     return pa.Table.from_batches(found, reader.schema)

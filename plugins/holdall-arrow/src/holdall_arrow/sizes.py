@@ -54,10 +54,10 @@ def texts(array: Any, /) -> int:
     if isinstance(kind, pa.BaseExtensionType):
         return texts(array.storage)
     if pa.types.is_dictionary(kind):
-        if not _is_text(kind.value_type) or not len(array):
+        if not is_text(kind.value_type) or not len(array):
             return 0
         return int(pc.sum(pc.cast(_lengths(array.dictionary), pa.int64()).take(array.indices)).as_py() or 0)
-    if _is_text(kind):
+    if is_text(kind):
         return int(pc.sum(_lengths(array)).as_py() or 0)
     return sum(map(texts, _inside(array)))
 
@@ -71,11 +71,13 @@ def shares(kind: pa.DataType, /) -> bool:
     return pa.types.is_nested(kind) and any(shares(kind.field(number).type) for number in range(kind.num_fields))
 
 
-def longest(array: Any, /) -> int:
-    """Bytes of the longest text in its dictionaries."""
+def longest(array: Any, page: int, /) -> int:
+    """Bytes of the longest text in its dictionary, which took `page` bytes; all of them where this is not that dictionary."""
     if pa.types.is_dictionary(array.type):
-        return int(pc.max(_lengths(array.dictionary)).as_py() or 0)
-    return max(map(longest, _inside(array)), default=0)
+        lengths = _lengths(array.dictionary)
+        whole = 4 * len(lengths) + (pc.sum(lengths).as_py() or 0) == page
+        return int(pc.max(lengths).as_py() or 0) if whole else page
+    return max((longest(each, page) for each in _inside(array)), default=page)
 
 
 def _array(array: Any, above: int, groups: int, *, nested: bool = False) -> int:  # noqa: PLR0911 - one for each type
@@ -123,7 +125,7 @@ def _inside(array: Any) -> list[Any]:  # noqa: PLR0911 - one for each type
     return []
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
     found = (pa.types.is_string, pa.types.is_binary, pa.types.is_large_string, pa.types.is_large_binary, _is_view)
     return any(is_one(kind) for is_one in found)
 
