@@ -145,7 +145,7 @@ class Bundled:
         for number, leaf in enumerate(leaves):
             path = f"leaves/{number}{leaf.codec.suffix}"
             yield path, leaf.parts
-            says = {
+            says: dict[str, Any] = {
                 "path": path,
                 "type": leaf.codec.slug,
                 "options": leaf.codec.options(),

@@ -90,7 +90,7 @@ def walked(column: Column, data: memoryview, /) -> Chunk:
     at = 0
     while values < column.values:
         header, at = thrift.struct(data, at)
-        kind, size = header.get(1), _size(header.get(2))
+        kind, size = _size(header.get(1)), _size(header.get(2))
         at += _size(header.get(3))
         if at > len(data):
             raise CorruptResultError("A page of the stored .parquet file does not lie in it.")

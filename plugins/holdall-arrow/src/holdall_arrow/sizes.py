@@ -43,7 +43,7 @@ def width(kind: pa.DataType, /) -> int:
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return max(POINTER, width(kind.value_type))
     try:
-        return max((kind.bit_width + 7) // 8, 1)
+        return max((int(kind.bit_width) + 7) // 8, 1)
     except ValueError:  # it has none
         return POINTER
 
@@ -131,7 +131,7 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def _is_view(kind: pa.DataType) -> bool:
-    return pa.types.is_string_view(kind) or pa.types.is_binary_view(kind)
+    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
 
 
 def _lengths(array: Any) -> Any:
