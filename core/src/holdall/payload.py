@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from holdall.abc.codec import Codec
-    from holdall.abc.keyring import Key
+    from holdall.abc.signature import Signer
     from holdall.abc.policy import Policy
     from holdall.abc.storage import Storage
     from holdall.types import Buffer, Parts
@@ -51,8 +51,8 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
             if small is not None:
                 form, data = records.inline_form(small, codec.media_type)
                 member = (
-                    f'{{"size":{len(small)},"media_type":"{codec.media_type}","inline":"{form}"}},'
-                    f'"data":{data.decode()}'
+                    f'{{"size":{len(small)},{_declared(codec, dumped)}"media_type":"{codec.media_type}",'
+                    f'"inline":"{form}"}},"data":{data.decode()}'
                 )
                 noted = roundtrip.check(codec, value, InlineSource(small, roundtrip.TRUST), policy) if due else {}
                 return Written(codec, _noted(codec.written_with(dumped), noted), member, None, len(small))
@@ -62,6 +62,7 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
         streamed = parts if isinstance(parts, list) else boundary.streamed(parts, codec.slug)
         known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
         transit.send(storage, path, through.through(streamed), label=label, size=known)
+        declared = _declared(codec, dumped)
     except SerializationError as error:
         error.value = value
         raise
@@ -82,7 +83,10 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
             with suppress(StorageError):  # without a record it is garbage to `gc`
                 boundary.delete(storage, path)
             raise
-    member = f'{{"size":{through.size},"media_type":"{codec.media_type}","path":"{path}","checksum":{checksum.json()}}}'
+    member = (
+        f'{{"size":{through.size},{declared}"media_type":"{codec.media_type}","path":"{path}",'
+        f'"checksum":{checksum.json()}}}'
+    )
     return Written(codec, _noted(codec.written_with(dumped), noted), member, path, through.size)
 
 
@@ -91,7 +95,7 @@ def commit(
     draft: Callable[..., str],
     addresses: list[tuple[str, str]],
     path: str | None,
-    key: Key | None,
+    key: Signer | None,
     /,
 ) -> None:
     """Write a result's records: `draft` is `record.body` without its `key` and `belongings`, which `addresses` has.
@@ -111,6 +115,11 @@ def commit(
                 with suppress(StorageError):
                     boundary.delete(storage, path)
             raise
+
+
+def _declared(codec: Codec, parts: Parts) -> str:
+    size = codec.decoded_size(parts)
+    return "" if size is None else f'"decoded":{size:d},'
 
 
 def _noted(written_with: Mapping[str, str], noted: Mapping[str, str]) -> Mapping[str, str]:

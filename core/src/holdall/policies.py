@@ -46,7 +46,7 @@ def policy_of(storage: Storage, settings: Settings, /) -> Policy:
         and encryption is None
         and not no_pickle
         and not accept
-        and (verify, lossy) == ("sample", "refuse")
+        and (verify, lossy, settings.results_max_bytes) == ("sample", "refuse", None)
     ):
         return _NONE
     return Policy(
@@ -56,6 +56,7 @@ def policy_of(storage: Storage, settings: Settings, /) -> Policy:
         accept=accept,
         verify=verify,
         lossy=lossy,
+        max_bytes=settings.results_max_bytes,
     )
 
 

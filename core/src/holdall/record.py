@@ -35,8 +35,8 @@ _SEAL: Final = b',"checksum":"xxh3:'
 _DATA: Final = b',"data":'
 _RUN_ID: Final = b',"run_id":"'
 _INLINED: Final = re.compile(
-    rb',"expires":(?:null|"([^"\\]{1,40})"),"payload":\{"size":(\d{1,18}),"media_type":"[^"\\]*"(?:,"decoded":\d{1,18})?,'
-    rb'"inline":"(json|text|base64)"(?:,"decoded":\d{1,18})?\},"data":'
+    rb',"expires":(?:null|"([^"\\]{1,40})"),"payload":\{"size":(\d{1,18})(?:,"decoded":(\d{1,18}))?,'
+    rb'"media_type":"[^"\\]*","inline":"(json|text|base64)"\},"data":'
 ).search
 """What stands before an inlined payload that was written here: all of it, so that no member is there twice."""
 SEAL_SIZE: Final = len(_SEAL) + 16 + len(b'"}')
@@ -146,13 +146,17 @@ def at(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """Where the serializer's bytes are: `inline` here, or at `path` with their checksum."""
+    """Where the serializer's bytes are: `inline` here, or at `path` with their checksum.
+
+    `decoded` is how many bytes reading makes of them at most, where that may be far more than `size`.
+    """
 
     size: int
     media_type: str
     path: str | None = None
     checksum: Checksum | None = None
     inline: bytes | None = None
+    decoded: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +212,7 @@ class Quick(NamedTuple):
     data: bytes
     written_with: bytes
     run_id: str
+    decoded: int | None
 
 
 def quick_payload(data: Buffer, start: bytes, key: str, now: float, /) -> Quick | None:
@@ -237,14 +242,16 @@ def _quickly(data: bytes, sealed: bytes, start: int, key: str, now: float) -> Qu
         return None
     made_by = data.find(_RUN_ID, own, tail.start()) + len(_RUN_ID)
     run_id = data[made_by : data.find(b'"', made_by)]
-    expires, size, inline = tail.groups()
+    expires, size, decoded, inline = tail.groups()
     if made_by < len(_RUN_ID) or not run_id.isalnum() or (expires and moment(str(expires, "ascii")) <= now):
         return None
     found = sealed[tail.end() :]
     if inline != b"json":
         text = loads(str(found, "utf-8"))
         found = a2b_base64(text) if inline == b"base64" else text.encode()
-    return Quick(found, data[start:own], str(run_id, "ascii")) if len(found) == int(size) else None
+    if len(found) != int(size):
+        return None
+    return Quick(found, data[start:own], str(run_id, "ascii"), None if decoded is None else int(decoded))
 
 
 def written_with_of(member: bytes, /) -> dict[str, str] | None:
@@ -357,8 +364,7 @@ def _check_belongings(record: Record) -> None:
 def _payload(document: Members, sealed: bytes) -> Payload:
     found = document.members("payload")
     size, media_type = found.count("size"), found.text("media_type")
-    if "decoded" in found:
-        found.count("decoded")
+    decoded = found.count("decoded") if "decoded" in found else None
     if "inline" not in found:
         path = found.text("path")
         if payload_made_at(path) is None or not path.isprintable():
@@ -368,6 +374,7 @@ def _payload(document: Members, sealed: bytes) -> Payload:
             media_type=media_type,
             path=path,
             checksum=Checksum.from_json(found.get("checksum"), size=size),
+            decoded=decoded,
         )
     inline = found.one_of("inline", "json", "text", "base64")
     if inline == "json":
@@ -375,9 +382,9 @@ def _payload(document: Members, sealed: bytes) -> Payload:
         rest = sealed[: max(len(sealed) - size, 0)]
         if not rest.endswith(_DATA):
             raise ValueError("the inlined payload does not have the size that was written")
-        return Payload(size=size, media_type=media_type, inline=sealed[len(rest) :])
+        return Payload(size=size, media_type=media_type, inline=sealed[len(rest) :], decoded=decoded)
     text = document.text("data")
     data = text.encode() if inline == "text" else a2b_base64(text, strict_mode=True)
     if len(data) != size:
         raise ValueError(f"the inlined payload has {len(data)} bytes, and {size} were written")
-    return Payload(size=size, media_type=media_type, inline=data)
+    return Payload(size=size, media_type=media_type, inline=data, decoded=decoded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import warnings
@@ -56,6 +57,8 @@ class Settings:
     """Public keys, `id:ed25519-public:KEY`, whose signatures are believed; None where there is no such list."""
     revoked_signers: tuple[str, ...] = field(default=(), repr=False)
     """Ids, or whole public keys, that are believed no more, whatever else says so."""
+    results_max_bytes: int | None = None
+    """Bytes that reading one result may make at most, whatever its record declares; None: what memory allows."""
     plugins_prefer: Mapping[str, str] = field(default_factory=dict, hash=False)
     """`"storage.s3"` -> the distribution that provides it, where two do."""
     progress: bool = True
@@ -154,6 +157,21 @@ def _seconds(value: Any, _base: str) -> float:
     raise ValueError("a number of seconds above 0")
 
 
+_UNITS = {"": 1, "b": 1}
+_UNITS |= {f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)}
+_UNITS |= {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)}
+
+
+def _bytes(value: Any, _base: str) -> int:
+    if isinstance(value, int | str) and not isinstance(value, bool):
+        found = re.fullmatch(r"([0-9]{1,18})(?:\.([0-9]{1,9}))? ?([a-z]*)", str(value).strip().lower(), re.ASCII)
+        if found is not None and (unit := _UNITS.get(found[3])) is not None:
+            size = int(found[1]) * unit + int(int(found[2] or 0) * unit / 10 ** len(found[2] or ""))
+            if size > 0:
+                return size
+    raise ValueError("a number of bytes above 0, as 2147483648 or 2GiB")
+
+
 def _names(value: Any, _base: str) -> frozenset[str]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
@@ -204,6 +222,7 @@ _OPTIONS = (
     _Option("results_verify_roundtrip", "results.verify_roundtrip", _one_of("sample", "always", "never")),
     _Option("results_lossy", "results.lossy", _one_of("refuse", "note")),
     _Option("results_lease_seconds", "results.lease_seconds", _seconds),
+    _Option("results_max_bytes", "results.max_bytes", _bytes),
     _Option("plugins_prefer", "plugins.prefer", _choices),
     _Option("progress", "progress", _flag),
 )

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from holdall import boundary, circuit, copies, decoding, removal, transit
 from holdall import payload as payloads
 from holdall import record as records
+from holdall.abc.bound import OutgrownError
 from holdall.belonging import at_home, of_run
+from holdall.bounds import bounded, told_of
 from holdall.errors import (
     ConfigurationError,
     CorruptResultError,
@@ -278,6 +280,7 @@ class ResultStore:
 
         Raises:
             StorageError: KeyMissing included.
+            ResultError: the long way may have more to say of it.
         """
         if self.policy.signing is not None:
             return None  # the long way looks at the signature
@@ -290,7 +293,12 @@ class ResultStore:
                 return None
             self.codec.check_written_with(written_with)
             self._familiar = found.written_with
-        return decoding.load(self.codec, InlineSource(found.data, _NO_TRUST)), found.run_id
+        trust = self._bounded(_NO_TRUST, self.codec, len(found.data), found.decoded)
+        return decoding.load(self.codec, InlineSource(found.data, trust)), found.run_id
+
+    def _bounded(self, trust: Trust, codec: Codec, stored: int, declared: int | None, *, partly: bool = False) -> Trust:
+        limit = self.policy.max_bytes
+        return bounded(trust, stored=stored, declared=declared, expands=codec.expands, limit=limit, partly=partly)
 
     def load(
         self,
@@ -341,13 +349,16 @@ class ResultStore:
             codec = self._codec_of(record, trust)
             if record.written_with:
                 codec.check_written_with(record.written_with)
+            size, declared = record.payload.size, record.payload.decoded
+            trust = self._bounded(trust, codec, size, declared, partly=columns is not None)
             if record.payload.path is None:
                 return decoding.load(codec, self._source(record.payload, trust), columns)
-            with transit.receiving(self.label, record.payload.size):
+            with transit.receiving(self.label, size):
                 return decoding.load(codec, self._source(record.payload, trust), columns)
         except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
             # What reads the bytes knows neither where they lie nor what they are called.
-            error.args = (f"The result {record.title} in {self.label} cannot be read. {error}", *error.args[1:])
+            said = f"{error}{told_of(trust, record.payload.decoded)}" if isinstance(error, OutgrownError) else error
+            error.args = (f"The result {record.title} in {self.label} cannot be read. {said}", *error.args[1:])
             raise
 
     def _codec_of(self, record: Record, trust: Trust) -> Codec:

@@ -76,6 +76,8 @@ class Trust:
     """The serializer that the reader itself writes with, for messages."""
     containers: int = 0
     """How many stored containers of other serializers' data lie around what is read."""
+    max_bytes: int | None = None
+    """Bytes that reading may make of the stored ones; None: no bound."""
 
     def serializer(self, codec: Codec, /) -> None:
         """Let stored data, which names its own serializer, choose this one.

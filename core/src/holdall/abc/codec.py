@@ -28,6 +28,8 @@ class Codec(ABC):
     """Whether loading may run code that the bytes choose."""
     exact: ClassVar[bool] = False
     """Whether all that is not refused comes back with the type and value it had, as the contract's tests show."""
+    expands: ClassVar[bool] = False
+    """Whether loading may make many bytes of few, as compressed formats do; it then has to stop at `source.trust.max_bytes`."""
 
     @abstractmethod
     def dump(self, obj: Any, /) -> Parts:
@@ -106,6 +108,14 @@ class Codec(ABC):
         """Library and version that made these parts (which have been read by now), for the record."""
         del parts
         return {}
+
+    def decoded_size(self, parts: Parts, /) -> int | None:
+        """Bytes that loading makes of these parts (which have been read by now) at most, for the record.
+
+        Override where that may be far more than are stored (`expands`): readers allow no more. None: about as many.
+        """
+        del parts
+        return None
 
     def check_written_with(self, recorded: Mapping[str, str], /) -> None:
         """Warn where what is installed here may not read what `recorded` says wrote the bytes."""

@@ -19,7 +19,8 @@ class Policy:
 
     `encryption` are the keys of serializers that encrypt. With `no_pickle`, nothing is written or read whose reading
     may run code. `accept` is what readers accept here in any case. `verify` says which results are read back before
-    they count as kept, and `lossy` what becomes of one that would come back as another.
+    they count as kept, and `lossy` what becomes of one that would come back as another. A read makes `max_bytes` of what
+    is stored at most; None: what its record declares, and the free memory allows.
     """
 
     signing: Signers | None = None
@@ -28,3 +29,4 @@ class Policy:
     accept: frozenset[str] = frozenset()
     verify: Verify = "sample"
     lossy: Lossy = "refuse"
+    max_bytes: int | None = None

@@ -131,6 +131,10 @@ class WrappingSerializer(Serializer, ABC):
     def calls(self) -> frozenset[str]:
         return self.inner.calls
 
+    @property
+    def expands(self) -> bool:  # type: ignore[override]  # as trusted_only
+        return self.inner.expands
+
     def options(self) -> dict[str, Any]:
         rest = self.model_dump(mode="json", exclude_defaults=True, exclude={"serializer"})
         return {"serializer": _document(self.inner), **rest}
@@ -160,6 +164,9 @@ class WrappingSerializer(Serializer, ABC):
 
     def written_with(self, parts: Parts, /) -> Mapping[str, str]:
         return self.inner.written_with(parts.inner if isinstance(parts, Wrapped) else parts)
+
+    def decoded_size(self, parts: Parts, /) -> int | None:
+        return self.inner.decoded_size(parts.inner if isinstance(parts, Wrapped) else parts)
 
     def check_written_with(self, recorded: Mapping[str, str], /) -> None:
         self.inner.check_written_with(recorded)
