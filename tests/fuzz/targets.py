@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from tests.fuzz.sealed import Sealed
 
 from holdall import record as records
 from holdall.abc.keyring import KeyRing
@@ -75,9 +76,11 @@ def _pickle_header(data: bytes) -> None:
 
 def targets() -> dict[str, Target]:
     """By the name that the command takes."""
+    sealed = Sealed(RING)
     encrypted: Any = EncryptedSerializer(serializer="json").under(Policy(encryption=RING))
     return {
         "record": Target(_record, [path.read_bytes() for path in _vectors("tests/vectors/record-v1")]),
+        "sealed": Target(sealed.read, sealed.seeds()),
         "json": _codec(JSONSerializer(), PLAIN, files=_vectors("tests/vectors/json-v1")),
         "orjson": _codec(OrjsonSerializer(), PLAIN),
         "msgpack": _codec(MsgpackSerializer(), PLAIN),
