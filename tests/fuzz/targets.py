@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from tests.fuzz.sealed import Sealed
 
 from holdall import load_result, storages
 from holdall import record as records
@@ -213,13 +214,14 @@ def targets() -> dict[str, Target]:
     """By the name that the command takes."""
     folder = Path(mkdtemp(prefix="holdall-fuzz-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    storage = Directory(str(folder / "s"))
+    storage, sealed = Directory(str(folder / "s")), Sealed(RING)
     encrypted: Any = EncryptedSerializer(serializer="json").under(Policy(encryption=RING))
     return {
         "record": Target(_record, [path.read_bytes() for path in _vectors("tests/vectors/record-v1")]),
-        "sealed": Target(
+        "members": Target(
             partial(_well_sealed, folder=folder), [bytes(storage.get(each.key)) for each in _kept(storage)]
         ),
+        "serializers": Target(sealed.read, sealed.seeds()),
         "json": _codec(JSONSerializer(), PLAIN, files=_vectors("tests/vectors/json-v1")),
         "orjson": _codec(OrjsonSerializer(), PLAIN),
         "msgpack": _codec(MsgpackSerializer(), PLAIN),

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from holdall.abc.codec import Codec
-    from holdall.abc.signature import Signer
     from holdall.abc.policy import Policy
+    from holdall.abc.signature import Signer
     from holdall.abc.storage import Storage
     from holdall.types import Buffer, Parts
 

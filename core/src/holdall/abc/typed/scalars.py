@@ -115,7 +115,8 @@ def _read_pattern(_: Reader, value: Any) -> re.Pattern[Any]:
 
 def _is_costly(pattern: str | bytes) -> bool:
     """Whether `re` would take more than about a second: a set of characters costs it much, one beyond Latin-1 milliseconds."""
-    if len(pattern) > _LONGEST_PATTERN or pattern.count("[" if isinstance(pattern, str) else b"[") > _MOST_SETS:
+    sets = pattern.count("[") if isinstance(pattern, str) else pattern.count(b"[")
+    if len(pattern) > _LONGEST_PATTERN or sets > _MOST_SETS:
         return True
     return isinstance(pattern, str) and len(_WIDE_SET.findall(pattern)) > _MOST_WIDE_SETS
 
