@@ -46,6 +46,9 @@ class FaultyStorage(Storage):
     def delete(self, key: str, /) -> None:
         self.inner.delete(key)
 
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        return self.inner.delete_unchanged(meta)
+
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         return self.inner.scan(prefix)
 
@@ -176,6 +179,10 @@ class SlowStorage(FaultyStorage):
         time.sleep(self.delay)
         self.inner.delete(key)
 
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        time.sleep(self.delay)
+        return self.inner.delete_unchanged(meta)
+
 
 class FlakyStorage(FaultyStorage):
     """Fails the first `failures` calls of put, get, head and delete with a transient error, then works.
@@ -214,3 +221,7 @@ class FlakyStorage(FaultyStorage):
     def delete(self, key: str, /) -> None:
         self._fail(key, "delete")
         self.inner.delete(key)
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        self._fail(meta.key, "delete")
+        return self.inner.delete_unchanged(meta)
