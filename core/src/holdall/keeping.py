@@ -67,15 +67,20 @@ def lookup(
         StorageError: the storage cannot be reached or refuses; that never means "no" (unless `on_storage_error="run"`).
     """
     record = None
+
+    def load(holder: ResultStore, found: Record) -> Any:
+        nonlocal record
+        record = found
+        return holder.load(found, accept=accept)
+
     try:
-        holder, record = spool.locate(store, home, methodcaller("record", record_key(key)))
-        value = holder.load(record, accept=accept)
+        found, value = spool.read(store, home, methodcaller("record", record_key(key)), load)
     except (ResultError, StorageError, ConfigurationError, PluginError) as error:  # the latter two: an unknown format
         absent = isinstance(error, MissingResultError) and record is None
         if not absent and not isinstance(error, ExpiredResultError):
             _complain(error, on_storage_error, complained)
         return None
-    return value, _found(store, record, value, cache_in_memory=cache_in_memory)
+    return value, _found(store, found, value, cache_in_memory=cache_in_memory)
 
 
 def _found(store: ResultStore, record: Record, value: Any, *, cache_in_memory: bool) -> Kept:

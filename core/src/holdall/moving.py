@@ -23,7 +23,7 @@ from holdall.policies import policy_of
 from holdall.results import ResultReference, from_json
 from holdall.settings import current
 from holdall.survey import look, untracked
-from holdall.transfer import Keys, published_as, transfer
+from holdall.transfer import Job, Keys, published_as, transfer
 from holdall.vacating import are_one, vacate
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def move(
 ) -> Moved:
     """The same; what has arrived is removed from the source once the catalog points to the target.
 
-    What is replaced at the source meanwhile stays there, and so does a result of which the target has a newer one.
+    What is replaced at the source meanwhile stays there (up to the very moment, where the storage can delete on
+    condition), and so does a result of which the target has a newer one.
 
     Raises:
         As `copy`; ConfigurationError also where the two turn out to be one place by two names: nothing was removed.
@@ -127,14 +128,13 @@ class Work:
             raise self.one_place()
         self.chosen = chosen
         self.jobs = jobs
-        self.dry_run = dry_run
-        self.removes = removes
         self.as_written = as_written
         self.track = track
         found = current()
         # The spool's results are signed as those of the place that they are for.
         mine = policy_of((target if as_written else source).storage, found).signing
-        self.keys = Keys(mine, policy_of(target.storage, found).signing)
+        keys = Keys(mine, policy_of(target.storage, found).signing)
+        self._job = Job(keys=keys, dry_run=dry_run, sure=removes)
         self.repointed = 0
         self.problem: str | None = None
         self._seen: list[Seen] = []
@@ -213,9 +213,7 @@ class Work:
                 self.source.storage,
                 self.target.storage,
                 where,
-                dry_run=self.dry_run,
-                sure=self.removes,
-                keys=self.keys,
+                self._job,
             )
         except HoldallError as error:
             self._count(failed=isinstance(error, StorageError))

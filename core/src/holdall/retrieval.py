@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
+from functools import partial
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from holdall import results, settings, spool
 from holdall.catalogs import catalog_path, open_catalog
@@ -19,10 +20,13 @@ from holdall.signals import ear
 from holdall.store import ResultStore, label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from holdall.abc.codec import Codec
     from holdall.abc.storage import Storage
+
+
+_LOOKS: Final = 4
 
 
 def fetch(reference: ResultReference, /, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
@@ -34,11 +38,15 @@ def fetch(reference: ResultReference, /, *, accept: Iterable[str] = (), columns:
     accepted = {*accept, *found.results_accept}
     started = time.time()
     try:
-        holder, record = spool.locate(store, found.home, methodcaller("record", reference.key, accept=accepted))
+        record, value = spool.read(
+            store,
+            found.home,
+            methodcaller("record", reference.key, accept=accepted),
+            lambda holder, record: holder.load(record, accept=accepted, columns=columns),
+        )
     except MissingResultError as error:
         _say_where(error, reference, found)
         raise
-    value = holder.load(record, accept=accepted, columns=columns)
     if ear.active:
         from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
 
@@ -115,10 +123,32 @@ def load_result(
         store = ResultStore(place, _default_codec(found))
         accepted = {*accept, *found.results_accept}
         how, name = ("record", own_key(run)) if run is not None else ("find", str(key))
-        holder, wanted = spool.locate(store, found.home, methodcaller(how, name, accept=accepted))
-        return holder.load(wanted, accept=accepted, columns=columns)
-    result = _of_run(run, found) if run is not None else _of_key(str(key), found)
-    return result.get() if isinstance(result, ResultLiteral) else result.get(accept=accept, columns=columns)
+        return spool.read(
+            store,
+            found.home,
+            methodcaller(how, name, accept=accepted),
+            lambda holder, record: holder.load(record, accept=accepted, columns=columns),
+        )[1]
+    find = partial(_of_run, run, found) if run is not None else partial(_of_key, str(key), found)
+    return _followed(find, accept, columns)
+
+
+def _followed(
+    find: Callable[[], ResultLiteral | ResultReference], accept: Iterable[str], columns: Sequence[str] | None
+) -> Any:
+    """The value of what the catalog names; asked again where nothing is there, as that may have been moved meanwhile."""
+    before = None
+    for remaining in reversed(range(_LOOKS)):
+        result = find()
+        if isinstance(result, ResultLiteral):
+            return result.get()
+        try:
+            return result.get(accept=accept, columns=columns)
+        except MissingResultError:
+            if not remaining or result == before:
+                raise
+            before = result
+    raise AssertionError("the last look returns or raises")
 
 
 def _default_codec(found: settings.Settings) -> Codec:

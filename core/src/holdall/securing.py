@@ -60,6 +60,8 @@ def _spooled(
             return keep(unit, run, store, value, key=key, named=each, through=through, indexed=indexed)
         except HoldallError:
             continue
+        finally:
+            spool.mark(run.root.settings.home)
     return None
 
 

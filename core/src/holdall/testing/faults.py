@@ -47,6 +47,8 @@ class FaultyStorage(Storage):
         self.inner.delete(key)
 
     def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        if type(self).delete is not FaultyStorage.delete:  # what a subclass spoils of the one is spoilt of the other
+            return super().delete_unchanged(meta)
         return self.inner.delete_unchanged(meta)
 
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
