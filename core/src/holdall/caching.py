@@ -57,14 +57,15 @@ def call_cached(
         return UNSET, keyed
     path = record_key(key)
     try:
-        value = plan.store.read_quickly(path)
+        found = plan.store.read_quickly(path)
     except KeyMissing:
         return UNSET, keyed._replace(absent=True)
     except (StorageError, ResultError, ConfigurationError, PluginError):
         return UNSET, keyed  # the long way says what is wrong
-    if value is UNSET:
+    if found is None:
         return UNSET, keyed
-    text = plan.store.reference_json(path)
+    value, run_id = found
+    text = plan.store.reference_json(path, run_id)
     run.root.recorder.record(row_of(unit, run, "completed", "cached", started, text, cached=True))
     return value, keyed
 

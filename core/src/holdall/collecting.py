@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
-from holdall import boundary
+from holdall import boundary, copies
 from holdall.errors import CatalogError, KeyMissing, StorageError
 from holdall.keys import PAYLOADS, payload_made_at
 from holdall.lateness import Since
@@ -36,8 +35,8 @@ What = Literal["payload", "expired", "unfinished", "lease"]
 class Removed:
     """One object or file.
 
-    `expired` is a record or the payload that it named, `unfinished` left by a killed writer, `lease` that of a caller
-    who has computed a cached result, or died at it.
+    `expired` is a record, its readable copy or the payload that it named, `unfinished` left by a killed writer, `lease`
+    that of a caller who has computed a cached result, or died at it.
     """
 
     what: What
@@ -77,11 +76,10 @@ def collect(
 ) -> Collected:
     """Remove payloads that no record names, files of killed writers and old leases, once they are `grace` seconds old.
 
-    With `expired`, results whose time is over go too, each record before its payload; `catalog` then forgets them. Safe
-    beside readers and writers: what a record is about to name is younger than the grace, or made so before. So records
-    are read again, where they have changed or come since, right before payloads go, and nothing is removed that was
-    written again since it was listed. A foreign file is never touched, nor is a readable copy under a name that a user
-    chose.
+    With `expired`, results whose time is over go too, each record before its payload and after its readable copy;
+    `catalog` then forgets them. Safe beside readers and writers: what a record is about to name is younger than the
+    grace, or made so before. So records are read again, where they have changed or come since, right before payloads
+    go, and nothing is removed that was written again since it was listed. A foreign file is never touched.
     """
     done = Collected(label=place.label)
     work = _Work(place, done, dry_run=dry_run, catalog=catalog)
@@ -174,8 +172,8 @@ class _Work:
     def _note(self, found: Found) -> None:
         """What the object says of payloads. A damaged record may be restored, so what it named is kept for it."""
         if found.record is not None:
-            if (path := _path(found.record)) is not None:
-                self.in_use.add(path)
+            if found.record.path is not None:
+                self.in_use.add(found.record.path)
         elif found.kind in {"damaged", "unreadable"}:
             named = [key for key in self.payloads if key[: key.rindex("/") + 1 + _ID].encode() in found.data]
             self.in_use.update(named)
@@ -184,17 +182,19 @@ class _Work:
                 self.done.held.append(found.problem)
 
     def _remove_expired(self, meta: ObjectMeta, record: Record) -> None:
-        path = _path(record)
+        path, copy = record.path, copies.look(self.storage, record)
         if self.dry_run:
             self.over.add(record.key)
-        if self.dry_run or self._remove_record(meta, record):
+        if self.dry_run or self._remove_record(meta, record, copy):
             self.done.removed.append(Removed(what="expired", key=record.key, size=meta.size))
+            if copy is not None:
+                self.done.removed.append(Removed(what="expired", key=copy.key, size=copy.size))
             if path is not None:
                 self.freed.add(path)
         elif path is not None:
             self.in_use.add(path)
 
-    def _remove_record(self, meta: ObjectMeta, record: Record) -> bool:
+    def _remove_record(self, meta: ObjectMeta, record: Record, copy: ObjectMeta | None) -> bool:
         """Whether it is gone: not where somebody is writing it anew, or has just done so."""
         manager = lock_manager(self.storage)
         lease = manager.acquire(record.key, timeout=0) if manager is not None else None
@@ -205,6 +205,8 @@ class _Work:
             if again.record != record:
                 self._note(again)
                 return False
+            if copy is not None:
+                boundary.delete_unchanged(self.storage, copy)
             if not boundary.delete_unchanged(self.storage, meta):
                 self._note(look(self.storage, meta, self.place.label))
                 return False
@@ -220,7 +222,7 @@ class _Work:
         if self.catalog is None:
             return
         try:
-            made = datetime.fromisoformat(record.created).timestamp()
+            made = record.created_at
             for row in self.catalog.references(key=record.key):
                 where = storage_of(row)
                 if where is not None and where.identity == self.place.identity and row.created <= made + SAME_MOMENT:
@@ -246,10 +248,6 @@ class _Work:
             self.done.young += 1  # somebody is about to give it a record
             return
         self.done.removed.append(Removed(what="expired" if expired else "payload", key=meta.key, size=meta.size))
-
-
-def _path(record: Record) -> str | None:
-    return None if record.payload is None else record.payload.path
 
 
 def _is_over(record: Record, now: float) -> bool:

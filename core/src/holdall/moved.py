@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from holdall.record import Record
+
 What = Literal["copied", "there", "newer", "failed", "left"]
 
 
@@ -61,9 +63,13 @@ class Selection:
 
 
 class Seen(NamedTuple):
-    """What is remembered of a record that was looked at: its item, a digest of its bytes, what else belongs to it."""
+    """What is remembered of a record that was looked at: its item, a digest of its bytes, and itself if it is whole."""
 
     item: Item
     digest: bytes = b""
-    path: str | None = None
-    copy: str | None = None
+    record: Record | None = None
+
+    @property
+    def path(self) -> str | None:
+        """The key of the payload, where it has one."""
+        return None if self.record is None else self.record.path

@@ -17,13 +17,13 @@ from holdall.errors import (
     MissingResultError,
     StorageError,
 )
-from holdall.keys import beside, is_lock, payload_made_at
+from holdall.keys import candidates, is_lock, payload_made_at
 from holdall.moved import Item, Moved, Seen, Selection
 from holdall.policies import policy_of
 from holdall.results import ResultReference, from_json
 from holdall.settings import current
 from holdall.survey import look, untracked
-from holdall.transfer import Job, Keys, published_as, transfer
+from holdall.transfer import Job, Keys, transfer
 from holdall.vacating import are_one, vacate
 
 if TYPE_CHECKING:
@@ -170,8 +170,7 @@ class Work:
         return [self._named(key) for key in dict.fromkeys(self.chosen.keys)]
 
     def _named(self, name: str) -> ObjectMeta:
-        # As in `ResultStore.find`: a name may be that of a payload, and its record lies beside it.
-        for key in (name, beside(name)):
+        for key in candidates(name):
             try:
                 meta = self.source.storage.head(key)
                 if look(self.source.storage, meta, self.source.label).kind != "foreign":
@@ -195,7 +194,7 @@ class Work:
             return Seen(Item(key=meta.key, what="failed", problem=str(error)))
         if found.kind == "foreign":
             return None
-        if found.record is None:
+        if found.kind != "record" or found.record is None:
             return Seen(Item(key=meta.key, what="failed", problem=found.problem))
         return self._copied(found, found.record)
 
@@ -203,8 +202,7 @@ class Work:
         name = record.producer.get("name")
         if self.chosen.name not in {None, name}:
             return None
-        path, size = (None, 0) if record.payload is None else (record.payload.path, record.payload.size)
-        item = Item(key=record.key, what="failed", name=name, size=size)
+        item = Item(key=record.key, what="failed", name=name, size=0 if record.payload is None else record.payload.size)
         where = record.storage if self.as_written else self.target.where
         try:
             what = transfer(
@@ -219,7 +217,7 @@ class Work:
             self._count(failed=isinstance(error, StorageError))
             return Seen(replace(item, problem=str(error)))
         self._count(failed=False)
-        return Seen(replace(item, what=what), xxh3_128_digest(found.data), path, published_as(record))
+        return Seen(replace(item, what=what), xxh3_128_digest(found.data), record)
 
     def is_one_place(self) -> bool:
         """Whether the two are one by two names, so that all had seemed to be there already."""
@@ -237,28 +235,33 @@ class Work:
 
     def repoint(self, catalog: Catalog) -> bool:
         """Whether the catalog points to the target now, for all that is there."""
-        self._arrived = {seen.item.key for seen in self._seen if seen.item.what in {"copied", "there"}}
-        return self._repoint(catalog, self._arrived, self.source, self.target)
+        arrived = [seen for seen in self._seen if seen.item.what in {"copied", "there"}]
+        self._arrived = {seen.item.key for seen in arrived}
+        # Of what other runs have had under these keys, nothing has gone anywhere. References of before name no run.
+        whose = {(seen.item.key, seen.record.run_id) for seen in arrived if seen.record is not None}
+        return self._repoint(catalog, whose | {(key, None) for key in self._arrived}, self.source, self.target)
 
     def repoint_back(self, catalog: Catalog) -> None:
-        """To what was written at the source meanwhile, and stays: its reference may have been taken for the old one's."""
+        """To what was written at the source meanwhile, and stays: a reference that names no run may have been its own."""
         stayed = {seen.item.key for seen in self._seen if seen.item.what == "failed"} & self._arrived
-        self._repoint(catalog, stayed, self.target, self.source)
+        self._repoint(catalog, {(key, None) for key in stayed}, self.target, self.source)
 
-    def _repoint(self, catalog: Catalog, keys: set[str], before: Place, after: Place) -> bool:
+    def _repoint(self, catalog: Catalog, whose: set[tuple[str, str | None]], before: Place, after: Place) -> bool:
+        """Of references by key and run."""
+
         def moved(text: str) -> tuple[str, str] | None:
             try:
                 result = from_json(text)
             except ConfigurationError:
                 return None
-            if not isinstance(result, ResultReference) or result.key not in keys:
+            if not isinstance(result, ResultReference) or (result.key, result.run_id) not in whose:
                 return None
             if result.storage.identity != before.identity:
                 return None
             return after.label, replace(result, storage=after.where).json()
 
         try:
-            rows = catalog.repoint(moved) if keys else 0
+            rows = catalog.repoint(moved) if whose else 0
         except CatalogError as error:
             self.problem = str(error)
             return False

@@ -13,9 +13,10 @@ from holdall.ids import new_id, shard
 from holdall.sources import InlineSource, PayloadSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from holdall.abc.codec import Codec
+    from holdall.abc.keyring import Key
     from holdall.abc.policy import Policy
     from holdall.abc.storage import Storage
     from holdall.types import Buffer, Parts
@@ -83,6 +84,33 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
             raise
     member = f'{{"size":{through.size},"media_type":"{codec.media_type}","path":"{path}","checksum":{checksum.json()}}}'
     return Written(codec, _noted(codec.written_with(dumped), noted), member, path, through.size)
+
+
+def commit(
+    storage: Storage,
+    draft: Callable[..., str],
+    addresses: list[tuple[str, str]],
+    path: str | None,
+    key: Key | None,
+    /,
+) -> None:
+    """Write a result's records: `draft` is `record.body` without its `key` and `belongings`, which `addresses` has.
+
+    Signed with the `key`, if any. Where not even the first is taken, the payload at `path` is removed.
+
+    Raises:
+        StorageError: the storage did not take one.
+    """
+    for each, belongings in addresses:
+        body = draft(key=each, belongings=belongings).encode()
+        try:
+            boundary.put(storage, each, [records.seal(body, key)])
+        except StorageError:
+            if path is not None and each == addresses[0][0]:
+                # The storage is in trouble already, and says so; a payload without a record is garbage to `gc`.
+                with suppress(StorageError):
+                    boundary.delete(storage, path)
+            raise
 
 
 def _noted(written_with: Mapping[str, str], noted: Mapping[str, str]) -> Mapping[str, str]:

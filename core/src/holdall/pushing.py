@@ -10,7 +10,6 @@ from holdall.moved import Item, Moved
 from holdall.moving import JOBS, Work
 from holdall.retrieval import open_storage
 from holdall.storages import Place, place_of
-from holdall.store import label
 from holdall.survey import survey, untracked
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def _listed(found: list[Found], wheres: list[StorageReference]) -> Moved:
             continue
         size = 0 if record.payload is None else record.payload.size
         items.append(Item(key=record.key, what="left", name=record.producer.get("name"), size=size))
-    return Moved(source="the spool", target=label(wheres[0]) if wheres else "?", items=items)
+    return Moved(source="the spool", target=wheres[0].label if wheres else "?", items=items)
 
 
 def _opened(wheres: list[StorageReference]) -> Place:

@@ -101,8 +101,8 @@ def read(
     look: Callable[[ResultStore], Record],
     load: Callable[[ResultStore, Record], _T],
     /,
-) -> tuple[Record, _T]:
-    """What `locate` finds, and what `load` makes of it: looked for anew where `push` takes it away in between.
+) -> _T:
+    """What `load` makes of what `locate` finds: looked for anew where `push` takes it away in between.
 
     Raises:
         What `look` and `load` raise.
@@ -110,7 +110,7 @@ def read(
     for remaining in reversed(range(_LOOKS)):
         holder, record = locate(store, home, look)
         try:
-            return record, load(holder, record)
+            return load(holder, record)
         except MissingResultError:
             if holder is store or not remaining:
                 raise
@@ -136,7 +136,7 @@ def locate(store: ResultStore, home: str, look: Callable[[ResultStore], Record])
         if not isinstance(error, ResultError) or not os.path.isdir(folder(store.where, home)):
             raise
         return store, look(store)  # which may have been sent there by now
-    return found if found is not None and found[1].created > record.created else (store, record)
+    return found if found is not None and found[1].created_at > record.created_at else (store, record)
 
 
 def _younger(store: ResultStore, home: str, look: Callable[[ResultStore], Record]) -> tuple[ResultStore, Record] | None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from holdall import boundary, transit
+from holdall import boundary, copies, transit
 from holdall import record as records
+from holdall.belonging import at_home
 from holdall.checksum import Checksummer, verified
 from holdall.errors import CorruptResultError, HoldallError, KeyMissing, MissingResultError, StorageError, told
-from holdall.keys import is_own, payload_made_at
 from holdall.lateness import Since
 from holdall.signing import verify
-from holdall.store import label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,7 +87,7 @@ def transfer(
     Raises:
         UntrustedResultError: the original's signature is not what its place asks for; nothing was copied.
         CorruptResultError: the payload is not what was written; nothing that a reader could find was made of it. Or
-            another program's file has the key, or the record names as its payload what is none.
+            another program's file has the key.
         MissingResultError: the payload is gone.
         StorageError: one of the two failed.
     """
@@ -100,25 +98,21 @@ def transfer(
             where=f"{record.key} in {source.block_slug or source.slug}",
         )
     payload = record.payload
-    if payload is not None and payload.path is not None and payload_made_at(payload.path) is None:
-        # A name that holdall gives to nothing of its own: sending it may replace something else.
-        raise CorruptResultError(f"The record {record.key} names {payload.path!r}, which is no payload's name.")
     there = _there(record, target)
     if _is_younger(there, record):
         return "newer"
     # A record that names another payload is of another write, if of the same moment; where it says it lies, is no matter.
-    same = there is not None and there.created == record.created and there.payload == payload
-    there_too = same and (payload is None or _has(target, payload, label(where), sure=job.sure))
-    name, size = published_as(record), 0 if payload is None else payload.size
-    if there_too and (name is None or is_published(target, name, size)):
+    same = there is not None and there.created_at == record.created_at and there.payload == payload
+    there_too = same and (payload is None or _has(target, payload, where.label, sure=job.sure))
+    copy = copies.copy_of(record)
+    if there_too and (copy is None or copies.look(target, record) is not None):
         return "there"
     if not job.dry_run:
         body = _body(record, data, source, where, job.keys)
-        if not there_too and not _Sending(record, source, target, label(where), job).write(body):
+        if not there_too and not _Sending(record, source, target, where.label, job).write(body):
             return "newer"
-        if name is not None and payload is not None and payload.path is not None:
-            with suppress(KeyMissing):  # the result has just been deleted there
-                boundary.publish(target, payload.path, name)
+        if copy is not None and record.path is not None:
+            copies.publish(target, record.key, record.path, copy, label=where.label)
     return "copied"
 
 
@@ -166,6 +160,7 @@ class _Sending(NamedTuple):
     def _record(self, body: bytes) -> bool:
         if _is_younger(_there(self.record, self.target), self.record):  # sending took its time
             return False
+        copies.retire(self.target, self.record.key, copies.copy_of(self.record), label=self.label)
         boundary.put(self.target, self.record.key, [body])
         return True
 
@@ -189,31 +184,15 @@ def _stronger(payload: Payload | None, source: Storage) -> Checksum | None:
     return through.checksum()
 
 
-def published_as(record: Record, /) -> str | None:
-    """The name of the readable copy for other tools, where the record's key was chosen by the user."""
-    if record.payload is None or record.payload.path is None or is_own(record.key):
-        return None
-    suffix = "." + record.payload.path.rpartition("/")[2].partition(".")[2]
-    stem = record.key.removesuffix(".record")
-    return stem if stem != record.key and stem.endswith(suffix) else record.key + suffix
-
-
-def is_published(storage: Storage, name: str, size: int, /) -> bool:
-    """Whether there is such a copy: of other programs' files, one of that very size is not told apart."""
-    try:
-        return boundary.head(storage, name).size == size
-    except KeyMissing:
-        return False
-
-
 def _there(record: Record, target: Storage) -> Record | None:
     """What the target has under the key: nothing, or a damaged record, is None."""
+    where = f"{record.key} in {target.block_slug or target.slug}"
     try:
         data = boundary.get(target, record.key)
     except KeyMissing:
         return None
     try:
-        return records.parse(data, where=f"{record.key} in {target.block_slug or target.slug}")
+        return at_home(records.parse(data, where=where), record.key, where=where)
     except CorruptResultError:
         if not records.is_ours(data):
             raise
@@ -221,7 +200,7 @@ def _there(record: Record, target: Storage) -> Record | None:
 
 
 def _is_younger(there: Record | None, record: Record) -> bool:
-    return there is not None and there.created > record.created
+    return there is not None and there.created_at > record.created_at
 
 
 def _has(target: Storage, payload: Payload, name: str, *, sure: bool) -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from xxhash import xxh3_128_digest
 
-from holdall import boundary
+from holdall import boundary, copies
+from holdall.belonging import seen as look
 from holdall.errors import KeyMissing, StorageError
 from holdall.ids import new_id, shard
 from holdall.keys import PAYLOADS
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from holdall.abc.storage import Storage
     from holdall.moved import Item, Seen
     from holdall.storages import Place
-    from holdall.types import ObjectMeta
 
 _OWN: Final = "results/"  # such a record is the only one of its payload
 _REPLACED: Final = "It was replaced meanwhile, and the new one stays where it was."
@@ -60,7 +60,7 @@ def vacate(source: Place, seen: Sequence[Seen], /, *, jobs: int, locked: bool) -
         }
         try:
             # Whoever gives one of them a new record writes it again first, and so it is no longer what was listed here.
-            metas = [meta for meta in pool.map(partial(_listed, source.storage), sorted(shared)) if meta is not None]
+            metas = [meta for meta in pool.map(partial(look, source.storage), sorted(shared)) if meta is not None]
             if metas and (named := _named(source)) is not None:
                 going = [meta for meta in metas if meta.key not in named]
                 list(pool.map(partial(boundary.delete_unchanged, source.storage), going))
@@ -77,13 +77,13 @@ def _remove_record(storage: Storage, seen: Seen, *, locked: bool) -> Item:
             lease = manager.acquire(item.key, timeout=0)
             if lease is None:
                 return replace(item, what="failed", problem="It is being written anew, and stays where it was.")
-        copy = None if seen.copy is None else _listed(storage, seen.copy)
-        payload = _listed(storage, seen.path) if item.key.startswith(_OWN) and seen.path is not None else None
+        copy = None if seen.record is None else copies.look(storage, seen.record)
+        payload = look(storage, seen.path) if item.key.startswith(_OWN) and seen.path is not None else None
         meta = boundary.head(storage, item.key)
         if xxh3_128_digest(boundary.get(storage, item.key)) != seen.digest:
             return replace(item, what="failed", problem=_REPLACED)
         # The copy first: whatever ends this here, the record leads to it again.
-        if copy is not None and copy.size == item.size:
+        if copy is not None:
             boundary.delete_unchanged(storage, copy)
         if not boundary.delete_unchanged(storage, meta):
             return replace(item, what="failed", problem=_REPLACED)
@@ -97,13 +97,6 @@ def _remove_record(storage: Storage, seen: Seen, *, locked: bool) -> Item:
         if lease is not None:
             lease.release()
     return replace(item, removed=True)
-
-
-def _listed(storage: Storage, key: str) -> ObjectMeta | None:
-    try:
-        return boundary.head(storage, key)
-    except KeyMissing:
-        return None
 
 
 def _named(source: Place) -> set[str | None] | None:

@@ -6,10 +6,12 @@ import os
 import re
 from typing import Final
 
-TEMPORARY: Final = ".holdall-tmp-"
+from holdall.keys import FILE_LOCKS, UNFINISHED
+
+TEMPORARY: Final = UNFINISHED
 """Files that are being written start so. A killed writer leaves one behind; no key and no listing ever shows it."""
 
-LOCKS: Final = ".locks"
+LOCKS: Final = FILE_LOCKS
 """The folder of file locks, directly below the base path."""
 
 _LONGEST = 255  # bytes in one segment: ext4, xfs, APFS, NTFS agree on it

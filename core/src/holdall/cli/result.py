@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Kept results: where they are, and their bytes.")
 
-_Name = Annotated[str, typer.Argument(metavar="KEY", help="The key of a result, or the id of the run that made it.")]
+_Name = Annotated[
+    str,
+    typer.Argument(metavar="KEY", help="The key or name of a result, or the id of the run that made it."),
+]
 _Storage = Annotated[
     str | None, typer.Option(metavar="STORAGE", help="Look in this storage (slug, path or URL), not in the catalog.")
 ]
@@ -39,8 +42,8 @@ def ls(
 
     That is what the catalog knows; with --storage, the records that lie there.
 
-    JSON: a list of objects with key, name, storage, size (bytes of the payload), created, expires, expired, run_id,
-    problem (why a record cannot be read, or null).
+    JSON: a list of objects with key, result_storage_key (or null), name (of the task or flow), storage, size (bytes of
+    the payload), created, expires, expired, run_id, problem (why a record cannot be read, or null).
     """
     from holdall import settings  # noqa: PLC0415 - not needed for help
     from holdall.cli.listing import in_catalog, in_storage  # noqa: PLC0415 - as above
@@ -56,7 +59,7 @@ def ls(
             ("KEY", "NAME", "STORAGE", "SIZE", "CREATED", "EXPIRES"),
             (
                 (
-                    each.key,
+                    each.called or each.key,
                     each.name or "-",
                     each.storage,
                     "?" if each.size is None else shown_size(each.size),
@@ -85,9 +88,9 @@ def show(key: _Name, *, storage: _Storage = None, as_json: Json = False) -> None
 
     It says what made the result and when, where its bytes are, and until when it is kept.
 
-    JSON: an object with key, storage (slug, type, location), serializer (type, options, written_with), created,
-    expires, expired, producer, payload (size, media_type, path, inline, checksum; null for a literal), literal ("true",
-    "false", "null", or null where it is none).
+    JSON: an object with key, result_storage_key (or null), copy (its readable copy, or null), storage (slug, type,
+    location), serializer (type, options, written_with), created, expires, expired, producer, payload (size, media_type,
+    path, inline, checksum; null for a literal), literal ("true", "false", "null", or null where it is none).
     """
     from holdall.cli import whereabouts, wording  # noqa: PLC0415 - not needed for help
 
@@ -162,14 +165,17 @@ def path(key: _Name, *, storage: _Storage = None) -> None:
 
 @app.command()
 def delete(
-    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys, or ids of the runs that made them.")],
+    keys: Annotated[
+        list[str],
+        typer.Argument(metavar="KEY...", help="Keys, names, or ids of the runs that made them."),
+    ],
     *,
     storage: _Storage = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete results for good.
 
-    Record, payload and what the catalog knows of them; what it knows of the run stays.
+    Record, payload, readable copy and what the catalog knows of them; what it knows of the run stays.
     """
     from holdall.cli import whereabouts  # noqa: PLC0415 - not needed for help
     from holdall.errors import MissingResultError  # noqa: PLC0415 - as above
@@ -188,7 +194,7 @@ def delete(
 
 
 def _question(found: Iterable[Any]) -> str:
-    names = [f"{each.key} in {each.label}" for each in found]
+    names = [f"{each.title} in {each.label}" for each in found]
     return f"Delete {names[0]}?" if len(names) == 1 else "Delete these?\n  " + "\n  ".join(names) + "\nAll"
 
 

@@ -1,0 +1,60 @@
+"""One result, removed from its storage: the record first, then what only that record led to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from holdall import boundary, copies
+from holdall import record as records
+from holdall.belonging import found, seen
+from holdall.errors import CorruptResultError
+
+if TYPE_CHECKING:
+    from holdall.abc.storage import Storage
+    from holdall.record import Record
+
+
+def remove(storage: Storage, key: str, /, *, label: str) -> None:
+    """Delete the record, its readable copy, and its payload unless another record names it.
+
+    The copy goes first: whatever ends this early, the record leads to it again. The payload goes last, so that no reader
+    finds a record without it. What is written under the key meanwhile, or made of the payload, comes after this and stays.
+
+    Raises:
+        CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed.
+        StorageError: the storage failed.
+    """
+    meta = seen(storage, key)
+    if meta is None:
+        return
+    try:
+        record = found(storage, key, label=label)
+    except CorruptResultError:
+        data = boundary.get(storage, key)
+        if not records.is_ours(data):
+            raise
+        # Which payload was its own, it cannot say any more; what another key's record says is no matter of this one.
+        boundary.delete_unchanged(storage, meta)
+        return
+    if record is None:
+        return
+    copy = copies.look(storage, record)
+    payload = None if record.path is None else seen(storage, record.path)
+    now = seen(storage, key)
+    if now is None or not now.is_same(meta):
+        return
+    if copy is not None:
+        boundary.delete_unchanged(storage, copy)
+    if boundary.delete_unchanged(storage, meta) and payload is not None and not is_shared(storage, record, label=label):
+        boundary.delete_unchanged(storage, payload)
+
+
+def is_shared(storage: Storage, record: Record, /, *, label: str) -> bool:
+    """Whether another record names the payload as well; one that is damaged may, once it has been restored."""
+    if record.also is None:
+        return False
+    try:
+        other = found(storage, record.also, label=label)
+    except CorruptResultError:
+        return True
+    return other is not None and other.path == record.path
