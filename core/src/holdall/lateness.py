@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 
 class Since(NamedTuple):
@@ -20,3 +20,7 @@ class Since(NamedTuple):
     def seconds(self) -> float:
         """As many as either clock says, which is rather too many than too few."""
         return max(time.monotonic() - self.monotonic, time.time() - self.wall)
+
+
+NEVER: Final = Since(float("-inf"), float("-inf"))
+"""What has not been, or is not to count: infinitely long ago."""
