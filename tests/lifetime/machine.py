@@ -74,7 +74,9 @@ class Gate:
             raise AssertionError("nobody let the writer on")
 
 
-_stopping = threading.local()  # in the thread of a writer: whether it stops behind its payload or at its record, and where
+_stopping = (
+    threading.local()
+)  # in the thread of a writer: whether it stops behind its payload or at its record, and where
 
 
 class Moody(LocalFileSystem):
@@ -182,7 +184,12 @@ class Lifetimes(RuleBasedStateMachine):
         number = next(self.numbers)
         made = [number, "x" * size]
         state = self._called(place, made, name=name, key=key, refresh=refresh, expires=expires)
-        if key is not None and not refresh and (hit := self._newest(place, cache_key(key))) is not None and not hit.over:
+        if (
+            key is not None
+            and not refresh
+            and (hit := self._newest(place, cache_key(key))) is not None
+            and not hit.over
+        ):
             self._know(state, place, hit.value, hit.run)
             return
         entry = Entry(state.run_id, made, number, over=expires and key is not None)
@@ -334,7 +341,10 @@ class Lifetimes(RuleBasedStateMachine):
             if each.reference.cache_in_memory is False:
                 assert expected == outcome(each.reference.get)
             by_run = self._expected(each.catalog_says, each.reference.key, each.run)
-            assert by_run == outcome(lambda each=each: load_result(run=each.caller)), (each.reference.key, each.catalog_says)
+            assert by_run == outcome(lambda each=each: load_result(run=each.caller)), (
+                each.reference.key,
+                each.catalog_says,
+            )
         catalog = self._catalog()
         for key in {each.reference.key for each in self.known}:
             row = catalog.reference(key=key)

@@ -17,5 +17,9 @@ pytestmark = pytest.mark.once
 
 TestLifetimes = Lifetimes.TestCase
 TestLifetimes.settings = settings(
-    max_examples=_PROGRAMS, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=_PROGRAMS,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
 )

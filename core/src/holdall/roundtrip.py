@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.errors import HoldallError, MissingResultError, HoldallWarning, SerializationError, told
+from holdall.errors import HoldallError, HoldallWarning, MissingResultError, SerializationError, told
 from holdall.types import Trust
 
 if TYPE_CHECKING:

@@ -311,6 +311,8 @@ class Directory(Storage):
         except FileExistsError as error:
             raise (self._errors.taken(key) if mode == "create" else self._errors.failed(error, key, "put")) from error
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not os.path.lexists(temporary):
+                raise self._errors.swept(key) from error
             raise self._errors.failed(error, key, "put") from error
 
     def _span(self, byte_range: ByteRange, size: int, key: str) -> tuple[int, int]:
