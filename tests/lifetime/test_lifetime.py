@@ -1,6 +1,6 @@
 """Names, keys, refresh, delete, copy, move, push, gc and stopped writers, against a model: for a moment here, for long by hand.
 
-`HOLDALL_TEST_LIFETIMES=2000 pytest tests/lifetime` runs so many programs of steps instead of the few that the suite does.
+`TEST_LIFETIMES=2000 pytest tests/lifetime` runs so many programs of steps instead of the few that the suite does.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tests.lifetime.machine import Lifetimes
 
-_PROGRAMS = int(os.environ.get("HOLDALL_TEST_LIFETIMES", "25"))
+_PROGRAMS = int(os.environ.get("TEST_LIFETIMES", "25"))
 
 pytestmark = pytest.mark.once
 

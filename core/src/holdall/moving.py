@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from xxhash import xxh3_128_digest
 
+from holdall.builtin.directory import Directory
 from holdall.errors import (
     CatalogError,
     ConfigurationError,
@@ -18,6 +21,7 @@ from holdall.errors import (
     StorageError,
 )
 from holdall.keys import candidates, is_lock, payload_made_at
+from holdall.locks import lock_manager
 from holdall.moved import Item, Moved, Seen, Selection
 from holdall.policies import policy_of
 from holdall.results import ResultReference, from_json
@@ -27,7 +31,7 @@ from holdall.transfer import Job, Keys, transfer
 from holdall.vacating import are_one, vacate
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from holdall.abc.catalog import Catalog
     from holdall.moved import What
@@ -80,26 +84,44 @@ def move(
 ) -> Moved:
     """The same; what has arrived is removed from the source once the catalog points to the target.
 
-    What is replaced at the source meanwhile stays there (up to the very moment, where the storage can delete on
-    condition), and so does a result of which the target has a newer one.
+    One move at a time from or to a place. What is replaced at the source meanwhile stays there (up to the very moment,
+    where the storage can delete on condition), and so does a result of which the target has a newer one.
 
     Raises:
         As `copy`; ConfigurationError also where the two turn out to be one place by two names: nothing was removed.
     """
     work = Work(source, target, chosen=chosen, jobs=jobs, dry_run=dry_run, removes=True, track=track)
-    work.copy()
     if dry_run:
+        work.copy()
         return work.done()
-    try:
-        if work.is_one_place():
-            raise work.one_place()
-    except StorageError as error:
-        work.problem = str(error)
-        return work.done()
-    if work.repoint(catalog):
-        work.remove({"copied", "there"})
-        work.repoint_back(catalog)
+    with _alone(source, target):
+        work.copy()
+        try:
+            if work.is_one_place():
+                raise work.one_place()
+        except StorageError as error:
+            work.problem = str(error)
+            return work.done()
+        if work.repoint(catalog):
+            work.remove({"copied", "there"})
+            work.repoint_back(catalog)
     return work.done()
+
+
+@contextmanager
+def _alone(*places: Place) -> Iterator[None]:
+    """Waits for other moves from and to these places: of two that cross, each would take the other's copy for its own.
+
+    Places that cannot lock are locked in the home, for this machine.
+    """
+    with ExitStack() as stack:
+        for place in sorted(places, key=attrgetter("identity")):
+            with suppress(StorageError):  # what is wrong shows where it is written to
+                manager = lock_manager(place.storage) or lock_manager(Directory(current().home))
+                lease = None if manager is None else manager.acquire(f"move {place.identity}")
+                if lease is not None:
+                    stack.callback(lease.release)
+        yield
 
 
 class Work:
@@ -186,38 +208,47 @@ class Work:
         if self._failures >= _PATIENCE:
             return Seen(Item(key=meta.key, what="left"))
         try:
-            found = look(self.source.storage, meta, self.source.label)
+            return self._looked_at(meta)
         except KeyMissing:
             return None  # deleted since it was listed
         except StorageError as error:
             self._count(failed=True)
             return Seen(Item(key=meta.key, what="failed", problem=str(error)))
-        if found.kind == "foreign":
-            return None
-        if found.kind != "record" or found.record is None:
-            return Seen(Item(key=meta.key, what="failed", problem=found.problem))
-        return self._copied(found, found.record)
+
+    def _looked_at(self, meta: ObjectMeta) -> Seen | None:
+        before = b""
+        while True:
+            found = look(self.source.storage, meta, self.source.label)
+            if found.kind == "foreign":
+                return None
+            if found.kind != "record" or found.record is None:
+                return Seen(Item(key=meta.key, what="failed", problem=found.problem))
+            try:
+                return self._copied(found, found.record)
+            except MissingResultError as error:
+                # Its payload is gone: with the record, which was deleted or replaced meanwhile, or for good.
+                if found.data == before:
+                    self._count(failed=False)
+                    return Seen(self._item(found.record, "failed", str(error)))
+                before = found.data
 
     def _copied(self, found: Found, record: Record) -> Seen | None:
-        name = record.producer.get("name")
-        if self.chosen.name not in {None, name}:
+        if self.chosen.name not in {None, record.producer.get("name")}:
             return None
-        item = Item(key=record.key, what="failed", name=name, size=0 if record.payload is None else record.payload.size)
         where = record.storage if self.as_written else self.target.where
         try:
-            what = transfer(
-                record,
-                found.data,
-                self.source.storage,
-                self.target.storage,
-                where,
-                self._job,
-            )
+            what = transfer(record, found.data, self.source.storage, self.target.storage, where, self._job)
+        except MissingResultError:
+            raise
         except HoldallError as error:
             self._count(failed=isinstance(error, StorageError))
-            return Seen(replace(item, problem=str(error)))
+            return Seen(self._item(record, "failed", str(error)))
         self._count(failed=False)
-        return Seen(replace(item, what=what), xxh3_128_digest(found.data), record)
+        return Seen(self._item(record, what), xxh3_128_digest(found.data), record)
+
+    def _item(self, record: Record, what: What, problem: str | None = None) -> Item:
+        size = 0 if record.payload is None else record.payload.size
+        return Item(key=record.key, what=what, name=record.producer.get("name"), size=size, problem=problem)
 
     def is_one_place(self) -> bool:
         """Whether the two are one by two names, so that all had seemed to be there already."""
