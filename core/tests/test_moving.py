@@ -13,7 +13,7 @@ from holdall.builtin.leases import LeaseManager
 from holdall.catalogs import open_catalog
 from holdall.errors import CatalogError, ConfigurationError, MissingResultError, StorageError
 from holdall.filesystems import LocalFileSystem
-from holdall.keys import PAYLOADS, record_key
+from holdall.keys import PAYLOADS, name_key, record_key
 from holdall.moved import Selection
 from holdall.moving import copy, move
 from holdall.recorder import recorder_for
@@ -160,8 +160,8 @@ def test_a_selection_goes_alone(here: Place, there: Place) -> None:
     done = move(here, there, catalog(), chosen=Selection(keys=["big.pkl"]))
     gone = before - set(keys(here))
 
-    assert ["big.pkl.record"] == [each.key for each in done.items]
-    assert {"big.pkl", "big.pkl.record"} == gone
+    assert [name_key("big.pkl")] == [each.key for each in done.items]
+    assert {"big.pkl_.pkl", name_key("big.pkl")} == gone
     assert "x" * 20_000 == load_result(key="big.pkl") == load_result(key="big.pkl", storage="./there")
     key = record_key("big")
     assert "x" * 20_000 == load_result(key=key, storage="./here")
@@ -201,7 +201,9 @@ def test_a_bad_payload_stays_and_the_others_go(here: Place, there: Place, place:
     assert not done.complete
     assert ["big", "big"] == [each.name for each in failed]
     assert all("is damaged" in str(each.problem) for each in failed)
-    assert sorted([each.key for each in failed] + ["big.pkl", bad.relative_to(place / "here").as_posix()]) == keys(here)
+    assert sorted([each.key for each in failed] + ["big.pkl_.pkl", bad.relative_to(place / "here").as_posix()]) == keys(
+        here
+    )
 
 
 @pytest.mark.usefixtures("ran")
@@ -322,12 +324,12 @@ def test_a_result_that_is_replaced_meanwhile_stays(here: Place, there: Place) ->
 def test_a_second_record_that_comes_meanwhile_keeps_its_payload(here: Place, there: Place) -> None:
     """A cached result with a name has two, and a writer may be between them when the storage is listed."""
     big()
-    data = bytes(here.storage.get("big.pkl.record"))
-    here.storage.delete("big.pkl.record")
+    data = bytes(here.storage.get(name_key("big.pkl")))
+    here.storage.delete(name_key("big.pkl"))
 
     class Slow:
         def repoint(self, _: Any) -> int:
-            here.storage.put("big.pkl.record", [data])
+            here.storage.put(name_key("big.pkl"), [data])
             return 0
 
     move(here, there, Slow())  # type: ignore[arg-type]  # what a move asks of it

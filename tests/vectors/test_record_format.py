@@ -40,6 +40,7 @@ def test_an_independent_reader_agrees_on_every_vector(path: Path) -> None:
     else:
         found = {
             **{name: document[name] for name in ("key", "created", "expires")},
+            **{name: document[name] for name in ("name", "copy", "also") if name in document},
             "serializer": document["serializer"]["type"],
         }
         if document["payload"] is None:
@@ -103,9 +104,10 @@ def test_an_independent_reader_reads_what_a_run_has_written(tmp_path: Path, monk
     literal, _ = reader.read_record((folder / "cache" / hashed[:2] / f"{hashed}.json").read_bytes())
 
     assert [[1, 2], "x" * 20_000, {"a": 1}, {"b": 2}] == values
-    assert ["out/report", "out/table.pkl.record"] == [each.key for each in references[2:]]
+    named_keys = [f"names/{each[:2]}/{each}.json" for each in map(reader.digest, ("out/report", "out/table.pkl"))]
+    assert named_keys == [each.key for each in references[2:]]
     assert {"a": 1} == pickle.loads((folder / "out" / "report.pkl").read_bytes())
-    assert {"b": 2} == pickle.loads((folder / "out" / "table.pkl").read_bytes())
+    assert {"b": 2} == pickle.loads((folder / "out" / "table.pkl_.pkl").read_bytes())
     assert {"b": 2} == load_result(key="out/table.pkl", storage="./.holdall-results") == load_result(key="out/table.pkl")
     assert "true" == literal["literal"]
     assert b"a key" not in (folder / "cache" / hashed[:2] / f"{hashed}.json").read_bytes()

@@ -9,6 +9,7 @@ from holdall.errors import ConfigurationError
 from holdall.ids import made_at, shard
 
 PAYLOADS: Final = "payloads/"
+NAMES: Final = "names/"
 LOCKS: Final = "locks"
 """The folder of leases, in storages that lock by them."""
 OURS: Final = frozenset({"results", "cache", "names", "payloads", LOCKS})
@@ -39,7 +40,7 @@ def record_key(cache_key: str) -> str:
 def name_key(name: str) -> str:
     """Of a result with a `result_storage_key`: by the name's digest, so that records of two names cannot meet."""
     hashed = _digest(name)
-    return f"names/{hashed[:2]}/{hashed}.json"
+    return f"{NAMES}{hashed[:2]}/{hashed}.json"
 
 
 def _digest(text: str) -> str:

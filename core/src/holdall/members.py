@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from datetime import datetime
 from math import isfinite
 from typing import Any, Final
 
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)").fullmatch
+_FIRST: Final = -2_208_988_800.0
+"""Seconds since the epoch: the year 1900. A clock that is wrong by so much is wrong; what it wrote is to be read."""
 _LAST: Final = 253_402_214_400.0
 """Seconds since the epoch: the last day of the year 9999 is the year 10000 in some time zone."""
 _WHOLE: Final = 1 << 63
@@ -47,13 +50,15 @@ def moment(text: str, /) -> float:
     """Seconds since the epoch, of RFC 3339 with its zone.
 
     Raises:
-        ValueError: it is no such text, or lies outside the years 1970 to 9999.
+        ValueError: it is no such text, or lies outside the years 1900 to 9999.
     """
-    if _MOMENT(text) is not None:
-        seconds = datetime.fromisoformat(text.upper()).timestamp()
-        if 0 <= seconds < _LAST:
+    with suppress(ValueError):  # there is no such day, or no such zone
+        if (
+            _MOMENT(text) is not None
+            and _FIRST <= (seconds := datetime.fromisoformat(text.upper()).timestamp()) < _LAST
+        ):
             return seconds
-    raise ValueError(f"{text[:40]!r} is no time as RFC 3339 writes it, with a zone, between 1970 and the end of 9999")
+    raise ValueError(f"{text[:40]!r} is no time as RFC 3339 writes it, with a zone, between the years 1900 and 9999")
 
 
 class Members:

@@ -17,15 +17,27 @@ What = Literal["copied", "there", "newer", "failed", "left"]
 class Item:
     """One result. `newer`: the target has a younger one, which stayed. `left`: not tried, as others before it failed.
 
-    `size` is its payload's, in bytes; `removed` says that the source has it no more.
+    `name` is that of the task or flow, `called` the user's own for the result. `size` is its payload's, in bytes;
+    `removed` says that the source has it no more.
     """
 
     key: str
     what: What
+    called: str | None = None
     name: str | None = None
     size: int = 0
     removed: bool = False
     problem: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """What listings call it."""
+        return self.called or self.key
+
+    @classmethod
+    def of(cls, record: Record, what: What, /) -> Item:
+        size = 0 if record.payload is None else record.payload.size
+        return cls(key=record.key, what=what, called=record.name, name=record.producer.get("name"), size=size)
 
 
 @dataclass(slots=True, kw_only=True)

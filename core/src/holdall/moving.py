@@ -229,11 +229,12 @@ class Work:
                 # Its payload is gone: with the record, which was deleted or replaced meanwhile, or for good.
                 if found.data == before:
                     self._count(failed=False)
-                    return Seen(self._item(found.record, "failed", str(error)))
+                    return Seen(replace(Item.of(found.record, "failed"), problem=str(error)))
                 before = found.data
 
     def _copied(self, found: Found, record: Record) -> Seen | None:
-        if self.chosen.name not in {None, record.producer.get("name")}:
+        item = Item.of(record, "failed")
+        if self.chosen.name not in {None, item.name}:
             return None
         where = record.storage if self.as_written else self.target.where
         try:
@@ -242,13 +243,9 @@ class Work:
             raise
         except HoldallError as error:
             self._count(failed=isinstance(error, StorageError))
-            return Seen(self._item(record, "failed", str(error)))
+            return Seen(replace(item, problem=str(error)))
         self._count(failed=False)
-        return Seen(self._item(record, what), xxh3_128_digest(found.data), record)
-
-    def _item(self, record: Record, what: What, problem: str | None = None) -> Item:
-        size = 0 if record.payload is None else record.payload.size
-        return Item(key=record.key, what=what, name=record.producer.get("name"), size=size, problem=problem)
+        return Seen(replace(item, what=what), xxh3_128_digest(found.data), record)
 
     def is_one_place(self) -> bool:
         """Whether the two are one by two names, so that all had seemed to be there already."""

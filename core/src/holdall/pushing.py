@@ -67,8 +67,7 @@ def _listed(found: list[Found], wheres: list[StorageReference]) -> Moved:
         if record is None:
             items.append(Item(key=each.meta.key, what="failed", problem=each.problem))
             continue
-        size = 0 if record.payload is None else record.payload.size
-        items.append(Item(key=record.key, what="left", name=record.producer.get("name"), size=size))
+        items.append(Item.of(record, "left"))
     return Moved(source="the spool", target=wheres[0].label if wheres else "?", items=items)
 
 

@@ -7,6 +7,7 @@ it stands the payload where that is small, so that an inlined JSON payload is fo
 from __future__ import annotations
 
 import json
+import re
 from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +34,11 @@ _HEAD: Final = b'{"holdall":'
 _SEAL: Final = b',"checksum":"xxh3:'
 _DATA: Final = b',"data":'
 _RUN_ID: Final = b',"run_id":"'
+_INLINED: Final = re.compile(
+    rb',"expires":(?:null|"([^"\\]{1,40})"),"payload":\{"size":(\d{1,18}),"media_type":"[^"\\]*"(?:,"decoded":\d{1,18})?,'
+    rb'"inline":"(json|text|base64)"(?:,"decoded":\d{1,18})?\},"data":'
+).search
+"""What stands before an inlined payload that was written here: all of it, so that no member is there twice."""
 SEAL_SIZE: Final = len(_SEAL) + 16 + len(b'"}')
 
 _LITERALS: Final = {"true": True, "false": False, "null": None}
@@ -215,28 +221,28 @@ def quick_payload(data: Buffer, start: bytes, key: str, now: float, /) -> Quick 
         return None
     try:
         return _quickly(data, split(sealed)[0], len(start), key, now)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def _quickly(data: bytes, sealed: bytes, start: int, key: str, now: float) -> Quick | None:
     # Inside a JSON string the quotes would be escaped, so these are the members themselves.
     own = data.find(b',"key":', start)
-    if not data.startswith(f"{quoted(key)},".encode(), own + 7):
+    if not data.startswith(b"%b," % quoted(key).encode(), own + 7):
         return None
-    expires_at = data.find(b',"expires":', own)
-    made_by = data.find(_RUN_ID, own, expires_at) + len(_RUN_ID)
+    tail = _INLINED(data, own)
+    if tail is None:
+        return None
+    made_by = data.find(_RUN_ID, own, tail.start()) + len(_RUN_ID)
     run_id = data[made_by : data.find(b'"', made_by)]
-    data_at = data.find(_DATA, expires_at)
-    document = loads(str(b"{%b}" % data[expires_at + 1 : data_at], "utf-8"))
-    expires, payload = document["expires"], document["payload"]
-    if made_by < len(_RUN_ID) or not run_id.isalnum() or (expires is not None and moment(expires) <= now):
+    expires, size, inline = tail.groups()
+    if made_by < len(_RUN_ID) or not run_id.isalnum() or (expires and moment(str(expires, "ascii")) <= now):
         return None
-    found, inline = sealed[data_at + len(_DATA) :], payload["inline"]
-    if inline != "json":
+    found = sealed[tail.end() :]
+    if inline != b"json":
         text = loads(str(found, "utf-8"))
-        found = a2b_base64(text) if inline == "base64" else text.encode()
-    return Quick(found, data[start:own], str(run_id, "ascii")) if len(found) == payload["size"] else None
+        found = a2b_base64(text) if inline == b"base64" else text.encode()
+    return Quick(found, data[start:own], str(run_id, "ascii")) if len(found) == int(size) else None
 
 
 def written_with_of(member: bytes, /) -> dict[str, str] | None:

@@ -38,7 +38,7 @@ def total(values):
     return sum(values)
 
 
-@task(result_storage="./elsewhere", result_serializer="json", result_storage_key="report.json")
+@task(result_storage="./elsewhere", result_serializer="json", result_storage_key="report")
 def report(value):
     return {"total": value, "padding": "x" * 20}
 

@@ -6,12 +6,10 @@ import os
 import re
 from typing import Final
 
-from holdall.keys import FILE_LOCKS, UNFINISHED
-
-TEMPORARY: Final = UNFINISHED
+TEMPORARY: Final = ".holdall-tmp-"
 """Files that are being written start so. A killed writer leaves one behind; no key and no listing ever shows it."""
 
-LOCKS: Final = FILE_LOCKS
+LOCKS: Final = ".locks"
 """The folder of file locks, directly below the base path."""
 
 _LONGEST = 255  # bytes in one segment: ext4, xfs, APFS, NTFS agree on it

@@ -10,16 +10,14 @@ from holdall import record as records
 from holdall import settings
 from holdall.cli.absent import catalog_to_read
 from holdall.cli.output import working
-from holdall.cli.whereabouts import open_named
-from holdall.errors import ConfigurationError
-from holdall.results import ResultReference, StorageReference, from_json
+from holdall.cli.whereabouts import called_in, open_named
+from holdall.results import StorageReference
 from holdall.survey import survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from holdall.abc.storage import Storage
-    from holdall.types import ReferenceRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +62,7 @@ def in_catalog(name: str | None, limit: int, /) -> tuple[list[Row], bool]:
     rows = [
         Row(
             key=each.key,
-            called=_called(each),
+            called=called_in(each),
             name=each.name,
             storage=each.storage,
             size=each.size,
@@ -75,14 +73,6 @@ def in_catalog(name: str | None, limit: int, /) -> tuple[list[Row], bool]:
         for each in found[:limit]
     ]
     return rows, len(found) > limit
-
-
-def _called(row: ReferenceRow) -> str | None:
-    try:
-        found = from_json(row.reference)
-    except ConfigurationError:
-        return None
-    return found.name if isinstance(found, ResultReference) else None
 
 
 def in_storage(value: str, name: str | None, limit: int, /) -> tuple[list[Row], bool]:

@@ -14,7 +14,7 @@ from holdall.builtin.pickling import PickleCodec
 from holdall.cli.absent import catalog_to_read
 from holdall.cli.near import suggestion
 from holdall.errors import ConfigurationError, CorruptResultError, MissingResultError, ResultError, StorageError
-from holdall.keys import candidates
+from holdall.keys import NAMES, candidates, is_own
 from holdall.results import ResultLiteral, ResultReference, from_json
 from holdall.retrieval import open_storage
 from holdall.sources import InlineSource, PayloadSource
@@ -22,12 +22,15 @@ from holdall.store import ResultStore
 from holdall.types import Trust
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from holdall.abc.catalog import Catalog
     from holdall.abc.storage import Storage
     from holdall.record import Payload, Record
-    from holdall.types import RunRow
+    from holdall.types import ReferenceRow, RunRow
 
-_PAYLOADS: Final = "payloads/"
+_LISTED: Final = 1000
+_READ: Final = 100
 _LOCAL: Final = "local-file-system"
 
 
@@ -125,7 +128,8 @@ def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | 
                 f"The {run.kind} run {run.id} ({run.name}) is {run.state} and kept no result. "
                 "`holdall explain` says which rule decided."
             )
-        near = suggestion(name, (row.key for row in catalog.references(limit=1000)), cutoff=0.8)
+        rows = catalog.references(limit=1000)
+        near = suggestion(name, (called_in(row) or row.key for row in rows), cutoff=0.8)
         raise MissingResultError(
             f"The catalog in {found.home} knows no result {name!r}.{near} `holdall result ls` lists those it knows; "
             "--storage looks in a storage itself."
@@ -166,12 +170,30 @@ def _in_storage(name: str, storage: Storage, catalog: Catalog, *, whole: bool) -
             raise
         key, called = next((each for each in candidates(name) if boundary.exists(storage, each)), name), None
     except MissingResultError as error:
-        keys = (meta.key for meta in boundary.scan(storage) if not meta.key.startswith(_PAYLOADS))
-        near = suggestion(name, islice(keys, 1000), cutoff=0.8)
+        near = suggestion(name, _names(store), cutoff=0.8)
         raise MissingResultError(
             f"There is no result {name!r} in {store.label}.{near} `holdall result ls --storage` lists those there."
         ) from error
     return Whereabouts(key=key, label=store.label, store=store, catalog=catalog, name=called)
+
+
+def _names(store: ResultStore) -> Iterator[str]:
+    """What results are called here. Names of users are read from records, and so not all of them."""
+    for meta in islice(boundary.scan(store.storage), _LISTED):
+        if is_own(meta.key) and not meta.key.startswith(NAMES):
+            yield meta.key
+    for meta in islice(boundary.scan(store.storage, NAMES), _READ):
+        with suppress(ResultError, StorageError):
+            yield store.record(meta.key).name or meta.key
+
+
+def called_in(row: ReferenceRow, /) -> str | None:
+    """The user's own name for a result that the catalog knows."""
+    try:
+        found = from_json(row.reference)
+    except ConfigurationError:
+        return None
+    return found.name if isinstance(found, ResultReference) else None
 
 
 def _store(storage: Storage) -> ResultStore:
