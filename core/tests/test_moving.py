@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import pytest
 from holdall import flow, load_result, settings, task
 from holdall.builtin.directory import Directory
 from holdall.builtin.leases import LeaseManager
+from holdall.builtin.pickling import PickleCodec
 from holdall.catalogs import open_catalog
 from holdall.errors import CatalogError, ConfigurationError, MissingResultError, StorageError
 from holdall.filesystems import LocalFileSystem
@@ -462,3 +465,54 @@ def test_what_is_gone_for_good_is_said_to_be(here: Place, monkeypatch: pytest.Mo
     with pytest.raises(MissingResultError, match="It was deleted or never written there"):
         load_result(key=row.key)
     assert [] == deleted
+
+
+@pytest.mark.usefixtures("ran")
+def test_moves_that_cross_lose_nothing(here: Place, there: Place) -> None:
+    """Each would find its results at the other end, take them for its own work, and delete where they came from."""
+    found = catalog()
+    runs = {row.id: load_result(run=row.id) for row in found.runs() if row.result is not None}
+    for _ in range(10):
+        start = threading.Barrier(2)
+
+        def cross(ways: tuple[Place, Place], start: threading.Barrier = start) -> Any:
+            start.wait()
+            return move(*ways, found)
+
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(cross, [(here, there), (there, here)]))
+
+        assert [True, True] == [each.complete for each in done]
+        assert runs == {run: load_result(run=run) for run in runs}
+
+
+def test_what_is_deleted_while_its_bytes_are_copied_is_no_failure(here: Place, there: Place) -> None:
+    """There is nothing to copy any more; and what has taken its place is copied in its stead."""
+    for again in (False, True):
+        plain(1)
+        key = catalog().references()[0].key
+
+        def replaced(key: str = key, again: bool = again) -> None:
+            ResultStore(here.storage, PickleCodec()).delete(key)
+            if again:
+                ResultStore(here.storage, PickleCodec()).write([2, "z" * 9_000], key=key)
+
+        through = Meanwhile(here.storage, "stream", replaced, key=PAYLOADS)
+        done = copy(Place(through, here.where), there)
+
+        assert through.happened
+        assert done.complete
+        assert (1 if again else 0) == done.count("copied")
+        if again:
+            assert [2, "z" * 9_000] == ResultStore(there.storage, PickleCodec()).read(key)
+
+
+def test_a_payload_that_is_gone_for_good_is_a_failure(here: Place, there: Place) -> None:
+    """Its record is still there, and says that it should be."""
+    plain(1)
+    for meta in here.storage.scan(PAYLOADS):
+        here.storage.delete(meta.key)
+    (item,) = copy(here, there).items
+
+    assert "failed" == item.what
+    assert "is gone, though its record is still there" in str(item.problem)
