@@ -155,7 +155,7 @@ def _check_plain(value: Any, of: str, depth: int) -> None:
     if isinstance(value, str):
         value.encode()
     elif isinstance(value, (int, float)):
-        if not (isfinite(value) and -_WHOLE <= value < 2 * _WHOLE):
+        if not (isfinite(value) if isinstance(value, float) else -_WHOLE <= value < 2 * _WHOLE):
             raise ValueError(f"the member {of} has a number that is too large")
     elif isinstance(value, (dict, list)):
         for each in [*value, *value.values()] if isinstance(value, dict) else value:
