@@ -12,6 +12,7 @@ from holdall.policies import believed
 if TYPE_CHECKING:
     from holdall.abc.storage import Storage
     from holdall.record import Record
+    from holdall.types import ObjectMeta
 
 _NO_POLICY: Final = Policy()
 
@@ -59,3 +60,11 @@ def found(storage: Storage, key: str, /, *, label: str, policy: Policy = _NO_POL
         return None
     where = f"{key} in {label}"
     return at_home(believed(data, policy, where), key, where=where)
+
+
+def seen(storage: Storage, key: str, /) -> ObjectMeta | None:
+    """What the storage says of an object; None where there is none."""
+    try:
+        return boundary.head(storage, key)
+    except KeyMissing:
+        return None
