@@ -24,7 +24,7 @@ from holdall.errors import (
     ResultError,
     StorageError,
 )
-from holdall.keys import candidates, copy_name, is_own
+from holdall.keys import candidates, copy_name, is_own, name_key
 from holdall.policies import policy_of
 from holdall.results import ResultReference, SerializerReference, StorageReference
 from holdall.settings import current
@@ -145,9 +145,9 @@ class ResultStore:
                 )
                 serializer, head = self._head(written.codec)
                 copy = None if name is None else copy_name(name, written.codec.suffix)
-                addresses = records.addresses(key, name, copy)
                 if name is not None and published:
-                    copies.retire(self.storage, addresses[-1][0], copy, label=self.label)
+                    copy = copies.claim(self.storage, name_key(name), copy, label=self.label)
+                addresses = records.addresses(key, name, copy)
                 draft = partial(
                     records.body,
                     head,
@@ -214,7 +214,7 @@ class ResultStore:
         """A record that is the value, under a key or a user's name, for whoever has the storage and not the catalog."""
         addresses = records.addresses(key, name, None)
         if name is not None:
-            copies.retire(self.storage, addresses[-1][0], None, label=self.label)
+            copies.claim(self.storage, name_key(name), None, label=self.label)
         draft = partial(
             records.body,
             self._head(self.codec)[1],

@@ -83,7 +83,7 @@ def transfer(
                 return "newer"  # the payload may have another record; if not, `holdall gc` takes it
         if not same:
             body = _body(record, data, source, where, keys)
-            copies.retire(target, record.key, copy, label=where.label)
+            copy = copies.claim(target, record.key, copy, label=where.label)
             boundary.put(target, record.key, [body])
         if copy is not None and record.path is not None:
             copies.publish(target, record.key, record.path, copy, label=where.label)
