@@ -291,6 +291,20 @@ def test_names_of_before_stay_readable(place: Path) -> None:
     assert {"rows": 2} == load_result(key="day.json", storage="./t")
 
 
+def test_a_copy_takes_no_place_of_a_record_of_before(place: Path) -> None:
+    """A name that ended in another format's extension had its record right there: that stays, and there is no copy."""
+    store = ResultStore(Directory(str(place / "s")), JSONSerializer())
+    legacy(store, "daily.json", {"rows": 1}, "daily.json.json")
+    store.write({"rows": 2}, name="daily")
+    store.write({"rows": 3}, name="daily")
+
+    assert {"rows": 1} == load_result(key="daily.json", storage="./s")
+    assert {"rows": 3} == load_result(key="daily", storage="./s")
+    assert store.find("daily").copy is None
+    store.delete(name_key("daily"))
+    assert {"rows": 1} == load_result(key="daily.json", storage="./s")
+
+
 def test_a_copy_that_the_storage_refuses_leaves_the_result(folder: Watched) -> None:
     """The error says where it is kept."""
 

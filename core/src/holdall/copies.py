@@ -6,15 +6,18 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from holdall import boundary
+from holdall import record as records
 from holdall.belonging import found, seen
 from holdall.errors import CorruptResultError, KeyMissing
 from holdall.keys import is_own, payload_made_at, suffix_of
+from holdall.types import ByteRange
 
 if TYPE_CHECKING:
     from holdall.abc.storage import Storage
     from holdall.record import Record
     from holdall.types import ObjectMeta
 
+_START: Final = 16  # bytes that tell a record from other files
 _LOOKS: Final = 8
 """More writers of one name in the moment of a copy than there ever are."""
 
@@ -45,17 +48,32 @@ def remove(storage: Storage, record: Record, /) -> bool:
     return meta is not None and boundary.delete_unchanged(storage, meta)
 
 
-def retire(storage: Storage, key: str, copy: str | None, /, *, label: str) -> None:
-    """Delete the copy of the record under `key`, unless `copy` takes its place: before another record replaces that one.
+def claim(storage: Storage, key: str, copy: str | None, /, *, label: str) -> str | None:
+    """The name of the copy for the record that is about to be written under `key`; an older copy of another name goes.
 
-    So whatever ends this early, the record that lies there leads to what copy there is.
+    That happens before the record is replaced, so that whatever ends this early, the record that lies there leads to what
+    copy there is. None where a record of before, when names had no folder of their own, lies under the copy's name.
     """
     try:
         before = found(storage, key, label=label)
     except CorruptResultError:
-        return  # it does not say what its copy is called
-    if before is not None and copy_of(before) != copy:
+        before = None  # it does not say what its copy is called
+    if before is not None and copy_of(before) == copy:
+        return copy
+    if before is not None:
         remove(storage, before)
+    return None if copy is not None and is_record(storage, copy) else copy
+
+
+def is_record(storage: Storage, key: str, /) -> bool:
+    """Whether a record of before, when names had no folder of their own, lies where a copy would."""
+    try:
+        size = boundary.head(storage, key).size
+        if not size or not records.is_ours(boundary.get(storage, key, ByteRange(0, min(size, _START)))):
+            return False
+        return records.parse(boundary.get(storage, key), where=key).key == key
+    except (KeyMissing, CorruptResultError):
+        return False
 
 
 def publish(storage: Storage, key: str, payload: str, copy: str, /, *, label: str) -> None:

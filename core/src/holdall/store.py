@@ -26,7 +26,7 @@ from holdall.errors import (
     ResultError,
     StorageError,
 )
-from holdall.keys import candidates, copy_name, is_own
+from holdall.keys import candidates, copy_name, is_own, name_key
 from holdall.policies import believed, check_signer, policy_of
 from holdall.results import ResultReference, SerializerReference, StorageReference
 from holdall.settings import current
@@ -140,16 +140,14 @@ class ResultStore:
         facts = {"created": time.time() if created is None else created, "expires": expires, "producer": producer}
         for remaining in range(_WRITES - 1, -1, -1):
             try:
-                written, addresses = self._written(value, key, name, facts, retiring=published)
+                written, primary, copy = self._written(value, key, name, facts, published=published)
             except StorageError as error:
                 if not (error.transient and remaining) or circuit.is_down(self.storage):
                     error.value = value
                     raise
             else:
                 break
-        primary = addresses[-1][0]
-        if name is not None and published and written.path is not None:
-            copy = copy_name(name, written.codec.suffix)
+        if published and copy is not None and written.path is not None:
             try:
                 copies.publish(self.storage, primary, written.path, copy, label=self.label)
             except StorageError as error:
@@ -158,9 +156,12 @@ class ResultStore:
         return Stored(primary, self._head(written.codec)[0], written.size)
 
     def _written(
-        self, value: Any, key: str | None, name: str | None, facts: dict[str, Any], *, retiring: bool
-    ) -> tuple[Written, list[tuple[str, str]]]:
-        """A payload and its records, all of which are there now; the payload anew where they come late."""
+        self, value: Any, key: str | None, name: str | None, facts: dict[str, Any], *, published: bool
+    ) -> tuple[Written, str, str | None]:
+        """A payload and its records, all of which are there now; the payload anew where they come late.
+
+        Also returns the key of the last record, and the name of the readable copy, which is still to be made.
+        """
         for remaining in range(_ROUNDS - 1, -1, -1):
             written = payloads.write(
                 value, self.codec, self.storage, inline=name is None, label=self.label, policy=self.policy
@@ -169,9 +170,9 @@ class ResultStore:
                 payloads.discard(self.storage, written.path)
                 continue
             copy = None if name is None else copy_name(name, written.codec.suffix)
+            if name is not None and published:
+                copy = copies.claim(self.storage, name_key(name), copy, label=self.label)
             addresses = records.addresses(key, name, copy)
-            if name is not None and retiring:
-                copies.retire(self.storage, addresses[-1][0], copy, label=self.label)
             draft = partial(
                 records.body,
                 self._head(written.codec)[1],
@@ -181,7 +182,7 @@ class ResultStore:
             )
             self._commit(draft, addresses, written.path)
             if not (remaining and written.is_old) and not written.is_gone(self.storage):
-                return written, addresses
+                return written, addresses[-1][0], copy
         raise StorageError(
             f"The result is not kept in {self.label}: its payload was deleted each time before its record was written. See "
             "whether a `holdall gc` runs there with a --grace of seconds.",
@@ -231,7 +232,7 @@ class ResultStore:
         """A record that is the value, under a key or a user's name, for whoever has the storage and not the catalog."""
         addresses = records.addresses(key, name, None)
         if name is not None:
-            copies.retire(self.storage, addresses[-1][0], None, label=self.label)
+            copies.claim(self.storage, name_key(name), None, label=self.label)
         draft = partial(
             records.body,
             self._head(self.codec)[1],

@@ -119,7 +119,7 @@ def transfer(
         body = _body(record, data, source, where, job.keys)
         if not there_too and not _Sending(record, source, target, where.label, job).write(body):
             return "newer"
-        if copy is not None and record.path is not None:
+        if copy is not None and record.path is not None and not copies.is_record(target, copy):
             copies.publish(target, record.key, record.path, copy, label=where.label)
     return "copied"
 
@@ -180,7 +180,7 @@ class _Sending(NamedTuple):
     def _record(self, body: bytes) -> bool:
         if _is_younger(_there(self.record, self.target), self.record):  # sending took its time
             return False
-        copies.retire(self.target, self.record.key, copies.copy_of(self.record), label=self.label)
+        copies.claim(self.target, self.record.key, copies.copy_of(self.record), label=self.label)
         boundary.put(self.target, self.record.key, [body])
         return True
 

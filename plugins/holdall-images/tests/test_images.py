@@ -170,7 +170,7 @@ def test_a_figure_of_matplotlib_is_a_picture_and_says_so(place: Path) -> None:
 
     assert 1 == len(said)
     assert "picture" == references[0].serializer.type
-    assert (100, 50) == from_json(references[0].json()).get().size
+    assert (100, 50) == from_json(references[1].json()).get().size
     with Image.open(".holdall-results/line.png") as image:
         assert (100, 50) == image.size
 

@@ -204,7 +204,7 @@ def _sentences(done: Moved, *, dry_run: bool) -> Iterator[str]:
         entries = "1 entry" if done.repointed == 1 else f"{done.repointed} entries"
         yield f"{entries} of the catalog now lead to {done.target}."
     if dry_run:
-        yield from (f"  {each.shown}" for each in done.items if each.what == "copied")
+        yield from (f"  {name}" for name in sorted(each.shown for each in done.items if each.what == "copied"))
 
 
 def _pushed(done: Moved) -> Iterator[str]:
@@ -217,7 +217,7 @@ def _pushed(done: Moved) -> Iterator[str]:
 def _waiting(done: Moved) -> Iterator[str]:
     size = sum(each.size for each in done.items)
     yield f"{done.target}: {_results(len(done.items))} in the spool, {shown_size(size)}."
-    for each in done.items:
+    for each in sorted(done.items, key=lambda item: item.shown):
         yield f"  {each.shown}" + (f": {each.problem}" if each.problem else "")
 
 
