@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from holdall.errors import ConfigurationError, CorruptResultError
+from holdall.errors import ConfigurationError, CorruptResultError, UntrustedResultError
+from holdall_arrow import extensions
 from holdall_arrow.serializer import ArrowSerializer, ParquetSerializer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from holdall.types import Buffer, Parts, Source
     from holdall_arrow.serializer import TableSerializer
@@ -86,10 +87,14 @@ def table(source: Source, how: TableSerializer, columns: list[str] | None, /) ->
         ConfigurationError: it has no such column.
     """
     with _corrupt(how):
+        between: Callable[[int, int], Buffer] = source.read_range
         if columns is None:
-            file: Any = pa.BufferReader(pa.py_buffer(source.buffer()))
+            view = memoryview(source.buffer())
+            file: Any = pa.BufferReader(pa.py_buffer(view))
+            between = lambda start, stop: view[start:stop]  # noqa: E731 - one of two
         else:
             file = pa.PythonFile(source.open(), "r")
+        extensions.check(between, source.size, source.trust, parquet=isinstance(how, ParquetSerializer))
         if isinstance(how, ParquetSerializer):
             parquet = pq.ParquetFile(file)
             wanted = _chosen(columns, parquet.schema_arrow)
@@ -130,7 +135,7 @@ def _index_columns(schema: pa.Schema) -> list[str]:
 def _corrupt(how: TableSerializer) -> Iterator[None]:
     try:
         yield
-    except (CorruptResultError, ConfigurationError):
+    except (CorruptResultError, ConfigurationError, UntrustedResultError):
         raise
     except _BROKEN as error:
         raise CorruptResultError(f"The stored bytes are no {how.suffix} file: {error}.") from error

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from holdall.errors import CorruptResultError, SerializationError
+from holdall_arrow import extensions
 from holdall_arrow.files import read_back
 
 if TYPE_CHECKING:
@@ -40,6 +41,14 @@ def to_arrow(obj: Any, how: TableSerializer, /) -> pa.Table:
             raise refused("result", f"is {_described(obj)}, and no table of pandas, polars or pyarrow", how.slug, obj)
         found, notes = _module(library).to_arrow(obj, how)
         notes["library"] = library
+    for field in found.schema:
+        if (name := extensions.unknown(field)) is not None:
+            raise refused(
+                f'result["{field.name}"]',
+                f"has the extension type {name!r}, which reading would have to call",
+                how.slug,
+                obj,
+            )
     text = json.dumps(notes, separators=(",", ":"))
     return found.replace_schema_metadata({**(found.schema.metadata or {}), META: text.encode()})
 
@@ -67,15 +76,17 @@ def from_arrow(table: pa.Table, trust: Trust, serializer: str, /) -> Any:
         raise CorruptResultError(f"The notes of holdall in the stored table cannot be read: {error}.") from error
     plain = table.replace_schema_metadata(metadata or None)
     if library == "pyarrow":
-        return _cast(plain, notes["schema"]) if "schema" in notes else plain
+        return _cast(plain, notes["schema"], trust) if "schema" in notes else plain
     if library not in _MODULES:
         raise CorruptResultError(f"The stored table is of a library that is unknown here: {library!r:.40}.")
     return _module(library).from_arrow(plain, notes, trust, serializer)
 
 
-def _cast(table: pa.Table, text: str) -> pa.Table:
+def _cast(table: pa.Table, text: str, trust: Trust) -> pa.Table:
     try:
-        wanted = pa.ipc.read_schema(pa.py_buffer(b64decode(text, validate=True)))
+        message = b64decode(text, validate=True)
+        extensions.check_schema(message, trust)
+        wanted = pa.ipc.read_schema(pa.py_buffer(message))
         chosen = pa.schema([wanted.field(name) for name in table.column_names], table.schema.metadata)
         return table.cast(chosen)
     except (pa.ArrowException, ValueError, TypeError, KeyError) as error:
