@@ -10,11 +10,14 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
+from pandas.api.extensions import ExtensionDtype
+from pandas.core.dtypes.base import _registry as registry
 
 from holdall.errors import HoldallError, SerializationError, UntrustedResultError
 from holdall.testing.sources import BytesSource
 from holdall.types import Trust
-from holdall_arrow import ArrowSerializer, ParquetSerializer
+from holdall_arrow import ArrowSerializer, ParquetSerializer, kinds, pandas_dtypes
+from holdall_arrow import files as arrow_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,3 +149,34 @@ def test_damage_calls_nothing(form: str) -> None:
             continue
 
     assert [] == CALLED
+
+
+SPRUNG: list[str] = []
+
+
+class OwnDtype(ExtensionDtype):  # type: ignore[misc] # as above
+    name = "own"
+    type = int
+
+    def __from_arrow__(self, array: Any) -> Any:
+        SPRUNG.append("__from_arrow__")
+        return pd.array(array.to_numpy(), dtype="Int64")
+
+
+@pytest.mark.parametrize("serializer", [ParquetSerializer(), ArrowSerializer()], ids=repr)
+def test_a_type_that_is_registered_with_pandas_is_not_called(serializer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metadata that names it is refused; so is a table with it that is to be written."""
+    monkeypatch.setattr(registry, "dtypes", [*registry.dtypes, OwnDtype])
+    frame = pd.DataFrame({"a": [1, 2]})
+    table = kinds.to_arrow(frame, serializer)
+    said, forged_type = b'"numpy_type": "int64"', b'"numpy_type": "own"'
+    metadata = {key: value.replace(said, forged_type) for key, value in table.schema.metadata.items()}
+    forged = b"".join(bytes(part) for part in arrow_files.parts(table.replace_schema_metadata(metadata), serializer))
+    SPRUNG.clear()
+
+    with pytest.raises(UntrustedResultError, match=r"accept=\['calls:own'\]"):
+        serializer.load(BytesSource(forged))
+    assert [] == SPRUNG
+    serializer.load(BytesSource(forged, trust=Trust(accept=frozenset({"calls:own"}))))
+    assert ["__from_arrow__"] == SPRUNG
+    assert ("a", "own") == pandas_dtypes.unknown(table.replace_schema_metadata(metadata))
