@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from holdall.errors import ConfigurationError, CorruptResultError
-from holdall_arrow import batches, pages, sizes
+from holdall.errors import ConfigurationError, CorruptResultError, UntrustedResultError
+from holdall_arrow import batches, extensions, pages, sizes
 from holdall_arrow.reading import Groups, Ranges, arrow
 from holdall_arrow.serializer import ArrowSerializer, ParquetSerializer
 
@@ -110,6 +110,7 @@ def table(source: Source, how: TableSerializer, columns: list[str] | None, /) ->
     trust = source.trust
     with _corrupt(how):
         file, between = _opened(source, whole=columns is None)
+        extensions.check(between, source.size, trust, parquet=isinstance(how, ParquetSerializer))
         if isinstance(how, ParquetSerializer):
             parquet = pq.ParquetFile(file)
             schema = parquet.schema_arrow
@@ -165,7 +166,7 @@ def _index_columns(schema: pa.Schema) -> list[str]:
 def _corrupt(how: TableSerializer) -> Iterator[None]:
     try:
         yield
-    except (CorruptResultError, ConfigurationError):
+    except (CorruptResultError, ConfigurationError, UntrustedResultError):
         raise
     except _BROKEN as error:
         raise CorruptResultError(f"The stored bytes are no {how.suffix} file: {error}.") from error

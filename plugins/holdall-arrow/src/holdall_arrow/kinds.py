@@ -13,7 +13,7 @@ import pyarrow.ipc
 
 from holdall.abc.bound import within
 from holdall.errors import CorruptResultError, SerializationError
-from holdall_arrow import sizes
+from holdall_arrow import extensions, sizes
 from holdall_arrow.files import read_back
 
 if TYPE_CHECKING:
@@ -42,6 +42,14 @@ def to_arrow(obj: Any, how: TableSerializer, /) -> tuple[pa.Table, str]:
             raise refused("result", f"is {_described(obj)}, and no table of pandas, polars or pyarrow", how.slug, obj)
         found, notes = _module(library).to_arrow(obj, how)
         notes["library"] = library
+    for field in found.schema:
+        if (name := extensions.unknown(field)) is not None:
+            raise refused(
+                f'result["{field.name}"]',
+                f"has the extension type {name!r}, which reading would have to call",
+                how.slug,
+                obj,
+            )
     text = json.dumps(notes, separators=(",", ":"))
     made = found.replace_schema_metadata({**(found.schema.metadata or {}), META: text.encode()})
     return made, notes["library"]
@@ -81,7 +89,9 @@ def from_arrow(table: pa.Table, trust: Trust, serializer: str, /) -> Any:
 
 def _cast(table: pa.Table, text: str, trust: Trust) -> pa.Table:
     try:
-        wanted = pa.ipc.read_schema(pa.py_buffer(b64decode(text, validate=True)))
+        message = b64decode(text, validate=True)
+        extensions.check_schema(message, trust)
+        wanted = pa.ipc.read_schema(pa.py_buffer(message))
         chosen = pa.schema([wanted.field(name) for name in table.column_names], table.schema.metadata)
         # What is absent takes as much room as the type says, and dictionaries and views would be written out.
         within(trust, table.num_rows * sum(sizes.width(field.type) for field in chosen))

@@ -115,10 +115,10 @@ def _read_pattern(_: Reader, value: Any) -> re.Pattern[Any]:
 
 def _is_costly(pattern: str | bytes) -> bool:
     """Whether `re` would take more than about a second: a set of characters costs it much, one beyond Latin-1 milliseconds."""
-    sets = pattern.count("[") if isinstance(pattern, str) else pattern.count(b"[")
-    if len(pattern) > _LONGEST_PATTERN or sets > _MOST_SETS:
+    text = pattern if isinstance(pattern, str) else pattern.decode("latin-1")
+    if len(text) > _LONGEST_PATTERN or text.count("[") > _MOST_SETS:
         return True
-    return isinstance(pattern, str) and len(_WIDE_SET.findall(pattern)) > _MOST_WIDE_SETS
+    return len(_WIDE_SET.findall(text)) > _MOST_WIDE_SETS
 
 
 SCALARS: Final = (
