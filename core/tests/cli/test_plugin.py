@@ -92,6 +92,7 @@ def test_config_says_where_each_value_comes_from(
         "results_verify_roundtrip  sample  default\n"
         "results_lossy  refuse  default\n"
         "results_lease_seconds  30.0  default\n"
+        "results_max_bytes  -  default\n"
         "plugins_prefer  -  default\n"
         "progress  true  default\n"
         "trusted_signers  -  default\n"
