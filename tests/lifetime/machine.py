@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
@@ -117,7 +117,6 @@ class Known:
     run: str
     caller: str
     catalog_says: str
-    shared: bool = field(default=False)
 
 
 @dataclass
@@ -338,8 +337,7 @@ class Lifetimes(RuleBasedStateMachine):
             kept = from_json(each.reference.json())
             expected = self._expected(each.place, each.reference.key, each.run)
             assert expected == outcome(kept.get), (each.reference.key, each.place)
-            if each.reference.cache_in_memory is False:
-                assert expected == outcome(each.reference.get)
+            assert expected == outcome(each.reference.get)
             by_run = self._expected(each.catalog_says, each.reference.key, each.run)
             assert by_run == outcome(lambda each=each: load_result(run=each.caller)), (
                 each.reference.key,

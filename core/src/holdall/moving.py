@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -113,15 +114,19 @@ def move(
 def _alone(*places: Place) -> Iterator[None]:
     """Waits for other moves from and to these places: of two that cross, each would take the other's copy for its own.
 
-    Places that cannot lock are locked in the home, for this machine.
+    Holds for this home, and for folders between all that share them; whoever moves between buckets from two machines at
+    once, in both directions, is on his own.
     """
     with ExitStack() as stack:
         for place in sorted(places, key=attrgetter("identity")):
-            with suppress(StorageError):  # what is wrong shows where it is written to
-                manager = lock_manager(place.storage) or lock_manager(Directory(current().home))
-                lease = None if manager is None else manager.acquire(f"move {place.identity}")
-                if lease is not None:
-                    stack.callback(lease.release)
+            managers = [lock_manager(Directory(current().home))]
+            if os.path.isdir(str(place.where.location.get("basepath", ""))):
+                managers.append(lock_manager(place.storage))
+            for manager in managers:
+                with suppress(StorageError):  # what is wrong shows where it is written to
+                    lease = None if manager is None else manager.acquire(f"move {place.identity}")
+                    if lease is not None:
+                        stack.callback(lease.release)
         yield
 
 

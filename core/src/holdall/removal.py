@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from holdall import boundary, copies
 from holdall import record as records
-from holdall.belonging import found, seen
+from holdall.belonging import found, of_run, seen
 from holdall.errors import CorruptResultError, UntrustedResultError
 
 if TYPE_CHECKING:
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from holdall.record import Record
 
 
-def remove(storage: Storage, key: str, /, *, label: str, policy: Policy) -> None:
+def remove(storage: Storage, key: str, /, *, label: str, policy: Policy, run_id: str | None = None) -> None:
     """Delete the record, its readable copy, and its payload unless another record names it.
 
     The copy goes first: whatever ends this early, the record leads to it again. The payload goes last, so that no reader
     finds a record without it. What is written under the key meanwhile, or made of the payload, comes after this and stays.
 
     Raises:
+        MissingResultError: it is not the record of the run `run_id`, where one is given.
         CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed, and so
             is one that is not believed; its payload is left to `gc`.
         StorageError: the storage failed.
@@ -43,6 +44,7 @@ def remove(storage: Storage, key: str, /, *, label: str, policy: Policy) -> None
         return
     if record is None:
         return
+    of_run(record, run_id, label=label)
     copy = copies.look(storage, record)
     payload = None if record.path is None else seen(storage, record.path)
     now = seen(storage, key)

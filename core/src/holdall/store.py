@@ -394,14 +394,15 @@ class ResultStore:
         """Whether there is a record, expired or not; reads no payload."""
         return boundary.exists(self.storage, key)
 
-    def delete(self, key: str, /) -> None:
-        """Remove a record, and what only it leads to.
+    def delete(self, key: str, /, *, run_id: str | None = None) -> None:
+        """Remove a record, that of the run `run_id` where one is given, and what only it leads to.
 
         Raises:
+            MissingResultError: another run has written there since.
             CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed, and so
                 is one that is not believed; its payload is left.
         """
-        removal.remove(self.storage, key, label=self.label, policy=self.policy)
+        removal.remove(self.storage, key, run_id=run_id, label=self.label, policy=self.policy)
 
 
 def _json(value: Any) -> str:
