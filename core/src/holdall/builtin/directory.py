@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from contextlib import suppress
 from errno import EISDIR, ELOOP, EMLINK, ENOENT, ENOTDIR, EPERM
 from io import FileIO
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from holdall.abc.keys import refuse
 from holdall.abc.storage import Storage
 from holdall.builtin import files
-from holdall.builtin.keys import LOCKS, TEMPORARY, fault
+from holdall.builtin.keys import LOCKS, TEMPORARY, fault, path_fault
 from holdall.builtin.oserrors import FolderErrors
 from holdall.builtin.regular import refuse_linked
 from holdall.errors import ConfigurationError, KeyMissing, StorageError
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 # NONBLOCK: a foreign pipe in the base path must not hang a reader. NOFOLLOW: a link is looked at before it is followed.
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _FOLDERS_REMEMBERED = 16_384
-_LONGEST_PATH = 1023 if sys.platform == "darwin" else 4095  # bytes, as open() counts them
-_TEMPORARY_NAME = 1 + len(TEMPORARY) + 32
 
 
 class Directory(Storage):
@@ -99,29 +96,12 @@ class Directory(Storage):
         return ObjectMeta(key, size)
 
     def check_key(self, key: str, /) -> None:
-        reason = self._fault(key)
-        if reason is None:
-            whole = f"{self._prefix}{key}"
-            longest = max(len(os.fsencode(whole)), len(os.fsencode(whole.rpartition("/")[0])) + _TEMPORARY_NAME)
-            if longest > _LONGEST_PATH:
-                reason = f"makes a path of {longest} bytes below {self.base}; the system takes {_LONGEST_PATH}"
-        if reason is not None:
+        if (reason := self._fault(key) or path_fault(f"{self._prefix}{key}")) is not None:
             refuse(key, reason)
 
     def check_place(self) -> None:
-        try:
-            if stat.S_ISDIR(os.stat(self.base).st_mode):
-                return
-            error: OSError = NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR))
-        except FileNotFoundError:
-            if not os.path.islink(self.base):
-                return  # it is made with the first result
-            error = NotADirectoryError(ENOTDIR, "a symbolic link that leads nowhere")
-        except PermissionError:
-            return  # the first result says whether this user may
-        except OSError as found:
-            error = found
-        raise self._errors.no_folder(error) from error
+        if (error := files.no_folder(self.base)) is not None:
+            raise self._errors.no_folder(error) from error
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         descriptor, size = self._open(key, "get")

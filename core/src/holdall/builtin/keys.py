@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import Final
 
 from holdall.abc.keys import fault as everywhere
@@ -15,6 +16,8 @@ LOCKS: Final = ".locks"
 """The folder of file locks, directly below the base path."""
 
 _LONGEST = 255  # bytes in one segment: ext4, xfs, APFS, NTFS agree on it
+_LONGEST_PATH = 1023 if sys.platform == "darwin" else 4095  # bytes, as open() counts them
+_TEMPORARY_NAME = 1 + len(TEMPORARY) + 32
 _DEVICE = r"(?i:con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])"
 # The names that need no second look: nearly all of them, in one match.
 _SEGMENT = rf"(?!{_DEVICE}(?:[./]|\Z))[A-Za-z0-9_=-][A-Za-z0-9_.=-]{{0,{_LONGEST - 1}}}(?<!\.)"
@@ -29,6 +32,12 @@ def fault(key: str, /, *, windows: bool = os.name == "nt") -> str | None:
         return None
     whole = everywhere(key) or _fault_of_whole(key, windows=windows)
     return whole or next(filter(None, map(_fault_of_segment, key.split("/"))), None)
+
+
+def path_fault(path: str, /) -> str | None:
+    """As `fault`, of the whole path that a key comes to, and that of the file that is written first."""
+    longest = max(len(os.fsencode(path)), len(os.fsencode(path.rpartition("/")[0])) + _TEMPORARY_NAME)
+    return None if longest <= _LONGEST_PATH else f"makes a path of {longest} bytes; the system takes {_LONGEST_PATH}"
 
 
 def _fault_of_whole(key: str, *, windows: bool) -> str | None:
