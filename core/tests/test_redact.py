@@ -22,7 +22,6 @@ from holdall.places import storage_at
 from holdall.redact import HIDDEN, has_secret, holds_secret, masked, shown
 from holdall.results import StorageReference
 from holdall.settings import Settings, current
-from holdall.store import label
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,7 +210,7 @@ def test_a_recorded_place_is_named_without_it(shape: str) -> None:
     url = shape.format(SECRET)
     where = StorageReference(slug=None, type="memory", location={"namespace": url})
 
-    assert SECRET not in label(where)
+    assert SECRET not in where.label
     with pytest.raises(ConfigurationError) as caught:
         storage_at(where, current())
     assert SECRET not in str(caught.value)
