@@ -372,10 +372,14 @@ def test_with_retries_alone_an_unserialisable_value_is_returned_with_a_warning()
 
 def test_a_value_that_its_storage_does_not_take_is_in_the_spool(place: Path) -> None:
     """The error carries it, and says where its bytes lie; what its place is asked for is found there."""
-    (place / "blocked").write_text("a file")
+
+    @task(result_storage="./blocked/results")
+    def blocking() -> list[int]:
+        (place / "blocked").write_text("a file that comes in the way while the body runs")
+        return [1, 2]
 
     with pytest.raises(StorageError) as caught:
-        task(result_storage="./blocked/results")(lambda: [1, 2])()
+        blocking()
 
     assert [1, 2] == caught.value.value
     assert caught.value.kept is not None

@@ -129,16 +129,24 @@ def test_a_block_without_a_slug_is_remembered_encrypted(place: Path) -> None:
 
     assert "open sesame" == token(storage_at(where(), found))
     assert token(storage_at(where(bucket="other"), found)) is None
+    with pytest.raises(ConfigurationError, match="lies at endpoint=https://elsewhere, which no test-vault block here"):
+        storage_at(where(endpoint="https://elsewhere"), found)
     assert [] == [path for path in (place / "home").rglob("*") if path.is_file() and b"sesame" in path.read_bytes()]
 
 
-def test_a_catalog_that_is_out_of_order_leaves_the_credentials_of_the_environment(place: Path) -> None:
-    """With one warning; the block itself says if they do not do."""
+def test_a_catalog_that_is_out_of_order_vouches_for_no_server(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one warning each; what is configured elsewhere is trusted as ever."""
     (place / "home").write_text("a file")
 
-    with pytest.warns(HoldallWarning, match="the catalog cannot say") as warned:
-        block = storage_at(where(), settings.current())
-    assert (None, 1) == (token(block), len(warned))
+    with (
+        pytest.warns(HoldallWarning, match="the catalog cannot say") as warned,
+        pytest.raises(ConfigurationError, match="no reason to send credentials there"),
+    ):
+        storage_at(where(), settings.current())
+    found = configured(monkeypatch)
+    with pytest.warns(HoldallWarning, match="the catalog cannot say"):
+        block = storage_at(where(bucket="other"), found)
+    assert (1, None) == (len(warned), token(block))
     (place / "home").unlink()
 
 

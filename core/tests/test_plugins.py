@@ -86,6 +86,7 @@ def test_installed_has_the_builtins() -> None:
         "serializers.json",
         "serializers.pickle",
         "serializers.text",
+        "signatures.hmac-sha256",
         "storage.local-file-system",
         "storage.memory",
     } == found
@@ -234,7 +235,7 @@ def test_doctor_reports_a_setting_that_cannot_be_read() -> None:
     assert ("error", "settings", "plugins.prefer") == (found.level, found.kind, found.name)
     assert found.message == (
         "HOLDALL_PLUGINS_PREFER has 'nonsense', which is not of the form kind.name=distribution. Write it as "
-        "storage.s3=holdall-s3; kinds are catalogs, locks, runners, serializers, storage."
+        "storage.s3=holdall-s3; kinds are catalogs, locks, runners, serializers, signatures, storage."
     )
 
 

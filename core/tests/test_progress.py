@@ -134,7 +134,7 @@ from holdall.moving import copy
 from holdall.storages import place_of
 
 storage.at = 2
-store.write(value, key="results/aa/x.json", cache_in_memory=False)
+store.write(value, key="results/aa/x.json")
 sys.stderr.write("WRITTEN")
 assert store.read("results/aa/x.json") == value
 storage.tells = False

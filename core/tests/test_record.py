@@ -49,7 +49,7 @@ def test_every_flipped_byte_of_a_record_is_noticed(tmp_path: Path) -> None:
             path.write_bytes(bad)
             with pytest.raises(CorruptResultError):
                 store.record("a/k.json")
-            assert UNSET is store.read_quickly("a/k.json")
+            assert store.read_quickly("a/k.json") is None
 
 
 def test_every_truncation_and_every_tail_is_noticed(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_what_is_no_record_or_a_newer_one_says_so() -> None:
         records.parse(b"", where="x")
     with pytest.raises(CorruptResultError, match=r"x was written by a newer holdall .record version 2.; .* Upgrade"):
         records.parse(b'{"holdall":2,"anything":"else"}', where="x")
-    with pytest.raises(CorruptResultError, match=r"x is no valid record .KeyError"):
+    with pytest.raises(CorruptResultError, match="x is no valid record: the member storage is missing"):
         records.parse(records.seal(b'{"holdall":1'), where="x")
 
 
@@ -144,6 +144,8 @@ def test_the_vectors_of_the_format_are_read(path: Path) -> None:
             "expires": record.expires,
             "serializer": record.serializer.type,
         }
+        belongings = {"name": record.name, "copy": record.copy, "also": record.also}
+        found |= {name: value for name, value in belongings.items() if value is not None}
         if record.payload is None:
             found["literal"] = record.literal
         elif record.payload.inline is not None:

@@ -189,15 +189,22 @@ def test_load_result_says_what_it_does_not_find(place: Path) -> None:
 
 
 def test_two_runs_of_one_name_leave_the_later(place: Path) -> None:
-    """In the record and in the readable copy; the earlier reference reads the later value."""
+    """In the record and in the readable copy; the earlier reference is nobody's any more, and says so."""
     values = iter([[1], [2]])
     unit = task(result_storage_key="days/{parameters[day]}.pkl", result_storage="./out")(lambda day: next(values))
     first: Any = unit("mon", return_state=True)
-    unit("mon")
+    second: Any = unit("mon", return_state=True)
 
     assert [2] == load_result(key="days/mon.pkl", storage="./out")
-    assert [2] == pickle.loads((place / "out" / "days" / "mon.pkl").read_bytes())
-    assert [2] == from_json(first.reference.json()).get()
+    assert [2] == pickle.loads((place / "out" / "days" / "mon.pkl_.pkl").read_bytes())
+    with pytest.raises(
+        MissingResultError, match=f"{first.run_id} is no longer under days/mon.pkl .* by the run {second.run_id}"
+    ):
+        from_json(first.reference.json()).get()
+    with pytest.raises(MissingResultError, match="written again"):
+        load_result(run=first.run_id)
+    assert [2] == load_result(run=second.run_id)
+    assert [1] == first.result()
 
 
 def test_a_run_is_found_at_once(place: Path) -> None:

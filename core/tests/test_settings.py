@@ -67,6 +67,7 @@ def test_every_variable(project: Path) -> None:
         HOLDALL_RESULTS_DEFAULT_SERIALIZER="json",
         HOLDALL_RESULTS_ACCEPT="shop.models, shop.orders",
         HOLDALL_RESULTS_LEASE_SECONDS="2.5",
+        HOLDALL_RESULTS_MAX_BYTES="2GiB",
         HOLDALL_PLUGINS_PREFER="storage.s3=holdall-s3, serializers.json=mine",
         HOLDALL_PROGRESS="off",
     )
@@ -77,6 +78,7 @@ def test_every_variable(project: Path) -> None:
     assert settings.results_default_serializer == "json"
     assert frozenset({"shop.models", "shop.orders"}) == settings.results_accept
     assert settings.results_lease_seconds == 2.5
+    assert settings.results_max_bytes == 2 << 30
     assert {"storage.s3": "holdall-s3", "serializers.json": "mine"} == settings.plugins_prefer
     assert settings.progress is False
     assert settings.sources["home"] == "environment variable HOLDALL_HOME"
@@ -87,7 +89,8 @@ def test_every_key_of_a_file(project: Path) -> None:
     (project / "holdall.toml").write_text(
         'home = "state"\nprogress = false\n'
         '[results]\npersist_by_default = false\ndefault_storage = "s3/prod"\ndefault_serializer = "json"\n'
-        'accept = ["shop.models"]\nlease_seconds = 10\n[plugins.prefer]\nstorage.s3 = "holdall-s3"\n"serializers.json" = "mine"\n'
+        'accept = ["shop.models"]\nlease_seconds = 10\nmax_bytes = 1000000\n'
+        '[plugins.prefer]\nstorage.s3 = "holdall-s3"\n"serializers.json" = "mine"\n'
     )
     (project / "deep" / "er").mkdir(parents=True)
 
@@ -100,8 +103,33 @@ def test_every_key_of_a_file(project: Path) -> None:
     assert settings.results_default_serializer == "json"
     assert frozenset({"shop.models"}) == settings.results_accept
     assert settings.results_lease_seconds == 10
+    assert settings.results_max_bytes == 1_000_000
     assert {"storage.s3": "holdall-s3", "serializers.json": "mine"} == settings.plugins_prefer
     assert str(project / "holdall.toml") == settings.sources["results_accept"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2147483648", 2147483648),
+        (" 1 B ", 1),
+        ("1KiB", 1024),
+        ("1kb", 1000),
+        ("1.5 GiB", 3 << 29),
+        ("0.1MB", 100_000),
+        ("3TB", 3 * 10**12),
+    ],
+)
+def test_sizes(project: Path, text: str, expected: int) -> None:
+    """A number of bytes, or one with a unit of either kind."""
+    assert expected == read(project, HOLDALL_RESULTS_MAX_BYTES=text).results_max_bytes
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "much", "1GiBs", "1,5GB", "0.1", "1e9", "\u0661", "9" * 30])
+def test_what_is_no_size_is_refused(project: Path, text: str) -> None:
+    """With what one looks like."""
+    with pytest.raises(ConfigurationError, match="is not a number of bytes above 0, as 2147483648 or 2GiB"):
+        read(project, HOLDALL_RESULTS_MAX_BYTES=text)
 
 
 def test_precedence(project: Path) -> None:

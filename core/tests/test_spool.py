@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,16 @@ from holdall.errors import (
     StorageError,
 )
 from holdall.filesystems import LocalFileSystem
+from holdall.keys import name_key
+from holdall.pushing import push
 from holdall.record import parse
 from holdall.results import ResultReference, from_json
 from holdall.store import ResultStore
 from holdall.testing.faults import FaultyStorage, FlakyStorage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from holdall.types import OnFailure
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -65,6 +70,9 @@ class Deaf(FaultyStorage):
 
     deaf = True
 
+    def check_key(self, key: str, /) -> None:
+        """Takes any name, as object stores do."""
+
     def put(self, key: str, parts: Any, /, *, mode: Any = "overwrite") -> Any:
         if self.deaf:
             raise StorageError(f"put of {key!r} failed: full", block="faulty", key=key, operation="put")
@@ -76,8 +84,10 @@ def test_the_error_says_where_the_value_lies_and_reads_find_it(wall: Path) -> No
 
     @task(result_storage=behind(wall))
     def numbers() -> list[int]:
+        wall.write_text("")  # it stands there while the body runs: before, nothing would have been run
         return [1, 2]
 
+    wall.unlink()
     with pytest.raises(StorageError) as caught:
         numbers()
 
@@ -161,9 +171,9 @@ def test_what_lies_there_is_what_would_have_been_stored(wall: Path, place: Path)
     quietly(report)
     (folder,) = spool.folders(str(place / "home"))
     names = {meta.key.partition("/")[0] for meta in folder.scan()}
-    record = parse(folder.get("report"), where="here")
+    record = parse(folder.get(name_key("report")), where="here")
 
-    assert {"cache", "payloads", "report", "report.pkl"} == names
+    assert {"cache", "payloads", "names"} == names
     assert ("local-file-system", {"basepath": str(wall / "results")}) == (record.storage.type, record.storage.location)
     assert record.expires is not None
     assert "report" == record.producer["name"]
@@ -171,7 +181,7 @@ def test_what_lies_there_is_what_would_have_been_stored(wall: Path, place: Path)
     for meta in folder.scan():
         if "/" not in meta.key or not meta.key.endswith(".create"):
             Directory(str(wall / "results")).put(meta.key, folder.stream(meta.key))
-    assert {"a": 1} == ResultStore(Directory(str(wall / "results")), PickleCodec()).read("report")
+    assert {"a": 1} == ResultStore(Directory(str(wall / "results")), PickleCodec()).read(name_key("report"))
 
 
 def test_with_on_failure_spool_the_run_goes_on_and_says_so_once(wall: Path) -> None:
@@ -287,7 +297,8 @@ def test_a_cached_literal_is_found_there_too(wall: Path, value: bool | None) -> 
 def test_a_miss_in_both_is_still_no_no(wall: Path) -> None:
     """A storage that cannot be reached is an error of a cached call, whatever else the spool holds."""
     quietly(task(result_storage=behind(wall, on_failure="spool"))(lambda: 1))
-    made = task(cache_key_fn=lambda *_: "other", result_storage=behind(wall))(lambda: 1)
+    wall.unlink()
+    made = task(cache_key_fn=lambda *_: f"other {wall.write_text('')}", result_storage=behind(wall))(lambda: 1)
 
     with pytest.raises(StorageError, match="get of"):
         made()
@@ -340,30 +351,16 @@ def test_the_newer_of_two_wins_where_this_process_knows_of_a_spool(place: Path) 
 
 
 def test_an_expired_result_gives_way_to_the_spool(place: Path) -> None:
-    """A process that knew of no spool looks there after any kind of miss."""
+    """A process that knew of no spool looks there as soon as there is one."""
     store = ResultStore(Directory(str(place / "results")), PickleCodec())
     home = settings.current().home
     store.write("old", key="k", expires=1.0)
     assert not spool.may_hold(home)
     spool.opened(store, home).write("new", key="k")
-    spool._spools[home] = False
 
     holder, record = spool.locate(store, home, lambda each: each.record("k"))
 
     assert "new" == holder.load(record)
-
-
-def test_a_name_that_is_no_file_name_does_not_cost_the_result(place: Path) -> None:
-    """An object store would have taken it; the spool keeps the result under the key of its run."""
-    storage = Deaf(Directory(str(place / "results")))
-
-    @task(result_storage=storage, result_storage_key="a\x01b")
-    def odd() -> int:
-        return 1
-
-    with pytest.raises(StorageError):
-        odd()
-    assert ["results"] == sorted({key.partition("/")[0] for key in spooled()})
 
 
 def test_a_spool_that_fails_as_well_leaves_the_value_with_the_error(wall: Path, place: Path) -> None:
@@ -371,8 +368,9 @@ def test_a_spool_that_fails_as_well_leaves_the_value_with_the_error(wall: Path, 
     (place / "home").mkdir()
     (place / "home" / "spool").write_text("")
     for on_failure in ("raise", "spool"):
+        wall.unlink()
         with pytest.raises(StorageError) as caught:
-            task(result_storage=behind(wall, on_failure=on_failure))(lambda: [1])()
+            task(result_storage=behind(wall, on_failure=on_failure))(lambda: [wall.write_text(" ")])()
 
         assert ([1], None) == (caught.value.value, caught.value.kept)
 
@@ -402,3 +400,83 @@ def test_where_a_block_is_used_is_no_part_of_where_it_is(place: Path) -> None:
 
     assert both[0].location() == both[1].location() == {"basepath": str(place)}
     assert both[0] != both[1]
+
+
+@pytest.fixture
+def shelf(place: Path) -> ResultStore:
+    return ResultStore(Directory(str(place / "shelf")), PickleCodec())
+
+
+def send(home: str) -> None:
+    """What another process does that runs `holdall result push`."""
+    (done,) = push(home)
+
+    assert done.complete
+    assert done.items
+
+
+LARGE = "x" * 20_000
+
+
+# A reader looks into the spool, then into the storage, and then loads what it has found.
+@pytest.mark.parametrize("value", [[1], LARGE], ids=["inlined", "large"])
+@pytest.mark.parametrize(("method", "skip"), [("record", 0), ("record", 1), ("loaded", 0)])
+def test_a_result_that_is_pushed_beside_its_reader_is_read(
+    shelf: ResultStore, monkeypatch: pytest.MonkeyPatch, value: Any, method: str, skip: int
+) -> None:
+    """In whichever moment between two looks."""
+    home = settings.current().home
+    spool.opened(shelf, home).write(value, key="k")
+    before(ResultStore, method, partial(send, home), monkeypatch, skip=skip)
+
+    assert value == read(shelf)
+    assert [] == [meta.key for folder in spool.folders(home) for meta in folder.scan()]
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(("method", "skip"), [("record", 0), ("record", 1), ("loaded", 0)])
+def test_the_older_value_of_the_storage_is_not_read_beside_a_push(
+    shelf: ResultStore, monkeypatch: pytest.MonkeyPatch, method: str, skip: int, *, known: bool
+) -> None:
+    """The spool had the newer one all the while, until the storage has; whoever kept it there."""
+    home = settings.current().home
+    shelf.write([*LARGE, "old"], key="k")
+    if known:
+        assert not spool.may_hold(home)
+    in_another_process(spool.opened, shelf, home)
+    spool.twin(shelf, home).write([*LARGE, "new"], key="k")
+    in_another_process(spool.mark, home)
+    before(ResultStore, method, partial(send, home), monkeypatch, skip=skip)
+
+    assert [*LARGE, "new"] == read(shelf)
+
+
+def read(shelf: ResultStore) -> Any:
+    """What a program reads that has a reference as JSON."""
+    reference = shelf.reference("k", None, shelf.serializer, run_id=None, cache_in_memory=False)
+    return from_json(reference.json()).get()
+
+
+def in_another_process(call: Callable[..., object], *arguments: Any) -> None:
+    """As far as what this one remembers of spools is concerned."""
+    remembered = dict(spool._spools)
+    call(*arguments)
+    spool._spools.clear()
+    spool._spools.update(remembered)
+
+
+def before(
+    owner: type, method: str, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch, *, skip: int = 0
+) -> None:
+    """Let something happen right before a method is called, once, after so many other calls."""
+    real, left = getattr(owner, method), [skip]
+
+    def called(self: Any, *arguments: Any, **more: Any) -> Any:
+        if left:
+            left[0] -= 1
+            if left[0] < 0:
+                left.clear()
+                act()
+        return real(self, *arguments, **more)
+
+    monkeypatch.setattr(owner, method, called)

@@ -20,6 +20,7 @@ from holdall.errors import (
     StorageError,
     UntrustedResultError,
 )
+from holdall.keys import name_key
 from holdall.serializers import CompressedSerializer, JSONSerializer
 from holdall.store import ResultStore
 
@@ -84,16 +85,18 @@ def test_the_payload_comes_before_the_record_and_the_copy_after(store: ResultSto
     """A small one is a single write."""
     store.write(LARGE, key="a")
     store.write("small", key="b")
-    store.write("small", key="named", named=True, also="cache")
+    store.write("small", key="cache", name="named")
 
     assert [
         ("put", "payloads"),
         ("put", "a"),
         ("put", "b"),
         ("put", "payloads"),
+        ("get", "names"),
         ("put", "cache"),
-        ("put", "named"),
+        ("put", "names"),
         ("publish", "named.pkl"),
+        ("get", "names"),
     ] == faulty.calls
 
 
@@ -133,9 +136,9 @@ def test_a_record_that_is_not_taken_leaves_no_payload(store: ResultStore, faulty
 
 def test_a_second_record_that_fails_leaves_the_first_whole(store: ResultStore, faulty: Faulty) -> None:
     """The payload stays, as the first record leads to it."""
-    faulty.before = failing("put", "named")
+    faulty.before = failing("put", "names")
     with pytest.raises(StorageError):
-        store.write(LARGE, key="named", named=True, also="cache")
+        store.write(LARGE, key="cache", name="named")
 
     assert LARGE == store.read("cache")
 
@@ -156,11 +159,11 @@ def test_a_copy_that_fails_says_that_the_result_is_kept(store: ResultStore, faul
     """Where it lies, and the value."""
     faulty.before = failing("publish", "named")
     with pytest.raises(StorageError) as caught:
-        store.write(LARGE, key="named", named=True)
+        store.write(LARGE, name="named")
 
     assert LARGE == caught.value.value
-    assert str(caught.value.kept).startswith("named in ")
-    assert LARGE == store.read("named")
+    assert str(caught.value.kept).startswith(f"{name_key('named')} in ")
+    assert LARGE == store.read(name_key("named"))
 
 
 def test_a_payload_replaced_while_it_is_read_means_reading_again(store: ResultStore, faulty: Faulty) -> None:
@@ -238,13 +241,13 @@ def test_delete_removes_record_and_payload_and_nothing_foreign(store: ResultStor
 
 def test_the_readable_copy_is_a_hard_link_and_changes_no_result(store: ResultStore, tmp_path: Path) -> None:
     """One file with two names, until somebody replaces one."""
-    store.write([1, 2], key="out/report", named=True)
+    store.write([1, 2], name="out/report")
     copy = tmp_path / "store" / "out" / "report.pkl"
 
     assert 2 == copy.stat().st_nlink
     copy.unlink()
     copy.write_text("mine")
-    assert [1, 2] == store.read("out/report")
+    assert [1, 2] == store.read(name_key("out/report"))
 
 
 class Clumsy(Codec):
@@ -289,7 +292,7 @@ def test_keys_that_escape_are_refused(store: ResultStore) -> None:
     """By the storage, and nothing is left."""
     for key in ("../a", "/a", "a/../../b", "a\0b"):
         with pytest.raises(StorageError):
-            store.write("x", key=key, named=True)
+            store.write("x", key=key)
 
 
 def test_missing_keys_are_missing_results(store: ResultStore, faulty: Faulty) -> None:

@@ -169,10 +169,13 @@ def test_a_literal_needs_no_storage(world: World, refusing: str) -> None:
 
 def test_storage_that_fails_is_no_cache_miss(world: World) -> None:
     """A lookup that cannot be answered is a StorageError: the body must not run again because of it."""
-    (world.directory / "file").write_text("where a folder is needed")
     calls = []
 
-    @task(cache_key_fn=key_fn, result_storage="./file/results")
+    def key_and_wall(*_: Any) -> str:
+        (world.directory / "file").write_text("where a folder is needed, from now on")
+        return "key"
+
+    @task(cache_key_fn=key_and_wall, result_storage="./file/results")
     def cached() -> str:
         calls.append(1)
         return "value"

@@ -12,6 +12,7 @@ from messages import steady
 
 from holdall import HoldallError, HoldallWarning, load_result, task
 from holdall import record as records
+from holdall.errors import MissingResultError
 from holdall.keys import record_key
 from holdall.results import from_json
 from holdall.testing.distributions import absent
@@ -25,6 +26,10 @@ SMALL = b"small enough to lie in its record"
 LARGE = bytes(range(256)) * 100
 STORE = "local-file-system:HERE/results"
 RECORD = f"cache/KEY.json in {STORE}"
+FORGED = (
+    "Its checksum is right, so what wrote it was at fault, or somebody has forged it. Delete it so that the result is "
+    "computed again."
+)
 AGAIN = "Restore it from a copy, or delete it so that the result is computed again."
 RESULT_AGAIN = "Restore it from a copy, or delete the result so that it is computed again."
 
@@ -139,18 +144,15 @@ CASES: dict[str, tuple[bytes, Damage, str, str]] = {
         LARGE,
         resealed(b'"size":', b'"sise":'),
         "CorruptResultError",
-        (
-            f"{RECORD} is no valid record (KeyError: 'size'), though its checksum is right: what wrote it was at "
-            "fault. Delete it so that the result is computed again."
-        ),
+        (f"{RECORD} is no valid record: the member payload.size is missing. {FORGED}"),
     ),
     "a date that is none": (
         SMALL,
         resealed(b'"expires":null', b'"expires":"noon"'),
         "CorruptResultError",
         (
-            f"{RECORD} is no valid record (ValueError: Invalid isoformat string: 'noon'), though its checksum is "
-            "right: what wrote it was at fault. Delete it so that the result is computed again."
+            f"{RECORD} is no valid record: the member expires is odd: 'noon' is no time as RFC 3339 writes it, with a zone, "
+            f"between the years 1900 and 9999. {FORGED}"
         ),
     ),
 }
@@ -230,7 +232,9 @@ def test_a_damaged_entry_is_a_miss_with_one_warning(case: str) -> None:
     assert (value, value, 1) == (first, second, kept.ran)
     assert [f"A cached result could not be used, so the body runs again and replaces it: {expected}"] == told
     assert [HoldallWarning] == [each.category for each in said]
-    assert value == from_json(kept.reference).get()
+    assert value == load_result(key=kept.key)
+    with pytest.raises(MissingResultError, match="was written again, by the run"):
+        from_json(kept.reference).get()  # of a run whose result is gone, though another's is equal
 
 
 def test_a_deleted_record_is_a_plain_miss() -> None:

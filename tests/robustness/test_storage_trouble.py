@@ -45,6 +45,18 @@ def makes(value: Any, **options: Any) -> Any:
     return made
 
 
+class _Blocking(list[int]):
+    """Where runs are counted; the first puts a file in the way."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__()
+        self.place = place
+
+    def append(self, each: int, /) -> None:
+        super().append(each)
+        self.place.write_text("")
+
+
 def cached(value: Any, key: str = "key", **options: Any) -> Any:
     """The same, with a cache key."""
     return makes(value, cache_key_fn=lambda *_: key, **options)
@@ -116,11 +128,27 @@ def test_a_slug_that_leads_nowhere_fails_before_the_body(
                 assert message == text.replace(", broken/x", "").replace("broken/x, ", "")
 
 
-def test_a_folder_that_cannot_be_is_an_error_that_carries_the_value(tmp_path: Path) -> None:
-    """A file stands where the base path should be: the body has run, and its value is attached and kept elsewhere."""
+def test_a_folder_that_cannot_be_is_refused_first(tmp_path: Path) -> None:
+    """A file stands where the base path should be: the body does not run, and the file is left alone."""
     place = tmp_path / "file"
-    place.write_text("")
+    place.write_text("mine")
     made = makes({"value": 1}, result_storage=place)
+    error, text = told(made, tmp_path)
+
+    assert "ConfigurationError" == type(error).__name__
+    assert (
+        "local-file-system at HERE/file cannot hold results: HERE/file is no folder and cannot become one (Not a "
+        "directory). Nothing was run. Give another result_storage, or clear this one."
+    ) == text
+    assert [] == made.ran
+    assert "mine" == place.read_text()
+
+
+def test_a_folder_that_can_be_no_longer_is_an_error_that_carries_the_value(tmp_path: Path) -> None:
+    """A file comes where the base path should be while the body runs: its value is attached and kept elsewhere."""
+    place = tmp_path / "file"
+    made = makes({"value": 1}, result_storage=place)
+    made.ran = _Blocking(place)
     error, text = told(made, tmp_path)
 
     assert isinstance(error, StorageError)

@@ -14,12 +14,16 @@ from typing import Any
 import pytest
 
 from holdall import flow, load_result, task
-from holdall.abc.keyring import KeyRing
+from holdall.abc.signature import Signer
 from holdall.catalogs import close_catalogs, open_catalog
+from holdall.errors import UntrustedResultError
 from holdall.recorder import recorder_for
 from holdall.record import parse
 from holdall.settings import current
+from holdall.signers import Texts, text_of
+from holdall.signers import parse as parse_signers
 from holdall.signing import verify
+from holdall_crypto import Ed25519
 
 HERE = Path(__file__).parent
 _spec = importlib.util.spec_from_file_location("record_reader", HERE / "record_reader.py")
@@ -40,6 +44,7 @@ def test_an_independent_reader_agrees_on_every_vector(path: Path) -> None:
     else:
         found = {
             **{name: document[name] for name in ("key", "created", "expires")},
+            **{name: document[name] for name in ("name", "copy", "also") if name in document},
             "serializer": document["serializer"]["type"],
         }
         if document["payload"] is None:
@@ -52,23 +57,51 @@ def test_an_independent_reader_agrees_on_every_vector(path: Path) -> None:
     assert expected == found
 
 
-@pytest.mark.parametrize("name", ["signed-inline-json", "signed-payload", "signed-literal"])
+PUBLIC = bytes.fromhex("ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c")
+"""Of the private key that is 32 bytes of 7."""
+SIGNED = ["inline-json", "payload", "literal"]
+
+
+@pytest.mark.parametrize("name", SIGNED)
 def test_signatures_are_those_of_the_page(name: str) -> None:
     """Under the key of the vectors, and no other."""
-    _, body = reader.read_record((HERE / "record-v1" / f"{name}.record.json").read_bytes())
+    _, body = reader.read_record((HERE / "record-v1" / f"signed-{name}.record.json").read_bytes())
 
-    reader.signed_part(body, {"vector": bytes([7]) * 32})
-    with pytest.raises(reader.Unreadable):
-        reader.signed_part(body, {"vector": bytes([8]) * 32})
+    reader.signed_part(body, {("hmac-sha256", "vector"): bytes([7]) * 32})
+    for keys in ({("hmac-sha256", "vector"): bytes([8]) * 32}, {("ed25519", "vector"): PUBLIC}, {}):
+        with pytest.raises(reader.Unreadable):
+            reader.signed_part(body, keys)
 
 
-@pytest.mark.parametrize("name", ["signed-inline-json", "signed-payload", "signed-literal"])
+@pytest.mark.parametrize("name", SIGNED)
+def test_signatures_of_a_pair_are_those_of_the_page(name: str) -> None:
+    """By the arithmetic of RFC 8032: under the public key of the vectors, over every byte."""
+    _, body = reader.read_record((HERE / "record-v1" / f"ed25519-{name}.record.json").read_bytes())
+
+    reader.signed_part(body, {("ed25519", "vector"): PUBLIC})
+    for keys in ({("ed25519", "vector"): bytes(32)}, {("hmac-sha256", "vector"): PUBLIC}, {}):
+        with pytest.raises(reader.Unreadable):
+            reader.signed_part(body, keys)
+    for at in (0, 20, len(body) - 20):
+        with pytest.raises(reader.Unreadable):
+            reader.signed_part(body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :], {("ed25519", "vector"): PUBLIC})
+
+
+@pytest.mark.parametrize("name", SIGNED)
 def test_holdall_takes_the_signatures_of_the_vectors(name: str) -> None:
-    """As it has written them."""
-    data = (HERE / "record-v1" / f"{name}.record.json").read_bytes()
-    keys = KeyRing.parse("vector:" + urlsafe_b64encode(bytes([7]) * 32).decode(), source="the vectors")
+    """As it has written them: of either scheme, with nothing but the public key of the pair."""
+    signer = Signer(scheme=Ed25519(), id="vector", private=bytes([7]) * 32)
+    known = {
+        "signed": Texts(signing="vector:" + urlsafe_b64encode(bytes([7]) * 32).decode()),
+        "ed25519": Texts(trusted=(text_of(signer, "public", PUBLIC),)),
+    }
+    for kind, texts in known.items():
+        data = (HERE / "record-v1" / f"{kind}-{name}.record.json").read_bytes()
 
-    parse(data, where=name, verify=partial(verify, keys=keys, where=name))
+        parse(data, where=name, verify=partial(verify, keys=parse_signers(texts), where=name))
+        with pytest.raises(UntrustedResultError):
+            other = next(each for each in known if each != kind)
+            parse(data, where=name, verify=partial(verify, keys=parse_signers(known[other]), where=name))
 
 
 def test_the_payload_vector_has_the_checksums_of_its_bytes() -> None:
@@ -103,9 +136,10 @@ def test_an_independent_reader_reads_what_a_run_has_written(tmp_path: Path, monk
     literal, _ = reader.read_record((folder / "cache" / hashed[:2] / f"{hashed}.json").read_bytes())
 
     assert [[1, 2], "x" * 20_000, {"a": 1}, {"b": 2}] == values
-    assert ["out/report", "out/table.pkl.record"] == [each.key for each in references[2:]]
+    named_keys = [f"names/{each[:2]}/{each}.json" for each in map(reader.digest, ("out/report", "out/table.pkl"))]
+    assert named_keys == [each.key for each in references[2:]]
     assert {"a": 1} == pickle.loads((folder / "out" / "report.pkl").read_bytes())
-    assert {"b": 2} == pickle.loads((folder / "out" / "table.pkl").read_bytes())
+    assert {"b": 2} == pickle.loads((folder / "out" / "table.pkl_.pkl").read_bytes())
     assert {"b": 2} == load_result(key="out/table.pkl", storage="./.holdall-results") == load_result(key="out/table.pkl")
     assert "true" == literal["literal"]
     assert b"a key" not in (folder / "cache" / hashed[:2] / f"{hashed}.json").read_bytes()

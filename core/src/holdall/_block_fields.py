@@ -6,8 +6,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from holdall import _user_settings
 from holdall.errors import ConfigurationError
-from holdall.settings import BLOCK_PREFIX
+from holdall.settings import BLOCK_PREFIX, DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,11 +66,21 @@ def from_file(slug: str, settings: Settings, /) -> RawBlock:
         ConfigurationError: a variable is not set; names block, field and variable.
     """
     source = settings.sources[f"blocks.{slug}"]
+    table = settings.blocks[slug]
     fields = {
         name: _interpolated(value, settings.environ, f"{source}, block {slug!r}, field {name!r}")
-        for name, value in settings.blocks[slug].items()
+        for name, value in table.items()
     }
+    from_a_variable = re.fullmatch(r"\$\{\w+\}", str(table.get("signing_key"))) is not None
+    _user_settings.refuse_block(fields, f"{source}: the block {slug!r}", key_is_of_the_user=from_a_variable)
     return RawBlock(slug, source, fields, {})
+
+
+def refuse_of_projects(fields: Mapping[str, Any], where: str, settings: Settings, /) -> None:
+    """Raises `ConfigurationError` where a catalog that a project's file names has a block that says who is believed."""
+    source = settings.sources.get("home", DEFAULT)
+    if source != DEFAULT and not source.startswith("environment variable"):
+        _user_settings.refuse_block(fields, f"{where}, which {source} names,", key_is_of_the_user=False)
 
 
 def _interpolated(value: Any, environ: Mapping[str, str], where: str) -> Any:

@@ -6,6 +6,7 @@ import os
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from holdall.builtin.regular import open_to_read
 from holdall.errors import ConfigurationError
 
 _NAMES = ("holdall.toml", "pyproject.toml")
@@ -47,23 +48,37 @@ def nearest_files(directory: str, /) -> list[ConfigFile]:
     return []
 
 
-def _read(path: str, /) -> ConfigFile | None:
+def read_toml(path: str, /) -> dict[str, Any] | None:
+    """The whole of one file, None where it is not there or empty; errors as in `nearest_files`."""
+    data = _bytes(path)
+    return None if data is None or not data.strip() else _tables(path, data)
+
+
+def _bytes(path: str) -> bytes | None:
     try:
-        with open(path, "rb") as stream:
-            data = stream.read()
+        with open(open_to_read(path), "rb") as stream:
+            return stream.read()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:
         raise ConfigurationError(
             f"{path} cannot be read ({error.strerror}), and it may hold settings. Make it readable, or move it away."
         ) from error
-    own = os.path.basename(path) == _NAMES[0]
-    if not data.strip() or not (own or _may_concern_us(data)):
-        return None
+
+
+def _tables(path: str, data: bytes) -> dict[str, Any]:
     try:
-        tables = _parse(data)
+        return _parse(data)
     except ValueError as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
+
+
+def _read(path: str, /) -> ConfigFile | None:
+    data = _bytes(path)
+    own = os.path.basename(path) == _NAMES[0]
+    if data is None or not data.strip() or not (own or _may_concern_us(data)):
+        return None
+    tables = _tables(path, data)
     if own:
         return ConfigFile(path, tables)
     tool = tables.get("tool")

@@ -29,6 +29,9 @@ KNOWN: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "png": ("holdall-images", "PNGSerializer"),
         "zstd": ("holdall-zstd", "ZstdSerializer"),
     },
+    "signatures": {
+        "ed25519": ("holdall-crypto", "Ed25519"),
+    },
     "storage": {
         "azure": ("holdall-azure", "Azure"),
         "fsspec": ("holdall-fsspec", "FsspecFileSystem"),

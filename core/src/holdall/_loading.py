@@ -18,6 +18,7 @@ NOUNS: Final[dict[str, str]] = {
     "locks": "lock manager",
     "runners": "task runner",
     "serializers": "serializer",
+    "signatures": "signature scheme",
     "storage": "storage type",
 }
 _BASES: Final[dict[str, tuple[str, str]]] = {
@@ -25,6 +26,7 @@ _BASES: Final[dict[str, tuple[str, str]]] = {
     "locks": ("holdall.abc.lock", "LockManager"),
     "runners": ("holdall.abc.runner", "TaskRunner"),
     "serializers": ("holdall.abc.serializer", "Serializer"),
+    "signatures": ("holdall.abc.signature", "SignatureScheme"),
     "storage": ("holdall.abc.block", "StorageBlock"),
 }
 

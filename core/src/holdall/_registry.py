@@ -10,6 +10,7 @@ from importlib import invalidate_caches
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast, get_args, overload
 
+from holdall import _fork
 from holdall._entry_points import Entry, normalised, scan
 from holdall._loading import NOUNS, base_of, load_entry, unusable
 from holdall._refusals import PREFER, cure, refuse_choice, refuse_conflict, refuse_missing
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     Preference = Mapping[str, str] | str | None
 
-Kind = Literal["catalogs", "locks", "runners", "serializers", "storage"]
+Kind = Literal["catalogs", "locks", "runners", "serializers", "signatures", "storage"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 T = TypeVar("T", bound=type)
@@ -34,7 +35,7 @@ class _State:
     __slots__ = ("changes", "classes", "lock", "registered", "replacing", "scanned", "types")
 
     def __init__(self) -> None:
-        self.lock = Lock()
+        self.lock = _fork.renewed(Lock())
         self.scanned: tuple[Entry, ...] | None = None
         self.classes: dict[Entry, type] = {}
         self.registered: dict[tuple[str, str], type] = {}

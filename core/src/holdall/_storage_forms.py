@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Final, Literal
 
 from holdall.errors import ConfigurationError
+from holdall.redact import has_secret, shown
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PATH_STARTS = ("/", "./", "../", "~", "\\\\", ".\\", "..\\")
+_URL_AS_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:::[A-Za-z][A-Za-z0-9+.-]+)*:/")
 _TYPES: Final = {"abfs": "azure", "abfss": "azure", "az": "azure", "gs": "gcs"}
 
 
@@ -20,12 +23,62 @@ def form(text: str, /) -> Literal["url", "path", "slug"]:
     return "url" if "://" in text else "slug"
 
 
+def path(value: str | os.PathLike[str], directory: str, /) -> str | None:
+    """The absolute path that a storage value means, `~` worked out; None for a URL and a slug.
+
+    Raises:
+        ConfigurationError: it is a URL that went through `pathlib`, or the `~` of nobody.
+    """
+    text = os.fspath(value)
+    if isinstance(value, os.PathLike):
+        if not isinstance(text, str):
+            raise ConfigurationError(f"{value!r} cannot be a storage: its path is {type(text).__name__}, and not text.")
+        if _URL_AS_PATH.match(text):
+            raise ConfigurationError(
+                f"Path({shown(text)!r}) cannot be a storage: pathlib has made a path of a URL. Give the URL as a string, "
+                f"as '{text.partition(':/')[0]}://…'; a folder of that name is Path('./…')."
+            )
+    elif form(text) != "path":
+        return None
+    expanded = os.path.expanduser(text)
+    if expanded.startswith("~"):
+        raise ConfigurationError(
+            f"{text!r} cannot be a storage: this machine knows no home folder for it. Give the folder itself, or write "
+            "./~name for a name that starts so."
+        )
+    return os.path.normpath(os.path.join(directory, expanded))
+
+
+def refuse_secret(text: str, /) -> None:
+    """Raises `ConfigurationError`, which does not repeat it, where a place comes with a password or a key in it."""
+    if has_secret(text):
+        raise ConfigurationError(
+            f"{shown(text)!r} cannot be a storage: it holds a password or a key, which would be shown and stored. Give a "
+            "block that has the secret in a field of its own (such as secret_settings of FsspecFileSystem), or save or "
+            "configure one and give its slug."
+        )
+
+
 def type_slug(url: str, /) -> str:
     """The storage type that a URL's scheme belongs to: the type of that name, or the one that it is an alias of."""
     if not _SCHEME.match(url):
-        raise ConfigurationError(f"{without_credentials(url)!r} is no URL: it begins with no scheme, as s3:// does.")
+        raise ConfigurationError(f"{shown(url)!r} is no URL: it begins with no scheme, as s3:// does.")
     scheme = url.partition("://")[0].lower()
     return _TYPES.get(scheme, scheme)
+
+
+def unknown_scheme(url: str, types: list[str], /) -> str:
+    """What to say of a scheme that no storage type has, as a sentence: the nearest, those that are known, the way out."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for a mistake only
+
+    scheme = url.partition("://")[0].lower()
+    known = sorted({"file", "gs", "s3", *_TYPES, *types} - {"gcs", "azure", "obstore", "local-file-system"})
+    near = get_close_matches(scheme, known, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]}://? " if near else ""
+    return (
+        f"no storage speaks {scheme}://. {hint}Known: {', '.join(f'{each}://' for each in known)}. What fsspec speaks, "
+        "as sftp://, comes with holdall-fsspec: pip install holdall-fsspec."
+    )
 
 
 def file_path(url: str, /) -> str | None:
@@ -38,16 +91,8 @@ def file_path(url: str, /) -> str | None:
     host, slash, path = rest.partition("/")
     if host not in {"", "localhost"} or not slash:
         raise ConfigurationError(
-            f"{url!r} cannot be a storage: a file URL has three slashes and an absolute path, as file:///data/results. "
+            f"{shown(url)!r} cannot be a storage: a file URL has three slashes and an absolute path, as file:///data/results. "
             "A relative path is written ./results."
         )
     path = unquote(path)
     return path if _DRIVE.match(path) else f"/{path}"
-
-
-def without_credentials(url: str, /) -> str:
-    """The URL without what stands before an `@` in its host part, and without its query."""
-    scheme, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    _, at, host = authority.rpartition("@")
-    return f"{scheme}{separator}{'…@' if at else ''}{host}{slash}{path.partition('?')[0]}"

@@ -18,6 +18,7 @@ from holdall import _registry, vault
 from holdall import _storage_forms as storage_forms
 from holdall.abc.storage import Storage
 from holdall.errors import ConfigurationError, PluginError, UnknownBlockError
+from holdall.redact import masked, shown
 from holdall.settings import SECRET_KEY, current
 from holdall.types import BlockDocument
 
@@ -173,15 +174,15 @@ def from_value(value: Any, *, settings: Settings, directory: str) -> Storage:
     if not isinstance(text, str) or not text.strip():
         made = f" Make an instance: {value.__name__}(…)." if isinstance(value, type) else ""
         raise ConfigurationError(
-            f"{value!r} cannot be a storage.{made} A storage is a block such as LocalFileSystem(basepath='results'), a "
+            f"{masked(value)!r} cannot be a storage.{made} A storage is a block such as LocalFileSystem(basepath='results'), a "
             "pathlib.Path, or a string: a slug (s3/prod), a path (./results) or a URL (s3://bucket/prefix)."
         )
-    form = "path" if text is not value else storage_forms.form(text)
-    if form == "url":
-        return _resolved(_at_url(text, settings), directory)
-    if form == "path":
-        return _folder(text, directory)
-    return _resolved(find(text, settings), directory)
+    path = storage_forms.path(value, directory)
+    if path is not None:
+        return _folder(path)
+    storage_forms.refuse_secret(text)
+    found = _at_url(text, settings) if storage_forms.form(text) == "url" else find(text, settings)
+    return _resolved(found, directory)
 
 
 def listing(settings: Settings | None = None, /, *, catalog: Catalog | None = None) -> list[BlockEntry]:
@@ -209,6 +210,11 @@ def listing(settings: Settings | None = None, /, *, catalog: Catalog | None = No
             entries.append(BlockEntry(slug=slug, type=kind, source=source, shadowed_by=winners.get(slug)))
             winners.setdefault(slug, source)
     return sorted(entries, key=lambda entry: entry.slug)
+
+
+def configured(settings: Settings, /) -> list[str]:
+    """The slugs that this process, the environment and the configuration files have; the catalog is not asked."""
+    return sorted({*_defined, *settings.blocks, *block_fields.slugs_in_environment(settings).values()})
 
 
 def _sources(
@@ -244,10 +250,13 @@ def _from_document(document: BlockDocument, settings: Settings) -> StorageBlock:
     def make() -> StorageBlock:
         secrets = vault.decrypt(document.secrets, settings, block=document.slug) if document.secrets else {}
         fields = {**document.fields, **secrets}
+        block_fields.refuse_of_projects(fields, f"The block {document.slug!r} of {source}", settings)
         return block_fields.build(cls, block_fields.RawBlock(document.slug, source, fields, {}))
 
-    # The key is part of what it was made of: after a change of key, secrets that it opened do not open any more.
-    return _shared(document.slug, (cls, document, settings.home, settings.environ.get(SECRET_KEY)), make)
+    # The key is part of what it was made of: after a change of key, secrets that it opened do not open any more. So is who
+    # has named the home: a project's own catalog has no say in whom to believe.
+    made_of = (cls, document, settings.home, settings.sources.get("home"), settings.environ.get(SECRET_KEY))
+    return _shared(document.slug, made_of, make)
 
 
 def _resolved(storage: Storage, directory: str) -> Storage:
@@ -258,29 +267,32 @@ def _resolved(storage: Storage, directory: str) -> Storage:
     return cast("StorageBlock", resolved).named(storage.block_slug)
 
 
-def _folder(path: str, directory: str) -> Storage:
+def _folder(path: str) -> Storage:
     from holdall.builtin.directory import Directory  # noqa: PLC0415 - not needed by who stores elsewhere
 
-    return Directory(os.path.join(directory, os.path.expanduser(path)))
+    return Directory(path)
 
 
 def _at_url(url: str, settings: Settings) -> Storage:
-    shown = storage_forms.without_credentials(url)
     path = storage_forms.file_path(url)
     if path is not None:
-        return _folder(path, os.sep)
+        return _folder(os.path.normpath(path))
     kind = storage_forms.type_slug(url)
     try:
         _registry.find("storage", kind, prefer=settings.plugins_prefer)
     except UnknownBlockError:
+        if "fsspec" not in _registry.names("storage"):
+            raise ConfigurationError(
+                f"{url!r} cannot be a storage: {storage_forms.unknown_scheme(url, _registry.names('storage'))}"
+            ) from None
         kind = "fsspec"  # which speaks every scheme that no plugin of ours has for itself
     except PluginError:
         pass  # said below, with what it was for
-    cls = _class(kind, settings, f"{shown!r} cannot be a storage")
+    cls = _class(kind, settings, f"{url!r} cannot be a storage")
     try:
         return cls.from_url(url)
     except ValueError as error:
-        raise ConfigurationError(f"{shown!r} cannot be a storage: {block_fields.said_by(error)}") from None
+        raise ConfigurationError(f"{url!r} cannot be a storage: {block_fields.said_by(error)}") from None
 
 
 def _shared(slug: str, made_of: Any, make: Callable[[], StorageBlock]) -> StorageBlock:
@@ -319,9 +331,9 @@ def check_name(name: str, /) -> None:
 
 def _refuse_slug(slug: str, settings: Settings | None = None, catalog: Catalog | None = None) -> NoReturn:
     known = f" {_known(slug, settings, catalog)}" if settings is not None else ""
-    folder = "" if slug.startswith("/") or not slug else f" The folder of that name is written ./{slug}."
+    folder = "" if slug.startswith("/") or not slug else f" The folder of that name is written ./{shown(slug)}."
     raise UnknownBlockError(
-        f"{slug!r} is no slug of a block: that has a type and a name, as s3/prod.{folder} A place elsewhere is a URL, "
+        f"{shown(slug)!r} is no slug of a block: that has a type and a name, as s3/prod.{folder} A place elsewhere is a URL, "
         f"as s3://bucket/prefix.{known}"
     )
 
@@ -336,7 +348,7 @@ def _refuse_unknown(slug: str, settings: Settings, catalog: Catalog | None) -> N
         name, prefix = slug.partition("/")[2], block_fields.variable_prefix(slug)
         way_out = f"Save one with .save({name!r}), or set {prefix}<FIELD>."
     raise UnknownBlockError(
-        f"No storage block is saved or configured as {slug!r}. {_known(slug, settings, catalog)} {way_out}"
+        f"No storage block is saved or configured as {shown(slug)!r}. {_known(slug, settings, catalog)} {way_out}"
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdall import circuit
 from holdall.abc.storage import Storage
-from holdall.errors import HoldallError, SerializationError, StorageError, told
+from holdall.errors import ConfigurationError, HoldallError, SerializationError, StorageError, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +58,16 @@ def publish(storage: Storage, source: str, target: str, /) -> None:
         storage.publish(source, target)
 
 
+def check_key(storage: Storage, key: str, /) -> None:
+    with _checking(storage):
+        storage.check_key(key)
+
+
+def check_place(storage: Storage, /) -> None:
+    with _checking(storage):
+        storage.check_place()
+
+
 def head(storage: Storage, key: str, /) -> ObjectMeta:
     with _asking(storage, "head", key):
         return storage.head(key)
@@ -71,6 +81,11 @@ def exists(storage: Storage, key: str, /) -> bool:
 def delete(storage: Storage, key: str, /) -> None:
     with _asking(storage, "delete", key):
         storage.delete(key)
+
+
+def delete_unchanged(storage: Storage, meta: ObjectMeta, /) -> bool:
+    with _asking(storage, "delete", meta.key):
+        return storage.delete_unchanged(meta)
 
 
 def scan(storage: Storage, prefix: str = "", /) -> Iterator[ObjectMeta]:
@@ -116,6 +131,9 @@ class Guarded(Storage):
     def delete(self, key: str, /) -> None:
         delete(self.inner, key)
 
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        return delete_unchanged(self.inner, meta)
+
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         return scan(self.inner, prefix)
 
@@ -139,6 +157,19 @@ def _asking(storage: Storage, operation: str, key: str) -> Iterator[None]:
         raise
     if circuit.troubled:
         circuit.answered(storage)
+
+
+@contextmanager
+def _checking(storage: Storage) -> Iterator[None]:
+    try:
+        yield
+    except HoldallError:
+        raise
+    except Exception as error:  # the boundary to plugins, as above
+        raise ConfigurationError(
+            f"{storage.block_slug or storage.slug} cannot say what it could store: {told(error)}. If it stays so, tell "
+            f"the author of {type(storage).__module__}."
+        ) from error
 
 
 def _broken(storage: Storage, operation: str, key: str, error: Exception) -> StorageError:

@@ -58,14 +58,15 @@ def call_cached(
         return UNSET, keyed
     path = record_key(key)
     try:
-        value = plan.store.read_quickly(path)
+        found = plan.store.read_quickly(path)
     except KeyMissing:
         return UNSET, keyed._replace(absent=True)
     except (StorageError, ResultError, ConfigurationError, PluginError):
         return UNSET, keyed  # the long way says what is wrong
-    if value is UNSET:
+    if found is None:
         return UNSET, keyed
-    text = plan.store.reference_json(path)
+    value, run_id = found
+    text = plan.store.reference_json(path, run_id)
     run.root.recorder.record(row_of(unit, run, "completed", "cached", started, text, cached=True))
     return value, keyed
 
@@ -128,6 +129,7 @@ def cached(
     )
     if not (absent or options.refresh_cache) and (hit := (yield Blocking(look))) is not None:
         return _hit(unit, run, hit)
+    store.check_signer()
     if ear.active:
         from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
 

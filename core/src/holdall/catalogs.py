@@ -7,6 +7,8 @@ import os
 import threading
 from typing import TYPE_CHECKING, Final
 
+from holdall import _fork
+
 if TYPE_CHECKING:
     from typing import Protocol
 
@@ -64,5 +66,4 @@ def _forget() -> None:
     _open.clear()
 
 
-if hasattr(os, "register_at_fork"):  # absent on Windows, where there is no fork either
-    os.register_at_fork(after_in_child=_forget)
+_fork.register(in_child=_forget)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self, cast
 
 from xxhash import xxh3_64
 
 from holdall.errors import CorruptResultError
+from holdall.members import Members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,8 +17,11 @@ if TYPE_CHECKING:
     from holdall.types import Buffer
 
 CHUNK: Final = 4 << 20
+_LARGEST_CHUNK: Final = 64 << 20
+"""Bytes: what a reader of one chunk holds in memory."""
 
 Algorithm = Literal["xxh3_64", "sha256"]
+_DIGITS: Final[dict[str, int]] = {"xxh3_64": 16, "sha256": 64}
 
 
 class _Hash(Protocol):
@@ -60,14 +65,25 @@ class Checksum:
         return f'{{"algorithm":"{self.algorithm}","chunk_size":{self.chunk_size},"digest":"{self.digest}","chunks":[{chunks}]}}'
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Self:
-        """Raises ValueError where the algorithm is unknown or the list does not match its own digest."""
-        algorithm = document["algorithm"]
-        chunks = tuple(document["chunks"])
-        whole = _digest(algorithm, b"".join(bytes.fromhex(each) for each in chunks)).hex()
-        if whole != document["digest"] or document["chunk_size"] <= 0:
+    def from_json(cls, document: Any, /, *, size: int) -> Self:
+        """The checksum of a payload of `size` bytes.
+
+        Raises:
+            ValueError: a member is odd, the algorithm unknown, or the list is not that of so many bytes or damaged.
+        """
+        found = Members(document, "checksum")
+        algorithm = cast("Algorithm", found.one_of("algorithm", *_DIGITS))
+        chunk_size = found.count("chunk_size", least=1, most=_LARGEST_CHUNK)
+        chunks = tuple(found.texts_in("chunks"))
+        if len(chunks) != -(-size // chunk_size):
+            raise ValueError(f"there are {len(chunks)} chunk checksums for {size} bytes in chunks of {chunk_size}")
+        digits = re.compile(f"[0-9a-f]{{{_DIGITS[algorithm]}}}").fullmatch
+        if not all(map(digits, chunks)):
+            raise ValueError(f"a chunk checksum is not {_DIGITS[algorithm]} lower-case hexadecimal digits")
+        whole = _digest(algorithm, bytes.fromhex("".join(chunks))).hex()
+        if whole != found.text("digest"):
             raise ValueError("the list of chunk checksums is damaged")
-        return cls(chunks=chunks, digest=whole, algorithm=algorithm, chunk_size=document["chunk_size"])
+        return cls(chunks=chunks, digest=whole, algorithm=algorithm, chunk_size=chunk_size)
 
     def check(self, data: Buffer, /, *, first: int = 0, where: str) -> None:
         """Check whole chunks that start with number `first`.

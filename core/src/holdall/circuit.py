@@ -11,12 +11,12 @@ closes it as well: that a key is absent or taken, that credentials are refused. 
 from __future__ import annotations
 
 import json
-import os
 import time
 import warnings
 from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Final
 
+from holdall import _fork
 from holdall.errors import HoldallWarning, StorageError
 
 if TYPE_CHECKING:
@@ -181,5 +181,4 @@ def _forget() -> None:
     troubled.clear()
 
 
-if hasattr(os, "register_at_fork"):  # absent on Windows, where there is no fork either
-    os.register_at_fork(after_in_child=_forget)
+_fork.register(in_child=_forget)

@@ -270,7 +270,9 @@ def _compute(
     options = unit.options
     named = None
     if made.store is not None and options.result_storage_key is not None:
-        named = key_of(unit, run, parameters)  # before the body: what cannot be filled in must not cost its work
+        named = key_of(
+            unit, run, parameters, made.store
+        )  # before the body: what cannot be filled in must not cost its work
     value, error = yield from attempts(unit, run, made, args, kwargs)
     if error is not None:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from contextvars import ContextVar
@@ -10,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
+from holdall import _fork
 from holdall.context import leave
 from holdall.locks import LEASE_SECONDS, lock_manager
 from holdall.steps import Blocking, Sleep
@@ -61,7 +61,7 @@ class Flight:
         self._manager = None if self._nested else lock_manager(store.storage, lease_seconds=lease_seconds)
         self._lease: Lease | None = None
         self._over = False
-        self._mutex = threading.Lock()
+        self._mutex = _fork.renewed(threading.Lock())
         self._token: Any = None
 
     def enter(self) -> Steps[None]:
@@ -146,5 +146,4 @@ def _forget() -> None:
     _turns.clear()
 
 
-if hasattr(os, "register_at_fork"):  # absent on Windows, where there is no fork either
-    os.register_at_fork(after_in_child=_forget)
+_fork.register(in_child=_forget)

@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal
 
-from holdall import _registry
+from holdall import _fork, _registry
 from holdall._loading import target_of
 from holdall.errors import ConfigurationError, HoldallWarning, PluginBrokenError
 from holdall.events import (
@@ -86,7 +86,7 @@ class _Bus:
     def __init__(self) -> None:
         self.discovering = False
         self.complained: set[tuple[str, str]] = set()
-        self.lock = RLock()
+        self.lock = _fork.renewed(RLock())
         self.manager: PluginManager | None = None
 
     def host(self) -> PluginManager:

@@ -7,6 +7,8 @@ import os
 import time
 from typing import Final
 
+from holdall import _fork
+
 _LENGTH: Final = 32
 _DIGITS: Final = frozenset("0123456789abcdef")
 
@@ -43,5 +45,4 @@ def made_at(unique: str) -> float | None:
 
 
 new_id = _Ids()
-if hasattr(os, "register_at_fork"):  # absent on Windows, where there is no fork either
-    os.register_at_fork(after_in_child=new_id.reseed)
+_fork.register(in_child=new_id.reseed)

@@ -10,7 +10,7 @@ from functools import cache as memoized
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall import spool
+from holdall import boundary, spool
 from holdall.errors import (
     ConfigurationError,
     ExpiredResultError,
@@ -21,7 +21,7 @@ from holdall.errors import (
     ResultError,
     StorageError,
 )
-from holdall.keys import own_key, record_key
+from holdall.keys import check_name, copy_name, own_key, record_key
 from holdall.results import ResultLiteral, ResultReference, is_literal
 from holdall.signals import ear
 from holdall.types import ReferenceRow
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from holdall.units import Unit
 
 Result = ResultLiteral | ResultReference
+_LONG_SUFFIX: Final = ".extension.suffix"
+"""As long as that of any format."""
 _LATEST: Final = 253_370_764_800.0  # the year 9999: what RFC 3339 can say
 
 
@@ -67,9 +69,14 @@ def lookup(
         StorageError: the storage cannot be reached or refuses; that never means "no" (unless `on_storage_error="run"`).
     """
     record = None
+
+    def load(holder: ResultStore, found: Record) -> tuple[Record, Any]:
+        nonlocal record
+        record = found
+        return holder.loaded(found, accept=accept)
+
     try:
-        holder, record = spool.locate(store, home, methodcaller("record", record_key(key)))
-        value = holder.load(record, accept=accept)
+        record, value = spool.read(store, home, methodcaller("record", record_key(key)), load)
     except (ResultError, StorageError, ConfigurationError, PluginError) as error:  # the latter two: an unknown format
         absent = isinstance(error, MissingResultError) and record is None
         if not absent and not isinstance(error, ExpiredResultError):
@@ -82,13 +89,20 @@ def _found(store: ResultStore, record: Record, value: Any, *, cache_in_memory: b
     if is_literal(value):
         literal = ResultLiteral(value=value)
         return Kept(literal, literal.json())
-    reference = store.reference(record.key, value, record.serializer, cache_in_memory=cache_in_memory)
+    reference = store.reference(
+        record.key,
+        value,
+        record.serializer,
+        run_id=record.run_id,
+        name=record.name,
+        cache_in_memory=cache_in_memory,
+    )
     return Kept(reference, _json(reference, store))
 
 
 def _json(reference: ResultReference, store: ResultStore) -> str:
-    own = reference.serializer == store.serializer
-    return store.reference_json(reference.key) if own else reference.json()
+    own = reference.serializer == store.serializer and reference.name is None
+    return store.reference_json(reference.key, reference.run_id) if own else reference.json()
 
 
 def _complain(error: HoldallError, on_storage_error: str, complained: list[str]) -> None:
@@ -142,46 +156,49 @@ def keep(
         literal = ResultLiteral(value=value)
         if writer is not None:
             # Another machine with another catalog has the hit as well; and a name never leads to an older value.
-            for each in (None if key is None else record_key(key), named):
-                if each is not None:
-                    writer.write_literal(value, key=each, producer=producer(unit, run), expires=expires)
+            cached_under = None if key is None else record_key(key)
+            if cached_under is not None or named is not None:
+                writer.write_literal(value, key=cached_under, name=named, producer=producer(unit, run), expires=expires)
         return Kept(literal, literal.json())
     if store is None or writer is None:
         return None
-    cached_under = record_key(key) if key is not None else None
-    reference, size = writer.write(
+    stored = writer.write(
         value,
-        key=named or cached_under or own_key(run.id),
-        also=cached_under if named else None,
-        named=named is not None,
+        key=record_key(key) if key is not None else own_key(run.id) if named is None else None,
+        name=named,
+        published=writer is store,  # what is in the spool is read by nobody else, and published where it is sent
         producer=producer(unit, run),
         created=created,
         expires=expires,
+    )
+    # Through the store itself, which finds the result in the spool as well.
+    reference = store.reference(
+        stored.key,
+        value,
+        stored.serializer,
+        run_id=run.id,
+        name=named,
         cache_in_memory=options.cache_result_in_memory,
     )
-    if writer is not store:
-        # Through the store itself, which finds the result wherever it is by then.
-        reference = store.reference(
-            reference.key, value, reference.serializer, cache_in_memory=options.cache_result_in_memory
-        )
     text = _json(reference, store)
     if not indexed:
         return Kept(reference, text)
     run.root.recorder.add_reference(
-        ReferenceRow(store.label, reference.key, text, run.id, unit.name, size, created, expires)
+        ReferenceRow(store.label, reference.key, text, run.id, unit.name, stored.size, created, expires)
     )
     if ear.active:
         from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
 
-        hooks.result_written(reference=text, size=size, seconds=time.time() - created)
+        hooks.result_written(reference=text, size=stored.size, seconds=time.time() - created)
     return Kept(reference, text)
 
 
-def key_of(unit: Unit[Any, Any], run: Run, parameters: Any) -> str:
+def key_of(unit: Unit[Any, Any], run: Run, parameters: Any, store: ResultStore) -> str:
     """The `result_storage_key`, filled in.
 
     Raises:
-        ConfigurationError: it names what is not there.
+        ConfigurationError: it names what is not there, or comes to a name that results may not have, or that the storage
+            cannot hold.
     """
     template = unit.options.result_storage_key or ""
     flow_run = run if run.kind == "flow" else run.flow
@@ -195,10 +212,12 @@ def key_of(unit: Unit[Any, Any], run: Run, parameters: Any) -> str:
             f"{type(error).__name__}: {error}. "
             "It may name {parameters[…]}, {task_run.name}, {flow_run.name} (inside a flow), {run.id} and {name}."
         ) from error
-    if not key.strip("/"):
-        raise ConfigurationError(
-            f"The result_storage_key {template!r} of {unit.name!r} comes to {key!r}, which is no name."
-        )
+    check_name(
+        key, what=f"The result_storage_key {template!r} of {unit.name!r} comes to a name that results cannot have:"
+    )
+    copy_name(key, store.codec.suffix)
+    # The readable copy is called so, and may not fail when the work is done, whatever format is chosen then.
+    boundary.check_key(store.storage, copy_name(key, _LONG_SUFFIX))
     return key
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from holdall.record import Record
+
 What = Literal["copied", "there", "newer", "failed", "left"]
 
 
@@ -15,15 +17,27 @@ What = Literal["copied", "there", "newer", "failed", "left"]
 class Item:
     """One result. `newer`: the target has a younger one, which stayed. `left`: not tried, as others before it failed.
 
-    `size` is its payload's, in bytes; `removed` says that the source has it no more.
+    `name` is that of the task or flow, `called` the user's own for the result. `size` is its payload's, in bytes;
+    `removed` says that the source has it no more.
     """
 
     key: str
     what: What
+    called: str | None = None
     name: str | None = None
     size: int = 0
     removed: bool = False
     problem: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """What listings call it."""
+        return self.called or self.key
+
+    @classmethod
+    def of(cls, record: Record, what: What, /) -> Item:
+        size = 0 if record.payload is None else record.payload.size
+        return cls(key=record.key, what=what, called=record.name, name=record.producer.get("name"), size=size)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,9 +75,13 @@ class Selection:
 
 
 class Seen(NamedTuple):
-    """What is remembered of a record that was looked at: its item, a digest of its bytes, what else belongs to it."""
+    """What is remembered of a record that was looked at: its item, a digest of its bytes, and itself if it is whole."""
 
     item: Item
     digest: bytes = b""
-    path: str | None = None
-    copy: str | None = None
+    record: Record | None = None
+
+    @property
+    def path(self) -> str | None:
+        """The key of the payload, where it has one."""
+        return None if self.record is None else self.record.path

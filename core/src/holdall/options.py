@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -58,7 +58,7 @@ class Options:
 
     name: str
     persist_result: bool | None = None
-    result_storage: Any = None
+    result_storage: Any = field(default=None, repr=False)
     result_serializer: Any = None
     result_storage_key: str | None = None
     cache_result_in_memory: bool = True

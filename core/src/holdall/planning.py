@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from holdall import _storage_forms as storage_forms
+from holdall import boundary
 from holdall.abc.codec import Codec
 from holdall.abc.storage import Storage
 from holdall.builtin.directory import Directory
 from holdall.builtin.pickling import PickleCodec
-from holdall.errors import ConfigurationError, PersistenceRequiredError
+from holdall.errors import ConfigurationError, PersistenceRequiredError, StorageError
 from holdall.policies import policy_of
 from holdall.resolution import resolve
 from holdall.store import ResultStore
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from holdall.resolution import Resolution
     from holdall.runs import Root, Run
     from holdall.units import Unit
-
-_PATH_STARTS: Final = ("./", "../", "/", "~")
 
 
 class Plan:
@@ -54,7 +54,21 @@ def plan(unit: Unit[Any, Any], parent: Run | None, root: Root) -> Plan:
     resolution = resolve(unit.kind, options, parent.scope if parent is not None else None, root.settings)
     if options.caching is not None and resolution.forbidden:
         raise PersistenceRequiredError(refusal(resolution, options.caching))
-    return Plan(options, resolution, make_store(resolution, root) if resolution.persist.value else None)
+    if not resolution.persist.value:
+        return Plan(options, resolution, None)
+    store = make_store(resolution, root)
+    # A cached call may be a hit, for which nobody signs; and what is kept for retries alone is never the reason to fail.
+    if options.caching is None and not resolution.for_retries_alone:
+        store.check_signer()
+    try:
+        boundary.check_place(store.storage)
+    except StorageError as error:
+        # Whoever asked for its work to be done in spite of its storage has it done: it may be better by then.
+        if not (store.spools or resolution.for_retries_alone or options.on_storage_error == "run"):
+            raise ConfigurationError(
+                f"{error} Nothing was run. Give another result_storage, or clear this one."
+            ) from error
+    return Plan(options, resolution, store)
 
 
 def refusal(resolution: Resolution, need: str) -> str:
@@ -90,25 +104,25 @@ def _by_value(value: Any) -> Any:
 
 
 def make_storage(value: Any, root: Root) -> Storage:
-    if isinstance(value, os.PathLike):
-        value = os.path.join(root.directory, os.fspath(value))
-    if isinstance(value, str) and value.startswith(_PATH_STARTS):
-        return Directory(os.path.normpath(os.path.join(root.directory, os.path.expanduser(value))))
-    if isinstance(value, str):
+    if isinstance(value, (str, os.PathLike)):
+        path = storage_forms.path(value, root.directory)
+        if path is not None:
+            return Directory(path)
         from holdall import blocks  # noqa: PLC0415 - pydantic and plugins, for the names that need them
 
-        return blocks.from_value(value, settings=root.settings, directory=root.directory)
-    if isinstance(value, Storage):
+        storage = blocks.from_value(value, settings=root.settings, directory=root.directory)
+    elif isinstance(value, Storage):
         storage = value.resolved(root.directory)
-        if hasattr(storage, "secret_values"):
-            from holdall.places import remember  # noqa: PLC0415 - for blocks, which have imported pydantic already
+    else:
+        raise ConfigurationError(
+            f"result_storage is a slug as 's3/prod', a block as LocalFileSystem(basepath='results'), a path or a URL, "
+            f"not {_what(value)}."
+        )
+    if hasattr(storage, "secret_values"):
+        from holdall.places import remember  # noqa: PLC0415 - for blocks, which have imported pydantic already
 
-            remember(cast("StorageBlock", storage), root.settings)
-        return storage
-    raise ConfigurationError(
-        f"result_storage is a slug as 's3/prod', a block as LocalFileSystem(basepath='results'), a path or a URL, "
-        f"not {_what(value)}."
-    )
+        remember(cast("StorageBlock", storage), root.settings)
+    return storage
 
 
 def _codec(value: Any) -> Codec:

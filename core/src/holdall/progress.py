@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from holdall import settings
+from holdall import _fork, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -203,5 +203,4 @@ def _forget() -> None:
     _display = _Display()
 
 
-if hasattr(os, "register_at_fork"):  # absent on Windows, where there is no fork either
-    os.register_at_fork(after_in_child=_forget)
+_fork.register(in_child=_forget)

@@ -10,7 +10,6 @@ from holdall.moved import Item, Moved
 from holdall.moving import JOBS, Work
 from holdall.retrieval import open_storage
 from holdall.storages import Place, place_of
-from holdall.store import label
 from holdall.survey import survey, untracked
 
 if TYPE_CHECKING:
@@ -51,6 +50,7 @@ def push(
             yield done
             continue
         yield _sent(folder, target, jobs, track)
+        spool.mark(home)
 
 
 def _wheres(found: list[Found]) -> list[StorageReference]:
@@ -67,9 +67,8 @@ def _listed(found: list[Found], wheres: list[StorageReference]) -> Moved:
         if record is None:
             items.append(Item(key=each.meta.key, what="failed", problem=each.problem))
             continue
-        size = 0 if record.payload is None else record.payload.size
-        items.append(Item(key=record.key, what="left", name=record.producer.get("name"), size=size))
-    return Moved(source="the spool", target=label(wheres[0]) if wheres else "?", items=items)
+        items.append(Item.of(record, "left"))
+    return Moved(source="the spool", target=wheres[0].label if wheres else "?", items=items)
 
 
 def _opened(wheres: list[StorageReference]) -> Place:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from holdall import boundary, spool
 from holdall.builtin.sqlite_errors import explain, is_damage
 from holdall.catalogs import catalog_path, close_catalogs, open_catalog
+from holdall.copies import copy_of
 from holdall.errors import CatalogError, StorageError
 from holdall.results import ResultReference
 from holdall.settings import current
 from holdall.storages import ALL, SAME_MOMENT, storage_of
 from holdall.survey import survey, untracked
-from holdall.transfer import published_as
 from holdall.types import ReferenceRow
 
 if TYPE_CHECKING:
@@ -162,10 +161,10 @@ def _read(place: Place, track: Track) -> _Read:
             read.keys.add(found.meta.key)
             if found.kind == "foreign":
                 foreign.append(Skipped(key=found.meta.key, reason="foreign", problem=found.problem))
-            elif found.record is None:
+            elif found.kind != "record" or found.record is None:
                 read.skipped.append(_skipped(found))
             else:
-                published.add(published_as(found.record) or "")
+                published.add(copy_of(found.record) or "")
                 if found.record.expires_at is not None and found.record.expires_at <= now:
                     problem = f"{found.meta.key} in {place.label} was kept until {found.record.expires}."
                     read.skipped.append(Skipped(key=found.meta.key, reason="expired", problem=problem))
@@ -185,15 +184,15 @@ def _skipped(found: Found) -> Skipped:
 
 def _row(record: Record, place: Place) -> ReferenceRow:
     # The storage as it was opened here, not as it was written: a folder may have been moved, a slug renamed.
-    reference = ResultReference(key=record.key, storage=place.where, serializer=record.serializer)
+    reference = replace(ResultReference.from_record(record), storage=place.where)
     return ReferenceRow(
         storage=place.label,
         key=record.key,
         reference=reference.json(),
-        run_id=record.producer.get("run_id"),
+        run_id=record.run_id,
         name=record.producer.get("name"),
         size=0 if record.payload is None else record.payload.size,
-        created=datetime.fromisoformat(record.created).timestamp(),
+        created=record.created_at,
         expires=record.expires_at,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import threading
 import time
@@ -12,6 +11,7 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from holdall import _fork
 from holdall.errors import HoldallWarning
 
 if TYPE_CHECKING:
@@ -230,5 +230,4 @@ def _start_empty() -> None:
         recorder._reset()  # noqa: SLF001 - same module
 
 
-if hasattr(os, "register_at_fork"):  # absent on Windows, where there is no fork either
-    os.register_at_fork(after_in_child=_start_empty)
+_fork.register(in_child=_start_empty)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
+from holdall.redact import shown
+
 if TYPE_CHECKING:
     from holdall.options import Options
 
@@ -37,6 +39,10 @@ class Decision:
     source: Source
     reason: str
     beat: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        value = shown(self.value) if isinstance(self.value, str) else self.value
+        return f"Decision(value={value!r}, source={self.source!r}, reason={self.reason!r}, beat={self.beat!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +174,7 @@ def _inherited(what: str, own: Any, around: Scope | None, setting: str | None) -
         reason = f"flow {around.flow!r} around it uses {_shown(above.value)} (rule 2)"
         rules.append(Decision(value=above.value, source="flow", reason=reason))
     if setting is not None:
-        reason = f"the setting HOLDALL_RESULTS_DEFAULT_{what.upper()} says {setting} (rule 3)"
+        reason = f"the setting HOLDALL_RESULTS_DEFAULT_{what.upper()} says {shown(setting)} (rule 3)"
         rules.append(Decision(value=setting, source="settings", reason=reason))
     default = DEFAULT_STORAGE if what == "storage" else DEFAULT_SERIALIZER
     reason = (
@@ -181,7 +187,7 @@ def _inherited(what: str, own: Any, around: Scope | None, setting: str | None) -
 
 
 def _shown(value: Any) -> str:
-    return str(value) if isinstance(value, (str, PathLike)) else repr(value)
+    return shown(str(value)) if isinstance(value, (str, PathLike)) else repr(value)
 
 
 def _conflict(name: str, need: str) -> str:

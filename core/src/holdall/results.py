@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.errors import ConfigurationError
+from holdall.members import Members, loads
+from holdall.redact import masked
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from holdall.record import Record
 
 _LITERALS: Final = {None: "null", True: "true", False: "false"}
+_VALUES: Final = {text: value for value, text in _LITERALS.items()}
 
 
 def is_literal(value: object) -> bool:
@@ -55,6 +58,14 @@ class StorageReference:
     location: Mapping[str, Any] = field(hash=False)
 
     @property
+    def label(self) -> str:
+        """In words: its slug, or its type and place."""
+        if self.slug is not None:
+            return self.slug
+        place = next(iter(self.location.values()), "")
+        return f"{self.type}:{masked(place)}"
+
+    @property
     def identity(self) -> str:
         """The same for two ways to one place: a slug is none of it."""
         return json.dumps([self.type, dict(self.location)], sort_keys=True)
@@ -72,6 +83,10 @@ class SerializerReference:
 class ResultReference:
     """Where a result lies and how to read it: the key of its record, the storage, the serializer.
 
+    `run_id` is the run that made it: for a hit, the one that wrote the entry. A record of another run, which has come to
+    lie under the key since, is not read; where it is None, as in references of before, whatever lies there is. `name`
+    is the user's own name for it (`result_storage_key`), if any.
+
     Goes through pickle and JSON and works in another process. The object it resolved stays with it, but never in
     equality, `repr`, pickle or JSON.
     """
@@ -79,15 +94,24 @@ class ResultReference:
     key: str
     storage: StorageReference
     serializer: SerializerReference
+    run_id: str | None = None
+    name: str | None = None
     cache_in_memory: bool = field(default=True, compare=False, repr=False)
     _object: Any = field(default=UNSET, compare=False, repr=False)
     _store: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def title(self) -> str:
+        """In messages: the user's name, where there is one, before the key."""
+        return self.key if self.name is None else f"{self.name} ({self.key})"
 
     def json(self) -> str:
         return json.dumps(
             {
                 "type": "reference",
                 "key": self.key,
+                "run_id": self.run_id,
+                **({} if self.name is None else {"name": self.name}),
                 "storage": {
                     "slug": self.storage.slug,
                     "type": self.storage.type,
@@ -104,7 +128,7 @@ class ResultReference:
         `unsigned`. With `columns`, those of a table are read from storage, and not kept in memory.
 
         Raises:
-            MissingResultError: the record or its payload is gone.
+            MissingResultError: the record or its payload is gone, or the record is another run's by now.
             ExpiredResultError: it was kept until a moment that has passed.
             CorruptResultError: the bytes are not those that were written.
             UntrustedResultError: the data names a module that this process has not imported or accepted, is a pickle that
@@ -153,23 +177,35 @@ class ResultReference:
             from holdall.record import parse  # noqa: PLC0415 - records know references, and only this one way back
 
             record = parse(record, where="this record")
-        return cls(key=record.key, storage=record.storage, serializer=record.serializer)
+        return cls(
+            key=record.key,
+            storage=record.storage,
+            serializer=record.serializer,
+            run_id=record.run_id,
+            name=record.name,
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.json(), self.cache_in_memory)
 
 
 def _rebuild(text: str, cache_in_memory: bool) -> ResultReference:
-    return _reference(json.loads(text), cache_in_memory=cache_in_memory)
+    found = from_json(text)
+    if not isinstance(found, ResultReference):
+        raise ConfigurationError("This pickle of a ResultReference holds a literal.")
+    return replace(found, cache_in_memory=cache_in_memory)
 
 
-def _reference(document: dict[str, Any], *, cache_in_memory: bool = True) -> ResultReference:
-    storage, serializer = document["storage"], document["serializer"]
+def _reference(document: Members) -> ResultReference:
+    storage, serializer = document.members("storage"), document.members("serializer")
     return ResultReference(
-        key=document["key"],
-        storage=StorageReference(slug=storage["slug"], type=storage["type"], location=storage["location"]),
-        serializer=SerializerReference(type=serializer["type"], options=serializer["options"]),
-        cache_in_memory=cache_in_memory,
+        key=document.text("key"),
+        storage=StorageReference(
+            slug=storage.text_or_none("slug"), type=storage.text("type"), location=storage.plain("location")
+        ),
+        serializer=SerializerReference(type=serializer.text("type"), options=serializer.plain("options")),
+        run_id=document.text_or_none("run_id", absent=True),
+        name=document.text_or_none("name", absent=True),
     )
 
 
@@ -177,14 +213,12 @@ def from_json(text: str | bytes, /) -> ResultLiteral | ResultReference:
     """What `.json()` of either type wrote.
 
     Raises:
-        ConfigurationError: the text is of neither type.
+        ConfigurationError: the text is of neither type, or a member is odd.
     """
     try:
-        document = json.loads(text)
-        if document["type"] == "result":
-            return ResultLiteral(value=json.loads(document["value"]))
-        if document["type"] == "reference":
+        document = Members(loads(text if isinstance(text, str) else text.decode()))
+        if document.one_of("type", "result", "reference") == "reference":
             return _reference(document)
-    except (ValueError, KeyError, TypeError) as error:
+        return ResultLiteral(value=_VALUES[document.one_of("value", *_VALUES)])
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigurationError(f"This is not the JSON of a ResultLiteral or a ResultReference: {error}.") from error
-    raise ConfigurationError(f"A result has the type 'result' or 'reference', not {document['type']!r}.")

@@ -5,25 +5,30 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from holdall import results, settings, spool
 from holdall.catalogs import catalog_path, open_catalog
 from holdall.decoding import make_codec
 from holdall.errors import CatalogError, ConfigurationError, MissingResultError, UnknownBlockError
-from holdall.keys import beside, own_key
+from holdall.keys import candidates, own_key
 from holdall.recorder import recorder_for
 from holdall.results import ResultLiteral, ResultReference, StorageReference
 from holdall.signals import ear
-from holdall.store import ResultStore, label
+from holdall.store import ResultStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from holdall.abc.codec import Codec
     from holdall.abc.storage import Storage
     from holdall.record import Record
+
+
+_LOOKS: Final = 4
 
 
 def fetch(reference: ResultReference, /, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
@@ -35,11 +40,15 @@ def fetch(reference: ResultReference, /, *, accept: Iterable[str] = (), columns:
     accepted = {*accept, *found.results_accept}
     started = time.time()
     try:
-        holder, record = spool.locate(store, found.home, methodcaller("record", reference.key, accept=accepted))
+        look = methodcaller("record", reference.key, run_id=reference.run_id, accept=accepted)
+
+        def load(holder: ResultStore, record: Record) -> tuple[Record, Any]:
+            return holder.loaded(record, run_id=reference.run_id, accept=accepted, columns=columns)
+
+        record, value = spool.read(store, found.home, look, load)
     except MissingResultError as error:
         _say_where(error, reference, found)
         raise
-    value = holder.load(record, accept=accepted, columns=columns)
     if ear.active:
         from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
 
@@ -66,10 +75,12 @@ def _say_where(error: MissingResultError, reference: ResultReference, found: set
         return  # looking must not make one
     with suppress(CatalogError, ConfigurationError):
         rows = [results.from_json(row.reference) for row in open_catalog(found).references(key=reference.key)]
-        others = [row for row in rows if isinstance(row, ResultReference) and row.storage != reference.storage]
+        known = [row for row in rows if isinstance(row, ResultReference) and row.storage != reference.storage]
+        others = [other for other in known if reference.run_id in {None, other.run_id}]
         if others:
-            places = " and ".join(dict.fromkeys(label(other.storage) for other in others))
-            said = f"The catalog knows it in {places} now: holdall.load_result(key={reference.key!r}) reads it there."
+            places = " and ".join(dict.fromkeys(other.storage.label for other in others))
+            name = reference.name or reference.key
+            said = f"The catalog knows it in {places} now: holdall.load_result(key={name!r}) reads it there."
             error.args = (f"{error} {said}", *error.args[1:])
 
 
@@ -96,7 +107,10 @@ def open_storage(where: StorageReference, /) -> Storage:
                 raise  # a folder is there whoever knows its slug
     from holdall.builtin.directory import Directory  # noqa: PLC0415 - a reference may be to anything else
 
-    return Directory(where.location["basepath"])
+    base = where.location.get("basepath")
+    if not isinstance(base, str):
+        raise ConfigurationError(f"A reference to a {where.type} names no basepath, and so no place: {where.label}.")
+    return Directory(base)
 
 
 def load_result(
@@ -127,11 +141,36 @@ def load_result(
         # Nothing says what this storage is configured to hold, so the default decides whether a pickle may be read.
         store = ResultStore(place, _default_codec(found))
         accepted = {*accept, *found.results_accept}
-        how, name = ("record", own_key(run)) if run is not None else ("find", str(key))
-        holder, wanted = spool.locate(store, found.home, methodcaller(how, name, accept=accepted))
-        return holder.load(wanted, accept=accepted, columns=columns)
-    result = _of_run(run, found) if run is not None else _of_key(str(key), found)
-    return result.get() if isinstance(result, ResultLiteral) else result.get(accept=accept, columns=columns)
+        look = (
+            methodcaller("record", own_key(run), run_id=run, accept=accepted)
+            if run is not None
+            else methodcaller("find", str(key), accept=accepted)
+        )
+
+        def load(holder: ResultStore, record: Record) -> tuple[Record, Any]:
+            return holder.loaded(record, run_id=run, accept=accepted, columns=columns)
+
+        return spool.read(store, found.home, look, load)[1]
+    find = partial(_of_run, run, found) if run is not None else partial(_of_key, str(key), found)
+    return _followed(find, accept, columns)
+
+
+def _followed(
+    find: Callable[[], ResultLiteral | ResultReference], accept: Iterable[str], columns: Sequence[str] | None
+) -> Any:
+    """The value of what the catalog names; asked again where nothing is there, as that may have been moved meanwhile."""
+    before = None
+    for remaining in reversed(range(_LOOKS)):
+        result = find()
+        if isinstance(result, ResultLiteral):
+            return result.get()
+        try:
+            return result.get(accept=accept, columns=columns)
+        except MissingResultError:
+            if not remaining or result == before:
+                raise
+            before = result
+    raise AssertionError("the last look returns or raises")
 
 
 def _default_codec(found: settings.Settings) -> Codec:
@@ -160,7 +199,7 @@ def _of_run(run: str, found: settings.Settings) -> ResultLiteral | ResultReferen
 
 def _of_key(key: str, found: settings.Settings) -> ResultReference:
     catalog = open_catalog(found)
-    row = catalog.reference(key=key) or catalog.reference(key=beside(key))
+    row = next(filter(None, (catalog.reference(key=each) for each in candidates(key))), None)
     if row is None:
         raise MissingResultError(
             f"The catalog in {found.home} knows no result with the key {key!r}. Pass storage=… to look in a storage "
@@ -169,4 +208,4 @@ def _of_key(key: str, found: settings.Settings) -> ResultReference:
     reference = results.from_json(row.reference)
     if not isinstance(reference, ResultReference):
         raise UnknownBlockError(f"The catalog holds no reference under {key!r}.")
-    return reference
+    return replace(reference, run_id=None)  # whoever asks by key takes what is there now, whose ever it is

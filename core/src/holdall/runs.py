@@ -7,6 +7,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from holdall import _fork
 from holdall.catalogs import open_catalog
 from holdall.ids import new_id
 from holdall.recorder import recorder_for
@@ -57,7 +58,7 @@ class Replays:
 
     def __init__(self, around: Replays | None) -> None:
         self.around = around
-        self.lock: threading.RLock = threading.RLock() if around is None else around.lock
+        self.lock: threading.RLock = _fork.renewed(threading.RLock()) if around is None else around.lock
         self._kept: dict[Identity, ResultLiteral | ResultReference] = {}
 
     def tables(self) -> Iterator[Replays]:

@@ -53,14 +53,13 @@ def _spooled(
     unit: Unit[Any, Any], run: Run, store: ResultStore, value: Any, key: str | None, named: str | None, *, indexed: bool
 ) -> Kept | None:
     """What is kept in the spool, or None: the disk that failed may be the spool's, and the error carries the value."""
-    through = spool.opened(store, run.root.settings.home)
-    # A name that is no file name everywhere, as object stores take them, must not cost the result.
-    for each in dict.fromkeys((named, None)):
-        try:
-            return keep(unit, run, store, value, key=key, named=each, through=through, indexed=indexed)
-        except HoldallError:
-            continue
-    return None
+    try:
+        through = spool.opened(store, run.root.settings.home)
+        return keep(unit, run, store, value, key=key, named=named, through=through, indexed=indexed)
+    except HoldallError:
+        return None
+    finally:
+        spool.mark(run.root.settings.home)
 
 
 def _folder(run: Run, store: ResultStore) -> str:

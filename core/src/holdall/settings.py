@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import warnings
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from holdall import _user_settings
 from holdall._config_files import ConfigFile, candidates, directories_to_search, nearest_files
 from holdall.errors import ConfigurationError, HoldallWarning
+from holdall.redact import has_secret, masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 SECRET_KEY = "HOLDALL_SECRET_KEY"  # noqa: S105 - the variable's name
 SIGNING_KEY = "HOLDALL_SIGNING_KEY"
 ENCRYPTION_KEY = "HOLDALL_ENCRYPTION_KEY"
+OF_THE_USER = _user_settings.VARIABLES
+"""Fields that no file of a project may set, each with its variable."""
 BLOCK_PREFIX = "HOLDALL_BLOCK__"
 DEFAULT = "default"
 
@@ -35,7 +40,8 @@ class Settings:
     home: str
     """Absolute path of the folder of the catalog and the key file; it need not exist."""
     results_persist_by_default: bool | None = None
-    results_default_storage: str | None = None
+    results_default_storage: str | None = field(default=None, repr=False)
+    """As it was written: whoever shows it masks what may be a password in it."""
     results_default_serializer: str | None = None
     results_accept: frozenset[str] = frozenset()
     """Modules that stored data may name to be imported, and serializers that may be read with though they may run code."""
@@ -50,11 +56,19 @@ class Settings:
     cache_ignore_types: frozenset[str] = frozenset()
     """Types, as `module:QualName`, whose values do not count in cache keys, besides those that holdall knows; one that
     begins with a hyphen counts again."""
+    trusted_signers: tuple[str, ...] | None = field(default=None, repr=False)
+    """Public keys, `id:ed25519-public:KEY`, whose signatures are believed; None where there is no such list."""
+    revoked_signers: tuple[str, ...] = field(default=(), repr=False)
+    """Ids, or whole public keys, that are believed no more, whatever else says so."""
+    results_max_bytes: int | None = None
+    """Bytes that reading one result may make at most, whatever its record declares; None: what memory allows."""
     plugins_prefer: Mapping[str, str] = field(default_factory=dict, hash=False)
     """`"storage.s3"` -> the distribution that provides it, where two do."""
     progress: bool = True
     blocks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False, repr=False)
     """Slug -> fields as they stand in the file, `${NAME}` not yet replaced."""
+    trusts_catalog: bool = True
+    """Whether `accept` of a saved block counts: not for a command that looks into a catalog of a project's choice."""
     sources: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Field name, or `blocks.<slug>`, -> `environment variable <NAME>`, the path of a file, or `default`."""
     environ: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
@@ -69,9 +83,10 @@ class Settings:
         _warn_of_misspelt_variables(environ)
         files = nearest_files(directory)
         for file in files:
+            _user_settings.refuse_in(file, environ)
             _refuse_unknown_keys(file)
-        values: dict[str, Any] = {"environ": environ}
-        sources: dict[str, str] = {}
+        believed, sources = _user_settings.read(environ)
+        values: dict[str, Any] = {"environ": environ, **believed}
         for option in _OPTIONS:
             found = _from_environment(option, environ, directory) or _from_files(option, files)
             if found is not None:
@@ -129,7 +144,7 @@ def _text(value: Any, _base: str) -> str:
 
 
 def _path(value: Any, base: str) -> str:
-    if isinstance(value, str) and value.strip():
+    if isinstance(value, str) and value.strip() and "://" not in value and not has_secret(value):
         return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
     raise ValueError("the path of a folder")
 
@@ -143,6 +158,21 @@ def _seconds(value: Any, _base: str) -> float:
         if 0 < found < 1e6:
             return found
     raise ValueError("a number of seconds above 0")
+
+
+_UNITS = {"": 1, "b": 1}
+_UNITS |= {f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)}
+_UNITS |= {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)}
+
+
+def _bytes(value: Any, _base: str) -> int:
+    if isinstance(value, int | str) and not isinstance(value, bool):
+        found = re.fullmatch(r"([0-9]{1,18})(?:\.([0-9]{1,9}))? ?([a-z]*)", str(value).strip().lower(), re.ASCII)
+        if found is not None and (unit := _UNITS.get(found[3])) is not None:
+            size = int(found[1]) * unit + int(int(found[2] or 0) * unit / 10 ** len(found[2] or ""))
+            if size > 0:
+                return size
+    raise ValueError("a number of bytes above 0, as 2147483648 or 2GiB")
 
 
 def _names(value: Any, _base: str) -> frozenset[str]:
@@ -208,11 +238,12 @@ _OPTIONS = (
     _Option("results_lossy", "results.lossy", _one_of("refuse", "note")),
     _Option("results_lease_seconds", "results.lease_seconds", _seconds),
     _Option("cache_ignore_types", "cache.ignore_types", _types),
+    _Option("results_max_bytes", "results.max_bytes", _bytes),
     _Option("plugins_prefer", "plugins.prefer", _choices),
     _Option("progress", "progress", _flag),
 )
 _KEYS = (*(option.key for option in _OPTIONS), "blocks")
-_VARIABLES = (*(option.variable for option in _OPTIONS), SECRET_KEY, SIGNING_KEY, ENCRYPTION_KEY)
+_VARIABLES = (*(option.variable for option in _OPTIONS), *OF_THE_USER.values(), SECRET_KEY, SIGNING_KEY, ENCRYPTION_KEY)
 
 
 def options() -> list[str]:
@@ -246,7 +277,7 @@ def _parsed(option: _Option, value: Any, base: str, source: str) -> tuple[Any, s
     try:
         return option.parse(value, base), source
     except ValueError as accepted:
-        raise ConfigurationError(f"{source}: {value!r} is not {accepted}.") from None
+        raise ConfigurationError(f"{source}: {masked(value)!r} is not {accepted}.") from None
 
 
 def _refuse_unknown_keys(file: ConfigFile) -> None:
@@ -254,7 +285,7 @@ def _refuse_unknown_keys(file: ConfigFile) -> None:
     for key, value in file.tables.items():
         if key in sections:
             if not isinstance(value, dict):
-                raise ConfigurationError(f"{file.path}: {key} is {value!r}, and it must be a table.")
+                raise ConfigurationError(f"{file.path}: {key} is {masked(value)!r}, and it must be a table.")
             unknown = [f"{key}.{inner}" for inner in value if f"{key}.{inner}" not in _KEYS]
         else:
             unknown = [] if key in _KEYS else [key]
@@ -318,6 +349,14 @@ class _Cached(NamedTuple):
 
 
 _cache: dict[str, _Cached] = {}
+adjust: Callable[[Settings], Settings] | None = None
+"""What `current` makes of what was read; see `holdall.looking`."""
+
+
+def adjust_with(change: Callable[[Settings], Settings] | None, /) -> None:
+    global adjust  # noqa: PLW0603 - of this process, as the cache is
+    adjust = change
+    _cache.clear()
 
 
 def current(directory: str | None = None) -> Settings:
@@ -349,6 +388,8 @@ def _read_into_cache(directory: str, before: _Cached | None) -> Settings:
     snapshot = dict(getattr(os.environ, "_data", os.environ))
     stamps = _stamps(directory)
     settings = Settings.read(directory, dict(os.environ))
+    if adjust is not None:
+        settings = adjust(settings)
     if before is not None and before.settings == settings:
         settings = before.settings
     # A file may change twice within one tick of its clock: after a change this recent, the next call looks again.
@@ -364,7 +405,8 @@ def _stamps(directory: str) -> list[tuple[str, _Stamp]]:
     # A directory's own time tells of files that come and go, so only files that are there are looked at one by one.
     places = directories_to_search(directory)
     files = [(path, stamp) for place in places for path in candidates(place) if (stamp := _stamp(path)) is not None]
-    return [*((place, _stamp(place)) for place in places), *files]
+    own = _user_settings.path(os.environ)
+    return [*((place, _stamp(place)) for place in places), *files, *([(own, _stamp(own))] if own else [])]
 
 
 def _stamp(path: str) -> _Stamp:

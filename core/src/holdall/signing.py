@@ -1,4 +1,4 @@
-"""The signature of a record: a keyed MAC over all of it, and through its digests over the payload."""
+"""The signature of a record: over all of it, and through its digests over the payload."""
 
 from __future__ import annotations
 
@@ -8,58 +8,68 @@ from typing import TYPE_CHECKING, Final
 from holdall.errors import UntrustedResultError
 
 if TYPE_CHECKING:
-    from holdall.abc.keyring import Key, KeyRing
+    from holdall.abc.signature import Signer, Signers
 
 _PREFIX: Final = b"holdall record 1\n"
-_MEMBER: Final = b',"signature":"hmac-sha256:%b:%b"'
-_AT_THE_END: Final = re.compile(rb',"signature":"hmac-sha256:([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})"\Z')
-_LONGEST: Final = 160
+_START: Final = b',"signature":"'
+# Of any scheme, known here or not: what is signed, and an inlined payload, end before it.
+_MEMBER: Final = re.compile(
+    rb',"signature":"([a-z0-9]+(?:-[a-z0-9]+)*):([A-Za-z0-9._-]{1,64}):((?:[0-9a-f]{2}){16,256})"', re.ASCII
+)
+_LONGEST: Final = 700
 """Bytes of the member, and some."""
 UNSIGNED: Final = "unsigned"
 """On an accept list: records without a signature."""
+_SHARED: Final = "hmac-sha256"
 
 
-def signed(body: bytes, key: Key, /) -> bytes:
+def signed(body: bytes, signer: Signer, /) -> bytes:
     """The open document with its signature as the last member."""
-    return body + _MEMBER % (key.id.encode(), _mac(body, key).encode())
+    scheme, key_id = signer.name
+    signature = signer.sign(_PREFIX + body).hex()
+    return b'%b%b%b:%b:%b"' % (body, _START, scheme.encode(), key_id.encode(), signature.encode())
 
 
-def split(document: bytes, /) -> tuple[bytes, tuple[str, str] | None]:
-    """What a signature is over; and the id of its key and the MAC, where there is one.
+def split(document: bytes, /) -> tuple[bytes, tuple[str, str, str] | None]:
+    """What a signature is over; and its scheme, the id of its key and its digits, where there is one.
 
     A value that ends so would have a brace or escaped quotes there: it is the member and nothing else.
     """
-    found = _AT_THE_END.search(document, max(len(document) - _LONGEST, 0))
+    at = document.rfind(_START, max(len(document) - _LONGEST, 0))
+    found = None if at < 0 else _MEMBER.fullmatch(document, at)
     if found is None:
         return document, None
-    return document[: found.start()], (found[1].decode(), found[2].decode())
+    return document[:at], (found[1].decode(), found[2].decode(), found[3].decode())
 
 
-def verify(document: bytes, /, *, keys: KeyRing, where: str, unsigned: bool = False) -> None:
+def verify(document: bytes, /, *, keys: Signers, where: str, unsigned: bool = False) -> None:
     """Check a record before anything of it is used; with `unsigned`, one without a signature passes.
 
     Raises:
-        UntrustedResultError: it is not signed, by no key that is known here, or not by who has the key.
+        UntrustedResultError: it is not signed, by nobody who is believed here, by a signer who is revoked, or not by who
+            has the key.
     """
-    import hmac  # noqa: PLC0415 - loads OpenSSL, which only who signs needs
-
     body, signature = split(document)
     if signature is None:
         if unsigned:
             return
         raise UntrustedResultError(
-            f"{where} is not signed, and this reader takes signed results only, because it has a signing key. If it was "
-            f"written before there was one and you trust who could write there, read with accept=[{UNSIGNED!r}] or set "
-            f"HOLDALL_RESULTS_ACCEPT={UNSIGNED}; to sign what is there, copy it: holdall result copy."
+            f"{where} is not signed, and this reader takes signed results only, because it has signing keys or trusted "
+            "signers. If it was written before there were any and you trust who could write there, read with "
+            f"accept=[{UNSIGNED!r}] or set HOLDALL_RESULTS_ACCEPT={UNSIGNED}; to sign what is there, set that and copy it: "
+            "holdall result copy."
         )
-    key_id, mac = signature
-    key = keys.get(key_id)
-    if key is None:
+    scheme, key_id, digits = signature
+    if keys.is_revoked(scheme, key_id):
         raise UntrustedResultError(
-            f"{where} is signed with the key {key_id!r}, and the signing keys here are {', '.join(keys.ids)}. Add that key "
-            "behind the current one, as 2026-11:KEY,2025-11:KEY, if it is yours."
+            f"{where} is signed with the {scheme} key {key_id!r}, which is revoked here (HOLDALL_REVOKED_SIGNERS, or "
+            "revoked_signers of your own settings). Nothing of it was used. Have it computed and signed again, by a "
+            "signer who is trusted."
         )
-    if not hmac.compare_digest(_mac(body, key), mac):
+    key = keys.get(scheme, key_id)
+    if key is None:
+        raise UntrustedResultError(_unknown(scheme, key_id, keys, where))
+    if not key.verify(_PREFIX + body, bytes.fromhex(digits)):
         raise UntrustedResultError(
             f"{where} has a signature that the key {key_id!r} did not make: somebody without the key has changed it, or "
             "the key has another id elsewhere. Nothing of it was used. Restore it from a copy, or delete it so that the "
@@ -67,7 +77,20 @@ def verify(document: bytes, /, *, keys: KeyRing, where: str, unsigned: bool = Fa
         )
 
 
-def _mac(body: bytes, key: Key) -> str:
-    import hmac  # noqa: PLC0415 - as above
-
-    return hmac.digest(key.secret, _PREFIX + body, "sha256").hex()
+def _unknown(scheme: str, key_id: str, keys: Signers, where: str) -> str:
+    if not keys.names:
+        here = "no signer is believed here"
+    elif all(each == _SHARED for each in (scheme, *(known for known, _ in keys.names))):
+        here = f"the signing keys here are {', '.join(known for _, known in keys.names)}"
+    else:
+        here = f"the signers that are believed here are {', '.join(map(':'.join, keys.names))}"
+    if scheme == _SHARED:
+        return (
+            f"{where} is signed with the key {key_id!r}, and {here}. Add that key behind the current one, as "
+            "2026-11:KEY,2025-11:KEY, if it is yours."
+        )
+    plugin = f" (pip install {keys.plugins[scheme]})" if scheme in keys.plugins else ""
+    return (
+        f"{where} is signed with the {scheme} key {key_id!r}, and {here}. If you trust that signer, add the public key to "
+        f"HOLDALL_TRUSTED_SIGNERS, as {key_id}:{scheme}-public:KEY{plugin}."
+    )

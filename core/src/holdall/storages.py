@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall import blocks
 from holdall.errors import CatalogError, ConfigurationError, PluginError
+from holdall.redact import masked
 from holdall.results import ResultReference, StorageReference, from_json
 from holdall.retrieval import open_storage
-from holdall.store import label
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
     @property
     def label(self) -> str:
-        return label(self.where)
+        return self.where.label
 
     @property
     def identity(self) -> str:
@@ -92,7 +92,7 @@ def known(settings: Settings, catalog: Catalog, directory: str, /) -> tuple[list
         try:
             place = place_of(open_it())
         except (ConfigurationError, PluginError, CatalogError) as error:
-            unopened.setdefault(shown, Unopened(shown, str(error)))
+            unopened.setdefault(shown, Unopened(masked(shown), str(error)))
         else:
             found.setdefault(place.identity, place)
 
@@ -108,7 +108,7 @@ def known(settings: Settings, catalog: Catalog, directory: str, /) -> tuple[list
         add(DEFAULT_FOLDER, lambda: from_value(f"./{DEFAULT_FOLDER}"))
     for where in _referenced(catalog):
         if where.identity not in found:
-            add(label(where), lambda where=where: open_storage(where))
+            add(where.label, lambda where=where: open_storage(where))
     return list(found.values()), list(unopened.values())
 
 

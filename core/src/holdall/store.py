@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall import boundary, circuit, decoding, transit
+from holdall import boundary, circuit, copies, decoding, removal, transit
 from holdall import payload as payloads
 from holdall import record as records
+from holdall.abc.bound import OutgrownError
+from holdall.belonging import at_home, of_run
+from holdall.bounds import bounded, told_of
 from holdall.errors import (
     ConfigurationError,
     CorruptResultError,
@@ -23,27 +25,35 @@ from holdall.errors import (
     PluginError,
     ResultError,
     StorageError,
-    UntrustedResultError,
 )
-from holdall.keys import beside
-from holdall.policies import policy_of
+from holdall.keys import candidates, copy_name, is_own, name_key
+from holdall.policies import believed, check_signer, policy_of
 from holdall.results import ResultReference, SerializerReference, StorageReference
 from holdall.settings import current
-from holdall.signing import UNSIGNED, verify
 from holdall.sources import InlineSource, PayloadSource
-from holdall.types import UNSET, Trust
+from holdall.types import CALLS, UNSET, Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from holdall.abc.codec import Codec
     from holdall.abc.policy import Policy
     from holdall.abc.storage import Storage
+    from holdall.payload import Written
     from holdall.record import Payload, Record
 
 _WRITES: Final = 2  # a put that failed for a passing reason is repeated once, by dumping again
+_ROUNDS: Final = 3  # so often a writer is stopped for long in one write, before somebody is taken to be at fault
 _NO_TRUST: Final = Trust()
 _PLAIN: Final = '{"picklelib":"pickle"}'  # what most small results say of themselves, without asking json
+
+
+class Stored(NamedTuple):
+    """A result that is in its storage: the key of its record, how it was serialised, the bytes of its payload."""
+
+    key: str
+    serializer: SerializerReference
+    size: int
 
 
 class ResultStore:
@@ -81,7 +91,7 @@ class ResultStore:
         codec = codec.under(self.policy)
         self.codec = codec
         self.where = where or StorageReference(slug=storage.block_slug, type=storage.slug, location=storage.location())
-        self.label = label(self.where)
+        self.label = self.where.label
         self.place = _json({"slug": self.where.slug, "type": self.where.type, "location": self.where.location})
         self._heads: dict[Codec, tuple[SerializerReference, str]] = {}
         self.serializer, head = self._head(codec)
@@ -110,124 +120,146 @@ class ResultStore:
         value: Any,
         /,
         *,
-        key: str,
+        key: str | None = None,
+        name: str | None = None,
+        published: bool = True,
         producer: str = "{}",
         created: float | None = None,
         expires: float | None = None,
-        named: bool = False,
-        also: str | None = None,
-        cache_in_memory: bool = True,
-    ) -> tuple[ResultReference, int]:
-        """Store the value; when this returns, it is there. Also returns the size of its payload in bytes.
+    ) -> Stored:
+        """Store the value under a record's key, a user's own name, or both; when this returns, it is there.
 
-        `producer` is JSON. `named` says that the user chose the key: the payload is then published under it for other
-        tools, and never lies inside the record. `also` is the key of a second record of the same payload.
+        With a name, the payload never lies inside a record, and is published under the name for other tools, unless
+        `published` says no. `producer` is JSON.
 
         Raises:
             SerializationError: the value cannot be serialised.
             StorageError: the storage did not take it.
         """
+        self.check_signer()
+        facts = {"created": time.time() if created is None else created, "expires": expires, "producer": producer}
         for remaining in range(_WRITES - 1, -1, -1):
             try:
-                written = payloads.write(
-                    value,
-                    self.codec,
-                    self.storage,
-                    inline=not named,
-                    label=self.label,
-                    policy=self.policy,
-                )
-                codec, path = written.codec, written.path
-                serializer, head = self._head(codec)
-                record_key = _record_key(key, codec) if named else key
-                keys = (record_key,) if also is None else (also, record_key)
-                for each in keys:
-                    body = records.body(
-                        head,
-                        key=each,
-                        written_with=_json(written.written_with),
-                        payload=written.member,
-                        created=time.time() if created is None else created,
-                        expires=expires,
-                        producer=producer,
-                    )
-                    self._commit(each, body, path if each is keys[0] else None)
+                written, primary, copy = self._written(value, key, name, facts, published=published)
             except StorageError as error:
                 if not (error.transient and remaining) or circuit.is_down(self.storage):
                     error.value = value
                     raise
             else:
                 break
-        if named and path is not None:
+        if published and copy is not None and written.path is not None:
             try:
-                boundary.publish(self.storage, path, key if record_key != key else key + codec.suffix)
+                copies.publish(self.storage, primary, written.path, copy, label=self.label)
             except StorageError as error:
-                error.value, error.kept = value, f"{record_key} in {self.label}"
+                error.value, error.kept = value, f"{primary} in {self.label}"
                 raise
-        return self.reference(record_key, value, serializer, cache_in_memory=cache_in_memory), written.size
+        return Stored(primary, self._head(written.codec)[0], written.size)
+
+    def _written(
+        self, value: Any, key: str | None, name: str | None, facts: dict[str, Any], *, published: bool
+    ) -> tuple[Written, str, str | None]:
+        """A payload and its records, all of which are there now; the payload anew where they come late.
+
+        Also returns the key of the last record, and the name of the readable copy, which is still to be made.
+        """
+        for remaining in range(_ROUNDS - 1, -1, -1):
+            written = payloads.write(
+                value, self.codec, self.storage, inline=name is None, label=self.label, policy=self.policy
+            )
+            if remaining and written.is_doubtful(self.storage):
+                payloads.discard(self.storage, written.path)
+                continue
+            copy = None if name is None else copy_name(name, written.codec.suffix)
+            if name is not None and published:
+                copy = copies.claim(self.storage, name_key(name), copy, label=self.label)
+            addresses = records.addresses(key, name, copy)
+            draft = partial(
+                records.body,
+                self._head(written.codec)[1],
+                written_with=_json(written.written_with),
+                payload=written.member,
+                **facts,
+            )
+            self._commit(draft, addresses, written.path)
+            if not (remaining and written.is_old) and not written.is_gone(self.storage):
+                return written, addresses[-1][0], copy
+        raise StorageError(
+            f"The result is not kept in {self.label}: its payload was deleted each time before its record was written. See "
+            "whether a `holdall gc` runs there with a --grace of seconds.",
+            block=self.storage.slug,
+            key=addresses[-1][0],
+            operation="put",
+        )
 
     def reference(
-        self, key: str, value: Any, serializer: SerializerReference, /, *, cache_in_memory: bool
+        self,
+        key: str,
+        value: Any,
+        serializer: SerializerReference,
+        /,
+        *,
+        run_id: str | None,
+        name: str | None = None,
+        cache_in_memory: bool,
     ) -> ResultReference:
         """A reference that holds its store, and the object where it may stay in memory."""
         return ResultReference(
             key=key,
             storage=self.where,
             serializer=serializer,
+            run_id=run_id,
+            name=name,
             cache_in_memory=cache_in_memory,
             _object=value if cache_in_memory else UNSET,
             _store=self,
         )
 
-    def reference_json(self, key: str, /) -> str:
+    def reference_json(self, key: str, run_id: str | None, /) -> str:
         """`ResultReference.json` for a key of this store, without dumping the storage and serializer anew."""
-        return f'{{"type":"reference","key":{records.quoted(key)}{self._tail}'
+        told = "null" if run_id is None else records.quoted(run_id)
+        return f'{{"type":"reference","key":{records.quoted(key)},"run_id":{told}{self._tail}'
 
     def write_literal(
         self,
         value: bool | None,
         /,
         *,
-        key: str,
+        key: str | None = None,
+        name: str | None = None,
         producer: str = "{}",
         expires: float | None = None,
     ) -> None:
-        """A record that is the value, for whoever has the storage and not the catalog."""
-        payload = f'null,"literal":"{json.dumps(value)}"'
-        body = records.body(
+        """A record that is the value, under a key or a user's name, for whoever has the storage and not the catalog."""
+        addresses = records.addresses(key, name, None)
+        if name is not None:
+            copies.claim(self.storage, name_key(name), None, label=self.label)
+        draft = partial(
+            records.body,
             self._head(self.codec)[1],
-            key=key,
             written_with="{}",
-            payload=payload,
+            payload=f'null,"literal":"{json.dumps(value)}"',
             created=time.time(),
             expires=expires,
             producer=producer,
         )
-        boundary.put(self.storage, key, [self._sealed(body)])
+        self._commit(draft, addresses)
 
-    def _commit(self, key: str, body: str, path: str | None) -> None:
-        """Write a record; where that fails, remove the payload at `path`, to which no other record leads."""
-        try:
-            boundary.put(self.storage, key, [self._sealed(body)])
-        except StorageError:
-            if path is not None:
-                self._discard(path)
-            raise
-
-    def _sealed(self, body: str) -> bytes:
+    def _commit(self, draft: Callable[..., str], addresses: list[tuple[str, str]], path: str | None = None) -> None:
         keys = self.policy.signing
-        return records.seal(body.encode(), None if keys is None else keys.current)
+        self.check_signer()
+        payloads.commit(self.storage, draft, addresses, path, None if keys is None else keys.current)
 
-    def _discard(self, path: str) -> None:
-        # The storage is in trouble already, and says so; a payload without a record is garbage to `gc`.
-        with suppress(StorageError):
-            boundary.delete(self.storage, path)
+    def check_signer(self) -> None:
+        """Raises `ConfigurationError` where results would be written that no reader with this policy takes."""
+        check_signer(self.policy, self.label)
 
-    def record(self, key: str, /, *, accept: Iterable[str] = ()) -> Record:
-        """The record under exactly this key.
+    def record(self, key: str, /, *, run_id: str | None = None, accept: Iterable[str] = ()) -> Record:
+        """The record under exactly this key; that of the run `run_id`, where one is given.
 
         Raises:
-            MissingResultError, CorruptResultError, UntrustedResultError, StorageError
+            MissingResultError: nothing lies there, or what another run has written since.
+            CorruptResultError: it is damaged, or the record of another key.
+            UntrustedResultError, StorageError
         """
         try:
             data = boundary.get(self.storage, key)
@@ -237,83 +269,111 @@ class ResultStore:
                 "`holdall result ls` lists what the catalog knows."
             ) from error
         where = f"{key} in {self.label}"
-        keys = self.policy.signing
-        if keys is None:
-            return records.parse(data, where=where)
-        unsigned = UNSIGNED in {*accept, *self.policy.accept}
-        found = records.parse(data, where=where, verify=partial(verify, keys=keys, where=where, unsigned=unsigned))
-        if found.key != key:
-            raise UntrustedResultError(
-                f"{where} is the signed record of {found.key}: somebody has put it under another name. Nothing of it was "
-                "used. Restore it from a copy, or delete it so that the result is computed again."
-            )
-        return found
+        found = at_home(believed(data, self.policy, where, accept=accept), key, where=where)
+        return of_run(found, run_id, label=self.label)
 
     def find(self, name: str, /, *, accept: Iterable[str] = ()) -> Record:
-        """The record under a key, or beside the payload that `result_storage_key` put under that name."""
-        try:
-            return self.record(name, accept=accept)
-        except (MissingResultError, CorruptResultError):
+        """The record under a key, or of what a user called `name`."""
+        errors: list[ResultError] = []
+        for each in candidates(name):
             try:
-                return self.record(beside(name), accept=accept)
-            except MissingResultError:
-                pass
-            raise
+                return self.record(each, accept=accept)
+            except MissingResultError as error:
+                errors.append(error)
+            except CorruptResultError as error:
+                if is_own(each):
+                    raise
+                errors.append(error)  # perhaps the copy of a name of before, whose record lies beside it
+        damaged = [error for error in errors if isinstance(error, CorruptResultError)]
+        raise (damaged or errors[:2])[-1]
 
     def read(self, key: str, /, *, accept: Iterable[str] = ()) -> Any:
         """The value under a record's key; see `ResultReference.get` for what it raises."""
         return self.load(self.record(key, accept=accept), accept=accept)
 
-    def read_quickly(self, key: str, /) -> Any:
-        """The value of a small result that this very store wrote, or UNSET: the long way then finds out why.
+    def read_quickly(self, key: str, /) -> tuple[Any, str] | None:
+        """The value of a small result that this very store wrote, and its run; None: the long way then finds out why.
 
         Raises:
             StorageError: KeyMissing included.
+            ResultError: the long way may have more to say of it.
         """
         if self.policy.signing is not None:
-            return UNSET  # the long way looks at the signature
-        found = records.quick_payload(boundary.get(self.storage, key), self._start, time.time())
+            return None  # the long way looks at the signature
+        found = records.quick_payload(boundary.get(self.storage, key), self._start, key, time.time())
         if found is None:
-            return UNSET
-        data, written_with = found
-        if written_with != self._familiar:
-            self.codec.check_written_with(records.written_with_of(written_with))
-            self._familiar = written_with
-        return decoding.load(self.codec, InlineSource(data, _NO_TRUST))
+            return None
+        if found.written_with != self._familiar:
+            written_with = records.written_with_of(found.written_with)
+            if written_with is None:
+                return None
+            self.codec.check_written_with(written_with)
+            self._familiar = found.written_with
+        trust = self._bounded(_NO_TRUST, self.codec, len(found.data), found.decoded)
+        return decoding.load(self.codec, InlineSource(found.data, trust)), found.run_id
 
-    def load(self, record: Record, /, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
-        """The value of a record that was read from here, or columns of it; see `ResultReference.get` for what it raises."""
+    def _bounded(self, trust: Trust, codec: Codec, stored: int, declared: int | None, *, partly: bool = False) -> Trust:
+        limit = self.policy.max_bytes
+        return bounded(trust, stored=stored, declared=declared, expands=codec.expands, limit=limit, partly=partly)
+
+    def load(
+        self,
+        record: Record,
+        /,
+        *,
+        run_id: str | None = None,
+        accept: Iterable[str] = (),
+        columns: Sequence[str] | None = None,
+    ) -> Any:
+        """The value of a record that was read from here, or columns of it; see `ResultReference.get` for what it raises.
+
+        Where a later record has replaced it meanwhile, the value is of that one, if `run_id` has made it or is None.
+        """
+        return self.loaded(record, run_id=run_id, accept=accept, columns=columns)[1]
+
+    def loaded(
+        self,
+        record: Record,
+        /,
+        *,
+        run_id: str | None = None,
+        accept: Iterable[str] = (),
+        columns: Sequence[str] | None = None,
+    ) -> tuple[Record, Any]:
+        """The same, and the record that the value is of."""
         trust = Trust(
-            accept=self.policy.accept.union(accept),
+            accept=self.policy.accept.union(accept, map(CALLS.__add__, self.codec.calls)),
             runs_code=self.codec.trusted_only,
             no_pickle=self.policy.no_pickle,
             reader=self.codec.slug,
         )
         try:
-            return self._value(record, trust, columns)
+            return record, self._value(record, trust, columns)
         except MissingResultError:
-            # Replaced while we read: the new record names the new payload. Gone for good if it is the same record.
-            again = self.record(record.key, accept=accept)
-            if again == record:
-                raise
-            return self._value(again, trust, columns)
+            # Replaced while we read: the new record names the new payload. If it is the same record, somebody may have
+            # set its payload aside to look whether it was written again; else it is gone for good.
+            again = self.record(record.key, run_id=run_id, accept=accept)
+            return again, self._value(again, trust, columns)
 
     def _value(self, record: Record, trust: Trust, columns: Sequence[str] | None) -> Any:
         if (until := record.expires_at) is not None and until <= time.time():
-            raise ExpiredResultError(f"The result {record.key} in {self.label} was kept until {record.expires}.")
+            raise ExpiredResultError(f"The result {record.title} in {self.label} was kept until {record.expires}.")
         if record.payload is None:
             return record.literal
         try:
             codec = self._codec_of(record, trust)
             if record.written_with:
                 codec.check_written_with(record.written_with)
+            size, declared = record.payload.size, record.payload.decoded
+            trust = self._bounded(trust, codec, size, declared, partly=columns is not None)
             if record.payload.path is None:
                 return decoding.load(codec, self._source(record.payload, trust), columns)
-            with transit.receiving(self.label, record.payload.size):
+            with transit.receiving(self.label, size):
                 return decoding.load(codec, self._source(record.payload, trust), columns)
         except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
             # What reads the bytes knows neither where they lie nor what they are called.
-            error.args = (f"The result {record.key} in {self.label} cannot be read. {error}", *error.args[1:])
+            said = f"{error}{told_of(trust, record.payload.decoded)}" if isinstance(error, OutgrownError) else error
+            error.args = (f"The result {record.title} in {self.label} cannot be read. {said}", *error.args[1:])
             raise
 
     def _codec_of(self, record: Record, trust: Trust) -> Codec:
@@ -334,38 +394,15 @@ class ResultStore:
         """Whether there is a record, expired or not; reads no payload."""
         return boundary.exists(self.storage, key)
 
-    def delete(self, key: str, /) -> None:
-        """Remove the record first, so that no reader finds one without its payload.
+    def delete(self, key: str, /, *, run_id: str | None = None) -> None:
+        """Remove a record, that of the run `run_id` where one is given, and what only it leads to.
 
         Raises:
-            CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed.
+            MissingResultError: another run has written there since.
+            CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed, and so
+                is one that is not believed; its payload is left.
         """
-        try:
-            data = boundary.get(self.storage, key)
-        except KeyMissing:
-            return
-        payload = None
-        try:
-            payload = records.parse(data, where=f"{key} in {self.label}").payload
-        except CorruptResultError:
-            if not records.is_ours(data):
-                raise
-        boundary.delete(self.storage, key)
-        if payload is not None and payload.path is not None:
-            boundary.delete(self.storage, payload.path)
-
-
-def _record_key(key: str, codec: Codec) -> str:
-    # A name that ends in the format's own extension is where people look for the payload: the record stands aside.
-    return beside(key) if key.endswith(codec.suffix) else key
-
-
-def label(where: StorageReference) -> str:
-    """The storage in words: its slug, or its type and place."""
-    if where.slug is not None:
-        return where.slug
-    place = next(iter(where.location.values()), "")
-    return f"{where.type}:{place}"
+        removal.remove(self.storage, key, run_id=run_id, label=self.label, policy=self.policy)
 
 
 def _json(value: Any) -> str:

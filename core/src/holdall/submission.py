@@ -8,6 +8,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall import _fork
 from holdall.abc.runner import TaskRunner
 from holdall.calling import call_state, not_started
 from holdall.context import current
@@ -60,7 +61,7 @@ def submit_all(
 def _shut_down_after(futures: list[Future[Any]], runner: TaskRunner) -> None:
     """Not before: a call that waits for its inputs has not reached the runner yet."""
     left = len(futures)
-    lock = threading.Lock()
+    lock = _fork.renewed(threading.Lock())
 
     def done(_: Any) -> None:
         nonlocal left
@@ -175,7 +176,7 @@ class _Waiting:
         self._context = contextvars.copy_context()
         self._promise: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self._promise.set_running_or_notify_cancel()
-        self._lock = threading.Lock()
+        self._lock = _fork.renewed(threading.Lock())
         self._left = 0
 
     def start(self, waiting: list[Future[Any]]) -> concurrent.futures.Future[Any]:

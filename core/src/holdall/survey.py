@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
 
 from holdall import boundary
 from holdall import record as records
+from holdall.belonging import at_home
 from holdall.errors import CorruptResultError, KeyMissing, StorageError
 from holdall.keys import is_lock, is_own, payload_made_at
 from holdall.types import ByteRange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from holdall.abc.storage import Storage
     from holdall.record import Record
@@ -40,7 +41,7 @@ def untracked(items: Sequence[_T], what: str, /) -> Iterable[_T]:
 class Found:
     """One object that is neither payload nor lease; `data` are its bytes where it is or was a record.
 
-    `damaged` was a record, or is one of a newer holdall. `unreadable` is what the storage does
+    `damaged` was a record, or is one of a newer holdall, or that of another key. `unreadable` is what the storage does
     not give out, and may be a record. `problem` says in a sentence why it is no `record`.
     """
 
@@ -51,14 +52,23 @@ class Found:
     problem: str = ""
 
 
-def survey(storage: Storage, label: str, /, *, track: Track = untracked) -> Iterator[Found]:
+def survey(
+    storage: Storage,
+    label: str,
+    /,
+    *,
+    track: Track = untracked,
+    only: Callable[[ObjectMeta], bool] = lambda _: True,
+) -> Iterator[Found]:
     """Every object but payloads and leases, in key order. Those that are deleted meanwhile are left out.
+
+    `only` says by an object's listing whether it is looked at.
 
     Raises:
         StorageError: the storage cannot be listed or reached.
     """
     metas = [meta for meta in boundary.scan(storage) if payload_made_at(meta.key) is None and not is_lock(meta.key)]
-    for meta in track(metas, f"Reading {label}"):
+    for meta in track(list(filter(only, metas)), f"Reading {label}"):
         try:
             yield look(storage, meta, label)
         except KeyMissing:
@@ -88,9 +98,11 @@ def look(storage: Storage, meta: ObjectMeta, label: str, /) -> Found:
         return Found(kind="unreadable", meta=meta, problem=str(error))
     except CorruptResultError as error:
         return Found(kind="damaged", meta=meta, data=data, problem=str(error))
-    if record.key != meta.key:
-        problem = f"{where} is a copy of the record {record.key}."
-        return Found(kind="foreign", meta=meta, record=record, problem=problem)
+    try:
+        at_home(record, meta.key, where=where)
+    except CorruptResultError as error:
+        # Elsewhere it is somebody's copy; where a record of another key belongs, it has taken that one's place.
+        return Found(kind="damaged" if own else "foreign", meta=meta, record=record, data=data, problem=str(error))
     return Found(kind="record", meta=meta, record=record, data=data)
 
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import threading
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from holdall import boundary, transit
+from holdall import boundary, copies, transit
 from holdall import record as records
+from holdall.belonging import at_home
 from holdall.checksum import Checksummer, verified
-from holdall.errors import CorruptResultError, HoldallError, KeyMissing, MissingResultError, StorageError, told
-from holdall.keys import is_own, payload_made_at
-from holdall.signing import verify
-from holdall.store import label
+from holdall.errors import (
+    ConfigurationError,
+    CorruptResultError,
+    HoldallError,
+    KeyMissing,
+    MissingResultError,
+    StorageError,
+    told,
+)
+from holdall.lateness import Since
+from holdall.signing import split, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from holdall.abc.keyring import KeyRing
+    from holdall.abc.signature import Signers
     from holdall.abc.storage import Storage
     from holdall.checksum import Checksum
     from holdall.record import Payload, Record
@@ -24,15 +34,50 @@ if TYPE_CHECKING:
 
 
 class Keys(NamedTuple):
-    """The signing keys of the place that is copied from, and of the one that is copied to."""
+    """The signers of the place that is copied from, and of the one that is copied to.
 
-    source: KeyRing | None = None
-    target: KeyRing | None = None
+    With `unsigned`, what is not signed is taken, and signed where the target has a key.
+    """
+
+    source: Signers | None = None
+    target: Signers | None = None
+    unsigned: bool = False
 
 
-_UNSIGNED: Final = Keys()
+_SENDS: Final = 3
+_YOUNG: Final = 60.0  # seconds: what is this young, no `gc` takes for garbage
+_STILL_YOUNG: Final = 3600.0  # the same, where another record at the target leads to it already
 Outcome = Literal["copied", "there", "newer"]
 """`there`: the target had it already. `newer`: it has a younger result under the key, which was left."""
+
+
+class Job:
+    """What holds for many results on one way, and which payloads have been sent on it.
+
+    `keys` are those of the two places: what they demand of the original is checked, and the copy is signed by the other's.
+    `sure`, for whoever deletes the original then, reads a copy that was there before to see that it still is one.
+    """
+
+    def __init__(self, *, keys: Keys | None = None, dry_run: bool = False, sure: bool = False) -> None:
+        self.keys = keys or Keys()
+        self.dry_run = dry_run
+        self.sure = sure
+        self._lock = threading.Lock()
+        self._sent: dict[str, tuple[threading.Lock, list[Since]]] = {}
+
+    def once(self, path: str, send: Callable[[], None], /) -> None:
+        """Call `send`, unless that was done for this payload not long ago; whoever comes meanwhile waits for it."""
+        with self._lock:
+            lock, done = self._sent.setdefault(path, (threading.Lock(), []))
+        with lock:
+            if not done or done[-1].seconds > _STILL_YOUNG:
+                send()
+                done[:] = [Since.now()]
+
+    def again(self, path: str, /) -> None:
+        """Let the payload be sent the next time, whoever has done that."""
+        with self._lock:
+            self._sent.pop(path, None)
 
 
 def transfer(
@@ -41,64 +86,120 @@ def transfer(
     source: Storage,
     target: Storage,
     where: StorageReference,
+    job: Job,
     /,
-    *,
-    dry_run: bool = False,
-    sure: bool = False,
-    keys: Keys = _UNSIGNED,
 ) -> Outcome:
     """Copy a result to `target`: the payload, then its record, which names the place `where`, then its readable copy.
 
-    `data` are the bytes of the record as they lie in `source`. What of it is there already is not sent again, so this
-    may be repeated after whatever cut it short: payloads are unique per write, so that one of the right size is the same.
-    `keys` are those of the two places: what they demand of the original is checked, and the copy is signed by the other's.
-    `sure`, for whoever deletes the original then, reads it to see that it still is. Memory is bounded by what the storages
-    hold of a stream.
+    `data` are the bytes of the record as they lie in `source`. What is there already, record and payload, is not sent
+    again, so this may be repeated after whatever cut it short: payloads are unique per write, so that one of the right
+    size is the same. A payload that lies there without this record is sent again, which makes it young: `holdall gc` may
+    be about to remove it. Memory is bounded by what the storages hold of a stream.
 
     Raises:
         UntrustedResultError: the original's signature is not what its place asks for; nothing was copied.
+        ConfigurationError: the target asks for a signature, and there is no key here to make one; nothing was copied.
         CorruptResultError: the payload is not what was written; nothing that a reader could find was made of it. Or
-            another program's file has the key, or the record names as its payload what is none.
+            another program's file has the key.
         MissingResultError: the payload is gone.
         StorageError: one of the two failed.
     """
-    if keys.source is not None:
-        verify(
-            data[: -records.SEAL_SIZE], keys=keys.source, where=f"{record.key} in {source.block_slug or source.slug}"
-        )
+    _check(record, data, source, where, job.keys)
     payload = record.payload
-    if payload is not None and payload.path is not None and payload_made_at(payload.path) is None:
-        # A name that holdall gives to nothing of its own: sending it may replace something else.
-        raise CorruptResultError(f"The record {record.key} names {payload.path!r}, which is no payload's name.")
     there = _there(record, target)
     if _is_younger(there, record):
         return "newer"
     # A record that names another payload is of another write, if of the same moment; where it says it lies, is no matter.
-    same = there is not None and there.created == record.created and there.payload == payload
-    missing = payload if payload is not None and not _has(target, payload, label(where), sure=sure) else None
-    name, size = published_as(record), 0 if payload is None else payload.size
-    if same and missing is None and (name is None or is_published(target, name, size)):
+    same = there is not None and there.created_at == record.created_at and there.payload == payload
+    there_too = same and (payload is None or _has(target, payload, where.label, sure=job.sure))
+    copy = copies.copy_of(record)
+    if there_too and (copy is None or copies.look(target, record) is not None):
         return "there"
-    if not dry_run:
-        if missing is not None and missing.path is not None:
-            parts = _read(missing, missing.path, source)
-            transit.send(target, missing.path, parts, label=label(where), size=missing.size)
-            if not same and _is_younger(_there(record, target), record):  # that took its time
-                return "newer"  # the payload may have another record; if not, `holdall gc` takes it
-        if not same:
-            boundary.put(target, record.key, [_body(record, data, source, where, keys)])
-        if name is not None and payload is not None and payload.path is not None:
-            boundary.publish(target, payload.path, name)
+    if not job.dry_run:
+        body = _body(record, data, source, where, job.keys)
+        if not there_too and not _Sending(record, source, target, where.label, job).write(body):
+            return "newer"
+        if copy is not None and record.path is not None and not copies.is_record(target, copy):
+            copies.publish(target, record.key, record.path, copy, label=where.label)
     return "copied"
+
+
+def _check(record: Record, data: bytes, source: Storage, where: StorageReference, keys: Keys) -> None:
+    """What the source demands of a record, and whether the target will have a signature; see `transfer`."""
+    if keys.source is not None:
+        lies = f"{record.key} in {source.block_slug or source.slug}"
+        verify(data[: -records.SEAL_SIZE], keys=keys.source, where=lies, unsigned=keys.unsigned)
+    if keys.target is not None and keys.target.current is None and not _stays(record, data, where, keys):
+        raise ConfigurationError(
+            f"{record.key} cannot be copied to {where.label}: a copy is signed anew, and there is no key to sign with, though "
+            "signed results only are taken there. Set HOLDALL_SIGNING_KEY."
+        )
+
+
+class _Sending(NamedTuple):
+    """A result on its way: its payload and, after it, its record."""
+
+    record: Record
+    source: Storage
+    target: Storage
+    label: str
+    job: Job
+
+    def write(self, body: bytes) -> bool:
+        """Write both; False where the target got a younger record meanwhile.
+
+        When this returns, the payload is there, and was young when its record was written.
+
+        Raises:
+            StorageError: somebody deletes it again and again.
+        """
+        payload = self.record.payload
+        if payload is None or payload.path is None:
+            return self._record(body)
+        for remaining in reversed(range(_SENDS)):
+            self.job.once(payload.path, partial(self._payload, payload, payload.path))
+            since = Since.now()
+            if not self._record(body):
+                return False  # the payload may have another record; if not, `holdall gc` takes it
+            late = since.seconds > _YOUNG and remaining
+            if not late and _has(self.target, payload, self.label, sure=False):
+                return True
+            self.job.again(payload.path)
+        raise StorageError(
+            f"The payload {payload.path} was deleted from {self.label} each time that it had been written there. See "
+            "whether a `holdall gc` runs there with a --grace of seconds.",
+            block=self.target.slug,
+            key=payload.path,
+            operation="put",
+            transient=True,
+        )
+
+    def _payload(self, payload: Payload, path: str) -> None:
+        transit.send(self.target, path, _read(payload, path, self.source), label=self.label, size=payload.size)
+
+    def _record(self, body: bytes) -> bool:
+        if _is_younger(_there(self.record, self.target), self.record):  # sending took its time
+            return False
+        copies.claim(self.target, self.record.key, copies.copy_of(self.record), label=self.label)
+        boundary.put(self.target, self.record.key, [body])
+        return True
 
 
 def _body(record: Record, data: bytes, source: Storage, where: StorageReference, keys: Keys) -> bytes:
     """The record as it will lie at `where`. As it is where it says so already, and is signed if it has to be."""
-    if keys.target is None:
-        return data if record.storage == where else records.at(data, where)
-    if record.storage == where and keys.source == keys.target:
+    if _stays(record, data, where, keys):
         return data
+    if keys.target is None:
+        return records.at(data, where)
     return records.at(data, where, checksum=_stronger(record.payload, source), key=keys.target.current)
+
+
+def _stays(record: Record, data: bytes, where: StorageReference, keys: Keys) -> bool:
+    """Whether the record lies at the target byte for byte as it does here."""
+    if record.storage != where or keys.target is None:
+        return record.storage == where
+    is_signed = split(data[: -records.SEAL_SIZE])[1] is not None
+    return is_signed and keys.source is keys.target
 
 
 def _stronger(payload: Payload | None, source: Storage) -> Checksum | None:
@@ -111,31 +212,15 @@ def _stronger(payload: Payload | None, source: Storage) -> Checksum | None:
     return through.checksum()
 
 
-def published_as(record: Record, /) -> str | None:
-    """The name of the readable copy for other tools, where the record's key was chosen by the user."""
-    if record.payload is None or record.payload.path is None or is_own(record.key):
-        return None
-    suffix = "." + record.payload.path.rpartition("/")[2].partition(".")[2]
-    stem = record.key.removesuffix(".record")
-    return stem if stem != record.key and stem.endswith(suffix) else record.key + suffix
-
-
-def is_published(storage: Storage, name: str, size: int, /) -> bool:
-    """Whether there is such a copy: of other programs' files, one of that very size is not told apart."""
-    try:
-        return boundary.head(storage, name).size == size
-    except KeyMissing:
-        return False
-
-
 def _there(record: Record, target: Storage) -> Record | None:
     """What the target has under the key: nothing, or a damaged record, is None."""
+    where = f"{record.key} in {target.block_slug or target.slug}"
     try:
         data = boundary.get(target, record.key)
     except KeyMissing:
         return None
     try:
-        return records.parse(data, where=f"{record.key} in {target.block_slug or target.slug}")
+        return at_home(records.parse(data, where=where), record.key, where=where)
     except CorruptResultError:
         if not records.is_ours(data):
             raise
@@ -143,7 +228,7 @@ def _there(record: Record, target: Storage) -> Record | None:
 
 
 def _is_younger(there: Record | None, record: Record) -> bool:
-    return there is not None and there.created > record.created
+    return there is not None and there.created_at > record.created_at
 
 
 def _has(target: Storage, payload: Payload, name: str, *, sure: bool) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from holdall.errors import UntrustedResultError
+from holdall.errors import ConfigurationError, CorruptResultError, UntrustedResultError
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -24,6 +24,13 @@ WriteMode: TypeAlias = Literal["overwrite", "create"]
 
 OnFailure: TypeAlias = Literal["raise", "spool"]
 """What becomes of a run whose result its storage does not take; the result is kept in the local spool in either case."""
+
+
+CALLS: Final = "calls:"
+"""What an entry of an accept list starts with that lets stored data have a function or a library called."""
+
+
+MOST_CONTAINERS: Final = 8
 
 
 class Unset(Enum):
@@ -50,13 +57,30 @@ class ObjectMeta(NamedTuple):
     etag: str | None = None
     modified: float | None = None
 
+    def is_same(self, other: ObjectMeta, /) -> bool:
+        """Whether both describe one write of one object, as far as either says.
+
+        Listings and heads of one storage may give times of different precision, which an equal etag makes up for; where
+        nothing but sizes can be compared, the answer is no.
+        """
+        if (self.key, self.size) != (other.key, other.size):
+            return False
+        etags = self.etag is not None and other.etag is not None
+        if etags and self.etag != other.etag:
+            return False
+        if self.modified is None or other.modified is None:
+            return etags
+        return abs(self.modified - other.modified) < 1 if etags else self.modified == other.modified
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """What a reader has agreed to: what it imports because stored data names it, and whether that may run code.
+    """What a reader has agreed to: whose classes stored data may name, what it may have called, and whether it may run code.
 
-    A module is trusted where it is imported already, or where `accept` names it or a package around it. A serializer
-    that may run code is trusted where the reader itself writes with such a one (`runs_code`), or where `accept` names it.
+    A module is trusted for its data types where it is imported already, or where `accept` names it or a package around
+    it. Functions and libraries are called only where `accept` names each, as `calls:module:function` or `calls:module`.
+    A serializer that may run code is trusted where the reader itself writes with such a one (`runs_code`), or where
+    `accept` names it. None of the three grants another.
     """
 
     accept: frozenset[str] = frozenset()
@@ -65,6 +89,10 @@ class Trust:
     """Whether nothing that may run code is read, whatever is accepted."""
     reader: str = ""
     """The serializer that the reader itself writes with, for messages."""
+    containers: int = 0
+    """How many stored containers of other serializers' data lie around what is read."""
+    max_bytes: int | None = None
+    """Bytes that reading may make of the stored ones; None: no bound."""
 
     def serializer(self, codec: Codec, /) -> None:
         """Let stored data, which names its own serializer, choose this one.
@@ -87,8 +115,40 @@ class Trust:
                 f"HOLDALL_RESULTS_ACCEPT={codec.slug}."
             )
 
+    def inside(self) -> Trust:
+        """The same for what lies in a container that holds other serializers' data.
+
+        Raises:
+            CorruptResultError: it lies in more of them than any writer makes: each costs the reader time and calls.
+        """
+        if self.containers >= MOST_CONTAINERS:
+            raise CorruptResultError(f"The stored data has containers in more than {MOST_CONTAINERS} others.")
+        return replace(self, containers=self.containers + 1)
+
+    def called(self, path: str, /, *, needed_for: str) -> Any:
+        """What the reader lets stored data call: the object at `module:name`, or the module where `path` is a module's name.
+
+        Raises:
+            UntrustedResultError: `accept` does not name it; the message prints the `accept=` that would let it in.
+            ConfigurationError: it is accepted, and it is not there.
+        """
+        if CALLS + path not in self.accept:
+            raise UntrustedResultError(
+                f"{needed_for} names {path!r} to be called. Nothing is called because stored data names it, imported or not. "
+                f"Read with a task that has the same serializer, or, if you trust it with this data, with "
+                f"accept=[{CALLS + path!r}]."
+            )
+        module, _, name = path.partition(":")
+        try:
+            found: Any = import_module(module)
+            for part in name.split(".") if name else ():
+                found = getattr(found, part)
+        except (ImportError, ValueError, TypeError, AttributeError) as error:
+            raise ConfigurationError(f"{needed_for} names {path!r}, which cannot be imported: {error}.") from error
+        return found
+
     def module(self, name: str, /, *, needed_for: str) -> ModuleType:
-        """Return the module.
+        """Return the module, for the data types in it.
 
         Raises:
             UntrustedResultError: it is not imported yet and not on the accept list; the message prints the `accept=`

@@ -9,6 +9,7 @@ import stat
 import warnings
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast, runtime_checkable
 
+from holdall.builtin.regular import open_own
 from holdall.errors import ConfigurationError, HoldallWarning
 from holdall.settings import SECRET_KEY
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from holdall.settings import Settings
 
 _FILE = "secret.key"
-_MAKE_ONE = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+_MAKE_ONE = "holdall key new"
 
 
 @runtime_checkable
@@ -133,23 +134,32 @@ def _keys(settings: Settings) -> _Keys | None:
         return _Keys(text, SECRET_KEY)
     path = key_file(settings)
     try:
-        with open(path, encoding="ascii") as stream:
-            _close_to_others(path, os.fstat(stream.fileno()))
+        with open(open_own(path, os.O_RDONLY), encoding="ascii") as stream:
+            _close_to_others(path, stream.fileno())
             text = stream.read().strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"The key file {path} cannot be read ({error}). Make it readable for this user alone, or set {SECRET_KEY}."
+            f"The key file {path} cannot be read ({error}). Make it a file, and no link to one, that this user alone can "
+            f"read, or set {SECRET_KEY}."
         ) from error
     return _Keys(text, path)
 
 
-def _close_to_others(path: str, status: os.stat_result) -> None:
-    if os.name != "posix" or not stat.S_IMODE(status.st_mode) & 0o077:
+def _close_to_others(path: str, descriptor: int) -> None:
+    status = os.fstat(descriptor)
+    if os.name != "posix":
+        return
+    if status.st_uid not in {0, os.geteuid()}:
+        raise ConfigurationError(
+            f"The key file {path} belongs to another user (uid {status.st_uid}), who knows the key. Move it away, so that "
+            f"a new one is made, or set {SECRET_KEY}."
+        )
+    if not stat.S_IMODE(status.st_mode) & 0o077:
         return
     try:
-        os.chmod(path, 0o600)
+        os.fchmod(descriptor, 0o600)
     except OSError as error:
         raise ConfigurationError(
             f"The key file {path} can be read by other users, and this one may not change that ({error.strerror}). "

@@ -288,7 +288,7 @@ def test_a_name_gets_the_extension_of_the_form(place: Path) -> None:
 
     out("text", "hello")
     out("array", np.arange(3))
-    out("both.zip", {"a": np.arange(3)})
+    out("both", {"a": np.arange(3)})
 
     assert "hello" == (place / ".holdall-results/out/text.txt").read_text()
     assert [0, 1, 2] == np.load(place / ".holdall-results/out/array.npy").tolist()

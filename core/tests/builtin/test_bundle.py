@@ -6,19 +6,23 @@ import io
 import json
 import random
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
 from core.tests.builtin import arrays
 
+from holdall import register
+from holdall.builtin.archive import written
 from holdall.builtin.bundle import BundleSerializer
+from holdall.builtin.compressed import CompressedSerializer
 from holdall.builtin.octets import BytesSerializer
 from holdall.builtin.text import TextSerializer
 from holdall.errors import CorruptResultError, HoldallError, SerializationError, UntrustedResultError
 from holdall.testing.distributions import registrations_undone
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource
+from holdall.types import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,3 +195,79 @@ def test_mutations_end_in_errors_of_ours() -> None:
             BundleSerializer().load(BytesSource(bytes(changed)))
         except HoldallError:
             continue
+
+
+ZIPPED = CompressedSerializer(serializer="json")
+SIZE = 100_002
+
+
+def bundle_of(count: int, **more: Any) -> bytes:
+    """Leaves of `SIZE` bytes, compressed; `more` is what each says of itself beside what it has to."""
+    leaf = {"type": "compressed", "options": ZIPPED.options(), "written_with": {}, **more}
+    leaves = [{"path": f"leaves/{number}.json.gz", **leaf} for number in range(count)]
+    tree = [{"$type": "leaf", "value": number} for number in range(count)]
+    document = json.dumps({"bundle": 1, "leaves": leaves, "result": tree}).encode()
+    files = [(str(each["path"]), list(ZIPPED.dump("x" * (SIZE - 2)))) for each in leaves]
+    return b"".join(written([*files, ("result.json", [document])]))
+
+
+def within(data: bytes, bound: int | None) -> Any:
+    return BundleSerializer().load(BytesSource(data, trust=Trust(max_bytes=bound)))
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_leaves_that_declare_their_size_share_a_bound(count: int) -> None:
+    """All of them together have it, to the byte, and none has more than it declares."""
+    data = bundle_of(count, decoded=SIZE)
+
+    assert count == len(within(data, count * SIZE)) == len(within(data, None))
+    with pytest.raises(CorruptResultError, match=r"The leaf leaves/\d\.json\.gz .* is the bound here"):
+        within(data, count * SIZE - 1)
+    with pytest.raises(CorruptResultError, match=f"{SIZE - 1:,} is the bound here"):
+        within(bundle_of(count, decoded=SIZE - 1), 1 << 30)
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_leaves_that_declare_nothing_share_what_is_left(count: int) -> None:
+    """As those of old bundles do."""
+    data = bundle_of(count)
+
+    assert count == len(within(data, count * SIZE))
+    with pytest.raises(CorruptResultError, match=f"{SIZE - 1:,} is the bound here"):
+        within(data, count * SIZE - 1)
+
+
+@pytest.mark.parametrize("decoded", [-1, True, 1.5, "1", [1]])
+def test_a_leaf_that_declares_no_size_is_corrupt(decoded: Any) -> None:
+    """As in a record."""
+    with pytest.raises(CorruptResultError, match="does not say how large it is"):
+        within(bundle_of(1, decoded=decoded), None)
+
+
+def test_the_bundle_declares_what_its_leaves_do() -> None:
+    """With those that declare nothing left out; nothing where none does."""
+
+    class Zipped(CompressedSerializer):
+        slug: ClassVar[str] = "zipped"
+
+        def __init__(self) -> None:
+            super().__init__(serializer="json")
+
+        def dump_as(self, obj: Any, /) -> Any:
+            return super().dump_as(obj.text)
+
+    class Wide:
+        def __init__(self, text: str) -> None:
+            self.text = text
+
+    register(Zipped, types=[Wide])
+    serializer = BundleSerializer()
+    parts = serializer.dump([Wide("x" * 1000), Wide("y" * 2000), np.arange(5)])
+    data = b"".join(parts)
+    document = json.loads(zipfile.ZipFile(io.BytesIO(data)).read("result.json"))
+    plain = serializer.dump([np.arange(5)])
+    b"".join(plain)
+
+    assert [1002, 2002, None] == [leaf.get("decoded") for leaf in document["leaves"]]
+    assert 3004 == serializer.decoded_size(parts)
+    assert None is serializer.decoded_size(plain)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import subprocess
 import sys
 from fractions import Fraction
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -219,19 +221,53 @@ def test_stored_options_import_nothing() -> None:
 
 
 def test_stored_functions_need_trust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A decoder that stored options name is imported on the reader's word alone; the one configured here just is."""
+    """A decoder that stored options name is called on the reader's word alone; the one configured here just is."""
     (tmp_path / "stored_decoder.py").write_text("def decode(value): return [value]\n")
     monkeypatch.syspath_prepend(tmp_path)
     data = text(JSONSerializer(object_encoder=encode), Opaque(1))
     stored = JSONSerializer.from_options({"object_decoder": "stored_decoder:decode"})
-    for serializer in (stored, pickle.loads(pickle.dumps(stored))):
-        with pytest.raises(UntrustedResultError, match=r"accept=\['stored_decoder'\]"):
+    copies = (stored, pickle.loads(pickle.dumps(stored)), copy.copy(stored), copy.deepcopy(stored), stored.model_copy())
+    for serializer in copies:
+        with pytest.raises(UntrustedResultError, match=r"accept=\['calls:stored_decoder:decode'\]"):
             load(serializer, data)
+        with pytest.raises(UntrustedResultError):
+            load(serializer, data, trust=Trust(accept=frozenset({"stored_decoder"}), runs_code=True))
+    assert "stored_decoder" not in sys.modules
     expected = [{"opaque": (1,)}]
 
-    assert expected == load(stored, data, trust=Trust(accept=frozenset({"stored_decoder"})))
+    assert expected == load(stored, data, trust=Trust(accept=frozenset({"calls:stored_decoder:decode"})))
+    with pytest.raises(UntrustedResultError):  # imported by now, which grants nothing
+        load(stored, data)
+    assert [1] == load(stored, "[1]")
     monkeypatch.delitem(sys.modules, "stored_decoder")
     assert expected == load(JSONSerializer(object_decoder="stored_decoder:decode"), data)
+
+
+def test_a_right_to_call_is_none_to_name_a_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither grants the other."""
+    (tmp_path / "stored_types.py").write_text("from typing import NamedTuple\nclass P(NamedTuple):\n    x: int\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    named = '{"$type":"namedtuple","class":"stored_types:P","value":{"x":1}}'
+    with pytest.raises(UntrustedResultError, match=r"accept=\['stored_types'\]"):
+        load(JSONSerializer(), named, trust=Trust(accept=frozenset({"calls:stored_types:P", "calls:stored_types"})))
+
+    assert "stored_types" not in sys.modules
+
+
+def test_a_stored_library_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it is imported: there is one normal form of JSON. What the standard library cannot read asks for the library."""
+    called = []
+    library = ModuleType("loaded_json")
+    library.dumps, library.loads = called.append, lambda text, **_: called.append(text) or ["its own"]  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "loaded_json", library)
+    stored = JSONSerializer.from_options({"jsonlib": "loaded_json", "loads_kwargs": {"object_hook": "os:system"}})
+
+    assert [1, (2,)] == load(stored, text(JSONSerializer(), [1, (2,)]))
+    assert "[1]" == text(stored, [1])
+    with pytest.raises(UntrustedResultError, match=r"accept=\['calls:loaded_json'\]"):
+        load(stored, "[NaN]")
+    assert [] == called
+    assert ["its own"] == load(stored, "[NaN]", trust=Trust(accept=frozenset({"calls:loaded_json"})))
 
 
 def test_stored_options_of_the_wrong_type_are_refused() -> None:

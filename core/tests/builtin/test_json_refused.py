@@ -42,15 +42,6 @@ class Box(BaseModel, Generic[T]):
     content: T
 
 
-class Split(BaseModel):
-    words: list[str]
-
-    @field_validator("words", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return value.split(",")
-
-
 class Doubled(BaseModel):
     number: int
 
@@ -84,6 +75,8 @@ class Wrapped(Generic[T]):
 
 class Slots:
     __slots__ = ("hidden",)
+
+    hidden: Any
 
 
 @dataclasses.dataclass
@@ -122,8 +115,14 @@ def _local() -> Any:
 
 def _strayed() -> Plain:
     plain = Plain(1)
-    plain.extra = 1  # type: ignore[attr-defined] # what is to be refused
+    plain.extra = print  # type: ignore[attr-defined] # what is to be refused
     return plain
+
+
+def _hidden() -> Hidden:
+    made = Hidden()
+    made.hidden = print
+    return made
 
 
 def _unset() -> Plain:
@@ -153,13 +152,12 @@ def _unset() -> Plain:
         ([Secret[int](5)], "result[0]", "a secret is not written in the clear"),
         (Locked(), "result._lock", "_thread.lock"),
         (Box[int](content=1), "result", "generic model"),
-        (Split(words="a,b"), "result", "whose own validation refuses the fields"),
         ([_local()], "result[0]", "a class made inside a function"),
         (Stray(1), "result", "is not to be found under that name"),
-        (_strayed(), "result", "the attribute 'extra', which is no field"),
+        (_strayed(), "result.extra", "builtin_function_or_method"),
         (_unset(), "result", "a field that is not set"),
-        (Listed(), "result", "a dataclass that is a list as well"),
-        (Hidden(), "result", "whose slots are not all fields"),
+        (Listed(), "result", "whose instances are a list as well"),
+        (_hidden(), "result.hidden", "builtin_function_or_method"),
         (Identifier(int=1), "result", "Identifier, which has no form"),
         (defaultdict(lambda: 1), "result", "factory is none of"),
         (datetime(2024, 1, 1, tzinfo=Odd()), "result", "time zone"),
@@ -188,7 +186,6 @@ def test_the_way_out_is_named() -> None:
 def test_secrets_stay_out_of_the_message() -> None:
     """Neither the refusal nor the reasons of a validation show a value."""
     assert "hunter2" not in str(refusal(Login(user="a", password=SecretStr("hunter2"))))
-    assert "hunter2" not in str(refusal(Split(words="hunter2,b")))
 
 
 def test_cycles_are_refused_with_both_ends() -> None:
@@ -305,8 +302,8 @@ def test_cached_properties_are_made_anew() -> None:
     assert {"x": 2} == vars(made)
 
 
-def test_validators_do_not_change_what_comes_back() -> None:
-    """Validation must agree with the stored fields; the stored fields are what is given back."""
+def test_validators_do_not_run() -> None:
+    """Neither when a model is written nor when it is read: what is stored is what it holds."""
     model = Doubled(number=1)
     made = JSONSerializer().load(BytesSource(b"".join(JSONSerializer().dump(model))))
 

@@ -485,11 +485,15 @@ def test_stored_data_names_no_import(library: str) -> None:
     for kind in (PickleCodec, PickleSerializer):
         codec = kind.from_options({"picklelib": library})
         codec.check_written_with({"picklelib": library, "version": "1.0"})
-        with pytest.raises(UntrustedResultError, match=r"accept=\['ownpickle'\]"):
+        with pytest.raises(UntrustedResultError, match=r"accept=\['calls:ownpickle'\]"):
             codec.load(BytesSource(b"own" + made))
 
         assert library not in sys.modules
-    assert codec.load(BytesSource(b"own" + made, trust=Trust(accept=frozenset({library})))) == [1]
+    assert codec.load(BytesSource(b"own" + made, trust=Trust(accept=frozenset({f"calls:{library}"})))) == [1]
+    with pytest.raises(UntrustedResultError):  # imported by now, which grants nothing
+        codec.load(BytesSource(b"own" + made, trust=Trust(accept=frozenset({library}), runs_code=True)))
+    with pytest.raises(ConfigurationError, match="named by stored data alone"):
+        codec.dump([1])
 
 
 @pytest.mark.parametrize("kind", [PickleCodec, PickleSerializer])

@@ -95,7 +95,9 @@ SAME_NAME = {
 }
 
 
-@pytest.mark.parametrize("policy", [each for each in POLICIES if each is not NONE and "FILES('x')" not in repr(each)], ids=repr)
+@pytest.mark.parametrize(
+    "policy", [each for each in POLICIES if each is not NONE and "FILES('x')" not in repr(each)], ids=repr
+)
 @pytest.mark.parametrize("functions", SAME_NAME.values(), ids=SAME_NAME)
 def test_every_policy_counts_function_and_inputs(policy: CachePolicy, functions: tuple[Any, Any]) -> None:
     """Also of functions that share a name."""
@@ -105,7 +107,11 @@ def test_every_policy_counts_function_and_inputs(policy: CachePolicy, functions:
     assert keys[0] == key(policy, functions[0], x=1)
 
 
-@given(st.lists(st.sampled_from([*POLICIES, None]), max_size=5), st.randoms(use_true_random=False), st.sets(st.sampled_from("xyz")))
+@given(
+    st.lists(st.sampled_from([*POLICIES, None]), max_size=5),
+    st.randoms(use_true_random=False),
+    st.sets(st.sampled_from("xyz")),
+)
 def test_sums_have_no_order_and_repeat_nothing(parts: list[Any], random: Any, without: set[str]) -> None:
     """`+ None` changes nothing, `+ NONE` is `NONE`, and each sum pickles."""
     shuffled = [*parts, *parts]

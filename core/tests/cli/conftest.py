@@ -38,7 +38,7 @@ def total(values):
     return sum(values)
 
 
-@task(result_storage="./elsewhere", result_serializer="json", result_storage_key="report.json")
+@task(result_storage="./elsewhere", result_serializer="json", result_storage_key="report")
 def report(value):
     return {"total": value, "padding": "x" * 20}
 
@@ -86,7 +86,8 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder.mkdir()
     (folder / "pipeline.py").write_text(PIPELINE, encoding="utf-8")
     monkeypatch.chdir(folder)
-    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "HOLDALL_SECRET_KEY", "HOLDALL_SIGNING_KEY"):
+    variables = ("HOLDALL_SECRET_KEY", "HOLDALL_SIGNING_KEY", "HOLDALL_TRUSTED_SIGNERS", "HOLDALL_REVOKED_SIGNERS")
+    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", *variables):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOLDALL_HOME", str(tmp_path / "home"))
     path, modules = sys.path[:], set(sys.modules)

@@ -78,6 +78,7 @@ def test_config_says_where_each_value_comes_from(
         '[blocks.s3.prod]\nbucket_path = "b"\naws_secret_access_key = "hush-hush"\n'
     )
     monkeypatch.setenv("HOLDALL_SECRET_KEY", "hush-hush")
+    monkeypatch.setenv("HOLDALL_REVOKED_SIGNERS", "alice, bob:ed25519-public:hush-hush")
     found = holdall("config", "show")
 
     assert plain(found.stdout) == (
@@ -92,8 +93,11 @@ def test_config_says_where_each_value_comes_from(
         "results_lossy  refuse  default\n"
         "results_lease_seconds  30.0  default\n"
         "cache_ignore_types  -  default\n"
+        "results_max_bytes  -  default\n"
         "plugins_prefer  -  default\n"
         "progress  true  default\n"
+        "trusted_signers  -  default\n"
+        "revoked_signers  alice, bob:ed25519-public  HOLDALL_REVOKED_SIGNERS\n"
         "secret_key  **********  HOLDALL_SECRET_KEY\n"
         "signing_key  -  default\n"
         "encryption_key  -  default\n"

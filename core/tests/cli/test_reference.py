@@ -73,7 +73,7 @@ def test_the_page_is_what_the_commands_say() -> None:
     "arguments",
     [
         ["result", "ls"],
-        ["result", "show", "report.json"],
+        ["result", "show", "report"],
         ["run", "ls"],
         ["run", "show", "<main>"],
         ["explain", "pipeline:main"],
@@ -83,6 +83,7 @@ def test_the_page_is_what_the_commands_say() -> None:
         ["plugin", "ls"],
         ["plugin", "show", "json"],
         ["config", "show"],
+        ["key", "new"],
         ["version"],
     ],
 )

@@ -10,12 +10,28 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import holdall as library
+from holdall.builtin.directory import Directory
+from holdall.keys import name_key
+from holdall.store import ResultStore
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-KEYS = {"key", "name", "storage", "size", "created", "expires", "expired", "run_id", "problem"}
-SHOWN = {"key", "storage", "serializer", "created", "expires", "expired", "producer", "payload", "literal"}
+REPORT = name_key("report")
+KEYS = {"key", "result_storage_key", "name", "storage", "size", "created", "expires", "expired", "run_id", "problem"}
+SHOWN = {
+    "key",
+    "result_storage_key",
+    "copy",
+    "storage",
+    "serializer",
+    "created",
+    "expires",
+    "expired",
+    "producer",
+    "payload",
+    "literal",
+}
 
 
 def test_lists_what_the_catalog_knows(holdall: Any, ran: ModuleType, plain: Any) -> None:
@@ -26,7 +42,7 @@ def test_lists_what_the_catalog_knows(holdall: Any, ran: ModuleType, plain: Any)
     assert (
         "KEY  NAME  STORAGE  SIZE  CREATED  EXPIRES\n"
         "results/<xx>/<id 1>.json  main  local-file-system:<tmp>/project/.holdall-results  17 bytes  <time>  -\n"
-        "report.json.record  report  local-file-system:<tmp>/project/elsewhere  44 bytes  <time>  -\n"
+        "report  report  local-file-system:<tmp>/project/elsewhere  44 bytes  <time>  -\n"
         "cache/<xx>/<sha>.json  total  local-file-system:<tmp>/project/.holdall-results  5 bytes  <time>  <time>\n"
         "results/<xx>/<id 2>.json  numbers  local-file-system:<tmp>/project/.holdall-results  22 bytes  <time>  -\n"
     ) == plain(found.stdout)
@@ -68,7 +84,7 @@ def test_a_storage_is_listed_without_a_catalog(holdall: Any, ran: ModuleType, mo
     monkeypatch.setenv("HOLDALL_HOME", str(tmp_path / "another"))
     place = f"local-file-system:{tmp_path}/project/elsewhere"
 
-    assert "report.json.record" in holdall("result", "ls", "--storage", place).stdout
+    assert "report  report" in holdall("result", "ls", "--storage", place).stdout
     assert "No results yet." in holdall("result", "ls").stderr
     assert not (tmp_path / "another").exists()
 
@@ -77,14 +93,14 @@ def test_foreign_and_damaged_files_are_told_apart(holdall: Any, ran: ModuleType,
     """Other programs' files are left out; a damaged record is listed with what is wrong."""
     assert ran is not None
     (work / "elsewhere" / "notes.txt").write_text("not ours")
-    record = work / "elsewhere" / "report.json.record"
-    record.write_bytes(record.read_bytes().replace(b"total", b"tofal").replace(b"report", b"retorp", 1))
+    record = work / "elsewhere" / REPORT
+    record.write_bytes(record.read_bytes().replace(b"report", b"retorp"))
     (row,) = json.loads(holdall("result", "ls", "--storage", "./elsewhere", "--json").stdout)
     found = holdall("result", "ls", "--storage", "./elsewhere")
 
-    assert row["key"] == "report.json.record"
+    assert row["key"] == REPORT
     assert "its checksum does not match" in row["problem"]
-    assert "Not readable: report.json.record" in found.stderr
+    assert f"Not readable: {REPORT}" in found.stderr
 
 
 def test_shows_a_record_in_words(holdall: Any, ids: dict[str, str], plain: Any) -> None:
@@ -92,14 +108,15 @@ def test_shows_a_record_in_words(holdall: Any, ids: dict[str, str], plain: Any) 
     assert (
         "The result of the task 'report' (pipeline.report) was kept on <time>.\n"
         "It was made by the run <id 1>, inside the flow run <id 2>, with holdall <version> on Python <version>.\n"
-        "Its record is report.json.record in local-file-system:<tmp>/project/elsewhere.\n"
+        "Its record is names/84/<sha>.json in local-file-system:<tmp>/project/elsewhere.\n"
+        "It is called report, with a copy for other tools at <tmp>/project/elsewhere/report.json.\n"
         "Its payload of 44 bytes is <tmp>/project/elsewhere/payloads/<xx>/<id 3>.json.\n"
         "It was written by the json serializer, as application/json.\n"
         "It is kept without end.\n"
     ) == plain(holdall("result", "show", ids["report"]).stdout)
 
 
-@pytest.mark.parametrize("name", ["report.json.record", "report.json"])
+@pytest.mark.parametrize("name", [REPORT, "report"])
 @pytest.mark.parametrize("options", [[], ["--storage", "./elsewhere"]])
 def test_finds_a_result_by_its_record_or_its_own_name(
     holdall: Any, ran: ModuleType, name: str, options: list[str]
@@ -109,7 +126,8 @@ def test_finds_a_result_by_its_record_or_its_own_name(
     document = json.loads(holdall("result", "show", name, *options, "--json").stdout)
 
     assert SHOWN == set(document)
-    assert document["key"] == "report.json.record"
+    assert document["key"] == REPORT
+    assert (document["result_storage_key"], document["copy"]) == ("report", "report.json")
     assert document["payload"]["size"] == 44
     assert document["payload"]["inline"] is False
     assert document["producer"]["name"] == "report"
@@ -131,7 +149,7 @@ def test_cat_writes_the_payload_byte_for_byte(holdall: Any, ids: dict[str, str])
     """A file of its own, a payload inside its record, and a literal."""
     inline = holdall("result", "cat", ids["numbers"])
 
-    assert holdall("result", "cat", "report.json").stdout_bytes == b'{"total":3,"padding":"xxxxxxxxxxxxxxxxxxxx"}'
+    assert holdall("result", "cat", "report").stdout_bytes == b'{"total":3,"padding":"xxxxxxxxxxxxxxxxxxxx"}'
     assert [0, 1, 2] == pickle.loads(inline.stdout_bytes)
     assert holdall("result", "cat", ids["empty"]).stdout_bytes == b"null"
 
@@ -170,22 +188,21 @@ def test_delete_asks_and_takes_no_for_an_answer(holdall: Any, ids: dict[str, str
     found = holdall("result", "delete", ids["report"], given="n\n")
 
     assert found.exit_code == 1
-    assert "Delete report.json.record in local-file-system:" in found.stderr
+    assert f"Delete report ({REPORT}) in local-file-system:" in found.stderr
     assert "Nothing was changed." in found.stderr
     assert library.load_result(run=ids["report"])["total"] == 3
 
 
 def test_delete_removes_record_payload_and_reference(holdall: Any, ids: dict[str, str], plain: Any) -> None:
-    """The run stays known; the copy for other tools stays too, and is named."""
+    """And the copy for other tools; the run stays known."""
     payload = Path(holdall("result", "path", ids["report"]).stdout.rstrip("\n"))
     found = holdall("result", "delete", "--yes", ids["report"], ids["numbers"])
 
     assert (
-        "Deleted report.json.record in local-file-system:<tmp>/project/elsewhere.\n"
-        "The copy for other tools, <tmp>/project/elsewhere/report.json, was left. Delete it there.\n"
+        "Deleted report (names/84/<sha>.json) in local-file-system:<tmp>/project/elsewhere.\n"
         "Deleted results/<xx>/<id 1>.json in local-file-system:<tmp>/project/.holdall-results.\n"
     ) == plain(found.stdout)
-    assert not payload.exists()
+    assert [] == [each for each in payload.parents[2].rglob("*") if each.is_file()]
     assert {"main", "total"} == {row["name"] for row in json.loads(holdall("result", "ls", "--json").stdout)}
     assert "(which the catalog does not list any more)" in holdall("run", "show", ids["report"]).stdout
     assert holdall("result", "show", ids["report"]).exit_code == 1
@@ -194,7 +211,7 @@ def test_delete_removes_record_payload_and_reference(holdall: Any, ids: dict[str
 def test_delete_in_a_storage_forgets_it_in_the_catalog_too(holdall: Any, ran: ModuleType) -> None:
     """Whatever the storage is called there."""
     assert ran is not None
-    holdall("result", "delete", "--yes", "report.json", "--storage", "./elsewhere")
+    holdall("result", "delete", "--yes", "report", "--storage", "./elsewhere")
 
     assert "report" not in {row["name"] for row in json.loads(holdall("result", "ls", "--json").stdout)}
 
@@ -203,12 +220,12 @@ def test_delete_in_a_storage_forgets_it_in_the_catalog_too(holdall: Any, ran: Mo
 def test_delete_clears_up_what_is_broken(holdall: Any, ran: ModuleType, work: Path, damage: str) -> None:
     """A damaged record and one that is gone already: the catalog forgets both."""
     assert ran is not None
-    record = work / "elsewhere" / "report.json.record"
+    record = work / "elsewhere" / REPORT
     if damage == "gone":
         record.unlink()
     else:
         record.write_bytes(record.read_bytes()[:-3])
-    found = holdall("result", "delete", "--yes", "report.json.record")
+    found = holdall("result", "delete", "--yes", "report")
 
     assert found.exit_code == 0
     assert not record.exists()
@@ -227,12 +244,12 @@ def test_nothing_is_deleted_where_one_key_is_wrong(holdall: Any, ids: dict[str, 
 def test_an_unknown_key_is_an_error_with_near_ones(holdall: Any, ran: ModuleType) -> None:
     """In the catalog, and in a storage."""
     assert ran is not None
-    known = holdall("result", "show", "report.jsn.record")
-    there = holdall("result", "show", "report.jsn", "--storage", "./elsewhere")
+    known = holdall("result", "show", "repport")
+    there = holdall("result", "show", "repport", "--storage", "./elsewhere")
 
-    assert "knows no result 'report.jsn.record'. Did you mean report.json.record?" in known.stderr
-    assert "There is no result 'report.jsn' in local-file-system:" in there.stderr
-    assert "Did you mean report.json" in there.stderr
+    assert "knows no result 'repport'. Did you mean report?" in known.stderr
+    assert "There is no result 'repport' in local-file-system:" in there.stderr
+    assert "Did you mean report?" in there.stderr
     assert (1, 1) == (known.exit_code, there.exit_code)
 
 
@@ -272,3 +289,25 @@ def test_a_folder_without_records_lists_none(holdall: Any) -> None:
 
     assert found.stderr.startswith("No records in ./empty.")
     assert found.exit_code == 0
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_what_is_written_while_it_is_deleted_stays(
+    holdall: Any, ran: ModuleType, monkeypatch: pytest.MonkeyPatch, *, within: bool
+) -> None:
+    """Whether it comes before the record is looked at once more, or in the moment of its deletion; it can be found."""
+    owner, method = (Directory, "delete_unchanged") if within else (ResultStore, "delete")
+    real, again = getattr(owner, method), [library.task(result_storage="./elsewhere", result_storage_key="report")]
+
+    def overtaken(self: Any, *arguments: Any, **more: Any) -> Any:
+        if again:
+            again.pop()(lambda: "anew")()
+        return real(self, *arguments, **more)
+
+    monkeypatch.setattr(owner, method, overtaken)
+    found = holdall("result", "delete", "--yes", "report")
+
+    assert ran is not None
+    assert (0 if within else 1) == found.exit_code
+    assert within or "that was written again" in found.stderr
+    assert "anew" == library.load_result(key="report") == library.load_result(key="report", storage="./elsewhere")

@@ -21,7 +21,7 @@ def test_lists_runs_newest_first(holdall: Any, ran: ModuleType, plain: Any) -> N
 
     assert (
         "ID  KIND  NAME  STATE  STARTED  TOOK  RESULT\n"
-        "<id 1>  task  report  completed  <time>  <took>  report.json.record\n"
+        "<id 1>  task  report  completed  <time>  <took>  report\n"
         "<id 2>  task  total  completed  <time>  <took>  cache/<xx>/<sha>.json\n"
         "<id 3>  task  numbers  completed  <time>  <took>  results/<xx>/<id 3>.json\n"
     ) == plain(found.stdout)
@@ -36,7 +36,7 @@ def test_lists_runs_as_json(holdall: Any, ids: dict[str, str]) -> None:
 
     assert [KEYS] * 5 == [set(row) for row in rows]
     assert by_name["empty"]["result"] == {"type": "result", "value": "null"}
-    assert by_name["report"]["result"]["key"] == "report.json.record"
+    assert by_name["report"]["result"]["name"] == "report"
     assert by_name["report"]["flow_run_id"] == ids["main"]
     assert by_name["main"]["started"].endswith("+00:00")
     assert by_name["main"]["duration"] > 0
@@ -79,7 +79,7 @@ def test_shows_a_run_in_words(holdall: Any, ids: dict[str, str], plain: Any) -> 
         "<id 2>  task  empty  completed  <time>  <took>  None\n"
         "<id 3>  task  numbers  completed  <time>  <took>  results/<xx>/<id 3>.json\n"
         "<id 4>  task  total  completed  <time>  <took>  cache/<xx>/<sha>.json\n"
-        "<id 5>  task  report  completed  <time>  <took>  report.json.record\n"
+        "<id 5>  task  report  completed  <time>  <took>  report\n"
     ) == plain(found.stdout)
 
 

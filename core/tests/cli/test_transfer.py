@@ -34,10 +34,10 @@ def test_push_says_what_waits_and_what_was_sent(walled: Path, holdall: Any, plai
     sent = holdall("result", "push")
     nothing = holdall("result", "push", "--storage", "./elsewhere")
 
-    assert f"{HERE}/elsewhere: 1 result in the spool, 44 bytes.\n  report.json.record\n" == plain(dry.stdout)
+    assert f"{HERE}/elsewhere: 1 result in the spool, 44 bytes.\n  report\n" == plain(dry.stdout)
     assert f"{HERE}/elsewhere: 0 results sent, 0 bytes.\n" == plain(failed.stdout)
     assert 1 == failed.exit_code
-    assert plain(failed.stderr).startswith(f"report.json.record: {HERE.replace(':', ' at ')}/elsewhere: get of ")
+    assert plain(failed.stderr).startswith(f"report: {HERE.replace(':', ' at ')}/elsewhere: get of ")
     assert failed.stderr.endswith("It stays in the spool. See to the storage, and then push again.\n")
     assert f"{HERE}/elsewhere: 1 result sent, 44 bytes.\n" == plain(sent.stdout)
     assert (0, 0) == (dry.exit_code, sent.exit_code)
@@ -55,18 +55,20 @@ def test_push_says_the_same_as_json(walled: Path, holdall: Any) -> None:
     assert {"dry_run", "storages"} == set(found)
     (document,) = found["storages"]
     assert DOCUMENT | {"results"} == set(document)
-    assert [{"key", "name", "size", "what", "removed", "problem"}] == [set(each) for each in document["results"]]
+    assert [{"key", "result_storage_key", "name", "size", "what", "removed", "problem"}] == [
+        set(each) for each in document["results"]
+    ]
     assert (1, 1, 44) == (document["copied"], document["removed"], document["bytes"])
 
 
 def test_what_is_in_the_spool_is_shown_like_any_other(walled: Path, holdall: Any, plain: Any) -> None:
     """`show`, `cat` and `path` find it, by the catalog and in the storage itself."""
-    shown = holdall("result", "show", "report.json.record")
-    path = holdall("result", "path", "report.json", "--storage", "./elsewhere").stdout
+    shown = holdall("result", "show", "report")
+    path = holdall("result", "path", "report", "--storage", "./elsewhere").stdout
 
     assert walled.is_file()
     assert (0, "") == (shown.exit_code, shown.stderr)
-    assert "total" in holdall("result", "cat", "report.json.record").stdout
+    assert "total" in holdall("result", "cat", "report").stdout
     assert plain(path).startswith("<tmp>/home/spool/")
     assert path.endswith(".json\n")
 
@@ -102,9 +104,8 @@ def test_move_asks_and_says_what_it_did(ran: ModuleType, holdall: Any, plain: An
     assert f"Move all results to {HERE}/archive, and delete them in {HERE}/elsewhere once all is there?" in plain(
         no.stderr
     )
-    assert (
-        f"1 result would be copied from {HERE}/elsewhere to {HERE}/archive, 44 bytes.\n  report.json.record\n"
-        == plain(dry.stdout)
+    assert f"1 result would be copied from {HERE}/elsewhere to {HERE}/archive, 44 bytes.\n  report\n" == plain(
+        dry.stdout
     )
     assert plain(yes.stdout.removeprefix(" y\n")) == (
         f"1 result copied from {HERE}/elsewhere to {HERE}/archive, 44 bytes.\n"
@@ -113,7 +114,7 @@ def test_move_asks_and_says_what_it_did(ran: ModuleType, holdall: Any, plain: An
     )
     assert [] == list((work / "elsewhere").rglob("*.json*"))
     assert f"{HERE}/archive" in plain(holdall("result", "ls", "--name", "report").stdout)
-    assert "total" in holdall("result", "cat", "report.json.record").stdout
+    assert "total" in holdall("result", "cat", "report").stdout
 
 
 def test_move_says_the_same_as_json(ran: ModuleType, holdall: Any) -> None:

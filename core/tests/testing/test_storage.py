@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from holdall.abc.storage import Storage
 from holdall.builtin.directory import Directory
 from holdall.builtin.keys import TEMPORARY
 from holdall.builtin.memory import MemoryFileSystem
-from holdall.errors import HoldallError, KeyExists, KeyMissing, StorageError
+from holdall.errors import ConfigurationError, HoldallError, KeyExists, KeyMissing, StorageError
 from holdall.ids import new_id
 from holdall.testing.faults import (
     AlwaysAbsent,
@@ -31,7 +32,6 @@ from holdall.types import ByteRange, ObjectMeta
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from holdall.abc.storage import Storage
     from holdall.types import Buffer, Parts, WriteMode
 
 _PIECE = 50_000
@@ -51,6 +51,22 @@ class _Counting(FaultyStorage):
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         read = list(parts)
         return self.inner.put(key, read, mode=mode)._replace(size=sum(map(len, read)))
+
+
+class _Careless(FaultyStorage):
+    """Lets any key pass that some storage may take."""
+
+    def check_key(self, key: str, /) -> None:
+        Storage.check_key(self, key)
+
+
+class _Fussy(FaultyStorage):
+    """Refuses what it would take."""
+
+    def check_key(self, key: str, /) -> None:
+        if " " in key:
+            raise ConfigurationError("no spaces, please")
+        super().check_key(key)
 
 
 class _Truncating(FaultyStorage):
@@ -319,6 +335,21 @@ class _Strict(FaultyStorage):
         self.inner.delete(key)
 
 
+class _Hurried(FaultyStorage):
+    """Deletes whatever has the key by now."""
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        self.inner.delete(meta.key)
+        return True
+
+
+class _Reluctant(FaultyStorage):
+    """Takes everything for changed, as one does whose times are of two precisions."""
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        return self.inner.delete_unchanged(meta._replace(etag=None, modified=0.5))
+
+
 class _Moving(FaultyStorage):
     """Publishes by moving."""
 
@@ -413,6 +444,8 @@ LIARS: list[tuple[str, type[FaultyStorage]]] = [
     ("test_a_generator_is_read_once_and_in_order", _Alias),
     ("test_no_parts_make_an_empty_object", LostWrite),
     ("test_odd_keys_are_keys", _Escaping),
+    ("test_check_key_says_what_put_would", _Careless),
+    ("test_check_key_says_what_put_would", _Fussy),
     ("test_case_tells_keys_apart", _Folding),
     ("test_ranges", ShortRead),
     ("test_a_range_that_is_none_is_an_error", _Lenient),
@@ -431,6 +464,8 @@ LIARS: list[tuple[str, type[FaultyStorage]]] = [
     ("test_scan_goes_on_to_the_last_page", _OnePage),
     ("test_a_listing_knows_the_latest_write", LateListing),
     ("test_delete_is_idempotent", _Strict),
+    ("test_what_was_written_again_is_not_deleted_for_the_old_one", _Hurried),
+    ("test_what_was_written_again_is_not_deleted_for_the_old_one", _Reluctant),
     ("test_a_reader_never_sees_a_torn_object", TornOverwrite),
     ("test_create_has_one_winner", RacyCreate),
     ("test_create_leaves_what_is_there", _Overwriting),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy as copying
 import pickle
 import sys
 import tracemalloc
@@ -25,6 +26,7 @@ from holdall.serializers import CompressedSerializer, JSONSerializer
 from holdall.storages import place_of
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource
+from holdall.types import Trust
 from holdall_crypto import EncryptedSerializer, KeyProvider
 from holdall_crypto.frames import CHUNK
 
@@ -122,7 +124,9 @@ def test_without_a_key_the_body_does_not_run(place: Path, monkeypatch: pytest.Mo
     """And the error says how to make one."""
     monkeypatch.delenv("HOLDALL_ENCRYPTION_KEY")
     ran: list[int] = []
-    with pytest.raises(ConfigurationError, match=r"no encryption key here: set HOLDALL_ENCRYPTION_KEY.*generate_key"):
+    with pytest.raises(
+        ConfigurationError, match=r"no encryption key here: set HOLDALL_ENCRYPTION_KEY.*holdall key new"
+    ):
         task(persist_result=True, result_serializer="encrypted/json")(lambda: ran.append(1))()
 
     assert [] == ran
@@ -219,7 +223,7 @@ def test_a_provider_is_asked_for_each_result(place: Path) -> None:
 
 
 def test_a_named_provider_is_not_imported_because_data_names_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reader accepts its module, or has imported it."""
+    """The reader accepts it by name; that its module is imported, or accepted for its types, is not enough."""
     (place / "vault_service.py").write_text(
         "from holdall_crypto import KeyProvider\n"
         "class Provider(KeyProvider):\n"
@@ -231,10 +235,15 @@ def test_a_named_provider_is_not_imported_because_data_names_it(place: Path, mon
     serializer = EncryptedSerializer(serializer="json", key_provider="vault_service:provider")
     reference = kept(["x"], result_serializer=serializer)
     monkeypatch.delitem(sys.modules, "vault_service")
-    with pytest.raises(UntrustedResultError, match=r"accept=\['vault_service'\]"):
+    with pytest.raises(UntrustedResultError, match=r"accept=\['calls:vault_service:provider'\]"):
         reference.get()
+    assert "vault_service" not in sys.modules
 
-    assert ["x"] == reference.get(accept=["vault_service"])
+    assert ["x"] == reference.get(accept=["calls:vault_service:provider"])
+    stored = EncryptedSerializer.from_options(serializer.options())
+    for each in (stored, pickle.loads(pickle.dumps(stored)), copying.copy(stored), stored.under(Policy())):
+        with pytest.raises(UntrustedResultError):
+            each.load(BytesSource(b"".join(serializer.dump(1)), trust=Trust(accept=frozenset({"vault_service"}))))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from holdall import settings
+from holdall import settings, task
 from holdall.errors import ConfigurationError, KeyExists, KeyMissing, StorageError
 from holdall.places import storage_at
 from holdall.results import StorageReference
@@ -175,8 +175,18 @@ def test_keys_that_are_no_names_are_refused(block: FsspecFileSystem, key: str) -
         ({"basepath": "no/url"}, "must be one URL"),
         ({"basepath": "simplecache::s3://bucket"}, "must be one URL"),
         ({"basepath": "file:///tmp/x"}, "LocalFileSystem"),
-        ({"basepath": "sftp://me:hunter2@host/x"}, "must hold no password"),
-        ({"basepath": "sftp://host/a/../b"}, "could leave the prefix"),
+        ({"basepath": "sftp://me:hunter2@host/x"}, "must hold no credentials"),
+        ({"basepath": "sftp:///x"}, "names no host"),
+        ({"basepath": "sftp://"}, "names no host"),
+        ({"basepath": "s3://"}, "names no bucket"),
+        ({"basepath": "gs:///x"}, "names no bucket"),
+        ({"basepath": "sftp://host:port/x"}, "the port in basepath is none"),
+        ({"basepath": "sftp://host:99999/x"}, "the port in basepath is none"),
+        ({"basepath": "sftp://[::1/x"}, "Invalid IPv6 URL"),
+        ({"basepath": "sftp://me%3Ahunter2@host/x"}, "must hold no credentials"),
+        ({"basepath": "http://host/x?sig=hunter2"}, "must hold no credentials"),
+        ({"basepath": "s3://b", "settings": {"proxies": ["http://me:hunter2@host"]}}, "must hold no credentials"),
+        ({"basepath": "sftp://host/a/../b"}, "could leave the base path or prefix"),
         ({"basepath": "s3://b", "settings": {"secret": "hunter2"}}, "put it into secret_settings"),
         ({"basepath": "s3://b", "settings": {"client_kwargs": {"aws_session_token": "hunter2"}}}, "secret_settings"),
         ({"basepath": "s3://b", "secret_settings": "hunter2"}, "must be a mapping"),
@@ -276,3 +286,43 @@ def test_tokens_of_the_environment_are_sent_to_no_stranger(basepath: str, settin
     """A recorded place may name any server; the user says with secrets that it is meant."""
     with pytest.raises(StorageError, match=r"not sent to\. Give its credentials in secret_settings"):
         FsspecFileSystem(basepath=basepath, settings=settings).get("k")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("foo://x", "foo:// is no protocol that fsspec knows. Known: "),
+        ("sftpp://host/x", "Did you mean sftp://"),
+        ("http://127.0.0.1:1/x", "can only be read"),
+        ("zip://in::sftp://host/x.zip", "can only be read"),
+        ("s3://", "names no bucket"),
+        ("gs:///x", "names no bucket"),
+        ("az://", "names no container"),
+        ("sftp:///x", "names no host"),
+        ("simplecache::sftp://me:hunter2@host/x", "holds a password"),
+    ],
+)
+def test_a_url_that_can_keep_nothing_costs_no_work(
+    url: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said before the body runs, and not when its result is written."""
+    monkeypatch.setenv("HOLDALL_HOME", str(tmp_path / "home"))
+    ran: list[int] = []
+
+    with pytest.raises(ConfigurationError) as caught:
+        task(lambda: ran.append(1), result_storage=url)()
+
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert [] == ran
+
+
+@pytest.mark.parametrize("protocol", ["sftp", "ftp"])
+def test_a_server_of_files_takes_names_of_files(protocol: str) -> None:
+    """Segments of 255 bytes, and none that means an unfinished file."""
+    block = FsspecFileSystem(basepath=f"{protocol}://host/x")
+    block.check_key("a" * 255)
+
+    for key in ("a" * 256, "a/" + "\u00e9" * 128, ".holdall-tmp-x", "a/.holdall-tmp-y/b"):
+        with pytest.raises(ConfigurationError, match="has a segment"):
+            block.check_key(key)

@@ -46,10 +46,10 @@ def test_a_url_is_a_block(url: str) -> None:
         ({"bucket_path": "gs://"}, "names no bucket"),
         ({"bucket_path": "/prefix"}, "names no bucket"),
         ({"bucket_path": "Bucket/x"}, "is no name of a bucket"),
-        ({"bucket_path": "gs://me:a-very-secret-key@bucket/x"}, "is no name of a bucket"),
-        ({"bucket_path": "bucket/../other"}, "could leave the prefix"),
+        ({"bucket_path": "gs://me:a-very-secret-key@bucket/x"}, "must hold no credentials"),
+        ({"bucket_path": "bucket/../other"}, "could leave the base path or prefix"),
         ({"bucket_path": "bucket", "endpoint_url": "localhost:4443"}, "must be a URL"),
-        ({"bucket_path": "bucket", "endpoint_url": "http://me:a-very-secret-key@host"}, "neither credentials nor"),
+        ({"bucket_path": "bucket", "endpoint_url": "http://me:a-very-secret-key@host"}, "must hold no credentials"),
         ({"bucket_path": "bucket", "endpoint_url": "https://host/storage/v1"}, "neither credentials nor a path"),
         (
             {"bucket_path": "bucket", "service_account_info": "a-very-secret-key"},

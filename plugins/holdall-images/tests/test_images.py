@@ -17,6 +17,7 @@ from holdall.errors import CorruptResultError, SerializationError
 from holdall.results import from_json
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource
+from holdall.types import Trust
 from holdall_images import PictureSerializer, PlotlySerializer, PNGSerializer, picture
 
 VECTOR = Path(__file__).parent / "vectors" / "png-v1" / "palette.png"
@@ -141,12 +142,24 @@ def test_an_image_from_a_file_comes_back_plain(place: Path) -> None:
         PNGSerializer().dump(moving)
 
 
-def test_a_bomb_is_corrupt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More pixels than Pillow takes for possible."""
-    data = payload(PNGSerializer(), Image.new("L", (100, 100)))
+def test_a_bomb_is_corrupt() -> None:
+    """An image of more pixels than the record declares is not made."""
+    serializer = PNGSerializer()
+    data = payload(serializer, Image.new("L", (1000, 1000)))
+    small = serializer.decoded_size([payload(serializer, Image.new("L", (10, 10)))])
+    with pytest.raises(CorruptResultError, match="make 4,000,000 bytes or more, and 400 is the bound"):
+        serializer.load(BytesSource(data, trust=Trust(max_bytes=small)))
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_limit_of_pillow_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one for the whole process; what was declared is read whatever it says."""
+    image = Image.new("L", (100, 100), 7)
+    data = payload(PNGSerializer(), image)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    with pytest.raises(CorruptResultError, match="no PNG image"):
-        PNGSerializer().load(BytesSource(data))
+
+    assert image == PNGSerializer().load(BytesSource(data))
+    assert 10 == Image.MAX_IMAGE_PIXELS
 
 
 def test_a_figure_of_matplotlib_is_a_picture_and_says_so(place: Path) -> None:
@@ -157,7 +170,7 @@ def test_a_figure_of_matplotlib_is_a_picture_and_says_so(place: Path) -> None:
 
     assert 1 == len(said)
     assert "picture" == references[0].serializer.type
-    assert (100, 50) == from_json(references[0].json()).get().size
+    assert (100, 50) == from_json(references[1].json()).get().size
     with Image.open(".holdall-results/line.png") as image:
         assert (100, 50) == image.size
 

@@ -253,7 +253,7 @@ def test_reads_are_memory_mapped_where_the_storage_maps(tmp_path: Path) -> None:
     storage = LocalFileSystem(basepath=str(tmp_path), memory_map=True)
     expected = np.arange(1_000_000, dtype="f8")
 
-    @task(persist_result=True, result_storage=storage, result_serializer="numpy", result_storage_key="big.npy")
+    @task(persist_result=True, result_storage=storage, result_serializer="numpy", result_storage_key="big")
     def big() -> Any:
         return expected
 

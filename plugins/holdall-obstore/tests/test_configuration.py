@@ -60,7 +60,7 @@ def test_a_url_may_name_the_account() -> None:
         ({"url": "s3:///prefix"}, "names no bucket"),
         ({"url": "s3://me:a-very-secret-key@host/x"}, "must hold no credentials"),
         ({"url": "s3://b_ucket!/x"}, "is no name of a bucket"),
-        ({"url": "s3://bucket/../other"}, "could leave the prefix"),
+        ({"url": "s3://bucket/../other"}, "could leave the base path or prefix"),
         ({"url": "s3://bucket", "endpoint_url": "localhost:9000"}, "must be a URL"),
         ({"url": "s3://bucket", "endpoint_url": "http://me:a-very-secret-key@host"}, "must hold no credentials"),
         ({"url": "s3://bucket", "aws_access_key_id": "AKIASECRETID"}, "go together"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from holdall.abc.progress import arriving
     from holdall.abc.runner import TaskRunner
     from holdall.abc.serializer import Serializer
+    from holdall.abc.signature import SignatureScheme
     from holdall.abc.storage import Storage
     from holdall.abc.wrapping import WrappingSerializer
 
@@ -30,6 +31,7 @@ _HOMES = {
     "Lease": "lock",
     "LockManager": "lock",
     "Serializer": "serializer",
+    "SignatureScheme": "signature",
     "Storage": "storage",
     "StorageBlock": "block",
     "TaskRunner": "runner",
@@ -46,6 +48,7 @@ __all__ = [
     "Lease",
     "LockManager",
     "Serializer",
+    "SignatureScheme",
     "Storage",
     "StorageBlock",
     "TaskRunner",

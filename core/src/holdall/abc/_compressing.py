@@ -46,10 +46,11 @@ def inflate(file: IO[bytes], compression: Compression) -> Iterator[bytes]:
 
 
 class Compressing(Wrapped):
-    """A stream of compressed parts, read once; `inner` is what it compresses, for `written_with`."""
+    """A stream of compressed parts, read once; `inner` is what it compresses, `taken` how many bytes of that so far."""
 
     def __init__(self, inner: Parts, compression: Compression, level: int | None) -> None:
         self.inner = inner
+        self.taken = 0
         self._stream = self._compress(compression, level)
 
     def __iter__(self) -> Iterator[Buffer]:
@@ -63,6 +64,7 @@ class Compressing(Wrapped):
         compressor = compression.compressor(level) if pays or storing is None else storing
         for part in chain(ahead, parts):
             view = memoryview(part).cast("B")
+            self.taken += len(view)
             for start in range(0, len(view), CHUNK):
                 if piece := compressor.compress(view[start : start + CHUNK]):
                     yield piece

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import PrivateAttr, SecretStr
+from pydantic import PrivateAttr, SecretStr, model_validator
 
 from holdall.abc.component import HOW, Component
 from holdall.abc.storage import Storage
 from holdall.errors import ConfigurationError
+from holdall.redact import holds_secret, masked
 from holdall.types import OnFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 
 class StorageBlock(Component, Storage, ABC):
@@ -37,10 +39,39 @@ class StorageBlock(Component, Storage, ABC):
     """What readers accept here in any case, as `accept=` of `ResultReference.get`."""
     _block_slug: str | None = PrivateAttr(default=None)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret_in_the_open(cls, values: Any) -> Any:
+        """Fields that are no secrets are shown, stored and part of references."""
+        if isinstance(values, Mapping):
+            secret = cls.secret_fields()
+            for name, value in values.items():
+                if name not in secret and holds_secret(value):
+                    raise ValueError(
+                        f"{name} must hold no credentials, as it is shown and stored; a password or a key goes into a "
+                        f"field that is a secret ({', '.join(sorted(secret - HOW)) or 'this block has none'})"
+                    )
+        return values
+
     @classmethod
     def endpoint_of(cls, location: Mapping[str, Any], /) -> Mapping[str, Any]:
         """What of a location says whose server is asked; two that are equal may be sent the same credentials."""
         return {name: location.get(name) for name in cls.endpoint_fields}
+
+    @classmethod
+    def server_of(cls, location: Mapping[str, Any], /) -> str | None:
+        """The server that a location names, as text that is equal for one server; None for the platform's own.
+
+        What the environment has for credentials goes to no server that only a reference names. Override where some
+        values of `endpoint_fields` lead to the platform itself, or to what the environment names, or where a stranger is
+        sent nothing.
+        """
+        named = {
+            name: value
+            for name, value in cls.endpoint_of(location).items()
+            if value and (name not in cls.model_fields or value != cls.model_fields[name].default)
+        }
+        return " ".join(f"{name}={named[name]}" for name in sorted(named)) or None
 
     @property
     def block_slug(self) -> str | None:
@@ -67,7 +98,7 @@ class StorageBlock(Component, Storage, ABC):
         rest = url.partition("://")[2]
         values = {"bucket_path": rest, "basepath": url}
         for name, value in values.items():
-            if name in cls.model_fields and rest:
+            if name in cls.model_fields and (rest or cls.model_fields[name].is_required()):
                 return cls.model_validate({name: value})
         if not rest:
             return cls.model_validate({})
@@ -77,7 +108,7 @@ class StorageBlock(Component, Storage, ABC):
         """How it is used is shown where somebody said so."""
         for name, value in super().__repr_args__():
             if name not in HOW or name in self.model_fields_set:
-                yield name, value
+                yield name, masked(value)
 
     def __getstate__(self) -> dict[Any, Any]:
         return {**super().__getstate__(), "block_slug": self._block_slug}

@@ -28,6 +28,8 @@ class Codec(ABC):
     """Whether loading may run code that the bytes choose."""
     exact: ClassVar[bool] = False
     """Whether all that is not refused comes back with the type and value it had, as the contract's tests show."""
+    expands: ClassVar[bool] = False
+    """Whether loading may make many bytes of few, as compressed formats do; it then has to stop at `source.trust.max_bytes`."""
 
     @abstractmethod
     def dump(self, obj: Any, /) -> Parts:
@@ -70,6 +72,14 @@ class Codec(ABC):
             'best kept as result_serializer="parquet" (pip install holdall-arrow).'
         )
 
+    @property
+    def calls(self) -> frozenset[str]:
+        """Functions and libraries, as `module:function` and `module`, that whoever configured this codec lets it call.
+
+        Override where options name some; those of a codec that stored data described are not among them.
+        """
+        return frozenset()
+
     def check(self) -> None:  # noqa: B027 - most have nothing to say
         """Asked before a body runs whose result will be kept. Override to raise `ConfigurationError` where that cannot be."""
 
@@ -79,7 +89,10 @@ class Codec(ABC):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
-        """The codec that stored data describes. Override where an option names a module: it is not imported here.
+        """The codec that stored data describes. Override where an option names a function or a library.
+
+        Neither is imported here, and it is called only where `source.trust.called` lets it: stored data chooses nothing
+        that runs.
 
         Raises:
             ConfigurationError: this version of the codec does not know these options.
@@ -87,12 +100,22 @@ class Codec(ABC):
         try:
             return cls(**options)
         except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"The {cls.slug} serializer does not take the options {dict(options)}.") from error
+            raise ConfigurationError(
+                f"The {cls.slug} serializer does not take the options {options!r:.200}."
+            ) from error
 
     def written_with(self, parts: Parts, /) -> Mapping[str, str]:
         """Library and version that made these parts (which have been read by now), for the record."""
         del parts
         return {}
+
+    def decoded_size(self, parts: Parts, /) -> int | None:
+        """Bytes that loading makes of these parts (which have been read by now) at most, for the record.
+
+        Override where that may be far more than are stored (`expands`): readers allow no more. None: about as many.
+        """
+        del parts
+        return None
 
     def check_written_with(self, recorded: Mapping[str, str], /) -> None:
         """Warn where what is installed here may not read what `recorded` says wrote the bytes."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from holdall.abc._compressing import Compressing, inflate
 from holdall.abc._inflated import Inflated
+from holdall.abc.bound import within
 from holdall.abc.wrapping import WrappingSerializer
 from holdall.errors import ConfigurationError
 
@@ -94,12 +95,23 @@ class CompressionSerializer(WrappingSerializer, ABC):
     def suffix(self) -> str:  # type: ignore[override]  # as media_type
         return self.inner.suffix + self.compression.suffix
 
+    @property
+    def expands(self) -> bool:  # type: ignore[override]  # whatever is inside
+        return True
+
+    def decoded_size(self, parts: Parts, /) -> int | None:
+        if not isinstance(parts, Compressing):
+            return None
+        return parts.taken + (super().decoded_size(parts) or 0)
+
     def wrap(self, parts: Parts, /) -> Compressing:
         return Compressing(parts, self.compression, self.level)
 
     def unwrap(self, source: Source, /) -> Inflated:
         data = bytearray()
+        left = source.trust
         with source.open() as file:
             for piece in inflate(file, self.compression):
+                left = within(source.trust, len(data) + len(piece))
                 data += piece
-        return Inflated(data, source.trust)
+        return Inflated(data, left)

@@ -12,7 +12,7 @@ from holdall.errors import ConfigurationError
 
 SIZE: Final = 32
 """Bytes of a key."""
-MAKE_ONE: Final = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+MAKE_ONE: Final = "holdall key new"
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from holdall.abc.keys import fault, refuse
 from holdall.errors import KeyMissing, StorageError
 from holdall.types import ByteRange
 
@@ -82,7 +83,27 @@ class Storage(ABC):
         """
         return False
 
-    # Derived; override for speed.
+    # Derived; override where there is more to say, or for speed.
+
+    def check_key(self, key: str, /) -> None:
+        """Refuses a key under which `put` could store nothing here, without asking anybody.
+
+        Runs ask before they begin to work. Override where this storage takes fewer keys than all do, and let `put`
+        refuse the same ones.
+
+        Raises:
+            ConfigurationError: what is wrong with the key, and what a good one is like.
+        """
+        if reason := fault(key):
+            refuse(key, reason)
+
+    def check_place(self) -> None:  # noqa: B027 - most storages are whatever a server says that they are
+        """Refuses a place that could hold nothing, as far as that shows without asking a server.
+
+        Raises:
+            ConfigurationError: nothing can ever be stored here: nobody speaks its protocol, or it can only be read.
+            StorageError: nothing can be stored here as it is now: a file is in the way of a folder.
+        """
 
     def exists(self, key: str, /) -> bool:
         try:
@@ -108,6 +129,21 @@ class Storage(ABC):
                 operation="get",
                 transient=True,
             )
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        """Remove the object that `meta`, from `head` or `scan`, describes, unless it was written again since.
+
+        True if nothing is under the key any more, by this call or before; False if another object is, which stays. This
+        one looks and deletes then, and so a writer in between loses: override where the storage can do both at once.
+        """
+        try:
+            found = self.head(meta.key)
+        except KeyMissing:
+            return True
+        if not meta.is_same(found):
+            return False
+        self.delete(meta.key)
+        return True
 
     def publish(self, source: str, target: str, /) -> None:
         """Make the bytes of `source` readable under `target` too, for other tools. Override where no copy is needed."""

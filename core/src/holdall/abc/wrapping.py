@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import PlainSerializer
 
@@ -18,16 +18,54 @@ if TYPE_CHECKING:
     from holdall.types import Parts, Source
 
 
+_MOST: Final = 8
+"""Serializers around one another: more is nobody's wish, and each costs a reader time and calls."""
+
+
 def _codec(given: Any) -> Codec:
+    """What a user configures to be wrapped."""
     if isinstance(given, Codec):
         return given
-    # The one look-up that an interface makes: a slug that the user wrote can only be resolved by the registry.
-    find: Callable[[str], Codec] = import_module("holdall._registry").serializer
     if isinstance(given, str):
-        return find(given)
-    if isinstance(given, Mapping) and isinstance(given.get("type"), str) and not set(given) - {"type", "options"}:
-        return type(find(given["type"])).from_options(given.get("options") or {})
+        return _registry().serializer(given)  # type: ignore[no-any-return]
+    if (document := _described(given)) is not None:
+        return _registry().serializer(document[0], document[1])  # type: ignore[no-any-return]
     raise ConfigurationError(f"serializer is a slug or a serializer, not a {type(given).__name__}.")
+
+
+def _stored_codec(given: Any) -> Any:
+    """What stored data says is wrapped."""
+    if isinstance(given, str):
+        given = {"type": given}
+    if (document := _described(given)) is None:
+        raise ConfigurationError("The stored options do not say which serializer is wrapped.")
+    slug, options = document
+    return _registry().load("serializers", slug).from_options(options)
+
+
+def _described(given: Any) -> tuple[str, Mapping[str, Any]] | None:
+    if not isinstance(given, Mapping) or not isinstance(given.get("type"), str) or set(given) - {"type", "options"}:
+        return None
+    options = given.get("options", {})
+    return (given["type"], options) if isinstance(options, Mapping) else None
+
+
+def _registry() -> Any:
+    # The one look-up that an interface makes: a slug that the user wrote can only be resolved by the registry.
+    return import_module("holdall._registry")
+
+
+def _check_depth(depth: int) -> None:
+    if depth > _MOST:
+        raise ConfigurationError(f"At most {_MOST} serializers wrap one another.")
+
+
+def _depth(options: Any) -> int:
+    """How many wrap one another in stored options: counted before the first of them is made."""
+    depth = 0
+    while depth <= _MOST and isinstance(options, Mapping) and isinstance(inner := options.get("serializer"), Mapping):
+        depth, options = depth + 1, inner.get("options")
+    return depth
 
 
 def _document(codec: Codec) -> dict[str, Any]:
@@ -48,7 +86,19 @@ class WrappingSerializer(Serializer, ABC):
         Raises:
             UnknownSerializerError: nothing goes by that slug.
         """
-        super().__init__(serializer=_codec(serializer), **more)  # type: ignore[call-arg]  # pydantic
+        inner = _codec(serializer)
+        super().__init__(serializer=inner, **more)  # type: ignore[call-arg]  # pydantic
+        depth = 1
+        while isinstance(inner, WrappingSerializer):
+            depth, inner = depth + 1, inner.inner
+        _check_depth(depth)
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any], /) -> Self:
+        _check_depth(_depth(options))
+        if "serializer" in options:
+            options = {**options, "serializer": _stored_codec(options["serializer"])}
+        return super().from_options(options)
 
     @abstractmethod
     def wrap(self, parts: Parts, /) -> Wrapped:
@@ -76,6 +126,14 @@ class WrappingSerializer(Serializer, ABC):
     @property
     def exact(self) -> bool:  # type: ignore[override]  # as trusted_only
         return self.inner.exact
+
+    @property
+    def calls(self) -> frozenset[str]:
+        return self.inner.calls
+
+    @property
+    def expands(self) -> bool:  # type: ignore[override]  # as trusted_only
+        return self.inner.expands
 
     def options(self) -> dict[str, Any]:
         rest = self.model_dump(mode="json", exclude_defaults=True, exclude={"serializer"})
@@ -106,6 +164,9 @@ class WrappingSerializer(Serializer, ABC):
 
     def written_with(self, parts: Parts, /) -> Mapping[str, str]:
         return self.inner.written_with(parts.inner if isinstance(parts, Wrapped) else parts)
+
+    def decoded_size(self, parts: Parts, /) -> int | None:
+        return self.inner.decoded_size(parts.inner if isinstance(parts, Wrapped) else parts)
 
     def check_written_with(self, recorded: Mapping[str, str], /) -> None:
         self.inner.check_written_with(recorded)

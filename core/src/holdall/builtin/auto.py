@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from holdall.abc.serializer import Serializer
-from holdall.builtin.bundle import BundleSerializer, bundled
+from holdall.builtin.bundle import Bundled, BundleSerializer
 from holdall.builtin.choice import candidates
 from holdall.builtin.json import JSONSerializer
 from holdall.builtin.jsonlib import encode
@@ -66,7 +66,7 @@ class AutoSerializer(Serializer):
         if not writer.worth_it:
             return _PICKLE, _PICKLE.dump(obj)
         pickled = any(leaf.codec.trusted_only for leaf in writer.leaves)
-        return BundleSerializer(pickle=pickled), bundled(tree, writer.leaves)
+        return BundleSerializer(pickle=pickled), Bundled(tree, writer.leaves)
 
     def load(self, source: Source, /) -> Any:
         del source

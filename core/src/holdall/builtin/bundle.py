@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
+from holdall.abc.bound import within
 from holdall.abc.ranged import RangeReader
 from holdall.abc.serializer import Serializer
 from holdall.abc.typed.jsontree import JSONReader
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 VERSION: Final = 1
 RESULT: Final = "result.json"
+_DESCRIBED: Final = {"path", "type", "options", "written_with"}
 _TREE: Final = '{"bundle":%d,"leaves":%s,"result":'
 
 
@@ -40,6 +44,7 @@ class BundleSerializer(Serializer):
     media_type: ClassVar[str] = "application/zip"
     suffix: ClassVar[str] = ".zip"
     exact: ClassVar[bool] = True
+    expands: ClassVar[bool] = True  # as its leaves do
 
     pickle: bool = False
 
@@ -50,57 +55,112 @@ class BundleSerializer(Serializer):
     def dump(self, obj: Any, /) -> Parts:
         writer = LeafWriter(self.slug, pickle=self.pickle)
         tree = writer.write(obj)
-        return bundled(tree, writer.leaves)
+        return Bundled(tree, writer.leaves)
 
     def load(self, source: Source, /) -> Any:
+        trust = source.trust.inside()
         found = members(source)
         tree, described = _manifest(source, found.pop(RESULT, None))
         if len(described) != len(found):
             raise CorruptResultError("The stored bundle does not hold the leaves that it lists.")
-        leaves = [self._leaf(source, number, each, found) for number, each in enumerate(described)]
+        stored = [self._described(source, trust, number, each, found) for number, each in enumerate(described)]
+        leaves = [_leaf(each, own) for each, own in zip(stored, _shares(stored, trust), strict=True)]
         return _Reader(self.slug, source.trust, leaves).read(tree)
 
-    def _leaf(self, source: Source, number: int, described: Any, found: dict[str, Member]) -> Any:
-        keys = {"path", "type", "options", "written_with"}
-        if not isinstance(described, dict) or described.keys() != keys:
+    def decoded_size(self, parts: Parts, /) -> int | None:
+        return parts.decoded if isinstance(parts, Bundled) else None
+
+    def _described(
+        self, source: Source, trust: Trust, number: int, described: Any, found: dict[str, Member]
+    ) -> _Stored:
+        if not isinstance(described, dict) or described.keys() - {"decoded"} != _DESCRIBED:
             raise CorruptResultError(f"Leaf {number} of the stored bundle is not described as one.")
         texts, tables = (described["path"], described["type"]), (described["options"], described["written_with"])
         if not (all(isinstance(text, str) for text in texts) and all(isinstance(table, dict) for table in tables)):
             raise CorruptResultError(f"Leaf {number} of the stored bundle does not say how it was written.")
+        decoded = described.get("decoded")
+        if decoded is not None and (type(decoded) is not int or decoded < 0):
+            raise CorruptResultError(f"Leaf {number} of the stored bundle does not say how large it is.")
         if (member := found.get(described["path"])) is None:
             raise CorruptResultError(f"Leaf {number} of the stored bundle is not in it.")
-        try:
+        with _named(member):
             codec = _codec(described["type"], described["options"])
             if not (self.pickle and type(codec) is PickleCodec):
-                source.trust.serializer(codec)
+                trust.serializer(codec)
             codec.check_written_with(described["written_with"])
-            return codec.load(_Section(source, member.start, member.stop))
-        except HoldallError as error:
-            error.args = (f"The leaf {member.name} of the stored bundle cannot be read. {error}", *error.args[1:])
-            raise
+        return _Stored(codec, source, member, decoded)
 
 
-def bundled(tree: Any, leaves: list[Leaf], /) -> Parts:
-    """The archive of a tree that `LeafWriter` made, and its leaves."""
+class _Stored(NamedTuple):
+    """A leaf that is about to be read; `decoded` is what it declares to need."""
 
-    def files() -> Iterator[tuple[str, Parts]]:
-        described = []
+    codec: Codec
+    source: Source
+    member: Member
+    decoded: int | None
+
+
+def _shares(stored: list[_Stored], trust: Trust) -> list[Trust]:
+    """The bound of each leaf: together they are no more than that of all; those that declare nothing share what is left."""
+    left, bounds = trust, [trust] * len(stored)
+    if trust.max_bytes is None:
+        return bounds
+    for number, each in enumerate(stored):
+        if each.decoded is not None:
+            with _named(each.member):
+                left = within(left, each.decoded)
+            bounds[number] = replace(trust, max_bytes=each.decoded)
+    silent = [number for number, each in enumerate(stored) if each.decoded is None and each.codec.expands]
+    for number in silent:
+        bounds[number] = replace(trust, max_bytes=(left.max_bytes or 0) // len(silent))
+    return bounds
+
+
+def _leaf(stored: _Stored, trust: Trust) -> Any:
+    with _named(stored.member):
+        return stored.codec.load(_Section(stored.source, stored.member, trust))
+
+
+@contextmanager
+def _named(member: Member) -> Iterator[None]:
+    try:
+        yield
+    except HoldallError as error:
+        error.args = (f"The leaf {member.name} of the stored bundle cannot be read. {error}", *error.args[1:])
+        raise
+
+
+class Bundled:
+    """The archive of a tree that `LeafWriter` made, and its leaves: parts that are read once.
+
+    `decoded` is how many bytes reading the leaves makes, as far as they say, when they have been written.
+    """
+
+    def __init__(self, tree: Any, leaves: list[Leaf], /) -> None:
+        self.decoded: int | None = None
+        self._stream = written(self._files(tree, leaves))
+
+    def __iter__(self) -> Iterator[Buffer]:
+        return self._stream
+
+    def _files(self, tree: Any, leaves: list[Leaf]) -> Iterator[tuple[str, Parts]]:
+        described: list[dict[str, Any]] = []
         for number, leaf in enumerate(leaves):
             path = f"leaves/{number}{leaf.codec.suffix}"
             yield path, leaf.parts
-            described.append(
-                {
-                    "path": path,
-                    "type": leaf.codec.slug,
-                    "options": leaf.codec.options(),
-                    "written_with": dict(leaf.codec.written_with(leaf.parts)),
-                }
-            )
+            says: dict[str, Any] = {
+                "path": path,
+                "type": leaf.codec.slug,
+                "options": leaf.codec.options(),
+                "written_with": dict(leaf.codec.written_with(leaf.parts)),
+            }
+            if (decoded := leaf.codec.decoded_size(leaf.parts)) is not None:
+                says["decoded"] = decoded
+                self.decoded = (self.decoded or 0) + decoded
+            described.append(says)
         # The last member, because what wrote a leaf is known when it has been written.
         head = _TREE % (VERSION, json.dumps(described, separators=(",", ":")))
         yield RESULT, [head.encode(), encode("json", tree, {}), b"}"]
-
-    return written(files())
 
 
 def _manifest(source: Source, member: Member | None) -> tuple[Any, list[Any]]:
@@ -132,14 +192,15 @@ def _codec(slug: str, options: dict[str, Any]) -> Codec:
 class _Section:
     """One member as the source of its own serializer."""
 
-    def __init__(self, source: Source, start: int, stop: int) -> None:
+    def __init__(self, source: Source, member: Member, trust: Trust) -> None:
         self._source = source
-        self._start = start
-        self.size = stop - start
+        self._start = member.start
+        self.size = member.stop - member.start
+        self._trust = trust
 
     @property
     def trust(self) -> Trust:
-        return self._source.trust
+        return self._trust
 
     def buffer(self) -> Buffer:
         return self.read_range(0, self.size)

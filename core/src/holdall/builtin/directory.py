@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from errno import EISDIR, ELOOP, EMLINK, ENOENT, ENOTDIR, EPERM
 from io import FileIO
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from holdall.abc.keys import refuse
 from holdall.abc.storage import Storage
 from holdall.builtin import files
-from holdall.builtin.keys import LOCKS, TEMPORARY, fault
+from holdall.builtin.keys import LOCKS, TEMPORARY, fault, path_fault
 from holdall.builtin.oserrors import FolderErrors
-from holdall.errors import ConfigurationError, StorageError
+from holdall.builtin.regular import refuse_linked
+from holdall.errors import ConfigurationError, KeyMissing, StorageError
 from holdall.ids import new_id
 from holdall.types import ObjectMeta
 
@@ -64,7 +67,7 @@ class Directory(Storage):
         self.on_failure = on_failure
         self.named = named or self.slug
         self._prefix = self.base if self.base.endswith("/") else f"{self.base}/"
-        self._checked: set[str] = set()
+        self._checked: dict[str, tuple[int, int]] = {}
         self._errors = FolderErrors(self.named, self.base)
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
@@ -91,6 +94,14 @@ class Directory(Storage):
             except OSError as error:
                 raise self._errors.failed(error, key, "put") from error
         return ObjectMeta(key, size)
+
+    def check_key(self, key: str, /) -> None:
+        if (reason := self._fault(key) or path_fault(f"{self._prefix}{key}")) is not None:
+            refuse(key, reason)
+
+    def check_place(self) -> None:
+        if (error := files.no_folder(self.base)) is not None:
+            raise self._errors.no_folder(error) from error
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         descriptor, size = self._open(key, "get")
@@ -145,6 +156,34 @@ class Directory(Storage):
                 return
             if not self._says_absent(error):
                 raise self._errors.failed(error, key, "delete") from error
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        path = self._path(meta.key, "delete")
+        try:
+            if not self.head(meta.key).is_same(meta):
+                return False
+        except KeyMissing:
+            return True
+        if os.path.islink(path):
+            return super().delete_unchanged(meta)
+        # Aside, where nobody replaces it any more: what is looked at there is what is deleted.
+        aside = f"{path.rpartition('/')[0]}/{TEMPORARY}{new_id()}"
+        try:
+            os.rename(path, aside)
+        except OSError as error:
+            if self._says_absent(error):
+                return True
+            raise self._errors.failed(error, meta.key, "delete") from error
+        try:
+            if _meta(meta.key, os.lstat(aside)).is_same(meta):
+                os.unlink(aside)
+                return True
+            with suppress(FileExistsError):  # replaced once more, and so this one is of no account
+                files.create(aside, path, lock=lambda: self._create_lock(meta.key))
+            files.discard(aside)
+        except OSError as error:
+            raise self._errors.failed(error, meta.key, "delete") from error
+        return False
 
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         folder = prefix.rpartition("/")[0]
@@ -202,21 +241,37 @@ class Directory(Storage):
 
         folder = f"{self._prefix}{LOCKS}"
         try:
+            refuse_linked(folder)
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
             raise self._errors.failed(error, key, "lock") from error
         return f"{folder}/{sha256(key.encode(errors='surrogatepass')).hexdigest()}.lock"
 
+    def _create_lock(self, key: str) -> str:
+        return self.lock_path(key).removesuffix(".lock") + ".create"
+
     def _path(self, key: str, operation: str) -> str:
-        if reason := fault(key):
+        if reason := self._fault(key):
             raise self._errors.refused(key, operation, reason)
-        folder = key.rpartition("/")[0]
-        if folder and folder not in self._checked and self._leads_out(folder):
-            raise self._errors.refused(key, operation, f"leads through a symbolic link out of {self.base}")
         return f"{self._prefix}{key}"
 
+    def _fault(self, key: str) -> str | None:
+        if reason := fault(key):
+            return reason
+        folder = key.rpartition("/")[0]
+        if folder and self._leads_out(folder):
+            return f"leads through a symbolic link out of {self.base}"
+        return None
+
     def _leads_out(self, folder: str) -> bool:
-        """Whether a symbolic link on the way to `folder` ends outside; remembered where the folder is fine."""
+        """Whether a symbolic link on the way to `folder` ends outside; a folder that was fine stays so while it is the same."""
+        try:
+            found = os.stat(f"{self._prefix}{folder}")
+        except OSError:
+            found = None  # whatever is wrong shows on opening, once the way there has been looked at
+        identity = None if found is None else (found.st_dev, found.st_ino)
+        if identity is not None and self._checked.get(folder) == identity:
+            return False
         path = self._prefix[:-1]
         for segment in folder.split("/"):
             path = f"{path}/{segment}"
@@ -228,7 +283,8 @@ class Directory(Storage):
                 return True
         if len(self._checked) >= _FOLDERS_REMEMBERED:
             self._checked.clear()
-        self._checked.add(folder)
+        if identity is not None:
+            self._checked[folder] = identity
         return False
 
     def _inside(self, path: str) -> bool:
@@ -271,7 +327,7 @@ class Directory(Storage):
     def _name(self, temporary: str, path: str, key: str, mode: WriteMode) -> None:
         try:
             if mode == "create":
-                files.create(temporary, path, lock=lambda: self.lock_path(key).removesuffix(".lock") + ".create")
+                files.create(temporary, path, lock=lambda: self._create_lock(key))
             else:
                 os.replace(temporary, path)
         except StorageError:
@@ -279,6 +335,8 @@ class Directory(Storage):
         except FileExistsError as error:
             raise (self._errors.taken(key) if mode == "create" else self._errors.failed(error, key, "put")) from error
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not os.path.lexists(temporary):
+                raise self._errors.swept(key) from error
             raise self._errors.failed(error, key, "put") from error
 
     def _span(self, byte_range: ByteRange, size: int, key: str) -> tuple[int, int]:
@@ -307,7 +365,10 @@ class Directory(Storage):
 
     def _readable(self, entry: os.DirEntry[str]) -> bool:
         """Whether `get` would agree: a link must stay inside and end at a file."""
-        return not entry.is_symlink() or (entry.is_file() and self._inside(entry.path))
+        try:
+            return not entry.is_symlink() or (entry.is_file() and self._inside(entry.path))
+        except OSError:
+            return False  # links in a circle, and what else leads to no file
 
     def _says_absent(self, error: OSError) -> bool:
         # ENOTDIR says it of a key below another key, but not where the base path itself is a file or below one.

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import os
 import time
-from errno import EDQUOT, ENOSPC, EROFS
+from errno import EACCES, EAGAIN, EDEADLK, EDQUOT, EINVAL, ELOOP, ENOSPC, ENOTDIR, ENXIO, EROFS
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
+from weakref import WeakSet
 
+from holdall import _fork
 from holdall.abc.lock import Lease, LockManager
 from holdall.builtin.oserrors import advice_for
+from holdall.builtin.regular import open_own
 from holdall.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _POLL: Final = 0.01
-_FOREVER: Final = 10 * 365 * 86400.0
+_EXCLUSIVE: Final = 2 | 4  # LOCK_EX | LOCK_NB of fcntl
+_UNLOCK: Final = 8
 _DIGITS: Final = 20
 
 
 class FileLease(Lease):
-    """Ends with `release` or with the process, SIGKILL included; it does not expire."""
+    """Ends with `release` or with the process, SIGKILL included; it does not expire. A forked child has no part in it."""
 
-    def __init__(self, lock: Any, token: int) -> None:
+    def __init__(self, lock: _Lock, token: int) -> None:
         self.token = token
         self._held = [lock]
 
@@ -35,7 +39,64 @@ class FileLease(Lease):
             lock = self._held.pop()  # atomic: of two threads one releases
         except IndexError:
             return
-        lock.release(force=True)
+        lock.release()
+
+
+class _Lock:
+    """The lock of the operating system on a file of our own; each has a descriptor of its own, and excludes all others."""
+
+    __slots__ = ("__weakref__", "_descriptor", "_flock")
+
+    def __init__(self, path: str) -> None:
+        try:
+            import fcntl  # noqa: PLC0415 - absent on Windows
+        except ImportError:
+            self._flock: Callable[[int, int], object] = _lock_bytes
+        else:
+            self._flock = fcntl.flock
+        self._descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
+        _open.add(self)
+
+    def try_it(self) -> bool:
+        try:
+            self._flock(self._descriptor, _EXCLUSIVE)
+        except OSError as error:
+            if error.errno in {EACCES, EAGAIN, EDEADLK}:
+                return False
+            raise
+        return True
+
+    def is_at(self, path: str) -> bool:
+        """Whether the file is still the one of that name."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), os.lstat(path))
+        except FileNotFoundError:
+            return False
+
+    def release(self) -> None:
+        # Not by closing alone: a child that was forked meanwhile has the descriptor too.
+        try:
+            if self._descriptor >= 0:
+                self._flock(self._descriptor, _UNLOCK)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_descriptor"):
+            self.close()
+
+
+def _lock_bytes(descriptor: int, how: int) -> None:
+    import msvcrt  # noqa: PLC0415 - on Windows alone
+
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    mode = "LK_UNLCK" if how == _UNLOCK else "LK_NBLCK"
+    msvcrt.locking(descriptor, getattr(msvcrt, mode), 1)  # type: ignore[attr-defined,unused-ignore]  # as the import
 
 
 class FileLockManager(LockManager):
@@ -54,31 +115,40 @@ class FileLockManager(LockManager):
 
     def acquire(self, key: str, /, *, timeout: float | None = None) -> FileLease | None:
         """Raises `StorageError` where the lock file cannot be made, or lies where the system has no file locks."""
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - a run that locks nothing never imports it
-
         path = self._path_for(key)
-        # A lock object of its own for each lease: they exclude each other between threads as between processes. Waiting
-        # "for ever" has an end because without one filelock takes a second lease in one thread for a mistake.
-        lock = FileLock(path, thread_local=False)
+        end = None if timeout is None else time.monotonic() + timeout
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=_FOREVER if timeout is None else max(timeout, 0), poll_interval=_POLL)
-        except Timeout:
-            return None
-        except (OSError, NotImplementedError) as error:
+            while (lock := _taken(path)) is None:
+                left = _POLL if end is None else end - time.monotonic()
+                if left <= 0:
+                    return None
+                time.sleep(min(_POLL, left))
+        except OSError as error:
             raise _refused(key, path, error) from error
         try:
-            if type(lock) is not FileLock:  # no flock here: a substitute that a dead holder would keep
-                raise NotImplementedError("the file system has no locks")  # noqa: TRY301 - as filelock once raised it
             return FileLease(lock, _next_token(f"{path}.token"))
-        except (OSError, NotImplementedError) as error:
-            lock.release(force=True)
+        except OSError as error:
+            lock.release()
             raise _refused(key, path, error) from error
+
+
+def _taken(path: str) -> _Lock | None:
+    """The lock, or None where somebody has it."""
+    lock = _Lock(path)
+    try:
+        if lock.try_it() and lock.is_at(path):
+            return lock
+    except BaseException:
+        lock.close()
+        raise
+    lock.close()  # another has it, or the folder was removed and the file of that name is another one
+    return None
 
 
 def _next_token(path: str) -> int:
     """Called by the holder alone. One write of fixed width, so that a killed holder leaves the old count or the new."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
     try:
         found = os.read(descriptor, _DIGITS)
         if not found:
@@ -96,6 +166,12 @@ def _next_token(path: str) -> int:
 
 def _refused(key: str, path: str, error: Exception) -> StorageError:
     of_the_disk = getattr(error, "errno", None) in {EDQUOT, ENOSPC, EROFS}
+    strange = getattr(error, "errno", None) in {ELOOP, EINVAL, ENXIO, ENOTDIR} and os.path.lexists(path)
+    if strange or os.path.islink(os.path.dirname(path)):
+        advice = f"something that is no lock of ours is in its place; look at {path} and remove it"
+        return StorageError(
+            f"The lock for {key!r} cannot be taken: {advice} ({error}).", block="file", key=key, operation="lock"
+        )
     advice = (advice_for(error) if of_the_disk else None) or (
         f"make {Path(path).parent} writable for this user, or choose a directory on a file system with locks"
     )
@@ -105,3 +181,15 @@ def _refused(key: str, path: str, error: Exception) -> StorageError:
         key=key,
         operation="lock",
     )
+
+
+_open: WeakSet[_Lock] = WeakSet()
+
+
+def _let_go() -> None:
+    """In a forked child: the parent's locks end with the parent's leases, and not with the last of its children."""
+    for lock in list(_open):
+        lock.close()
+
+
+_fork.register(in_child=_let_go)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from errno import ENOTDIR
 from io import FileIO
 from typing import TYPE_CHECKING
+
+from holdall.builtin.regular import open_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,7 +142,7 @@ def _create_by_rename(temporary: str, path: str, lock: str) -> None:
     except ImportError:
         os.rename(temporary, path)
         return
-    with open(lock, "wb") as file:
+    with open(open_own(lock, os.O_RDWR | os.O_CREAT), "wb") as file:
         flock(file, LOCK_EX)  # let go when the file is closed, by a SIGKILL too
         if os.path.lexists(path):
             raise FileExistsError
@@ -161,6 +164,21 @@ def share(origin: str, temporary: str, path: str, /, *, fsync: bool) -> None:
             sync_folder(os.path.dirname(path))
     finally:
         discard(temporary)  # also after success: renaming one name of a file over another of it does nothing at all
+
+
+def no_folder(path: str, /) -> OSError | None:
+    """Why no folder is there or can be made; None where nothing speaks against it, as far as that shows."""
+    try:
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            return None
+    except FileNotFoundError:
+        # It is made with the first object.
+        return NotADirectoryError(ENOTDIR, "a symbolic link that leads nowhere") if os.path.islink(path) else None
+    except PermissionError:
+        return None  # the first object shows whether this user may
+    except OSError as error:
+        return error
+    return NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR))
 
 
 def make_folder(folder: str, /, *, fsync: bool) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from weakref import ref
 
+from holdall import _fork
 from holdall.abc.lock import Lease
 from holdall.builtin.generations import Mark
 from holdall.errors import KeyExists, StorageError
@@ -42,7 +43,7 @@ class StorageLease(Lease):
         self._beat = 0
         self._until = 0.0
         self._process = os.getpid()
-        self._writing = threading.Lock()
+        self._writing = _fork.renewed(threading.Lock())
         self._ended = threading.Event()
 
     def create(self) -> bool:

@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic evaluate
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, field_serializer, field_validator
+from pydantic import Field, ValidationError, field_serializer, field_validator
 
 from holdall.abc import Serializer
 from holdall.abc.typed.jsontree import JSONReader, JSONWriter, may_hold_forms
-from holdall.builtin.jsonlib import decode, encode, library
+from holdall.builtin.jsonlib import KNOWN, decode, encode, library
 from holdall.errors import ConfigurationError, CorruptResultError, HoldallError, SerializationError
-from holdall.types import Trust
+from holdall.types import CALLS
 
 if TYPE_CHECKING:
-    from holdall.types import Parts, Source
+    from holdall.types import Buffer, Parts, Source, Trust
 
 
 class JSONSerializer(Serializer):
@@ -38,9 +38,6 @@ class JSONSerializer(Serializer):
     dumps_kwargs: dict[str, Any] = Field(default_factory=dict)
     loads_kwargs: dict[str, Any] = Field(default_factory=dict)
 
-    _stored: bool = PrivateAttr(default=False)
-    """Whether stored data described this one: then it imports only what the reader trusts."""
-
     if not TYPE_CHECKING:  # type checkers keep the signature that pydantic derives from the fields
 
         def __init__(self, **options: Any) -> None:
@@ -53,11 +50,11 @@ class JSONSerializer(Serializer):
     @property
     def exact(self) -> bool:  # type: ignore[override]  # depends on what has a say, and stays read-only
         """Unless functions or a library of the user's own write something."""
-        return self.object_encoder is None and not self.dumps_kwargs and self.jsonlib in {"json", "orjson"}
+        return self.object_encoder is None and not self.dumps_kwargs and self.jsonlib in KNOWN
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
-        """Imports nothing: whether a module that the options name may be is the reader's to say."""
+        """Imports nothing: what the options name is called where the reader says so, and is not needed for plain data."""
         unsure = {"jsonlib", "object_encoder", "object_decoder"} & options.keys()
         if not all(isinstance(options[name], str) for name in unsure):
             raise ConfigurationError(f"The json serializer takes names as {', '.join(sorted(unsure))}.")
@@ -67,12 +64,10 @@ class JSONSerializer(Serializer):
         described._stored = True  # noqa: SLF001 - a private attribute of this class
         return described
 
-    def __getstate__(self) -> dict[Any, Any]:
-        return {**super().__getstate__(), "stored": self._stored}
-
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        super().__setstate__({name: part for name, part in state.items() if name != "stored"})
-        self._stored = state["stored"]
+    @property
+    def calls(self) -> frozenset[str]:
+        named = {self.object_decoder} if isinstance(self.object_decoder, str) else set()
+        return frozenset() if self._stored else frozenset({self.jsonlib, *named}) - KNOWN
 
     def __eq__(self, other: object) -> bool:
         """By configuration: where it came from does not count."""
@@ -110,13 +105,12 @@ class JSONSerializer(Serializer):
         return {name: value for name, value in super().options().items() if value is not None}
 
     def dump(self, obj: Any, /) -> Parts:
-        encoder = self.object_encoder
-        if isinstance(encoder, str):
-            encoder = self._function(encoder, Trust())
-        tree = JSONWriter(self.slug, encoder=encoder).write(obj)
+        # Who writes has a serializer of its own; one that stored data described writes the normal form, and calls nothing.
+        stored = self._stored
+        encoder = None if stored else self.object_encoder
+        tree = JSONWriter(self.slug, encoder=_function(encoder) if isinstance(encoder, str) else encoder).write(obj)
         try:
-            name, options = (self.jsonlib, self.dumps_kwargs) if self._may_import(self.jsonlib) else ("json", {})
-            return [encode(name, tree, options)]
+            return [encode("json", tree, {}) if stored else encode(self.jsonlib, tree, self.dumps_kwargs)]
         except HoldallError:
             raise
         except Exception as error:
@@ -128,10 +122,9 @@ class JSONSerializer(Serializer):
             ) from error
 
     def load(self, source: Source, /) -> Any:
-        name, options = (self.jsonlib, self.loads_kwargs) if self._may_import(self.jsonlib) else ("json", {})
         data = source.buffer()
         try:
-            tree = decode(name, data, options)
+            tree = self._tree(data, source.trust)
         except HoldallError:
             raise
         except RecursionError:
@@ -143,34 +136,45 @@ class JSONSerializer(Serializer):
             return tree
         return JSONReader(self.slug, source.trust, decoder=self._decoder(source.trust)).read(tree)
 
-    def _may_import(self, name: str) -> bool:
-        """There is one normal form: where nobody here chose the library, the standard one does as well."""
-        return name in sys.modules or not self._stored
+    def _tree(self, data: Buffer, trust: Trust) -> Any:
+        if not self._stored:
+            return decode(self.jsonlib, data, self.loads_kwargs)
+        # There is one normal form: where nobody here chose the library, the standard one does as well, with no options.
+        if self.jsonlib in KNOWN:
+            return decode(self.jsonlib if self.jsonlib in sys.modules else "json", data, {})
+        if CALLS + self.jsonlib in trust.accept:
+            return decode(self.jsonlib, data, {})
+        try:
+            return decode("json", data, {})
+        except (ValueError, RecursionError):
+            trust.called(self.jsonlib, needed_for="A stored JSON serializer, whose data is not plain JSON,")
+            raise
 
     def _decoder(self, trust: Trust) -> Callable[[], Callable[[Any], Any]] | None:
         """Found only when the data needs it."""
         decoder = self.object_decoder
-        if isinstance(decoder, str):
-            return lambda: self._function(decoder, trust)
-        return None if decoder is None else lambda: decoder
-
-    def _function(self, path: str, trust: Trust) -> Callable[[Any], Any]:
-        module, _, name = path.partition(":")
+        if not isinstance(decoder, str):
+            return None if decoder is None else lambda: decoder
         if self._stored:
-            found: Any = trust.module(module, needed_for=f"A stored JSON serializer, by its function {path!r},")
-        else:
-            try:
-                found = import_module(module)
-            except ImportError as error:
-                raise ConfigurationError(
-                    f"{path!r} is a function of this serializer; {module!r} cannot be imported."
-                ) from error
-        for part in name.split("."):
-            found = getattr(found, part, None)
-        if not callable(found):
-            raise ConfigurationError(f"{path!r} is a function of this serializer; the module has no such function.")
-        function: Callable[[Any], Any] = found
-        return function
+            return lambda: trust.called(decoder, needed_for="A stored JSON serializer, as its object_decoder,")
+        return lambda: _function(decoder)
+
+
+def _function(path: str) -> Callable[[Any], Any]:
+    """A function that somebody configured here by its name."""
+    module, _, name = path.partition(":")
+    try:
+        found: Any = import_module(module)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{path!r} is a function of this serializer; {module!r} cannot be imported."
+        ) from error
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not callable(found):
+        raise ConfigurationError(f"{path!r} is a function of this serializer; the module has no such function.")
+    function: Callable[[Any], Any] = found
+    return function
 
 
 def _told(error: ValidationError) -> str:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from holdall.types import Buffer
 
 
+KNOWN: Final = frozenset({"json", "orjson"})
+"""Libraries that are known by name to read and write the one normal form."""
+
+
 @lru_cache(maxsize=32)
 def library(name: str, /) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """`dumps` and `loads` of the module.

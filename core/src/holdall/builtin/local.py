@@ -9,6 +9,7 @@ from pydantic import PrivateAttr, field_validator
 
 from holdall.abc.block import StorageBlock
 from holdall.builtin.directory import Directory
+from holdall.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +70,9 @@ class LocalFileSystem(StorageBlock):
     def delete(self, key: str, /) -> None:
         self.directory.delete(key)
 
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        return self.directory.delete_unchanged(meta)
+
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         return self.directory.scan(prefix)
 
@@ -80,6 +84,18 @@ class LocalFileSystem(StorageBlock):
 
     def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
         return self.directory.sweep(before, dry_run=dry_run)
+
+    def check_key(self, key: str, /) -> None:
+        self.directory.check_key(key)
+
+    def check_place(self) -> None:
+        self.directory.check_place()
+
+    @classmethod
+    def from_url(cls, url: str, /) -> Self:
+        raise ConfigurationError(
+            f"{url!r} is no folder: one is written ./results, /data/results or file:///data/results."
+        )
 
     def location(self) -> dict[str, Any]:
         return self.directory.location()

@@ -50,6 +50,15 @@ class FolderErrors(NamedTuple):
             f"failed: {advice}({name}: {error.strerror or os.strerror(code)})", key, operation, code in _TRANSIENT
         )
 
+    def no_folder(self, error: OSError, /) -> StorageError:
+        return StorageError(
+            f"{self.block} at {self.base} cannot hold results: {self.base} is no folder and cannot become one "
+            f"({error.strerror}).",
+            block=self.block,
+            key="",
+            operation="put",
+        )
+
     def refused(self, key: str, operation: str, reason: str, /) -> StorageError:
         return self._error(f"refused: the key {reason}", key, operation)
 
@@ -67,6 +76,10 @@ class FolderErrors(NamedTuple):
     def taken(self, key: str, /) -> KeyExists:
         message = f"{self.block} at {self.base}: put of {key!r} may only create it, and the key is taken."
         return KeyExists(message, block=self.block, key=key, operation="put")
+
+    def swept(self, key: str, /) -> StorageError:
+        reason = "its unfinished file was removed, as `holdall gc` does with what is older than its --grace"
+        return self._error(f"failed: {reason}; the same call may succeed now", key, "put", transient=True)
 
     def _error(self, outcome: str, key: str, operation: str, transient: bool = False) -> StorageError:
         message = f"{self.block} at {self.base}: {operation} of {key!r} {outcome}."

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import PrivateAttr
-
 from holdall.abc.serializer import Serializer
 from holdall.builtin.pickling import PickleCodec
 
@@ -28,12 +26,17 @@ class PickleSerializer(Serializer):
 
     picklelib: str = "cloudpickle"
 
-    _codec: PickleCodec = PrivateAttr()
-
     def __init__(self, *, picklelib: str = "cloudpickle") -> None:
         """Raises `ConfigurationError` where the module cannot be imported, or has no `dumps` or no `loads`."""
         super().__init__(picklelib=picklelib)  # type: ignore[call-arg]  # pydantic fills the fields of this class
-        self._codec = PickleCodec(picklelib)
+        PickleCodec(picklelib)
+
+    @property
+    def _codec(self) -> PickleCodec:
+        """Also where this one arrived in a worker: it was checked when it was configured; nothing is imported before use."""
+        codec = PickleCodec.from_options({"picklelib": self.picklelib})
+        codec.own = not self._stored
+        return codec
 
     @property
     def exact(self) -> bool:  # type: ignore[override]  # as that of `PickleCodec`
@@ -41,16 +44,13 @@ class PickleSerializer(Serializer):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
-        codec = PickleCodec.from_options(options)
-        made = cls.model_construct(picklelib=codec.picklelib)
-        made._codec = codec  # noqa: SLF001 - a private attribute of this class
+        made = cls.model_construct(picklelib=PickleCodec.from_options(options).picklelib)
+        made._stored = True  # noqa: SLF001 - a private attribute of this class
         return made
 
-    def model_post_init(self, context: Any, /) -> None:
-        del context
-        # Also where one arrives in a worker: it was checked when it was configured; nothing is imported before use.
-        self._codec = PickleCodec.from_options({"picklelib": self.picklelib})
-        self._codec.own = True
+    @property
+    def calls(self) -> frozenset[str]:
+        return self._codec.calls
 
     def options(self) -> dict[str, Any]:
         return self._codec.options()

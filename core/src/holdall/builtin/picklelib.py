@@ -7,7 +7,7 @@ import sys
 import warnings
 from importlib import import_module
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from holdall.builtin.cloudpickler import PROTOCOL
 from holdall.errors import ConfigurationError, CorruptResultError, HoldallWarning, SerializationError
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from holdall.types import Buffer
+
+
+_DIGITS: Final = 9
+"""Of a number in a version: what is longer is none, and may be longer than Python makes a number of."""
 
 
 def checked(name: str) -> ModuleType:
@@ -72,7 +76,7 @@ def _warn(wrote: str, have: str) -> None:
 
 def _minor(version: str) -> tuple[int, ...] | None:
     numbers = version.split(".")[:2]
-    return tuple(map(int, numbers)) if all(number.isdecimal() for number in numbers) else None
+    return tuple(map(int, numbers)) if all(each.isdecimal() and len(each) <= _DIGITS for each in numbers) else None
 
 
 def load_error(error: Exception, library: str) -> CorruptResultError | SerializationError:

@@ -29,7 +29,7 @@ _STOP: Final = 0x2E
 class PickleCodec(Codec):
     """`picklelib` is any importable module with `dumps(obj)` and `loads(bytes)`; cloudpickle unless named.
 
-    `own` says that somebody configured it in this process, and so that its library may be imported for reading.
+    `own` says that somebody configured it in this process: stored data that names a library does not have it called.
     """
 
     slug: ClassVar[str] = "pickle"
@@ -50,7 +50,7 @@ class PickleCodec(Codec):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
-        """Imports nothing: whether the named module may be is the reader's to say, through `source.trust`."""
+        """Imports nothing: whether the named library may be called is the reader's to say, through `source.trust`."""
         codec = cls()
         codec.picklelib = options.get("picklelib", "cloudpickle")
         codec.own = False
@@ -63,7 +63,16 @@ class PickleCodec(Codec):
     def options(self) -> dict[str, Any]:
         return {} if self.picklelib == "cloudpickle" else {"picklelib": self.picklelib}
 
+    @property
+    def calls(self) -> frozenset[str]:
+        return frozenset({self.picklelib} if self.own else ()) - frozenset(_NATIVE)
+
     def dump(self, obj: Any, /) -> Parts:
+        if not self.own and self.picklelib not in _NATIVE:
+            raise ConfigurationError(
+                f"The pickle library {self.picklelib!r} is named by stored data alone, and nothing is written with it. Write "
+                f"with PickleSerializer(picklelib={self.picklelib!r})."
+            )
         pickled = Pickled()
         try:
             if self.picklelib == "cloudpickle":
@@ -133,15 +142,21 @@ class PickleCodec(Codec):
         return found if version is None else {**found, "version": version}
 
     def check_written_with(self, recorded: Mapping[str, str], /) -> None:
-        module = (
-            import_module(self.picklelib) if self.own and "version" in recorded else sys.modules.get(self.picklelib)
-        )
+        module = None
+        if self.own or self.picklelib in _NATIVE:
+            loaded = sys.modules.get(self.picklelib)
+            module = import_module(self.picklelib) if self.own and "version" in recorded else loaded
         warn_of_versions(recorded, self.picklelib, None if module is None else version_of(module))
 
     def _library(self, source: Source) -> ModuleType:
         if self.own:
             return import_module(self.picklelib)
-        return source.trust.module(self.picklelib, needed_for="This pickled result")
+        found: ModuleType = source.trust.called(
+            self.picklelib, needed_for="A stored pickle serializer, as its picklelib,"
+        )
+        if not callable(getattr(found, "loads", None)):
+            raise ConfigurationError(f"picklelib={self.picklelib!r} has no function loads.")
+        return found
 
     def _refusal(self, obj: Any, error: Exception) -> SerializationError:
         from holdall.builtin.unpicklable import refusal  # noqa: PLC0415 - only a failure needs it

@@ -9,8 +9,10 @@ import threading
 import time
 import weakref
 from contextlib import contextmanager, suppress
+from errno import EINVAL
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
+from holdall import _fork
 from holdall.abc.catalog import Catalog
 from holdall.builtin.sqlite_errors import explain, is_busy
 from holdall.builtin.sqlite_moves import RESULTS, repoint
@@ -252,6 +254,8 @@ class SQLiteCatalog(Catalog):
             self._connection = None
         with _making:
             _make_file(self.path)
+        if not os.path.isfile(self.path):
+            raise OSError(EINVAL, "it is a pipe, a socket, a device or a folder, and no file", self.path)
         connection = self._connect(self.timeout)
         try:
             prepare(connection, self.path, synchronous=self.synchronous)
@@ -385,5 +389,4 @@ def _after_fork() -> None:
         catalog._housekeeping.release()  # noqa: SLF001 - same module
 
 
-if hasattr(os, "register_at_fork"):  # absent on Windows, where there is no fork either
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+_fork.register(before=_before_fork, in_parent=_after_fork, in_child=_after_fork)

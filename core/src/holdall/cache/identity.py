@@ -219,7 +219,9 @@ def _cells(fn: FunctionType, walk: Walk, *, own: bool) -> Iterator[bytes]:
         if not own and not (is_definition(value) or type(value) in _SIMPLE):
             # A library's decorator closes over what it is given, and over caches and locks of its own.
             yield type_name(type(value))
-        elif settle is not None and (name in stored or hasattr(type(value), "__next__")):  # an iterator, which next() moves
+        elif settle is not None and (
+            name in stored or hasattr(type(value), "__next__")
+        ):  # an iterator, which next() moves
             yield settle(fn, name, value)
         else:
             yield walk.of(value)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from holdall.cli import block, catalog, config, explain, gc, plugin, result, transfer, version
+from holdall.cli import block, catalog, config, explain, gc, key, plugin, result, transfer, version
 from holdall.cli import run as runs
 from holdall.cli.output import complain
-from holdall.errors import HoldallError, HoldallWarning
+from holdall.errors import HoldallError, HoldallWarning, UntrustedResultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_ORDER: Final = ("result", "run", "explain", "block", "plugin", "config", "catalog", "gc", "version")
+_ORDER: Final = ("result", "run", "explain", "block", "plugin", "config", "key", "catalog", "gc", "version")
 _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count it
 
 
@@ -30,10 +30,15 @@ class _Program(TyperGroup):
         return [name for name in _ORDER if name in self.commands]
 
     def invoke(self, ctx: Any) -> Any:
+        from holdall.looking import looking, refused  # noqa: PLC0415 - settings, which help does not need
+
         try:
-            return super().invoke(ctx)
+            with looking():
+                return super().invoke(ctx)
         except HoldallError as error:
             complain("Error", str(error))
+            if isinstance(error, UntrustedResultError) and (said := refused()) is not None:
+                complain("Note", said)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             raise typer.Exit(_INTERRUPTED) from None
@@ -48,6 +53,7 @@ for _name, _commands in (
     ("block", block.app),
     ("plugin", plugin.app),
     ("config", config.app),
+    ("key", key.app),
     ("catalog", catalog.app),
 ):
     app.add_typer(_commands, name=_name, no_args_is_help=True)

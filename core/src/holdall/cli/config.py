@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import Any, Final
 
 import typer
 
 from holdall.cli.output import HIDDEN, Json, print_json, remark, table
+
+_LONGEST_ID: Final = 40  # an id may have 64 characters, and the text of a key has no fewer than 43
 
 app = typer.Typer(help="The settings that are in force here.")
 
@@ -20,25 +23,31 @@ def _config() -> None:
 def show(*, as_json: Json = False) -> None:
     """Each setting, and where its value comes from.
 
-    Secrets are not shown.
+    Secrets are not shown, and of signers their names alone.
 
     JSON: a list of objects with name, value, source (the name of an environment variable, the path of a file, or
     default), variable (the one that would set it; null for a block). A key that is set has the value **********.
     """
     from holdall import settings  # noqa: PLC0415 - not needed for help
+    from holdall.redact import masked  # noqa: PLC0415 - as above
 
-    found = settings.current()
+    found = settings.Settings.read(os.getcwd(), dict(os.environ))  # as programs have them
     rows: list[dict[str, Any]] = []
     for option in settings.options():
         value = getattr(found, option)
         rows.append(
             {
                 "name": option,
-                "value": sorted(value) if isinstance(value, frozenset) else value,
+                "value": masked(sorted(value) if isinstance(value, frozenset) else value),
                 "source": found.sources[option].removeprefix("environment variable "),
                 "variable": settings.variable(option),
             }
         )
+    for name, variable in settings.OF_THE_USER.items():
+        source = found.sources.get(name, settings.DEFAULT).removeprefix("environment variable ")
+        listed = getattr(found, name)
+        value = None if listed is None or source == settings.DEFAULT else [_without_key(each) for each in listed]
+        rows.append({"name": name, "value": value, "source": source, "variable": variable})
     for variable in (settings.SECRET_KEY, settings.SIGNING_KEY, settings.ENCRYPTION_KEY):
         name = variable.removeprefix("HOLDALL_").lower()
         given = bool(found.environ.get(variable))
@@ -56,6 +65,12 @@ def show(*, as_json: Json = False) -> None:
         remark("`holdall block show` shows a block without its secrets.")
 
 
+def _without_key(signer: str) -> str:
+    """The name and kind of a signer: somebody may have put a private key there."""
+    name, _, key = signer.rpartition(":")
+    return name or (key if len(key) <= _LONGEST_ID else HIDDEN)
+
+
 def _shown(value: Any) -> str:
     if value is None:
         return "-"
@@ -63,6 +78,6 @@ def _shown(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, dict):
         return ", ".join(f"{key}={each}" for key, each in value.items()) or "-"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(value) or "-"
     return str(value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdall.cli.output import Json, print_json, remark, say
+from holdall.redact import masked
 
 if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
@@ -113,5 +114,5 @@ def _document(each: Resolution) -> dict[str, Any]:
 
 
 def _decision(each: Decision) -> dict[str, Any]:
-    value = each.value if isinstance(each.value, str | bool | None) else repr(each.value)
+    value = masked(each.value) if isinstance(each.value, str | bool | None) else repr(each.value)
     return {"value": value, "source": each.source, "reason": each.reason, "beat": list(each.beat)}

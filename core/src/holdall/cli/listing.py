@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from holdall import boundary, settings
 from holdall import record as records
+from holdall import settings
 from holdall.cli.absent import catalog_to_read
 from holdall.cli.output import working
-from holdall.cli.whereabouts import open_named
-from holdall.errors import CorruptResultError, KeyMissing
+from holdall.cli.whereabouts import called_in, open_named
 from holdall.results import StorageReference
-from holdall.store import label
-from holdall.types import ByteRange
+from holdall.survey import survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from holdall.abc.storage import Storage
 
-_HEAD: Final = b'{"holdall":'
-_OURS: Final = ("results/", "cache/")
-_PAYLOADS: Final = "payloads/"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """Times are seconds since the epoch; what a record that cannot be read does not say is None."""
+    """Times are seconds since the epoch; what a record that cannot be read does not say is None.
+
+    `name` is that of the task or flow, `called` the user's own for the result.
+    """
 
     key: str
     name: str | None
@@ -39,6 +35,7 @@ class Row:
     expires: float | None
     run_id: str | None
     problem: str | None = None
+    called: str | None = None
 
     @property
     def expired(self) -> bool:
@@ -47,6 +44,7 @@ class Row:
     def document(self) -> dict[str, Any]:
         return {
             "key": self.key,
+            "result_storage_key": self.called,
             "name": self.name,
             "storage": self.storage,
             "size": self.size,
@@ -64,6 +62,7 @@ def in_catalog(name: str | None, limit: int, /) -> tuple[list[Row], bool]:
     rows = [
         Row(
             key=each.key,
+            called=called_in(each),
             name=each.name,
             storage=each.storage,
             size=each.size,
@@ -79,7 +78,7 @@ def in_catalog(name: str | None, limit: int, /) -> tuple[list[Row], bool]:
 def in_storage(value: str, name: str | None, limit: int, /) -> tuple[list[Row], bool]:
     """The same from a storage, without the catalog: every record there is read."""
     storage = open_named(value)
-    where = label(StorageReference(slug=storage.block_slug, type=storage.slug, location=storage.location()))
+    where = StorageReference(slug=storage.block_slug, type=storage.slug, location=storage.location()).label
     with working(f"Reading the records in {where}"):
         rows = [row for row in _records(storage, where) if name is None or row.name == name]
     rows.sort(key=lambda row: row.created or 0.0, reverse=True)
@@ -87,38 +86,27 @@ def in_storage(value: str, name: str | None, limit: int, /) -> tuple[list[Row], 
 
 
 def _records(storage: Storage, where: str) -> Iterator[Row]:
-    for meta in boundary.scan(storage):
-        if meta.key.startswith(_PAYLOADS):
-            continue
-        try:
-            # Elsewhere lie copies for other tools and other programs' files, which may be large.
-            if not meta.key.startswith(_OURS) and not _begins_as_a_record(storage, meta.key, meta.size):
-                continue
-            record = records.parse(boundary.get(storage, meta.key), where=f"{meta.key} in {where}")
-        except KeyMissing:
-            continue  # deleted since it was listed
-        except CorruptResultError as error:
+    for found in survey(storage, where):
+        record = found.record
+        if found.kind == "record" and record is not None:
             yield Row(
-                key=meta.key,
+                key=record.key,
+                called=record.name,
+                name=record.producer.get("name"),
+                storage=where,
+                size=0 if record.payload is None else record.payload.size,
+                created=record.created_at,
+                expires=record.expires_at,
+                run_id=record.run_id,
+            )
+        elif found.kind != "foreign":
+            yield Row(
+                key=found.meta.key,
                 name=None,
                 storage=where,
                 size=None,
-                created=meta.modified,
+                created=found.meta.modified,
                 expires=None,
                 run_id=None,
-                problem=str(error),
+                problem=found.problem,
             )
-            continue
-        yield Row(
-            key=meta.key,
-            name=record.producer.get("name"),
-            storage=where,
-            size=0 if record.payload is None else record.payload.size,
-            created=datetime.fromisoformat(record.created).timestamp(),
-            expires=record.expires_at,
-            run_id=record.producer.get("run_id"),
-        )
-
-
-def _begins_as_a_record(storage: Storage, key: str, size: int) -> bool:
-    return size > len(_HEAD) and bytes(boundary.get(storage, key, ByteRange(0, len(_HEAD)))) == _HEAD

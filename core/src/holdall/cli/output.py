@@ -20,6 +20,25 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
+
+def _accepted(names: list[str] | None) -> list[str] | None:
+    if names:
+        from holdall.looking import accept  # noqa: PLC0415 - settings, which help does not need
+
+        accept(each for name in names for each in name.split(","))
+    return names
+
+
+Accept: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept",
+        metavar="NAME",
+        help="Accept this too, as unsigned: what accept= takes in Python; may be repeated.",
+        callback=_accepted,
+    ),
+]
+
 HIDDEN: Final = "**********"
 _ENDLESS: Final = 1_000_000  # columns: wider than any table, so that a pipe gets every value whole and on one line
 _UNITS: Final = ("bytes", "kB", "MB", "GB", "TB")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from holdall.cli.output import Json, confirmed, moment, print_json, remark, say, table
+from holdall.cli.output import Accept, Json, confirmed, moment, print_json, remark, say, table
 from holdall.cli.output import size as shown_size
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Kept results: where they are, and their bytes.")
 
-_Name = Annotated[str, typer.Argument(metavar="KEY", help="The key of a result, or the id of the run that made it.")]
+_Name = Annotated[
+    str,
+    typer.Argument(metavar="KEY", help="The key or name of a result, or the id of the run that made it."),
+]
 _Storage = Annotated[
     str | None, typer.Option(metavar="STORAGE", help="Look in this storage (slug, path or URL), not in the catalog.")
 ]
@@ -33,14 +36,15 @@ def ls(
     storage: _Storage = None,
     name: Annotated[str | None, typer.Option(help="Results of the task or flow of this name.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
+    _accept: Accept = None,
     as_json: Json = False,
 ) -> None:
     """What is kept, newest first.
 
     That is what the catalog knows; with --storage, the records that lie there.
 
-    JSON: a list of objects with key, name, storage, size (bytes of the payload), created, expires, expired, run_id,
-    problem (why a record cannot be read, or null).
+    JSON: a list of objects with key, result_storage_key (or null), name (of the task or flow), storage, size (bytes of
+    the payload), created, expires, expired, run_id, problem (why a record cannot be read, or null).
     """
     from holdall import settings  # noqa: PLC0415 - not needed for help
     from holdall.cli.listing import in_catalog, in_storage  # noqa: PLC0415 - as above
@@ -56,7 +60,7 @@ def ls(
             ("KEY", "NAME", "STORAGE", "SIZE", "CREATED", "EXPIRES"),
             (
                 (
-                    each.key,
+                    each.called or each.key,
                     each.name or "-",
                     each.storage,
                     "?" if each.size is None else shown_size(each.size),
@@ -80,14 +84,14 @@ def ls(
 
 
 @app.command()
-def show(key: _Name, *, storage: _Storage = None, as_json: Json = False) -> None:
+def show(key: _Name, *, storage: _Storage = None, _accept: Accept = None, as_json: Json = False) -> None:
     """The record of a result, in words.
 
     It says what made the result and when, where its bytes are, and until when it is kept.
 
-    JSON: an object with key, storage (slug, type, location), serializer (type, options, written_with), created,
-    expires, expired, producer, payload (size, media_type, path, inline, checksum; null for a literal), literal ("true",
-    "false", "null", or null where it is none).
+    JSON: an object with key, result_storage_key (or null), copy (its readable copy, or null), storage (slug, type,
+    location), serializer (type, options, written_with), created, expires, expired, producer, payload (size, media_type,
+    path, inline, checksum; null for a literal), literal ("true", "false", "null", or null where it is none).
     """
     from holdall.cli import whereabouts, wording  # noqa: PLC0415 - not needed for help
 
@@ -107,7 +111,7 @@ def show(key: _Name, *, storage: _Storage = None, as_json: Json = False) -> None
 
 
 @app.command()
-def cat(key: _Name, *, storage: _Storage = None) -> None:
+def cat(key: _Name, *, storage: _Storage = None, _accept: Accept = None) -> None:
     """Write the payload to standard output.
 
     Byte for byte, and checked against its checksum. A literal is written as its JSON: true, false or null.
@@ -138,7 +142,7 @@ def cat(key: _Name, *, storage: _Storage = None) -> None:
 
 
 @app.command()
-def path(key: _Name, *, storage: _Storage = None) -> None:
+def path(key: _Name, *, storage: _Storage = None, _accept: Accept = None) -> None:
     """Where the payload lies: a path, or a URL.
 
     A small payload lies inside its record, and then it is the record's path.
@@ -162,14 +166,18 @@ def path(key: _Name, *, storage: _Storage = None) -> None:
 
 @app.command()
 def delete(
-    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys, or ids of the runs that made them.")],
+    keys: Annotated[
+        list[str],
+        typer.Argument(metavar="KEY...", help="Keys, names, or ids of the runs that made them."),
+    ],
     *,
     storage: _Storage = None,
+    _accept: Accept = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete results for good.
 
-    Record, payload and what the catalog knows of them; what it knows of the run stays.
+    Record, payload, readable copy and what the catalog knows of them; what it knows of the run stays.
     """
     from holdall.cli import whereabouts  # noqa: PLC0415 - not needed for help
     from holdall.errors import MissingResultError  # noqa: PLC0415 - as above
@@ -188,7 +196,7 @@ def delete(
 
 
 def _question(found: Iterable[Any]) -> str:
-    names = [f"{each.key} in {each.label}" for each in found]
+    names = [f"{each.title} in {each.label}" for each in found]
     return f"Delete {names[0]}?" if len(names) == 1 else "Delete these?\n  " + "\n  ".join(names) + "\nAll"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from holdall.cli.output import Json, duration, moment, print_json, remark, say, table
+from holdall.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
@@ -145,12 +146,13 @@ def _took(row: RunRow) -> str:
 def _result(row: RunRow) -> str:
     if row.result is None:
         return "-"
-    document = json.loads(row.result)
-    return str(document["key"]) if document["type"] == "reference" else _literal(document)
+    from holdall.results import ResultReference, from_json  # noqa: PLC0415 - not needed for help
 
-
-def _literal(document: dict[str, Any]) -> str:
-    return {"null": "None", "true": "True", "false": "False"}[document["value"]]
+    try:
+        result = from_json(row.result)
+    except ConfigurationError:
+        return "?"  # one odd row must not hide the others
+    return (result.name or result.key) if isinstance(result, ResultReference) else repr(result.value)
 
 
 def _sentences(row: RunRow, catalog: Catalog) -> list[str]:
@@ -176,14 +178,10 @@ def _whereabouts(row: RunRow, catalog: Catalog) -> str:
     if row.result is None:
         why = "; `holdall explain` says which rule decided" if row.state == "completed" else ""
         return f"No result was kept{why}."
-    document = json.loads(row.result)
-    if document["type"] != "reference":
-        return f"Its result is {_literal(document)}, kept here in the catalog."
-    from holdall.results import StorageReference  # noqa: PLC0415 - not needed for help
-    from holdall.store import label  # noqa: PLC0415 - as above
+    from holdall.results import ResultReference, from_json  # noqa: PLC0415 - not needed for help
 
-    where = label(StorageReference(**document["storage"]))
-    forgotten = (
-        "" if catalog.references(limit=1, key=document["key"]) else " (which the catalog does not list any more)"
-    )
-    return f"Its result is in {where}, under {document['key']}{forgotten}."
+    result = from_json(row.result)
+    if not isinstance(result, ResultReference):
+        return f"Its result is {result.value!r}, kept here in the catalog."
+    forgotten = "" if catalog.references(limit=1, key=result.key) else " (which the catalog does not list any more)"
+    return f"Its result is in {result.storage.label}, under {result.title}{forgotten}."

@@ -41,7 +41,7 @@ def push(
     the younger one stays.
 
     JSON: an object with dry_run, storages (a list of from, to, copied, there, newer, failed, left, bytes, removed,
-    repointed, problem, results (a list of key, name, size, what, removed, problem)).
+    repointed, problem, results (a list of key, result_storage_key, name, size, what, removed, problem)).
     """
     from holdall import pushing, settings, storages  # noqa: PLC0415 - pydantic, which help does not need
     from holdall.cli.progress import track  # noqa: PLC0415 - as above
@@ -83,7 +83,7 @@ def copy(
     originals, unless --repoint is given.
 
     JSON: an object with dry_run, from, to, copied, there, newer, failed, left, bytes, removed, repointed, problem,
-    results (a list of key, name, size, what, removed, problem).
+    results (a list of key, result_storage_key, name, size, what, removed, problem).
     """
     from holdall import moving, settings  # noqa: PLC0415 - pydantic, which help does not need
     from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
@@ -115,7 +115,7 @@ def move(
     not be copied stays, and so does what the target has a younger one of.
 
     JSON: an object with dry_run, from, to, copied, there, newer, failed, left, bytes, removed, repointed, problem,
-    results (a list of key, name, size, what, removed, problem).
+    results (a list of key, result_storage_key, name, size, what, removed, problem).
     """
     from holdall import moving, settings  # noqa: PLC0415 - pydantic, which help does not need
     from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
@@ -176,6 +176,7 @@ def _document(done: Moved) -> dict[str, Any]:
         "results": [
             {
                 "key": each.key,
+                "result_storage_key": each.called,
                 "name": each.name,
                 "size": each.size,
                 "what": each.what,
@@ -203,7 +204,7 @@ def _sentences(done: Moved, *, dry_run: bool) -> Iterator[str]:
         entries = "1 entry" if done.repointed == 1 else f"{done.repointed} entries"
         yield f"{entries} of the catalog now lead to {done.target}."
     if dry_run:
-        yield from (f"  {each.key}" for each in done.items if each.what == "copied")
+        yield from (f"  {name}" for name in sorted(each.shown for each in done.items if each.what == "copied"))
 
 
 def _pushed(done: Moved) -> Iterator[str]:
@@ -216,14 +217,14 @@ def _pushed(done: Moved) -> Iterator[str]:
 def _waiting(done: Moved) -> Iterator[str]:
     size = sum(each.size for each in done.items)
     yield f"{done.target}: {_results(len(done.items))} in the spool, {shown_size(size)}."
-    for each in done.items:
-        yield f"  {each.key}" + (f": {each.problem}" if each.problem else "")
+    for each in sorted(done.items, key=lambda item: item.shown):
+        yield f"  {each.shown}" + (f": {each.problem}" if each.problem else "")
 
 
 def _problems(done: Moved, advice: str) -> None:
     troubled = [each for each in done.items if each.problem is not None]
     for each in troubled[:_SHOWN]:
-        remark(f"{each.key}: {each.problem}")
+        remark(f"{each.shown}: {each.problem}")
     if len(troubled) > _SHOWN:
         remark(f"And {len(troubled) - _SHOWN} more like these; --json lists them all.")
     if left := done.count("left"):

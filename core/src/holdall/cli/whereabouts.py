@@ -13,22 +13,33 @@ from holdall import blocks, boundary, settings, spool
 from holdall.builtin.pickling import PickleCodec
 from holdall.cli.absent import catalog_to_read
 from holdall.cli.near import suggestion
-from holdall.errors import ConfigurationError, CorruptResultError, MissingResultError, ResultError, StorageError
+from holdall.errors import (
+    ConfigurationError,
+    CorruptResultError,
+    MissingResultError,
+    ResultError,
+    StorageError,
+    UntrustedResultError,
+)
+from holdall.keys import NAMES, candidates, is_own
+from holdall.redact import masked
 from holdall.results import ResultLiteral, ResultReference, from_json
 from holdall.retrieval import open_storage
 from holdall.sources import InlineSource, PayloadSource
+from holdall.storages import SAME_MOMENT
 from holdall.store import ResultStore
-from holdall.transfer import published_as
 from holdall.types import Trust
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from holdall.abc.catalog import Catalog
     from holdall.abc.storage import Storage
     from holdall.record import Payload, Record
-    from holdall.types import RunRow
+    from holdall.types import ReferenceRow, RunRow
 
-_PAYLOADS: Final = "payloads/"
-_RECORD: Final = ".record"
+_LISTED: Final = 1000
+_READ: Final = 100
 _LOCAL: Final = "local-file-system"
 
 
@@ -42,15 +53,24 @@ class Literal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whereabouts:
-    """A record's key and the storage that has it. `label` names the storage as the catalog does."""
+    """A record's key and the storage that has it. `label` names the storage as the catalog does.
+
+    `run_id` is there where somebody asked for the result of that run, `name` where the user has given the result one.
+    """
 
     key: str
     label: str
     store: ResultStore
     catalog: Catalog
+    run_id: str | None = None
+    name: str | None = None
+
+    @property
+    def title(self) -> str:
+        return self.key if self.name is None else f"{self.name} ({self.key})"
 
     def record(self) -> Record:
-        return self.store.record(self.key)
+        return self.store.record(self.key, run_id=self.run_id)
 
     def open(self, payload: Payload, /) -> IO[bytes]:
         if payload.inline is not None or payload.path is None or payload.checksum is None:
@@ -68,34 +88,33 @@ class Whereabouts:
 
     def delete(self) -> list[str]:
         """Record, payload, references; returns what there is to say."""
-        said = [f"Deleted {self.key} in {self.label}."]
+        said = [f"Deleted {self.title} in {self.label}."]
         storage = self.store.storage
-        left = None
+        until = float("inf")
         try:
             record = self.record()
         except MissingResultError:
-            said = [f"The record {self.key} was gone from {self.label} already; the catalog has forgotten it now."]
+            if boundary.exists(storage, self.key):
+                raise  # of another run
+            said = [f"The record {self.title} was gone from {self.label} already; the catalog has forgotten it now."]
         except CorruptResultError:
             # Which payload was its own, it cannot say any more.
-            boundary.delete(storage, self.key)
-            said.append("It was damaged and did not say where its payload is: that was left in the storage.")
-        else:
             self.store.delete(self.key)
-            left = self._published(record)
+            said.append("It was damaged and did not say where its payload is: that was left in the storage.")
+        except UntrustedResultError:
+            self.store.delete(self.key)
+            said.append("It was not signed by anybody who is believed here, so what it named as its payload was left.")
+        else:
+            until = record.created_at + SAME_MOMENT
+            self.store.delete(self.key, run_id=record.run_id)
         for row in self.catalog.references(key=self.key):
             reference = from_json(row.reference)
-            if row.storage == self.label or (
+            here = row.storage == self.label or (
                 isinstance(reference, ResultReference) and dict(reference.storage.location) == storage.location()
-            ):
+            )
+            if here and row.created <= until:  # a later one is of what has been written since
                 self.catalog.delete_reference(row.storage, row.key)
-        if left is not None:
-            said.append(f"The copy for other tools, {self.path_of(left)}, was left. Delete it there.")
         return said
-
-    def _published(self, record: Record) -> str | None:
-        """The readable copy of a result that has a `result_storage_key`, where there is one."""
-        name = published_as(record)
-        return name if name is not None and boundary.exists(self.store.storage, name) else None
 
 
 def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | Whereabouts:
@@ -111,21 +130,21 @@ def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | 
     catalog = catalog_to_read(found)
     if storage is not None:
         return _in_storage(name, open_named(storage), catalog, whole=whole)
-    # A result that has a name of the user's own may have its record beside the file of that name.
-    rows = catalog.references(limit=10, key=name) or catalog.references(limit=10, key=name + _RECORD)
+    rows = next(filter(None, (catalog.references(limit=10, key=key) for key in candidates(name))), ())
     if not rows:
         run = catalog.run(name)
         if run is not None and run.result is not None:
             result = from_json(run.result)
             if isinstance(result, ResultLiteral):
                 return Literal(run=run, value=result.value)
-            return _at(result, catalog)
+            return _at(result, catalog, run_id=result.run_id)
         if run is not None:
             raise MissingResultError(
                 f"The {run.kind} run {run.id} ({run.name}) is {run.state} and kept no result. "
                 "`holdall explain` says which rule decided."
             )
-        near = suggestion(name, (row.key for row in catalog.references(limit=1000)), cutoff=0.8)
+        rows = catalog.references(limit=1000)
+        near = suggestion(name, (called_in(row) or row.key for row in rows), cutoff=0.8)
         raise MissingResultError(
             f"The catalog in {found.home} knows no result {name!r}.{near} `holdall result ls` lists those it knows; "
             "--storage looks in a storage itself."
@@ -141,7 +160,7 @@ def open_named(storage: str, /) -> Storage:
     return blocks.from_value(storage.removeprefix(f"{_LOCAL}:"), settings=settings.current(), directory=os.getcwd())
 
 
-def _at(reference: ResultLiteral | ResultReference, catalog: Catalog) -> Whereabouts:
+def _at(reference: ResultLiteral | ResultReference, catalog: Catalog, *, run_id: str | None = None) -> Whereabouts:
     if not isinstance(reference, ResultReference):
         raise MissingResultError("The catalog has a literal where a reference should be.")
     store = _store(open_storage(reference.storage))
@@ -150,26 +169,46 @@ def _at(reference: ResultLiteral | ResultReference, catalog: Catalog) -> Whereab
     # Whether it is there at all, and whole, is found out by whoever reads it.
     with suppress(ResultError, StorageError):
         if spool.may_hold(home):
-            holder, _ = spool.locate(store, home, methodcaller("record", reference.key))
-    return Whereabouts(key=reference.key, label=store.label, store=holder, catalog=catalog)
+            holder, _ = spool.locate(store, home, methodcaller("record", reference.key, run_id=run_id))
+    return Whereabouts(
+        key=reference.key, label=store.label, store=holder, catalog=catalog, run_id=run_id, name=reference.name
+    )
 
 
 def _in_storage(name: str, storage: Storage, catalog: Catalog, *, whole: bool) -> Whereabouts:
     store = _store(storage)
     try:
         store, record = spool.locate(store, settings.current().home, methodcaller("find", name))
-        key = record.key
-    except CorruptResultError:
+        key, called = record.key, record.name
+    except (CorruptResultError, UntrustedResultError):
         if whole:
             raise
-        key = name
+        key, called = next((each for each in candidates(name) if boundary.exists(storage, each)), name), None
     except MissingResultError as error:
-        keys = (meta.key for meta in boundary.scan(storage) if not meta.key.startswith(_PAYLOADS))
-        near = suggestion(name, islice(keys, 1000), cutoff=0.8)
+        near = suggestion(name, _names(store), cutoff=0.8)
         raise MissingResultError(
             f"There is no result {name!r} in {store.label}.{near} `holdall result ls --storage` lists those there."
         ) from error
-    return Whereabouts(key=key, label=store.label, store=store, catalog=catalog)
+    return Whereabouts(key=key, label=store.label, store=store, catalog=catalog, name=called)
+
+
+def _names(store: ResultStore) -> Iterator[str]:
+    """What results are called here. Names of users are read from records, and so not all of them."""
+    for meta in islice(boundary.scan(store.storage), _LISTED):
+        if is_own(meta.key) and not meta.key.startswith(NAMES):
+            yield meta.key
+    for meta in islice(boundary.scan(store.storage, NAMES), _READ):
+        with suppress(ResultError, StorageError):
+            yield store.record(meta.key).name or meta.key
+
+
+def called_in(row: ReferenceRow, /) -> str | None:
+    """The user's own name for a result that the catalog knows."""
+    try:
+        found = from_json(row.reference)
+    except ConfigurationError:
+        return None
+    return found.name if isinstance(found, ResultReference) else None
 
 
 def _store(storage: Storage) -> ResultStore:
@@ -181,4 +220,4 @@ def _option(reference: str) -> str:
     found = from_json(reference)
     if not isinstance(found, ResultReference):
         return "?"
-    return found.storage.slug or str(next(iter(found.storage.location.values()), found.storage.type))
+    return found.storage.slug or str(masked(next(iter(found.storage.location.values()), found.storage.type)))

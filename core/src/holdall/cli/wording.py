@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.cli.output import moment, size
+from holdall.copies import copy_of
+from holdall.redact import masked
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ def sentences(record: Record, found: Whereabouts, /) -> list[str]:
             f"{made.get('python')}."
         )
     lines.append(f"Its record is {record.key} in {found.label}.")
+    if record.name is not None:
+        copy = "" if record.copy is None else f", with a copy for other tools at {found.path_of(record.copy)}"
+        lines.append(f"It is called {record.name}{copy}.")
     if record.payload is None:
         lines.append(f"It is {record.literal!r}, and the record itself is the value.")
     else:
@@ -44,10 +49,12 @@ def document(record: Record, /) -> dict[str, Any]:
     payload = record.payload
     return {
         "key": record.key,
+        "result_storage_key": record.name,
+        "copy": copy_of(record),
         "storage": {
             "slug": record.storage.slug,
             "type": record.storage.type,
-            "location": dict(record.storage.location),
+            "location": masked(record.storage.location),
         },
         "serializer": {
             "type": record.serializer.type,
@@ -77,6 +84,8 @@ def literal_document(found: Literal, /) -> dict[str, Any]:
     run = found.run
     return {
         "key": None,
+        "result_storage_key": None,
+        "copy": None,
         "storage": None,
         "serializer": None,
         "created": timestamp(run.ended),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tracemalloc
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -12,6 +13,7 @@ from holdall.abc._compressing import CHUNK
 from holdall.errors import ConfigurationError, CorruptResultError
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource
+from holdall.types import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +71,30 @@ class CompressionContract(SerializerContract):
             for bad in (made[:-1], made[: len(made) // 2], made + b"x", made + made, b"plain text", b""):
                 with pytest.raises(CorruptResultError):
                     serializer.load(BytesSource(bad))
+
+    def test_reads_up_to_its_bound(self, serializer: CompressionSerializer, values: list[Any]) -> None:
+        """It declares what is inside, to the byte, and one byte less is too little."""
+        for value in values:
+            parts = serializer.dump(value)
+            data = b"".join(parts)
+            size = serializer.decoded_size(parts)
+            trust = Trust(runs_code=True, max_bytes=size)
+
+            assert len(payload(serializer.serializer, value)) == size
+            assert self.same(value, serializer.load(BytesSource(data, trust=trust)))
+            with pytest.raises(CorruptResultError, match="is the bound here"):
+                serializer.load(BytesSource(data, trust=replace(trust, max_bytes=size - 1)))
+
+    def test_a_bomb_stops_at_its_bound(self, serializer: CompressionSerializer) -> None:
+        """However much more there would be."""
+        data = payload(serializer, bytes(64 * CHUNK))
+        tracemalloc.start()
+        with pytest.raises(CorruptResultError, match="is the bound here"):
+            serializer.load(BytesSource(data, trust=Trust(runs_code=True, max_bytes=CHUNK)))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+
+        assert peak < 8 * CHUNK
 
     def test_what_does_not_shrink_is_stored(self, serializer: CompressionSerializer) -> None:
         """It costs hardly a byte, and the same bytes stand in the file."""

@@ -16,12 +16,15 @@ from holdall.abc.codec import Codec
 from holdall.abc.sameness import difference
 from holdall.errors import HoldallError, SerializationError
 from holdall.testing.sources import BytesSource
+from holdall.types import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HOSTILE_SIZE = 2048
 """Bytes of a payload up to which it is cut and flipped at every place."""
+
+_BOUND = 64 << 20
 
 _ran: list[str] = []
 
@@ -187,6 +190,17 @@ class SerializerContract:
             assert {str} >= {type(text) for entry in recorded.items() for text in entry}
             serializer.check_written_with(recorded)
 
+    def test_declares_what_reading_makes(self, serializer: Codec, values: list[Any]) -> None:
+        """Readers allow what the record declares and no more: that is enough, and one that expands declares it."""
+        for value in values:
+            parts = serializer.dump(value)
+            data = b"".join(parts)
+            size = serializer.decoded_size(parts)
+            trust = Trust(runs_code=serializer.trusted_only, max_bytes=size)
+
+            assert size is None or (type(size) is int and size >= 0)
+            assert self.same(value, serializer.load(BytesSource(data, trust=trust)))
+
     def test_threads_share_it(self, serializer: Codec, values: list[Any]) -> None:
         """One instance serves every thread of a run."""
 
@@ -216,7 +230,7 @@ class SerializerContract:
 
 def _survives(serializer: Codec, data: bytes) -> None:
     with suppress(HoldallError):
-        serializer.load(BytesSource(data))
+        serializer.load(BytesSource(data, trust=Trust(max_bytes=_BOUND)))
 
 
 def _alternately(one: Iterator[Any], other: Iterator[Any]) -> Iterator[tuple[Any, Any]]:

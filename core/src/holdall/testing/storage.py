@@ -15,7 +15,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
-from holdall.errors import KeyMissing, StorageError
+from holdall.errors import ConfigurationError, HoldallError, KeyMissing, StorageError
 from holdall.testing.large import LargeContract
 from holdall.testing.listing import ListingContract
 from holdall.testing.promises import difference, pattern, raised
@@ -39,6 +39,12 @@ _ODD_KEYS = (
     "~.x",
     "dots.in.it/.hidden",
     "/".join("abcdefghi" for _ in range(100)) + "x",  # 1,000 characters
+)
+_FAULTY_KEYS = (
+    *("", "/", "/absolute", "a/", "a//b", ".", "..", "../out", "a/../../out", "a/./b", "./a"),
+    *("line\nbreak", "nul\0", "tab\t", "\x7f", "c1\x85", "back\\slash", "C:/x", "c:x", "lone\ud800surrogate"),
+    *(".locks/x", ".holdall-tmp-x", "a/.holdall-tmp-x", "con", "nul.txt", "a/COM1", "lpt\u00b9.json"),
+    *("x" * 1_100, "\u00e9" * 600, "x" * 3_000, "/".join(["abc"] * 2_000)),
 )
 
 
@@ -128,6 +134,26 @@ class StorageContract(LargeContract, ListingContract, SharingContract, TroubleCo
             storage.delete(key)
 
         assert [] == [key for key in _ODD_KEYS if storage.exists(key)]
+
+    def test_check_key_says_what_put_would(self, storage: Storage) -> None:
+        """A key that it lets pass is written and read; one that it refuses is refused by `put`, which writes nothing."""
+        for key in (*_ODD_KEYS, *_FAULTY_KEYS):
+            passes = written = True
+            try:
+                storage.check_key(key)
+            except ConfigurationError:
+                passes = False
+            try:
+                storage.put(key, [b"bytes"])
+            except HoldallError:
+                written = False
+
+            assert (key, passes) == (key, written)
+            if written:
+                assert bytes(storage.get(key)) == b"bytes"
+                storage.delete(key)
+
+        assert [] == [meta.key for meta in storage.scan()]
 
     def test_case_tells_keys_apart(self, storage: Storage) -> None:
         """`Key` and `key` are two objects, or the storage says beforehand that it cannot do that."""

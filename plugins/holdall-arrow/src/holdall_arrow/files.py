@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,13 +10,15 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from holdall.errors import ConfigurationError, CorruptResultError
+from holdall.errors import ConfigurationError, CorruptResultError, UntrustedResultError
+from holdall_arrow import batches, extensions, pages, sizes
+from holdall_arrow.reading import Groups, Ranges, arrow
 from holdall_arrow.serializer import ArrowSerializer, ParquetSerializer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from holdall.types import Buffer, Parts, Source
+    from holdall.types import Buffer, Source
     from holdall_arrow.serializer import TableSerializer
 
 _BATCH: Final = 1 << 20
@@ -45,8 +48,27 @@ class _Out:
         return taken
 
 
-def parts(table: pa.Table, how: TableSerializer, /) -> Parts:
-    """The file, a row group or a record batch at a time."""
+class Parts:
+    """The file of a table, a row group or a record batch at a time, read once.
+
+    `decoded` is how many bytes reading makes at most.
+    """
+
+    def __init__(self, table: pa.Table, library: str, how: TableSerializer, /) -> None:
+        rows = how.row_group_size if isinstance(how, ParquetSerializer) else _BATCH
+        in_place = isinstance(how, ArrowSerializer) and how.compression == "none"
+        self.decoded = 0
+        if not in_place or library != "pyarrow":
+            self.decoded = sizes.declared(table, library, max(-(-table.num_rows // rows), 1))
+        if not in_place and isinstance(how, ArrowSerializer):  # buffers of a slice may be those of the whole
+            self.decoded += sum(map(pa.ipc.get_record_batch_size, _one_dictionary(table).to_batches(_BATCH)))
+        self._stream = _written(table, how)
+
+    def __iter__(self) -> Iterator[Buffer]:
+        return self._stream
+
+
+def _written(table: pa.Table, how: TableSerializer, /) -> Iterator[Buffer]:
     out = _Out()
     if isinstance(how, ParquetSerializer):
         with pq.ParquetWriter(pa.PythonFile(out, "w"), table.schema, compression=how.compression) as writer:
@@ -85,16 +107,21 @@ def table(source: Source, how: TableSerializer, columns: list[str] | None, /) ->
         CorruptResultError: the bytes are no such file.
         ConfigurationError: it has no such column.
     """
+    trust = source.trust
     with _corrupt(how):
-        if columns is None:
-            file: Any = pa.BufferReader(pa.py_buffer(source.buffer()))
-        else:
-            file = pa.PythonFile(source.open(), "r")
+        file, between = _opened(source, whole=columns is None)
+        extensions.check(between, source.size, trust, parquet=isinstance(how, ParquetSerializer))
         if isinstance(how, ParquetSerializer):
             parquet = pq.ParquetFile(file)
-            wanted = _chosen(columns, parquet.schema_arrow)
-            found = parquet.read(columns=wanted, use_pandas_metadata=True)
+            schema = parquet.schema_arrow
+            wanted = _chosen(columns, schema)
+            if trust.max_bytes is None:
+                return parquet.read(columns=wanted, use_pandas_metadata=True)
+            groups = pages.row_groups(between, source.size)
+            fields = None if wanted is None else [*wanted, *_index_columns(schema)]
+            found = Groups(file, parquet, fields, groups, between).table(trust)
         else:
+            made = batches.made(between, source.size)
             reader = pa.ipc.open_file(file)
             wanted = _chosen(columns, reader.schema)
             if wanted is not None:
@@ -103,11 +130,20 @@ def table(source: Source, how: TableSerializer, columns: list[str] | None, /) ->
                     included_fields=[reader.schema.get_field_index(each) for each in wanted]
                 )
                 reader = pa.ipc.open_file(file, options=options)
-            found = reader.read_all()
+            found = arrow(reader, made, trust, partly=wanted is not None)
             found.validate(full=True)
             if wanted is not None:
                 found = found.select(wanted)
     return found
+
+
+def _opened(source: Source, *, whole: bool) -> tuple[Any, Callable[[int, int], Buffer]]:
+    """The file as pyarrow reads it, and its bytes between two places."""
+    if whole:
+        view = memoryview(source.buffer())
+        return pa.BufferReader(pa.py_buffer(view)), lambda start, stop: view[max(start, 0) : stop]
+    ranges = Ranges(source)
+    return pa.PythonFile(io.BufferedReader(ranges), "r"), ranges.between
 
 
 def _chosen(columns: list[str] | None, schema: pa.Schema) -> list[str] | None:
@@ -130,7 +166,7 @@ def _index_columns(schema: pa.Schema) -> list[str]:
 def _corrupt(how: TableSerializer) -> Iterator[None]:
     try:
         yield
-    except (CorruptResultError, ConfigurationError):
+    except (CorruptResultError, ConfigurationError, UntrustedResultError):
         raise
     except _BROKEN as error:
         raise CorruptResultError(f"The stored bytes are no {how.suffix} file: {error}.") from error

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.ipc
 
+from holdall.abc.bound import within
 from holdall.errors import CorruptResultError, SerializationError
+from holdall_arrow import extensions, sizes
 from holdall_arrow.files import read_back
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ META: Final = b"holdall"
 _MODULES: Final = {"pandas": "holdall_arrow.pandas_frames", "polars": "holdall_arrow.polars_frames"}
 
 
-def to_arrow(obj: Any, how: TableSerializer, /) -> pa.Table:
-    """The table, with what else is to be kept in its metadata.
+def to_arrow(obj: Any, how: TableSerializer, /) -> tuple[pa.Table, str]:
+    """The table, with what else is to be kept in its metadata, and the library that the object is of.
 
     Raises:
         SerializationError: it is no table, or would not come back as it is; with the path.
@@ -40,8 +42,17 @@ def to_arrow(obj: Any, how: TableSerializer, /) -> pa.Table:
             raise refused("result", f"is {_described(obj)}, and no table of pandas, polars or pyarrow", how.slug, obj)
         found, notes = _module(library).to_arrow(obj, how)
         notes["library"] = library
+    for field in found.schema:
+        if (name := extensions.unknown(field)) is not None:
+            raise refused(
+                f'result["{field.name}"]',
+                f"has the extension type {name!r}, which reading would have to call",
+                how.slug,
+                obj,
+            )
     text = json.dumps(notes, separators=(",", ":"))
-    return found.replace_schema_metadata({**(found.schema.metadata or {}), META: text.encode()})
+    made = found.replace_schema_metadata({**(found.schema.metadata or {}), META: text.encode()})
+    return made, notes["library"]
 
 
 def _plain_notes(table: pa.Table, how: TableSerializer) -> dict[str, Any]:
@@ -67,19 +78,37 @@ def from_arrow(table: pa.Table, trust: Trust, serializer: str, /) -> Any:
         raise CorruptResultError(f"The notes of holdall in the stored table cannot be read: {error}.") from error
     plain = table.replace_schema_metadata(metadata or None)
     if library == "pyarrow":
-        return _cast(plain, notes["schema"]) if "schema" in notes else plain
+        return _cast(plain, notes["schema"], trust) if "schema" in notes else plain
     if library not in _MODULES:
         raise CorruptResultError(f"The stored table is of a library that is unknown here: {library!r:.40}.")
-    return _module(library).from_arrow(plain, notes, trust, serializer)
+    module = _module(library)
+    if trust.max_bytes is not None:
+        within(trust, sizes.needed(plain, library))
+    return module.from_arrow(plain, notes, trust, serializer)
 
 
-def _cast(table: pa.Table, text: str) -> pa.Table:
+def _cast(table: pa.Table, text: str, trust: Trust) -> pa.Table:
     try:
-        wanted = pa.ipc.read_schema(pa.py_buffer(b64decode(text, validate=True)))
+        message = b64decode(text, validate=True)
+        extensions.check_schema(message, trust)
+        wanted = pa.ipc.read_schema(pa.py_buffer(message))
         chosen = pa.schema([wanted.field(name) for name in table.column_names], table.schema.metadata)
+        # What is absent takes as much room as the type says, and dictionaries and views would be written out.
+        within(trust, table.num_rows * sum(sizes.width(field.type) for field in chosen))
+        _check_written_out(table.schema, chosen)
         return table.cast(chosen)
+    except CorruptResultError:
+        raise
     except (pa.ArrowException, ValueError, TypeError, KeyError) as error:
         raise CorruptResultError(f"The stored table is not of the schema that its notes have: {error}.") from error
+
+
+def _check_written_out(stored: pa.Schema, chosen: pa.Schema) -> None:
+    for mine, theirs in zip(stored, chosen, strict=True):
+        if sizes.shares(mine.type) and not sizes.shares(theirs.type):
+            raise CorruptResultError(
+                f"The notes of the stored table have its column {mine.name!r} as {theirs.type}, and it is {mine.type}."
+            )
 
 
 def refused(path: str, reason: str, serializer: str, value: Any, /) -> SerializationError:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from holdall.errors import CorruptResultError, SerializationError
+from holdall_arrow import batches
 from holdall_arrow.kinds import refused
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _ABSENT: Final[dict[str, Any]] = {"None": None, "nan": np.nan, "NaT": pd.NaT, "NA": pd.NA}
 _VALUES: Final = "values"
+_WIDEST: Final = 16
+"""Bytes of the largest number."""
 
 
 def note(column: pd.Series, stored: pa.ChunkedArray, path: str, how: TableSerializer, obj: Any) -> dict[str, Any]:
@@ -45,6 +48,8 @@ def restored(column: pd.Series, stored: pa.ChunkedArray, note: dict[str, Any], /
         CorruptResultError: the note is none that `note` made.
     """
     dtype: Any = column.dtype
+    if {"string", "object"} & note.keys() and pa.types.is_dictionary(stored.type):
+        raise CorruptResultError("A column of the stored table is of categories, and its notes know of none.")
     if "category" in note:
         wanted = pd.CategoricalDtype(_unpacked(note["category"]), ordered=note["ordered"])
         same = dtype == wanted and dtype.categories.equals(wanted.categories)
@@ -111,13 +116,29 @@ def _objects(stored: pa.ChunkedArray, note: dict[str, Any]) -> np.ndarray[Any, A
     absent = _absent(note["object"])
     values = stored.to_pylist()
     if "array" in note:
-        values = [None if each is None else np.array(each, note["array"]) for each in values]
+        dtype = _fitting(note["array"], values)
+        values = [None if each is None else np.array(each, dtype) for each in values]
     made = np.empty(len(values), object)
     made[:] = [absent if each is None else each for each in values] if "array" not in note else None
     if "array" in note:
         for number, each in enumerate(values):
             made[number] = absent if each is None else each
     return made
+
+
+def _fitting(text: Any, values: list[Any]) -> np.dtype[Any]:
+    """The type of arrays; that of texts is as long as the longest of them, and no longer."""
+    dtype = np.dtype(text) if isinstance(text, str) else None
+    if dtype is None or dtype.hasobject or dtype.names is not None or dtype.subdtype is not None:
+        raise CorruptResultError("The notes of the stored table have arrays of no plain type.")
+    if dtype.itemsize > _WIDEST:
+        unit = {"U": 4, "S": 1}.get(dtype.kind, 0)
+        texts = (text for each in values if each is not None for text in each if isinstance(text, str | bytes))
+        if dtype.itemsize > unit * max(map(len, texts), default=1):
+            raise CorruptResultError(
+                "The notes of the stored table have arrays of texts longer than those that are stored."
+            )
+    return dtype
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -161,7 +182,8 @@ def _packed(index: pd.Index, path: str, how: TableSerializer, obj: Any) -> dict[
 
 
 def _unpacked(packed: dict[str, Any]) -> pd.Index:
-    table = pa.ipc.open_stream(b64decode(packed["data"], validate=True)).read_all()
+    data = b64decode(packed["data"], validate=True)
+    table = batches.small(data)
     column = table.to_pandas()[_VALUES]
     made = restored(column, table.column(0), packed)
     index: pd.Index[Any] = pd.Index(

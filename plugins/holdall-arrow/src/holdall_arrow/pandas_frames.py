@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from holdall.abc.typed.jsontree import JSONReader, JSONWriter
 from holdall.errors import CorruptResultError, HoldallError, SerializationError
-from holdall_arrow import pandas_columns
+from holdall_arrow import pandas_columns, pandas_dtypes
 from holdall_arrow.files import read_back
 from holdall_arrow.kinds import refused
 
@@ -41,6 +41,9 @@ def to_arrow(obj: Any, how: TableSerializer, /) -> tuple[pa.Table, dict[str, Any
         table = pa.Table.from_pandas(frame)
     except _BROKEN as error:
         raise _no_form(frame, error, how, obj) from error
+    if (found := pandas_dtypes.unknown(table)) is not None:
+        reason = f"is {found[1]}, a type of no library that is known here, which reading would have to call"
+        raise refused(f'result["{found[0]}"]', reason, how.slug, obj)
     notes["columns"] = [
         pandas_columns.note(frame.iloc[:, number], table.column(number), _path(frame, number), how, obj)
         | {"name": table.column_names[number]}
@@ -57,6 +60,7 @@ def to_arrow(obj: Any, how: TableSerializer, /) -> tuple[pa.Table, dict[str, Any
 
 def from_arrow(table: pa.Table, notes: dict[str, Any], trust: Trust, serializer: str, /) -> Any:
     try:
+        pandas_dtypes.check(table, trust)
         frame = _frame(table, notes, _back(notes["names"], trust, serializer))
         if "attrs" in notes:
             frame.attrs = _back(notes["attrs"], trust, serializer)

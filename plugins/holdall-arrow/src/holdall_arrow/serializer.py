@@ -19,11 +19,17 @@ class TableSerializer(Serializer, ABC):
     """What both have in common: the library that a table is of is written into the file, and gives it back."""
 
     exact: ClassVar[bool] = True
+    expands: ClassVar[bool] = True
 
     def dump(self, obj: Any, /) -> Parts:
         from holdall_arrow import files, kinds  # noqa: PLC0415 - they import pyarrow
 
-        return files.parts(kinds.to_arrow(obj, self), self)
+        return files.Parts(*kinds.to_arrow(obj, self), self)
+
+    def decoded_size(self, parts: Parts, /) -> int | None:
+        from holdall_arrow import files  # noqa: PLC0415 - as in dump
+
+        return parts.decoded if isinstance(parts, files.Parts) else None
 
     def load(self, source: Source, /) -> Any:
         from holdall_arrow import files, kinds  # noqa: PLC0415 - as in dump

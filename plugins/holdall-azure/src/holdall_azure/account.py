@@ -41,7 +41,7 @@ class Account(NamedTuple):
         """
         url = url.strip().rstrip("/")
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
             raise ValueError("endpoint_url must be a URL such as 'https://account.blob.core.windows.net'")
         if parts.username or parts.password or parts.query:
             raise ValueError("endpoint_url must hold no credentials; a signature goes into sas_token")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -12,6 +13,8 @@ from holdall_azure.account import NAME, Account
 from holdall_fsspec import ObjectBlock, keys
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from holdall_azure.client import AzureClient
 
 _CONTAINER = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){2,62}|\$web")
@@ -142,6 +145,18 @@ class Azure(ObjectBlock):
             "endpoint_url": self.endpoint_url,
         }
         return {name: value for name, value in where.items() if value is not None}
+
+    @classmethod
+    def server_of(cls, location: Mapping[str, Any], /) -> str | None:
+        """None for Microsoft's own addresses, and for that of the environment's connection string."""
+        account = Account(location.get("account_name"), location.get("endpoint_url"))
+        if account.endpoint_url is None or account.in_a_cloud:
+            return None
+        try:
+            own = Account.of_connection_string(os.environ.get("AZURE_STORAGE_CONNECTION_STRING", ""))
+        except ValueError:
+            return account.endpoint_url
+        return None if own == account else account.endpoint_url
 
     @property
     def account(self) -> Account:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ConfigDict, PrivateAttr
 
@@ -12,6 +11,7 @@ from holdall.abc import WrappingSerializer
 from holdall.abc.keyring import MAKE_ONE
 from holdall.abc.wrapping import Wrapped
 from holdall.errors import ConfigurationError
+from holdall.types import CALLS, Trust
 from holdall_crypto.frames import KEY_SIZE, LONGEST_HEADER, Header, encrypted
 from holdall_crypto.opened import Opened
 from holdall_crypto.providers import KeyProvider, RingProvider
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from holdall.abc.codec import Codec
     from holdall.abc.policy import Policy
-    from holdall.types import Buffer, Parts, Source, Trust
+    from holdall.types import Buffer, Parts, Source
 
 
 class EncryptedSerializer(WrappingSerializer):
@@ -41,8 +41,6 @@ class EncryptedSerializer(WrappingSerializer):
     key_provider: KeyProvider | str | None = None
 
     _ring: RingProvider | None = PrivateAttr(default=None)
-    _stored: bool = PrivateAttr(default=False)
-    """Whether stored data described this one: then it imports only what the reader trusts."""
 
     def __init__(
         self,
@@ -60,12 +58,10 @@ class EncryptedSerializer(WrappingSerializer):
             raise ConfigurationError(f"key_provider={key_provider!r} is not of the form module:name.")
         super().__init__(serializer=serializer, key_provider=key_provider)
 
-    @classmethod
-    def from_options(cls, options: Mapping[str, Any], /) -> Self:
-        """Imports nothing: whether the provider's module may be is the reader's to say."""
-        made = super().from_options(options)
-        made._stored = True  # noqa: SLF001 - a private attribute of this class
-        return made
+    @property
+    def calls(self) -> frozenset[str]:
+        named = {self.key_provider} if isinstance(self.key_provider, str) and not self.is_stored else ()
+        return super().calls.union(named)
 
     @property
     def suffix(self) -> str:  # type: ignore[override]  # depends on what is inside, and stays read-only
@@ -85,15 +81,15 @@ class EncryptedSerializer(WrappingSerializer):
 
     def _with(self, inner: Codec, ring: RingProvider | None) -> EncryptedSerializer:
         twin = self.model_copy(update={"serializer": inner})
-        twin._ring, twin._stored = ring, self._stored  # noqa: SLF001 - a copy of this very class
+        twin._ring = ring  # noqa: SLF001 - a copy of this very class
         return twin
 
     def check(self) -> None:
         super().check()
-        self._provider(None)
+        self._provider(Trust())
 
     def wrap(self, parts: Parts, /) -> Encrypting:
-        return Encrypting(parts, self._provider(None))
+        return Encrypting(parts, self._provider(Trust()))
 
     def unwrap(self, source: Source, /) -> Opened:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - when the first value moves
@@ -102,35 +98,25 @@ class EncryptedSerializer(WrappingSerializer):
         data_key = self._provider(source.trust).unwrap(header.key_id, header.wrapped)
         return Opened(source, header, AESGCM(_whole(data_key)))
 
-    def _provider(self, trust: Trust | None) -> KeyProvider:
-        if isinstance(self.key_provider, KeyProvider):
-            return self.key_provider
-        if self.key_provider is not None:
-            return _named(self.key_provider, trust if self._stored else None)
+    def _provider(self, trust: Trust) -> KeyProvider:
+        path = self.key_provider
+        if isinstance(path, KeyProvider):
+            return path
+        if path is not None:
+            # The one that somebody configured here is the reader's own word.
+            said = trust if self.is_stored else Trust(accept=frozenset({CALLS + path}))
+            found = said.called(path, needed_for="An encrypted result, as its key provider,")
+            if not isinstance(found, KeyProvider):
+                raise ConfigurationError(
+                    f"key_provider={path!r} is no holdall_crypto.KeyProvider, but a {type(found).__name__}."
+                )
+            return found
         if self._ring is None:
             raise ConfigurationError(
                 "There is no encryption key here: set HOLDALL_ENCRYPTION_KEY, or encryption_key of the block, to the key of "
                 f"this result, or to a new one for results to come, as id:KEY. Make one with: {MAKE_ONE}"
             )
         return self._ring
-
-
-def _named(path: str, trust: Trust | None) -> KeyProvider:
-    module, _, name = path.partition(":")
-    if trust is not None:
-        found: Any = trust.module(module, needed_for=f"An encrypted result, by its key provider {path!r},")
-    else:
-        try:
-            found = import_module(module)
-        except ImportError as error:
-            raise ConfigurationError(f"key_provider={path!r}: {module!r} cannot be imported ({error}).") from error
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if not isinstance(found, KeyProvider):
-        raise ConfigurationError(
-            f"key_provider={path!r} is no holdall_crypto.KeyProvider, but a {type(found).__name__}."
-        )
-    return found
 
 
 def _whole(data_key: bytes) -> bytes:

@@ -93,6 +93,9 @@ class RemoteBlock(StorageBlock):
         """The name of the key's object inside the container; refuses what is no key."""
         return keys.checked(key, root=self.root)
 
+    def check_key(self, key: str, /) -> None:
+        self.name_of(key)
+
     def guard(self, key: str, operation: str) -> Guard:
         """A context manager around calls of the backend, from which only `StorageError`s leave."""
         return Guard(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import ExitStack, nullcontext, suppress
 from functools import partial
@@ -12,11 +13,11 @@ from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator
 
-from holdall.errors import KeyMissing
+from holdall.errors import ConfigurationError, KeyMissing
 from holdall.types import ObjectMeta
 from holdall_fsspec import keys, options, protocols
 from holdall_fsspec.block import RemoteBlock
-from holdall_fsspec.faults import Answer, Guard
+from holdall_fsspec.faults import Answer, Guard, UnusableError
 from holdall_fsspec.pieces import pieces
 from holdall_fsspec.pool import Pool
 from holdall_fsspec.protocols import Address
@@ -84,6 +85,15 @@ class FsspecFileSystem(RemoteBlock):
         host = f"{where.protocol}://{where.host}{f'::{where.archive}' if where.archive else ''}"
         return {"basepath": host, "settings": location.get("settings", {})}
 
+    @classmethod
+    def server_of(cls, location: Mapping[str, Any], /) -> str | None:
+        """The host in the URL, and all settings; None for a bucket of a platform, and for what is asked without a name."""
+        where = Address.parse(str(location.get("basepath")))
+        asked = Address.parse(where.archive) if where.archive else where
+        settings = location.get("settings")
+        host = "" if asked.protocol in protocols.WITHOUT_A_SERVER else f"{asked.protocol}://{asked.host}"
+        return f"{host} {json.dumps(settings, sort_keys=True, default=str) if settings else ''}".strip() or None
+
     @property
     def atomic_create(self) -> bool:
         return self.protocol in protocols.LOCKS
@@ -99,6 +109,25 @@ class FsspecFileSystem(RemoteBlock):
     @property
     def root(self) -> str:
         return self.address.root
+
+    def name_of(self, key: str, /) -> str:
+        name = super().name_of(key)
+        return name if self.protocol in protocols.BY_REQUEST else keys.checked_file(name)
+
+    def check_place(self) -> None:
+        if self.protocol in protocols.READ_ONLY:
+            raise ConfigurationError(f"{self.shown} cannot keep results: {self._why_read_only}")
+        try:
+            options.filesystem_class(self.protocol)
+        except UnusableError as error:
+            raise ConfigurationError(f"{self.shown} cannot keep results: {error}") from error
+
+    @property
+    def _why_read_only(self) -> str:
+        return (
+            f"{self.protocol}:// can only be read. Use another storage for what is written, such as a block of the server "
+            "behind it (s3, sftp) or a local folder."
+        )
 
     def path_of(self, filesystem: Any, key: str, /) -> str:
         """What the filesystem calls the key's object; not its URL, from which some cut off what follows a "?"."""
@@ -149,10 +178,7 @@ class FsspecFileSystem(RemoteBlock):
 
     def _refuse_writing(self, guard: Guard) -> None:
         if self.protocol in protocols.READ_ONLY:
-            raise guard.failed(
-                f"{self.protocol}:// can only be read. Use another storage for what is written, such as a block of the "
-                "server behind it (s3, sftp) or a local folder."
-            )
+            raise guard.failed(self._why_read_only)
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         self.name_of(key)

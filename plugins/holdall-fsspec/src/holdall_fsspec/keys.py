@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
-from holdall.errors import ConfigurationError
+from holdall.abc.keys import fault, refuse
 
+__all__ = ["TEMPORARY", "checked", "checked_file", "fault", "prefix_fault"]
+
+TEMPORARY: Final = ".holdall-tmp-"
+"""Files that are being written start so."""
 _LONGEST: Final = 1024  # bytes of a whole name, prefix included: S3, GCS and Azure agree on it
-_plain = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_.=-]*(?:/[A-Za-z0-9_=-][A-Za-z0-9_.=-]*)*").fullmatch
-_control = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
-_surrogate = re.compile(r"[\ud800-\udfff]").search
-
-
-def fault(key: str, /) -> str | None:
-    """What is wrong with the key, as the end of a sentence that starts with it; None where nothing is."""
-    if _plain(key):
-        return None
-    segments = key.split("/")
-    rules = (
-        (not key, "is empty"),
-        (key.startswith("/"), "is an absolute path"),
-        (re.match(r"[A-Za-z]:", key), "starts with a drive letter"),
-        ("\\" in key, "contains a backslash; segments are separated by /"),
-        (_control(key), "contains a control character"),
-        (_surrogate(key), "contains a lone surrogate, which is no text"),
-        ("" in segments, "has an empty segment"),
-        ("." in segments or ".." in segments, "has a segment '.' or '..', which could leave the prefix of the block"),
-    )
-    return next((reason for broken, reason in rules if broken), None)
+_LONGEST_SEGMENT: Final = 255  # bytes: what file systems behind a server take
 
 
 def checked(key: str, /, *, root: str) -> str:
@@ -42,7 +25,21 @@ def checked(key: str, /, *, root: str) -> str:
     if reason is None and len(name) * 4 > _LONGEST and (length := len(name.encode())) > _LONGEST:
         reason = f"makes a name of {length} bytes with the block's prefix; stores take at most {_LONGEST}"
     if reason is not None:
-        raise ConfigurationError(f"The storage key {key!r} {reason}. Use a relative name such as 'reports/2024/total'.")
+        refuse(key, reason)
+    return name
+
+
+def checked_file(name: str, /) -> str:
+    """The name, where its segments can be names of files, and none is that of a file that is being written.
+
+    Raises:
+        ConfigurationError: no file may go by it.
+    """
+    for segment in name.split("/"):
+        if len(segment) * 4 > _LONGEST_SEGMENT and len(segment.encode()) > _LONGEST_SEGMENT:
+            refuse(name, f"has a segment of more than {_LONGEST_SEGMENT} bytes; split it with /")
+        if segment.startswith(TEMPORARY):
+            refuse(name, f"has a segment that starts with {TEMPORARY}, as unfinished files do")
     return name
 
 

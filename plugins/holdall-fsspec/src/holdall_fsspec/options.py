@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -33,19 +34,11 @@ _NAME_SERVERS: Final = {
 
 def connect(block: FsspecFileSystem, /) -> Any:
     """A filesystem of this block alone, which remembers neither listings nor other instances."""
-    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - nothing of the backend is imported before the first byte
-
     where = Address.parse(block.basepath)
     secrets = json.loads(block.secret_settings.get_secret_value()) if block.secret_settings else {}
     if not secrets and not block.settings.get("anon"):
         _refuse_strangers(block.settings, where.protocol)
-    try:
-        cls = fsspec.get_filesystem_class(where.protocol)
-    except ValueError as error:
-        known = ", ".join(sorted(fsspec.available_protocols()))
-        raise UnusableError(f"{where.protocol}:// is no protocol that fsspec knows. Known: {known}.") from error
-    except ImportError as error:
-        raise _without_package(where.protocol) from error
+    cls = filesystem_class(where.protocol)
     options = {
         **({"fo": where.archive} if where.archive else cls._get_kwargs_from_urls(where.base)),
         **_limits(block, where.protocol),
@@ -62,6 +55,27 @@ def connect(block: FsspecFileSystem, /) -> Any:
     if where.protocol in SFTP:
         filesystem.ftp.get_channel().settimeout(block.read_timeout)
     return filesystem
+
+
+def filesystem_class(protocol: str, /) -> Any:
+    """The class that fsspec has for the protocol.
+
+    Raises:
+        UnusableError: it has none, or the package of it is not installed.
+    """
+    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - nothing of the backend is imported before it is needed
+
+    try:
+        return fsspec.get_filesystem_class(protocol)
+    except ValueError as error:
+        known = sorted(fsspec.available_protocols())
+        near = get_close_matches(protocol, known, n=1)
+        hint = f"Did you mean {near[0]}://? " if near else ""
+        raise UnusableError(
+            f"{protocol}:// is no protocol that fsspec knows. {hint}Known: {', '.join(known)}."
+        ) from error
+    except ImportError as error:
+        raise _without_package(protocol) from error
 
 
 def _refuse_strangers(settings: Mapping[str, Any], protocol: str) -> None:

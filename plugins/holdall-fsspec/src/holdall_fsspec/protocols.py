@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from holdall_fsspec import keys
 
@@ -24,8 +25,13 @@ BY_REQUEST: Final = STORES | HTTP | {"memory"}
 """Are read by ranges, in pieces. All others are files: who has one open reads on in it when it is replaced."""
 ONE_AT_A_TIME: Final = SFTP | {"ftp", "ftps"}
 """Their clients are one connection, on which one thread may speak."""
+WITHOUT_A_SERVER: Final = STORES | HTTP | {"memory", "hf", "data"}
+"""What stands behind `://` is no server, or one that is sent no credentials of the environment."""
 
 _PROTOCOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*").fullmatch
+
+
+_WITH_A_HOST: Final = STORES | HTTP | ONE_AT_A_TIME
 
 
 class Address(NamedTuple):
@@ -56,6 +62,19 @@ class Address(NamedTuple):
         return f"{self.protocol}://{self.host}{between}{self.root}"
 
 
+def _check_host(protocol: str, authority: str) -> None:
+    what = "bucket or container" if protocol in STORES else "host"
+    parts = urlsplit(f"//{authority}")  # raises ValueError for brackets that do not close
+    if not (authority if protocol in STORES else parts.hostname):
+        raise ValueError(f"basepath names no {what}; write {protocol}://{what.split(maxsplit=1)[0]}/results")
+    try:
+        port = None if protocol in STORES else parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("the port in basepath is none: it is a number from 1 to 65535")
+
+
 def checked(url: str, /) -> str:
     """The base path, without slashes at its end.
 
@@ -67,8 +86,8 @@ def checked(url: str, /) -> str:
         raise ValueError("basepath must be one URL such as 'sftp://host/results', with a protocol that fsspec knows")
     if protocol in LOCAL:
         raise ValueError("a local folder is LocalFileSystem(basepath='/the/folder'), which fsspec cannot do as well")
-    if re.match(r"[^/@]*:[^/@]*@", rest):
-        raise ValueError("basepath must hold no password; put it into secret_settings")
+    if protocol in _WITH_A_HOST:
+        _check_host(protocol, rest.partition("/")[0])
     path = rest
     if protocol in ARCHIVES:
         path = f"archive/{rest.partition('::')[0]}"

@@ -6,19 +6,19 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.ids import new_id
+from holdall_fsspec.keys import TEMPORARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from holdall_fsspec.faults import Guard
 
-_TEMPORARY: Final = ".holdall-tmp-"
 _RACES: Final = 5
 
 
 def is_temporary(name: str, /) -> bool:
     """Whether a file is one that is being written, or that a killed writer left."""
-    return name.rpartition("/")[2].startswith(_TEMPORARY)
+    return name.rpartition("/")[2].startswith(TEMPORARY)
 
 
 def make_folder(filesystem: Any, name: str, /) -> None:
@@ -54,7 +54,7 @@ def save_whole(filesystem: Any, name: str, pending: Iterator[bytes], guard: Guar
 def save_renamed(filesystem: Any, name: str, pending: Iterator[bytes], guard: Guard, /) -> int:
     """Where it shows what is half written: into a file beside it, then over it; returns the size."""
     parent = name.rpartition("/")[0]
-    temporary = f"{parent}/{_TEMPORARY}{new_id()}"
+    temporary = f"{parent}/{TEMPORARY}{new_id()}"
     try:
         with guard:
             file = filesystem.open(temporary, "wb")

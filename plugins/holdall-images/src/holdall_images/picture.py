@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from holdall.abc import Serializer
 from holdall.errors import HoldallWarning, SerializationError
-from holdall_images.png import opened
+from holdall_images.png import decoded, opened
 
 if TYPE_CHECKING:
     from holdall.types import Parts, Source
@@ -25,6 +25,7 @@ class PictureSerializer(Serializer):
     slug: ClassVar[str] = "picture"
     media_type: ClassVar[str] = "image/png"
     suffix: ClassVar[str] = ".png"
+    expands: ClassVar[bool] = True
     exact: ClassVar[bool] = True  # it says itself what it does not keep
 
     dpi: float | None = None
@@ -50,6 +51,9 @@ class PictureSerializer(Serializer):
         out = io.BytesIO()
         obj.savefig(out, format="png", dpi=self.dpi if self.dpi is not None else "figure")
         return [out.getbuffer()]
+
+    def decoded_size(self, parts: Parts, /) -> int | None:
+        return decoded(parts)
 
     def load(self, source: Source, /) -> Any:
         from PIL import Image  # noqa: PLC0415 - when the first value moves

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
+import struct
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from holdall.abc import Serializer
+from holdall.abc.bound import within
 from holdall.errors import CorruptResultError, SerializationError
 
 if TYPE_CHECKING:
     from holdall.types import Parts, Source
 
+_SIZE: Final = struct.Struct(">2I")
+_SIZE_AT: Final = 16
+_WIDEST: Final = 4
+"""Bytes of a pixel in memory; gray ones have fewer."""
 _MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 
 
@@ -25,6 +32,7 @@ class PNGSerializer(Serializer):
     media_type: ClassVar[str] = "image/png"
     suffix: ClassVar[str] = ".png"
     exact: ClassVar[bool] = True
+    expands: ClassVar[bool] = True
 
     compress_level: int = 6
 
@@ -46,24 +54,39 @@ class PNGSerializer(Serializer):
         obj.save(out, "PNG", compress_level=self.compress_level, **more)
         return [out.getbuffer()]
 
+    def decoded_size(self, parts: Parts, /) -> int | None:
+        return decoded(parts)
+
     def load(self, source: Source, /) -> Any:
         from PIL import Image  # noqa: PLC0415 - as in dump
 
         return opened(source, Image)
 
 
+def decoded(parts: Parts, /) -> int | None:
+    """Bytes of the image in a PNG file that `dump` made, by its first chunk."""
+    head = next(iter(parts), b"")
+    return _WIDEST * prod(_SIZE.unpack_from(head, _SIZE_AT)) if len(head) >= _SIZE_AT + _SIZE.size else None
+
+
 def opened(source: Source, library: Any, /) -> Any:
     """The image of a PNG file.
 
     Raises:
-        CorruptResultError: it is none, or one that claims more pixels than anybody has.
+        CorruptResultError: it is none, or one of more pixels than the record declares.
     """
+    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415 - when the first value moves
+
     try:
-        with library.open(io.BytesIO(source.buffer()), formats=["PNG"]) as image:
+        # Not `Image.open`, which has one limit for the whole process and for whatever it opens.
+        with PngImageFile(io.BytesIO(source.buffer())) as image:
+            within(source.trust, _WIDEST * prod(image.size))
             image.load()
             plain = library.Image()._new(image.im)  # noqa: SLF001 - a plain image on the same pixels, as `copy` makes it
             plain.palette = image.palette
-    except (OSError, SyntaxError, ValueError, EOFError, library.DecompressionBombError) as error:
+    except CorruptResultError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
         raise CorruptResultError(f"The stored bytes are no PNG image: {error}.") from error
     if "transparency" in image.info:
         plain.info["transparency"] = image.info["transparency"]

@@ -48,6 +48,7 @@ CODES: Final = {
     "dataclass": 67,
     "model": 68,
     "url": 69,
+    "attrs": 70,
     "custom": 127,
 }
 """`float` and `bytes` are missing: MessagePack has both, not-a-number and the infinities included."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
@@ -12,7 +14,10 @@ from holdall.errors import ConfigurationError
 from holdall_fsspec import keys
 from holdall_fsspec.options import as_json, secret_names
 from holdall_obstore.operations import Operations
-from holdall_obstore.stores import making
+from holdall_obstore.stores import ENDPOINTS, making
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SCHEMES: Final = {
     "s3": "s3",
@@ -31,6 +36,11 @@ _FIELDS: Final = {
     "az": {"account_name", "account_key", "sas_token", "tenant_id", "client_id", "client_secret"},
 }
 _ACCOUNT: Final = re.compile(r"([^@/]+)@([a-z0-9]{3,24})\.(?:dfs|blob)\.core\.windows\.net(/.*)?")
+# Not all of amazonaws.com: anybody can have a machine or a gateway there.
+_PLATFORMS: Final = re.compile(
+    r"https://(?:s3(?:[.-][a-z]{2}(?:-[a-z]+){1,3}-\d)?\.amazonaws\.com(?:\.cn)?|storage\.googleapis\.com|"
+    r"[a-z0-9]{3,24}\.(?:blob|dfs)\.core\.windows\.net)(?::443)?/?"
+).fullmatch
 _BUCKET: Final = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._-]{1,254}")
 _ADVICE: Final = {
     "s3": "Give the block aws_access_key_id and aws_secret_access_key (pickling leaves them out) or anonymous=True, or "
@@ -113,13 +123,20 @@ class ObjectStore(Operations):
             raise ValueError(f"the prefix in url {reason}")
         return f"{_SCHEMES[scheme]}://{'/'.join(filter(None, [bucket, prefix]))}"
 
+    @field_validator("region_name", "account_name")
+    @classmethod
+    def _label_of_a_host(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9-]{1,63}", value):
+            raise ValueError("it becomes part of the address, and must be letters, digits and hyphens")
+        return value
+
     @field_validator("endpoint_url")
     @classmethod
     def _plain_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
         url = urlsplit(value)
-        if url.scheme not in {"http", "https"} or not url.hostname:
+        if url.scheme not in {"http", "https"} or not url.hostname or url.port == 0:
             raise ValueError("endpoint_url must be a URL such as 'https://minio.example.org:9000'")
         if url.username or url.password or url.query:
             raise ValueError("endpoint_url must hold no credentials; there are fields for them")
@@ -164,6 +181,18 @@ class ObjectStore(Operations):
             "settings": self.settings or None,
         }
         return {name: value for name, value in where.items() if value is not None}
+
+    @classmethod
+    def server_of(cls, location: Mapping[str, Any], /) -> str | None:
+        """None where nothing but the platform's own address, or the environment's, can be meant."""
+        url, settings = location.get("endpoint_url") or "", location.get("settings")
+        own = {
+            os.environ.get(name, "").rstrip("/")
+            for name in ENDPOINTS.get(str(location.get("url")).partition("://")[0], ())
+        }
+        if not settings and (url in own or _PLATFORMS(url)):
+            return None
+        return f"{url} {json.dumps(settings, sort_keys=True) if settings else ''}".strip() or None
 
     @property
     def provider(self) -> str:

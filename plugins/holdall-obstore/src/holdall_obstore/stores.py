@@ -37,6 +37,8 @@ HTTP_OPTIONS: Final = frozenset(
 _S3_ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _AZURE_ENDPOINTS: Final = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
 _GCS_ENDPOINTS: Final = ("GOOGLE_BASE_URL",)
+ENDPOINTS: Final = {"s3": _S3_ENDPOINTS, "gs": _GCS_ENDPOINTS, "az": _AZURE_ENDPOINTS}
+"""Variables of the environment that say where a platform answers."""
 _FOREVER: Final = timedelta(days=1)
 """Of a whole request; obstore's own limit of 30 s would cut large objects short."""
 _RETRYING: Final = timedelta(minutes=5)

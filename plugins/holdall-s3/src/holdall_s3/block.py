@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
@@ -11,9 +12,16 @@ from pydantic import SecretStr, field_validator, model_validator
 from holdall_fsspec import ObjectBlock, keys
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from holdall_s3.client import S3Client
 
 _PATH = re.compile(r"(?P<bucket>arn:aws[\w-]*:s3[\w-]*:[^/]*:accesspoint[/:][^/]+|[^/]+)(?:/+(?P<prefix>.*))?")
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+# Not all of amazonaws.com: anybody can have a machine or a gateway there.
+_AMAZONS = re.compile(
+    r"https://s3(?:-fips)?(?:\.dualstack)?(?:[.-][a-z]{2}(?:-[a-z]+){1,3}-\d)?\.amazonaws\.com(?:\.cn)?(?::443)?/?"
+).fullmatch
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:.*")
 
 
@@ -59,13 +67,20 @@ class S3(ObjectBlock):
             raise ValueError(f"the prefix in bucket_path {reason}")
         return "/".join(filter(None, [found["bucket"], found["prefix"]]))
 
+    @field_validator("region_name")
+    @classmethod
+    def _label_of_a_host(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9-]{1,63}", value):
+            raise ValueError("region_name must be letters, digits and hyphens, as eu-west-1")
+        return value
+
     @field_validator("endpoint_url")
     @classmethod
     def _plain_url(cls, value: str | None) -> str | None:
         if value is None:
             return None
         url = urlsplit(value)
-        if url.scheme not in {"http", "https"} or not url.hostname:
+        if url.scheme not in {"http", "https"} or not url.hostname or url.port == 0:
             raise ValueError("endpoint_url must be a URL such as 'https://minio.example.org:9000'")
         if url.username or url.password or url.query:
             raise ValueError(
@@ -95,6 +110,14 @@ class S3(ObjectBlock):
             "region_name": self.region_name,
         }
         return {name: value for name, value in where.items() if value is not None}
+
+    @classmethod
+    def server_of(cls, location: Mapping[str, Any], /) -> str | None:
+        """None for Amazon's own addresses, and for the one that the environment says."""
+        url = location.get("endpoint_url")
+        if not url or _AMAZONS(url) or url in {os.environ.get(name, "").rstrip("/") for name in _ENDPOINTS}:
+            return None
+        return str(url)
 
     @property
     def bucket(self) -> str:

@@ -1,116 +1,185 @@
-"""Named tuples and dataclasses: values of classes that users write, kept under the name of the class."""
+"""Dataclasses, attrs classes and named tuples: values of classes that users write, kept under the name of the class."""
 
 from __future__ import annotations
 
 import dataclasses
-from functools import cached_property
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.abc.typed.form import Form
-from holdall.abc.typed.names import class_name, expected, find_class
+from holdall.abc.typed.layout import Layout, default_of
+from holdall.abc.typed.lookup import Missing, descends, raw
+from holdall.abc.typed.names import class_name
 from holdall.abc.typed.refusal import Refused, described
-from holdall.errors import CorruptResultError, SerializationError
+from holdall.errors import SerializationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
 
     from holdall.abc.typed.reader import Reader
     from holdall.abc.typed.writer import Writer
 
-_HEAP_TYPE: Final = 1 << 9
+Defaults = dict[str, tuple[Any, Any]]
+"""Default and factory by the name of the field, `Missing` for what there is not."""
 
 
 def class_plan(kind: type, /) -> Callable[[Writer, Any, int], Any] | None:
-    if dataclasses.is_dataclass(kind):
-        return _dataclass_plan(kind)
-    if issubclass(kind, tuple) and isinstance(getattr(kind, "_fields", None), tuple):
-        return _namedtuple_plan(kind)
+    for tag, find in (("dataclass", _dataclass_fields), ("attrs", _attrs_fields)):
+        fields = find(kind)
+        if fields is not None:
+            return _fields_plan(tag, kind, fields)
+    if descends(kind, tuple) and (of_tuple := _tuple_fields(kind)) is not None:
+        return _namedtuple_plan(kind, of_tuple)
     return None
 
 
-def _namedtuple_plan(kind: Any) -> Callable[[Writer, Any, int], Any]:
+def _dataclass_fields(kind: type) -> Defaults | None:
+    found = raw(kind, "__dataclass_fields__")
+    if type(found) is not dict or not all(type(field) is dataclasses.Field for field in found.values()):
+        return None
+    real = {name: field for name, field in found.items() if field._field_type is _FIELD}  # noqa: SLF001 - as `dataclasses.fields` does
+    return {name: (_given(field.default), _given(field.default_factory)) for name, field in real.items()}
+
+
+_FIELD: Final[Any] = dataclasses._FIELD  # type: ignore[attr-defined]  # noqa: SLF001 - as `fields` tells ClassVar apart
+
+
+def _given(value: Any) -> Any:
+    return Missing if value is dataclasses.MISSING else value
+
+
+def _attrs_fields(kind: type) -> Defaults | None:
+    found = raw(kind, "__attrs_attrs__")
+    library = sys.modules.get("attr._make")
+    if library is None or not descends(type(found), tuple):
+        return None
+    fields: Defaults = {}
+    for field in tuple.__iter__(found):
+        if type(field) is not library.Attribute:
+            return None
+        default = field.default
+        if type(default) is library.Factory:
+            fields[field.name] = (Missing, Missing if default.takes_self else default.factory)
+            if default.takes_self:
+                fields[field.name] = (Missing, default)
+        else:
+            fields[field.name] = (Missing if default is library.NOTHING else default, Missing)
+    return fields
+
+
+def _tuple_fields(kind: type) -> tuple[str, ...] | None:
+    found = raw(kind, "_fields")
+    return found if type(found) is tuple and all(type(name) is str for name in found) else None
+
+
+def _fields_plan(tag: str, kind: type, fields: Defaults) -> Callable[[Writer, Any, int], Any]:
+    layout = Layout(kind)
     name = class_name(kind)
-    fields: tuple[str, ...] = kind._fields
 
     def write(writer: Writer, obj: Any, level: int) -> Any:
-        if len(obj) != len(fields) or getattr(obj, "__dict__", None):
-            raise Refused(f"is {described(kind)} that holds more than its fields")
-        payload = writer.fields(dict(zip(fields, obj, strict=True)), level, owner=obj, attributes=True)
-        return writer.tagged("namedtuple", payload, name=name)
+        held = layout.held(obj)
+        values = {field: _value(held, field, layout, default) for field, (default, _) in fields.items()}
+        payload = writer.fields(values, level, owner=obj, attributes=True)
+        return writer.tagged(tag, payload, name=name, more=state(writer, held, obj, level))
 
     return write
 
 
-def _read_namedtuple(reader: Reader, name: str, value: Any, _: dict[str, Any]) -> Any:
-    cls: Any = expected(find_class(name, trust=reader.trust, kind="namedtuple"), tuple, name, "namedtuple")
-    if not isinstance(getattr(cls, "_fields", None), tuple):
-        raise CorruptResultError(f"The stored data says that {name!r} is a namedtuple; it is another kind of tuple.")
-    if set(cls._fields) != set(value):
-        raise SerializationError(f"The stored fields of the namedtuple {name!r} are not those that it has here.")
-    return tuple.__new__(cls, [value[field] for field in cls._fields])
+def _value(held: dict[str, Any], field: str, layout: Layout, default: Any) -> Any:
+    if field in held:
+        return held.pop(field)
+    if default is not Missing and raw(layout.kind, field) is default:  # as the instance itself would answer
+        return default
+    raise Refused(f"is {described(layout.kind)} with a field that is not set: {field}")
 
 
-def _dataclass_plan(kind: Any) -> Callable[[Writer, Any, int], Any]:
-    name = class_name(kind)
-    fields = tuple(field.name for field in dataclasses.fields(kind))
-    _refuse_hidden_state(kind, fields)
-
-    def write(writer: Writer, obj: Any, level: int) -> Any:
-        refuse_strays(obj, fields)
-        try:
-            values = {field: getattr(obj, field) for field in fields}
-        except AttributeError as error:
-            raise Refused(f"is {described(kind)} with a field that is not set: {error}") from error
-        return writer.tagged("dataclass", writer.fields(values, level, owner=obj, attributes=True), name=name)
-
-    return write
+def state(writer: Writer, held: dict[str, Any], owner: Any, level: int, /) -> dict[str, Any]:
+    """What an instance holds beside its fields, as a member of its form."""
+    return {"state": writer.fields(held, level, owner=owner, attributes=True)} if held else {}
 
 
-def _refuse_hidden_state(kind: type, fields: Iterable[str]) -> None:
-    for base in kind.__mro__[:-1]:
-        if not base.__flags__ & _HEAP_TYPE:
-            raise Refused(f"is {described(kind)}, a dataclass that is a {base.__name__} as well")
-        slots = base.__dict__.get("__slots__", ())
-        hidden = {slots} if isinstance(slots, str) else set(slots)
-        if hidden - set(fields) - {"__dict__", "__weakref__"}:
-            raise Refused(f"is {described(kind)}, whose slots are not all fields")
+def stored_state(more: dict[str, Any], fields: Mapping[str, Any], /) -> dict[str, Any]:
+    """The same, read again; ValueError or TypeError where no writer made it."""
+    found = more.pop("state", {})
+    names_of(found)
+    if not found.keys().isdisjoint(fields):
+        raise ValueError("a field is stored twice")
+    return found  # type: ignore[no-any-return]  # a dict, as has been checked
 
 
-def refuse_strays(obj: Any, known: Iterable[str], /) -> None:
-    """Refuse an instance with attributes that are no fields.
-
-    What a `cached_property` left there is made anew, and `__orig_class__` is a note of `typing` for itself.
-    """
-    kind = type(obj)
-    for stray in getattr(obj, "__dict__", {}).keys() - set(known) - {"__orig_class__"}:
-        if not isinstance(getattr(kind, stray, None), cached_property):
-            raise Refused(f"is {described(kind)} with the attribute {stray!r}, which is no field")
-
-
-def _read_dataclass(reader: Reader, name: str, value: Any, _: dict[str, Any]) -> Any:
-    cls: Any = find_class(name, trust=reader.trust, kind="dataclass")
-    if not hasattr(cls, "__dataclass_fields__"):
-        raise CorruptResultError(f"The stored data says that {name!r} is a dataclass; it is none.")
-    if type(value) is not dict:
+def names_of(fields: Any, /) -> None:
+    if type(fields) is not dict or not all(type(name) is str for name in fields):
         raise TypeError("fields")
-    fields = {field.name: field for field in dataclasses.fields(cls)}
-    if unknown := value.keys() - fields.keys():
-        raise SerializationError(f"The stored dataclass {name!r} has fields that it lacks here: {sorted(unknown)}.")
-    # As pickle does, and unlike __init__: what was stored is put back, and nothing of the class runs.
-    made = object.__new__(cls)
-    for field in fields.values():
-        object.__setattr__(made, field.name, value[field.name] if field.name in value else _default(field, name))
+
+
+def _read_fields(tag: str, find: Callable[[type], Defaults | None]) -> Callable[..., Any]:
+    def found(cls: type) -> tuple[Layout, Defaults] | None:
+        fields = find(cls)
+        return None if fields is None else (Layout(cls), fields)
+
+    def read(reader: Reader, name: str, value: Any, more: dict[str, Any]) -> Any:
+        layout, fields = reader.known_class(tag, name, found)
+        names_of(value)
+        kept = stored_state(more, fields)
+        if unknown := value.keys() - fields.keys():
+            raise SerializationError(f"The stored {tag} {name!r} has fields that it lacks here: {sorted(unknown)}.")
+        values = {
+            field: value[field] if field in value else filled(tag, name, field, *default)
+            for field, default in fields.items()
+        }
+        reader.note(layout)
+        return layout.made({**values, **kept})
+
+    return read
+
+
+def filled(tag: str, name: str, field: str, default: Any, factory: Any, /) -> Any:
+    """What a field holds that is new since the data was stored.
+
+    Raises:
+        SerializationError: it has no default, or one that a function would have to make.
+    """
+    try:
+        found = default_of(default, factory)
+    except LookupError:
+        raise SerializationError(
+            f"The stored {tag} {name!r} lacks the field {field!r}, whose default is made by a function here; nothing of "
+            "the class is called for reading. Give it a plain default (a value, or the factory list, dict or set)."
+        ) from None
+    if found is Missing:
+        raise SerializationError(f"The stored {tag} {name!r} lacks the field {field!r}, which has no default here.")
+    return found
+
+
+def _namedtuple_plan(kind: type, fields: tuple[str, ...]) -> Callable[[Writer, Any, int], Any]:
+    layout = Layout(kind, builtin=(tuple,))
+    name = class_name(kind)
+
+    def write(writer: Writer, obj: Any, level: int) -> Any:
+        items = list(tuple.__iter__(obj))
+        if len(items) != len(fields):
+            raise Refused(f"is {described(kind)} that holds more than its fields")
+        payload = writer.fields(dict(zip(fields, items, strict=True)), level, owner=obj, attributes=True)
+        return writer.tagged("namedtuple", payload, name=name, more=state(writer, layout.held(obj), obj, level))
+
+    return write
+
+
+def _find_namedtuple(cls: type) -> tuple[Layout, tuple[str, ...]] | None:
+    fields = _tuple_fields(cls) if descends(cls, tuple) else None
+    return None if fields is None else (Layout(cls, builtin=(tuple,)), fields)
+
+
+def _read_namedtuple(reader: Reader, name: str, value: Any, more: dict[str, Any]) -> Any:
+    layout, fields = reader.known_class("namedtuple", name, _find_namedtuple)
+    names_of(value)
+    kept = stored_state(more, value)
+    if set(fields) != value.keys():
+        raise SerializationError(f"The stored fields of the namedtuple {name!r} are not those that it has here.")
+    reader.note(layout)
+    made: Any = tuple.__new__(layout.kind, [value[field] for field in fields])
+    layout.fill(made, kept)
     return made
-
-
-def _default(field: dataclasses.Field[Any], name: str) -> Any:
-    if field.default is not dataclasses.MISSING:
-        return field.default
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    raise SerializationError(
-        f"The stored dataclass {name!r} lacks the field {field.name!r}, which has no default here."
-    )
 
 
 def _by_plan(*_: Any) -> Any:
@@ -119,5 +188,6 @@ def _by_plan(*_: Any) -> Any:
 
 CLASSES: Final = (
     Form("namedtuple", "class", (), _by_plan, _read_namedtuple),
-    Form("dataclass", "class", (), _by_plan, _read_dataclass),
+    Form("dataclass", "class", (), _by_plan, _read_fields("dataclass", _dataclass_fields)),
+    Form("attrs", "class", (), _by_plan, _read_fields("attrs", _attrs_fields)),
 )

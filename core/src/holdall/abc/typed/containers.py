@@ -31,12 +31,14 @@ def pairs(writer: Writer, obj: dict[Any, Any], level: int, owner: Any = None) ->
             out.append([written, writer.value(value, level + 2)])
         except Refused as refused:
             raise refused.at(step, obj if owner is None else owner) from None
+    writer.check_hashes(obj)
     return out
 
 
-def read_pairs(_: Reader, value: Any) -> dict[Any, Any]:
-    if not all(type(pair) is list for pair in _list(value)):
+def read_pairs(reader: Reader, value: Any) -> dict[Any, Any]:
+    if not all(type(pair) is list and len(pair) == 2 for pair in _list(value)):
         raise TypeError("pairs")
+    reader.check_hashes([pair[0] for pair in value])
     made: dict[Any, Any] = dict(value)
     if len(made) != len(value):
         raise ValueError("a key twice")
@@ -47,12 +49,15 @@ def _members(writer: Writer, obj: set[Any] | frozenset[Any], level: int) -> list
     kinds = set(map(type, obj))
     # Strings hash differently in each process: sorted, the same set gives the same bytes.
     members = sorted(obj) if len(kinds) == 1 and kinds <= _ORDERED else list(obj)
-    return writer.items(members, level, step=lambda _: "{…}", owner=obj)
+    written = writer.items(members, level, step=lambda _: "{…}", owner=obj)
+    writer.check_hashes(members)
+    return written
 
 
 def _read_set(kind: type[set[Any] | frozenset[Any]]) -> Callable[[Reader, Any], Any]:
-    def read(_: Reader, value: Any) -> Any:
-        made = kind(_list(value))
+    def read(reader: Reader, value: Any) -> Any:
+        reader.check_hashes(_list(value))
+        made = kind(value)
         if len(made) != len(value):
             raise ValueError("a member twice")
         return made
@@ -72,6 +77,8 @@ def _write_deque(writer: Writer, obj: deque[Any], level: int) -> list[Any]:
 
 def _read_deque(_: Reader, value: Any) -> deque[Any]:
     items, maxlen = value
+    if maxlen is not None and type(maxlen) is not int:
+        raise TypeError("maxlen")
     return deque(_list(items), maxlen)
 
 
@@ -99,6 +106,8 @@ def _three(writer: Writer, obj: range | slice, level: int) -> list[Any]:
 
 def _read_range(_: Reader, value: Any) -> range:
     start, stop, step = value
+    if not all(type(part) in {int, bool} for part in value):
+        raise TypeError("parts of a range")
     return range(start, stop, step)
 
 

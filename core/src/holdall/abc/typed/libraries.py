@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.abc.typed.form import Form
-from holdall.abc.typed.names import class_name, find_class
+from holdall.abc.typed.layout import Layout
+from holdall.abc.typed.lookup import ancestry, module_of, qualname_of
+from holdall.abc.typed.names import class_name
 from holdall.abc.typed.refusal import Refused, described
-from holdall.errors import CorruptResultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,41 +18,64 @@ if TYPE_CHECKING:
     from holdall.abc.typed.writer import Writer
 
 # Compared by name: pydantic.networks is imported only where a URL is at hand.
-_URLS: Final = frozenset(
-    {
-        ("pydantic.networks", "_BaseUrl"),
-        ("pydantic.networks", "_BaseMultiHostUrl"),
-        ("pydantic_core._pydantic_core", "Url"),
-        ("pydantic_core._pydantic_core", "MultiHostUrl"),
-    }
-)
+_URLS: Final = {
+    ("pydantic.networks", "_BaseUrl"): "Url",
+    ("pydantic.networks", "_BaseMultiHostUrl"): "MultiHostUrl",
+    ("pydantic_core._pydantic_core", "Url"): "Url",
+    ("pydantic_core._pydantic_core", "MultiHostUrl"): "MultiHostUrl",
+}
 _SECRETS: Final = frozenset({("pydantic.types", "_SecretBase"), ("pydantic.types", "Secret")})
+_HELD: Final = "_url"
+
+
+def _identity(kind: type) -> tuple[str, str]:
+    return module_of(kind), qualname_of(kind)
 
 
 def library_plan(kind: type, /) -> Callable[[Writer, Any, int], Any] | None:
-    ancestry = {(base.__module__, base.__name__) for base in kind.__mro__}
-    if ancestry & _SECRETS:
+    if not _SECRETS.isdisjoint(map(_identity, ancestry(kind))):
         raise Refused(
             f"is {described(kind)}, and a secret is not written in the clear",
             remedy="the name of the secret instead of its value",
         )
-    if ancestry & _URLS:
+    if (found := _describe_url(kind)) is not None:
+        layout, core = found
         name = class_name(kind)
-        return lambda writer, obj, _: writer.tagged("url", writer.text(str(obj)), name=name)
-    if (kind.__module__, kind.__name__) == ("pydantic.networks", "NameEmail"):
+        return lambda writer, obj, _: writer.tagged("url", writer.text(_url_text(obj, layout, core)), name=name)
+    if _identity(kind) == ("pydantic.networks", "NameEmail"):
         return lambda writer, obj, level: writer.tagged("name-email", writer.items([obj.name, obj.email], level))
-    if (kind.__module__, kind.__name__) == ("pydantic.types", "ByteSize"):
+    if _identity(kind) == ("pydantic.types", "ByteSize"):
         return lambda writer, obj, level: writer.tagged("byte-size", writer.value(int(obj), level))
     return None
 
 
+def _describe_url(kind: type) -> tuple[Layout | None, Any] | None:
+    """The layout of a URL class, None for one of pydantic's core, and the class of the core that it holds or is."""
+    for base in ancestry(kind):
+        if (core := _URLS.get(_identity(base))) is not None:
+            inner = getattr(import_module("pydantic_core"), core)
+            return (None if kind is inner else Layout(kind)), inner
+    return None
+
+
+def _url_text(obj: Any, layout: Layout | None, core: Any) -> str:
+    held = {_HELD: obj} if layout is None else layout.held(obj)
+    inner: Any = held.get(_HELD)
+    if held.keys() != {_HELD} or type(inner) is not core:
+        raise Refused(f"is {described(type(obj))} that holds more than its text")
+    text = str(inner)
+    again: Any = core
+    if again(text) != inner:
+        raise Refused(f"is {described(type(obj))} whose text is read as another one")
+    return text
+
+
 def _read_url(reader: Reader, name: str, value: Any, _: dict[str, Any]) -> Any:
-    cls: Any = find_class(name, trust=reader.trust, kind="url")
-    if not {(base.__module__, base.__name__) for base in cls.__mro__} & _URLS:
-        raise CorruptResultError(f"The stored data says that {name!r} is the class of a url; it is of another kind.")
+    layout, core = reader.known_class("url", name, _describe_url)
     if type(value) is not str:
         raise TypeError("url")
-    return cls(value)
+    inner: Any = core(value)
+    return inner if layout is None else layout.made({_HELD: inner})
 
 
 def _read_name_email(_: Reader, value: Any) -> Any:

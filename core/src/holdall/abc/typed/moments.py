@@ -66,7 +66,7 @@ def _zone(_: Reader | None, key: str) -> ZoneInfo:
         return ZoneInfo(key)
     except (ZoneInfoNotFoundError, OSError) as error:  # OSError: the key is a folder of the database
         raise SerializationError(
-            f"The stored data names the time zone {key!r}, which the database here does not have: pip install tzdata."
+            f"The stored data names the time zone {key!r:.60}, which the database here does not have: pip install tzdata."
         ) from error
 
 

@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from holdall.abc.typed.lookup import is_class, module_names, module_of, names, qualname_of
 from holdall.abc.typed.refusal import Refused, described
 from holdall.errors import CorruptResultError, SerializationError
 
@@ -24,7 +25,7 @@ def class_name(cls: type, /) -> str:
     Raises:
         Refused: another process could not find it.
     """
-    module, qualname = cls.__module__, cls.__qualname__
+    module, qualname = module_of(cls), qualname_of(cls)
     if "<locals>" in qualname:
         raise Refused(
             f"is {described(cls)}, a class made inside a function, which no other process can find by its name (move "
@@ -54,16 +55,9 @@ def find_class(name: Any, /, *, trust: Trust, kind: str) -> type:
             f"The stored data holds a {kind} of class {name!r}, and the module has no such class here: was it renamed "
             f"or moved?{hint}"
         )
-    if not isinstance(found, type):
+    if not is_class(found):
         raise CorruptResultError(f"The stored data says that {name!r} is the class of a {kind}; it is no class.")
-    return found
-
-
-def expected(cls: type, base: type, name: str, kind: str, /) -> Any:
-    """`cls` itself. Raises `CorruptResultError` where it is no subclass of `base`."""
-    if not issubclass(cls, base):
-        raise CorruptResultError(f"The stored data says that {name!r} is the class of a {kind}; it is of another kind.")
-    return cls
+    return found  # type: ignore[no-any-return]  # as is_class says
 
 
 def _module(name: str, trust: Trust, needed_for: str) -> ModuleType:
@@ -78,7 +72,7 @@ def _module(name: str, trust: Trust, needed_for: str) -> ModuleType:
 def _walk(module: ModuleType, qualname: str, /) -> Any:
     found: Any = module
     for part in qualname.split("."):
-        if found is not module and not isinstance(found, type):
+        if found is not module and not is_class(found):
             return None
-        found = getattr(found, "__dict__", {}).get(part)
+        found = (module_names(found) if found is module else names(found)).get(part)
     return found

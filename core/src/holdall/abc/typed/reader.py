@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from holdall.abc.typed.form import MAX_LEVELS
+from holdall.abc.typed.hashing import collide, hashes_itself
+from holdall.abc.typed.names import find_class
+from holdall.abc.typed.refusal import Refused
 from holdall.abc.typed.table import BY_TAG
 from holdall.errors import CorruptResultError, SerializationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from holdall.abc.typed.layout import Layout
     from holdall.types import Trust
+
+T = TypeVar("T")
 
 _BAD = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 
@@ -24,7 +30,7 @@ class Reader:
 
     compound: ClassVar[frozenset[type]] = frozenset({dict, list})
 
-    __slots__ = ("decoder", "serializer", "trust")
+    __slots__ = ("_known", "decoder", "hashes_itself", "serializer", "trust")
 
     def __init__(
         self, serializer: str, trust: Trust, /, *, decoder: Callable[[], Callable[[Any], Any]] | None = None
@@ -32,6 +38,53 @@ class Reader:
         self.serializer = serializer
         self.trust = trust
         self.decoder = decoder
+        self.hashes_itself = False
+        """Whether an instance has been made whose class has a hash of its own."""
+        self._known: dict[tuple[str, str], Any] = {}
+
+    # For forms.
+
+    def known_class(self, tag: str, name: str, describe: Callable[[type], T | None], /) -> T:
+        """What `describe` says of the class of that name; looked up and described once for each tree.
+
+        Raises:
+            CorruptResultError: it says None: the class is not of the kind that the tag says.
+            SerializationError: no instance of it can be made without code of the class.
+            UntrustedResultError, SerializationError: as `find_class`.
+        """
+        found: T | None = self._known.get((tag, name))
+        if found is None:
+            cls = find_class(name, trust=self.trust, kind=tag)
+            try:
+                found = describe(cls)
+            except Refused as refused:
+                raise SerializationError(
+                    f"The stored data holds a {tag} of class {name!r}, and nothing of a class is called for reading: the "
+                    f"class {refused.reason}."
+                ) from None
+            if found is None:
+                raise CorruptResultError(f"The stored data says that {name!r} is the class of a {tag}; it is not.")
+            self._known[tag, name] = found
+        return found
+
+    def note(self, layout: Layout, /) -> None:
+        """Say that an instance is made."""
+        self.hashes_itself = self.hashes_itself or layout.own_hash
+
+    def check_hashes(self, members: list[Any], /) -> None:
+        """Let these become members of a set, or keys.
+
+        Raises:
+            SerializationError: that would call a hash that a class has written itself.
+            ValueError: too many of them have the same hash.
+        """
+        if self.hashes_itself and hashes_itself(members):
+            raise SerializationError(
+                f"The stored {self.serializer} data has an instance in a set or as a key whose class has a hash of its own, "
+                "and nothing of a class is called for reading."
+            )
+        if collide(members):
+            raise ValueError("members of one hash")
 
     # What a format decides.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from holdall.abc.typed.lookup import module_of, qualname_of
 from holdall.errors import SerializationError
 
 _SHOWN = 60
@@ -61,7 +62,8 @@ def key_step(key: Any, /) -> str:
 
 
 def type_name(kind: type, /) -> str:
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    module, qualname = module_of(kind), qualname_of(kind)
+    return qualname if module == "builtins" else f"{module}.{qualname}"
 
 
 def described(kind: type, /) -> str:

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 _FLOATS: Final = frozenset({"nan", "inf", "-inf"})
 _FLAGS: Final = int(re.ASCII | re.IGNORECASE | re.LOCALE | re.MULTILINE | re.DOTALL | re.VERBOSE | re.UNICODE)
+_MOST_BITS: Final = 1 << 18
+"""Of each number of a fraction: reducing it is quadratic."""
+_LONGEST_PATTERN: Final = 1 << 14
+_MOST_SETS: Final = 1 << 10
+_MOST_WIDE_SETS: Final = 64
+_WIDE_SET: Final = re.compile(r"\[[^\]]*?(?:[^\x00-\xff\]]|\\[uUN])")
 _HERE: Final = type(pathlib.Path())
 _PATHS: Final = {
     pathlib.PurePosixPath: "pure-posix-path",
@@ -65,8 +71,18 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _write_fraction(writer: Writer, obj: Fraction, level: int) -> list[Any]:
+    if max(obj.numerator.bit_length(), obj.denominator.bit_length()) > _MOST_BITS:
+        raise Refused("is a fraction of numbers so long that reducing them again would take a reader seconds")
+    return writer.items([obj.numerator, obj.denominator], level)
+
+
 def _fraction(_: Reader, value: Any) -> Fraction:
+    if type(value) is not list or [type(part) for part in value] != [int, int]:
+        raise TypeError("parts of a fraction")
     numerator, denominator = value
+    if denominator <= 0 or max(numerator.bit_length(), denominator.bit_length()) > _MOST_BITS:
+        raise ValueError("parts of a fraction")
     return Fraction(numerator, denominator)
 
 
@@ -82,17 +98,27 @@ def _path(kind: type) -> Callable[[str], Any]:
 def _write_pattern(writer: Writer, obj: re.Pattern[Any], level: int) -> list[Any]:
     if obj.flags & ~_FLAGS:
         raise Refused("is a pattern with flags that cannot be kept")
+    if _is_costly(obj.pattern):
+        raise Refused("is a pattern so large that compiling it would take a reader seconds")
     return [writer.value(obj.pattern, level + 1), obj.flags]
 
 
 def _read_pattern(_: Reader, value: Any) -> re.Pattern[Any]:
     pattern, flags = value
-    if type(flags) is not int or flags & ~_FLAGS:
-        raise ValueError("flags")
+    if type(flags) is not int or flags & ~_FLAGS or type(pattern) not in {str, bytes} or _is_costly(pattern):
+        raise ValueError("pattern")
     try:
         return re.compile(pattern, flags)
     except (re.error, Warning) as error:  # Warning: where warnings are errors, doubtful patterns are
         raise ValueError("pattern") from error
+
+
+def _is_costly(pattern: str | bytes) -> bool:
+    """Whether `re` would take more than about a second: a set of characters costs it much, one beyond Latin-1 milliseconds."""
+    text = pattern if isinstance(pattern, str) else pattern.decode("latin-1")
+    if len(text) > _LONGEST_PATTERN or text.count("[") > _MOST_SETS:
+        return True
+    return len(_WIDE_SET.findall(text)) > _MOST_WIDE_SETS
 
 
 SCALARS: Final = (
@@ -106,7 +132,7 @@ SCALARS: Final = (
         "fraction",
         "tree",
         (Fraction,),
-        lambda writer, obj, level: writer.items([obj.numerator, obj.denominator], level),
+        _write_fraction,
         _fraction,
     ),
     _text("uuid", uuid.UUID, uuid.UUID),

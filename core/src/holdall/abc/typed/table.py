@@ -9,6 +9,7 @@ from holdall.abc.typed.containers import CONTAINERS
 from holdall.abc.typed.enums import ENUMS, enum_plan
 from holdall.abc.typed.form import Form
 from holdall.abc.typed.libraries import LIBRARIES, library_plan
+from holdall.abc.typed.lookup import ancestry, module_of, qualname_of
 from holdall.abc.typed.models import MODELS, model_plan
 from holdall.abc.typed.moments import MOMENTS
 from holdall.abc.typed.refusal import Refused, described
@@ -35,7 +36,7 @@ def plan(kind: type, /) -> Callable[..., Any]:
         write = find(kind)
         if write is not None:
             return write
-    for base in kind.__mro__[1:]:
-        if base is not object and base.__module__ == "builtins":
-            raise Refused(f"is {described(kind)}, a subclass of {base.__name__} that has no form of its own")
+    for base in ancestry(kind)[1:]:
+        if base is not object and module_of(base) == "builtins":
+            raise Refused(f"is {described(kind)}, a subclass of {qualname_of(base)} that has no form of its own")
     raise Refused(f"is {described(kind)}, which has no form")

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from holdall.abc.typed.containers import pairs
 from holdall.abc.typed.form import MAX_LEVELS
+from holdall.abc.typed.hashing import collide, has_own_hash, hashes_itself
 from holdall.abc.typed.refusal import Refused, described, key_step, too_deep
 from holdall.abc.typed.table import BY_TYPE, plan
 from holdall.errors import SerializationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 LEAST: Final = -(2**63)
 MOST: Final = 2**64 - 1
@@ -31,11 +32,13 @@ class Writer:
     reserved_key: ClassVar[str | None] = None
     """A dict that has this key is written as a tagged list of pairs, because the format gives the key a meaning."""
 
-    __slots__ = ("_plans", "encoder", "serializer")
+    __slots__ = ("_plans", "encoder", "hashes_itself", "serializer")
 
     def __init__(self, serializer: str, /, *, encoder: Callable[[Any], Any] | None = None) -> None:
         self.serializer = serializer
         self.encoder = encoder
+        self.hashes_itself = False
+        """Whether an instance has been met whose class has a hash of its own."""
         self._plans: dict[type, Callable[[Writer, Any, int], Any]] = {}
 
     # What a format decides.
@@ -155,6 +158,13 @@ class Writer:
             raise refused.at(step(index), obj if owner is None else owner) from refused.__cause__
         return out
 
+    def check_hashes(self, members: Collection[Any], /) -> None:
+        """Raises `Refused` for members of a set, or keys, that no reader would put there."""
+        if self.hashes_itself and hashes_itself(members):
+            raise Refused("has members or keys of a class with a hash of its own, which reading would have to call")
+        if collide(members):
+            raise Refused("has hundreds of members or keys with the same hash, which would take a reader for ever")
+
     def _plain(self, obj: list[Any], /) -> bool:
         """Whether the items are of one plain type and all within its bounds."""
         kinds = set(map(type, obj))
@@ -180,6 +190,7 @@ class Writer:
             write = self._plans.get(kind)
             if write is None:
                 write = self._plans[kind] = plan(kind)
+                self.hashes_itself = self.hashes_itself or has_own_hash(kind)
             return write(self, obj, level + 1)
         except Refused as refused:
             if self.encoder is None or refused.inside or refused.too_deep:

@@ -1,0 +1,38 @@
+"""Which texts are keys, whatever holds the objects: what one storage takes can then be moved to another."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NoReturn
+
+from holdall.errors import ConfigurationError
+
+_SHOWN: Final = 100
+_plain = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_.=-]*(?:/[A-Za-z0-9_=-][A-Za-z0-9_.=-]*)*").fullmatch
+_control = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
+_surrogate = re.compile(r"[\ud800-\udfff]").search
+
+
+def fault(key: str, /) -> str | None:
+    """What is wrong with the key, as the end of a sentence that starts with it; None where nothing is."""
+    if _plain(key):
+        return None
+    segments = key.split("/")
+    rules = (
+        (not key, "is empty"),
+        (key.startswith("/"), "is an absolute path"),
+        (re.match(r"[A-Za-z]:", key), "starts with a drive letter"),
+        ("\\" in key, "contains a backslash; segments are separated by /"),
+        (_control(key), "contains a control character"),
+        (_surrogate(key), "contains a lone surrogate, which is no text"),
+        ("" in segments, "has an empty segment"),
+        ("." in segments, "has the segment '.', which could leave the base path or prefix"),
+        (".." in segments, "has the segment '..', which could leave the base path or prefix"),
+    )
+    return next((reason for broken, reason in rules if broken), None)
+
+
+def refuse(key: str, reason: str, /) -> NoReturn:
+    """Raises `ConfigurationError` for a key that has this fault."""
+    shown = key if len(key) <= _SHOWN else f"{key[:_SHOWN]}… ({len(key)} characters)"
+    raise ConfigurationError(f"The storage key {shown!r} {reason}. Use a relative name such as 'reports/2024/total'.")

@@ -1,0 +1,48 @@
+"""Signatures by a pair of keys, Ed25519 (RFC 8032): who has the public one can check them and make none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from holdall.abc.signature import SignatureScheme
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+
+class Ed25519(SignatureScheme):
+    """Private keys and public ones have 32 bytes, signatures 64. `cryptography` is imported when the first is needed."""
+
+    slug: ClassVar[str] = "ed25519"
+
+    def generate(self) -> bytes:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 - for who makes a key
+            Ed25519PrivateKey,
+        )
+
+        return Ed25519PrivateKey.generate().private_bytes_raw()
+
+    def public(self, private: bytes, /) -> bytes:
+        return _opened(private).public_key().public_bytes_raw()
+
+    def sign(self, message: bytes, private: bytes, /) -> bytes:
+        return _opened(private).sign(message)
+
+    def verify(self, message: bytes, signature: bytes, public: bytes, /) -> bool:
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - when the first signature is checked
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 - as above
+
+        key = Ed25519PublicKey.from_public_bytes(public)
+        try:
+            key.verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+def _opened(private: bytes) -> Ed25519PrivateKey:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 - when the first key is used
+        Ed25519PrivateKey,
+    )
+
+    return Ed25519PrivateKey.from_private_bytes(private)
