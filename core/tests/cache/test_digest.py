@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import threading
 import tracemalloc
 import uuid
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -23,7 +22,7 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
-from holdall.cache.digest import Walk, captured, digest
+from holdall.cache.digest import Walk, digest
 from holdall.cache.identity import assuming, noting
 from holdall.errors import ConfigurationError
 
@@ -186,16 +185,6 @@ def test_large_buffers_are_not_copied(make: Any) -> None:
     tracemalloc.stop()
 
     assert peak < 3 << 20
-
-
-def test_captured_are_the_plain_values_that_a_function_closes_over() -> None:
-    """Not locks, and nothing deep."""
-
-    def made(factor: int, lock: Any) -> Any:
-        return lambda x: (factor * x, lock)
-
-    assert {"factor": 2} == captured(made(2, threading.Lock()))
-    assert {} == captured(len)
 
 
 LONG = [f"row {number}" for number in range(2500)]

@@ -21,7 +21,7 @@ from holdall.cache.ownership import is_own
 from holdall.errors import ConfigurationError, HoldallError, told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 _TEXT: Final = frozenset({str})
 _PROTOCOL: Final = 5  # of __reduce_ex__: large buffers as views
@@ -350,30 +350,3 @@ def _found(module: str | None, qualname: str) -> Any:
     for part in qualname.split("."):
         found = getattr(found, part, None)
     return found
-
-
-def captured(fn: Any, /) -> dict[str, Any]:
-    """The plain values (numbers, texts, and containers of them) that a function closes over, by name."""
-    code, cells = getattr(fn, "__code__", None), getattr(fn, "__closure__", None) or ()
-    found = {}
-    for name, cell in zip(code.co_freevars if code is not None else (), cells, strict=False):
-        try:
-            value = cell.cell_contents
-        except ValueError:
-            continue  # not filled yet
-        if _is_plain(value):
-            found[name] = value
-    return found
-
-
-def _is_plain(value: Any, depth: int = 0) -> bool:
-    kind = type(value)
-    if kind in SCALARS:
-        return True
-    if depth > _DEEPEST_PLAIN or kind not in {list, tuple, set, frozenset, dict}:
-        return False
-    items: Iterable[Any] = [*value.keys(), *value.values()] if kind is dict else value
-    return all(_is_plain(each, depth + 1) for each in items)
-
-
-_DEEPEST_PLAIN: Final = 8

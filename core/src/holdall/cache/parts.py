@@ -149,7 +149,7 @@ class Files(Part):
     def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str]:
         if unknown := set(self.parameters) - context.parameters.keys():
             raise ConfigurationError(
-                f"The cache_policy of {context.task.name!r} counts the files of {sorted(unknown)[0]!r}, and it has no "
+                f"The cache_policy of {context.task.name!r} counts the files of {min(unknown)!r}, and it has no "
                 f"such parameter. It has {', '.join(context.parameters)}."
             )
         chosen = self.parameters or tuple(context.parameters)
@@ -175,11 +175,8 @@ def _state(path: str, by: str, task: str) -> Any:
     """What counts of a file; of a folder, that of everything in it by its relative path."""
     try:
         if os.path.isdir(path):
-            return [
-                (os.path.relpath(os.path.join(folder, name), path), _state(os.path.join(folder, name), by, task))
-                for folder, folders, names in os.walk(path)
-                for name in (folders.sort() or sorted(names))  # type: ignore[func-returns-value]  # sorted as walked
-            ]
+            files = sorted(os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
+            return [(os.path.relpath(file, path), _state(file, by, task)) for file in files]
         if by == "stat":
             found = os.stat(path)
             return found.st_size, found.st_mtime_ns
