@@ -63,7 +63,7 @@ def test_only_a_reference_is_in_the_catalog(world: World) -> None:
 
     (result,) = world.results_of("mine")
     assert result is not None
-    assert {"type", "key", "storage", "serializer"} == result.keys()
+    assert {"type", "key", "run_id", "storage", "serializer"} == result.keys()
     assert str(world.directory / "mine") == result["storage"]["location"]["basepath"]
     assert (world.directory / "mine" / result["key"]).is_file()
     assert all(secret.encode() not in file.read_bytes() for file in world.home.iterdir() if file.is_file())

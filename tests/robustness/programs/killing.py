@@ -47,7 +47,7 @@ def tidy(storage: Path) -> None:
     """What a collector of garbage would do, with no grace at all; nobody writes meanwhile, and the reader reads on."""
     for own in (storage / "results").rglob("*.json"):
         own.unlink()
-    records = [*(storage / "cache").rglob("*.json"), *(storage / "latest").glob("*")]
+    records = [*(storage / "cache").rglob("*.json"), *(storage / "names").rglob("*.json")]
     named = {path for record in records for path in re.findall(rb"payloads/[0-9a-f/]+\.pkl", record.read_bytes())}
     for payload in (storage / "payloads").rglob("*.pkl"):
         if str(payload.relative_to(storage)).encode() not in named:
