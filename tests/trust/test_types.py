@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -209,3 +211,19 @@ def test_vectors_are_written_and_read(name: str) -> None:
     assert stored.rstrip() == b"".join(JSONSerializer().dump(value))
     assert value == made
     assert held(value) == held(made)
+
+
+def test_a_script_without_a_file_has_ways_of_its_own_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `python -c` runs is compiled as the methods of dataclasses are, and is the user's all the same."""
+    module = ModuleType("script_without_a_file")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    source = (
+        "from dataclasses import dataclass\n"
+        "@dataclass(frozen=True)\nclass Own:\n    x: int\n    def __hash__(self): return 1\n"
+        "@dataclass(frozen=True)\nclass Usual:\n    x: int\n"
+    )
+    exec(compile(source, "<string>", "exec"), module.__dict__)  # noqa: S102 - as the interpreter does with -c
+    with pytest.raises(SerializationError, match="a hash of its own"):
+        list(JSONSerializer().dump({module.Own(1)}))
+
+    assert {module.Usual(1)} == back(JSONSerializer(), {module.Usual(1)})

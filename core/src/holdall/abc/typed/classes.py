@@ -178,7 +178,8 @@ def _read_namedtuple(reader: Reader, name: str, value: Any, more: dict[str, Any]
         raise SerializationError(f"The stored fields of the namedtuple {name!r} are not those that it has here.")
     reader.note(layout)
     made: Any = tuple.__new__(layout.kind, [value[field] for field in fields])
-    layout.fill(made, kept)
+    if kept:
+        layout.fill(made, kept)
     return made
 
 

@@ -78,6 +78,8 @@ class Layout:
 
     def held(self, obj: Any, /) -> dict[str, Any]:
         """All that the instance holds, by name, but for what is made anew."""
+        if self._dict is None and not self._slots:
+            return {}
         dropped = self._dropped
         found: dict[str, Any] = {} if self._dict is None else self._dict.__get__(obj)
         state = {name: value for name, value in found.items() if name not in dropped}

@@ -97,4 +97,6 @@ def is_generated(found: object, /) -> bool:
     if type(maker) is not str:
         return False
     made = maker in _MAKERS or maker.partition(".")[0] == "pydantic" or maker.startswith("namedtuple_")
-    return made or found.__code__.co_filename == "<string>" or found.__code__.co_filename.startswith("<attrs generated")
+    code = found.__code__
+    in_dataclass = code.co_filename == "<string>" and code.co_qualname.startswith("__create_fn__.<locals>.")
+    return made or in_dataclass or code.co_filename.startswith("<attrs generated")
