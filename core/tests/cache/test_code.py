@@ -17,7 +17,7 @@ import pytest
 from holdall import settings
 from holdall.cache import texts
 from holdall.cache.code import reach, reached_by
-from holdall.cache.digest import _Walk
+from holdall.cache.digest import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,14 +60,14 @@ def modules(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Modules]:
 
 
 def digest(fn: Any, **options: Any) -> str:
-    found = reach(fn, **options).digest(_Walk())
+    found = reach(fn, **options).digest(Walk())
 
     assert found is not None
     return found.hex()
 
 
 def names(fn: Any, **options: Any) -> set[str]:
-    return {name for name, _ in reach(fn, **options).parts(_Walk())}
+    return {name for name, _ in reach(fn, **options).parts(Walk())}
 
 
 HELPER = """
@@ -156,10 +156,10 @@ def test_a_change_while_a_process_runs_is_noticed(modules: Modules, change: str)
     """At the next call; and undone, everything is what it was."""
     helper, main = modules.load("helper", HELPER), modules.load("main", MAIN)
     reached = reach(main.load)
-    before = reached.digest(_Walk())
-    again = reached.digest(_Walk())
+    before = reached.digest(Walk())
+    again = reached.digest(Walk())
     CHANGES[change](helper)
-    after = reached.digest(_Walk())
+    after = reached.digest(Walk())
 
     assert before == again
     assert None not in {before, after}
@@ -184,36 +184,36 @@ def test_what_is_no_change_is_none(modules: Modules, change: str) -> None:
     """Whatever else happens in the module."""
     helper, main = modules.load("helper", HELPER), modules.load("main", MAIN)
     reached = reach(main.load)
-    before = reached.digest(_Walk())
+    before = reached.digest(Walk())
     QUIET[change](helper)
 
-    assert before == reached.digest(_Walk())
+    assert before == reached.digest(Walk())
 
 
 def test_a_change_that_is_undone_is_none(modules: Modules) -> None:
     """As `monkeypatch` does."""
     helper, main = modules.load("helper", HELPER), modules.load("main", MAIN)
     reached = reach(main.load)
-    before = reached.digest(_Walk())
+    before = reached.digest(Walk())
     original = helper.rate
     helper.rate = lambda: 5
-    patched = reached.digest(_Walk())
+    patched = reached.digest(Walk())
     helper.rate = original
 
-    assert before == reached.digest(_Walk()) != patched
+    assert before == reached.digest(Walk()) != patched
 
 
 def test_a_module_that_is_reloaded_counts_as_it_is_now(modules: Modules) -> None:
     """The same text is the same code, another is not."""
     helper, main = modules.load("helper", HELPER), modules.load("main", MAIN)
     reached = reach(main.load)
-    before = reached.digest(_Walk())
+    before = reached.digest(Walk())
     importlib.reload(helper)
-    same = reached.digest(_Walk())
+    same = reached.digest(Walk())
     modules.write("helper", HELPER.replace("deep() + LEVEL", "deep() - LEVEL"))
     importlib.reload(helper)
 
-    assert before == same != reached.digest(_Walk())
+    assert before == same != reached.digest(Walk())
 
 
 # ------------------------------------------------------------------------------------------------------ what is reached
@@ -362,10 +362,10 @@ def test_where_a_module_lies_is_no_part_of_it(modules: Modules) -> None:
     """`__file__` and the like do not count."""
     main = modules.load("main", "def load(): return __file__, __name__, __spec__, __doc__\n")
     reached = reach(main.load)
-    before = reached.digest(_Walk())
+    before = reached.digest(Walk())
     main.__file__, main.__doc__ = "elsewhere", "Other."
 
-    assert before == reached.digest(_Walk())
+    assert before == reached.digest(Walk())
     assert {"main:load"} == names(main.load)
 
 
@@ -379,11 +379,11 @@ def test_a_function_that_stores_into_its_closure_is_walked_once(
         "        return x\n    return load\nload = counter()\n",
     )
     reached = reach(main.load)
-    before = reached.digest(_Walk())
+    before = reached.digest(Walk())
     main.load(1)
     monkeypatch.setattr("holdall.cache.code._walked", None)
 
-    assert before == reached.digest(_Walk())
+    assert before == reached.digest(Walk())
 
 
 def test_a_definition_that_holds_what_cannot_be_counted_is_named(modules: Modules) -> None:
@@ -395,9 +395,9 @@ def test_a_definition_that_holds_what_cannot_be_counted_is_named(modules: Module
     )
     reached = reach(main.load)
 
-    assert None is reached.digest(_Walk())
+    assert None is reached.digest(Walk())
     assert {"main.TABLE", "main:over.<locals>.<lambda>", "main:default"} == {
-        name for name, _ in reached.uncounted(_Walk())
+        name for name, _ in reached.uncounted(Walk())
     }
 
 
@@ -439,13 +439,13 @@ def test_a_global_that_cannot_be_counted_is_named_and_gives_no_digest(modules: M
     main = modules.load("main", "HANDLE = (n for n in [1])\ndef load(): return HANDLE\n")
     reached = reach(main.load)
 
-    assert None is reached.digest(_Walk())
-    assert ["main.HANDLE"] == [name for name, _ in reached.uncounted(_Walk())]
+    assert None is reached.digest(Walk())
+    assert ["main.HANDLE"] == [name for name, _ in reached.uncounted(Walk())]
 
     main.HANDLE = 1
 
-    assert None is not reached.digest(_Walk())
-    assert () == reached.uncounted(_Walk())
+    assert None is not reached.digest(Walk())
+    assert () == reached.uncounted(Walk())
 
 
 STORED = {
@@ -470,13 +470,13 @@ def test_a_global_that_is_stored_into_does_not_count(modules: Modules, way: str)
     main = modules.load("main", f"X = [0]\n{STORED[way]}\n")
     owner, name = (state if "another module" in way else main), "X"
     reached = reach(main.load)
-    before = reached.digest(_Walk())
+    before = reached.digest(Walk())
     if way.startswith("attribute of a "):
         owner, name = main.X, "n"
     setattr(owner, name, [1, 2])
 
-    assert ("main.X.n" if name == "n" else f"{owner.__name__}.X",) == reached.stored(_Walk())
-    assert before == reached.digest(_Walk())
+    assert ("main.X.n" if name == "n" else f"{owner.__name__}.X",) == reached.stored(Walk())
+    assert before == reached.digest(Walk())
 
 
 NOT_STORED = {
@@ -493,11 +493,11 @@ def test_what_only_looks_like_a_store_counts(modules: Modules, way: str) -> None
     modules.load("state", "def update(): return 1\n")
     main = modules.load("main", f"X = [0]\n{NOT_STORED[way]}\n")
     reached = reach(main.load)
-    before = reached.digest(_Walk())
+    before = reached.digest(Walk())
     main.X = 5
 
-    assert () == reached.stored(_Walk())
-    assert before != reached.digest(_Walk())
+    assert () == reached.stored(Walk())
+    assert before != reached.digest(Walk())
 
 
 # ---------------------------------------------------------------------------------------------------------------- inputs
@@ -519,18 +519,18 @@ def test_what_inputs_reach_counts_too(modules: Modules, kind: str) -> None:
     """The helpers of a function that is an input, and those of the methods of an object."""
     helper = modules.load("helper", HELPER)
     values = INPUTS[kind](helper)
-    before = reached_by(values, _Walk())
+    before = reached_by(values, Walk())
     helper.LEVEL = 5
-    changed = reached_by(values, _Walk())
+    changed = reached_by(values, Walk())
     helper.LEVEL = 1
 
     assert b"" != before != changed
-    assert before == reached_by(values, _Walk())
+    assert before == reached_by(values, Walk())
 
 
 def test_inputs_without_definitions_reach_nothing(modules: Modules) -> None:
     """Values, and what is installed."""
-    assert b"" == reached_by({"x": 1, "y": [1, {"a": (2, None)}], "fn": len, "other": json.dumps}, _Walk())
+    assert b"" == reached_by({"x": 1, "y": [1, {"a": (2, None)}], "fn": len, "other": json.dumps}, Walk())
 
 
 # ------------------------------------------------------------------------------------------------------------ unfollowed
@@ -556,7 +556,7 @@ def test_what_cannot_be_followed_is_listed(modules: Modules) -> None:
         "    made = helper.Model()\n"
         "    made.fit()\n",
     )
-    found = reach(main.load).unfollowed(_Walk())
+    found = reach(main.load).unfollowed(Walk())
 
     assert [
         ("main:3", "x.run"), ("main:4", "getattr"), ("main:5", "importlib.import_module"), ("main:6", "exec"), ("main:7", "eval"),
@@ -571,7 +571,7 @@ def test_what_cannot_be_followed_is_listed_without_a_text_too(modules: Modules) 
     exec("def load(x): return eval(x), getattr(x, x)", namespace)  # noqa: S102 - code that is made when it runs
 
     assert ["eval(…) in load", "getattr(…) in load"] == [
-        each.expression for each in reach(namespace["load"]).unfollowed(_Walk())
+        each.expression for each in reach(namespace["load"]).unfollowed(Walk())
     ]
 
 
@@ -583,11 +583,11 @@ def test_a_call_with_nothing_changed_walks_nothing(modules: Modules, monkeypatch
     modules.load("helper", HELPER)
     main = modules.load("main", MAIN)
     reached = reach(main.load)
-    before = reached.digest(_Walk())
+    before = reached.digest(Walk())
     monkeypatch.setattr("holdall.cache.code._walked", None)
     monkeypatch.setattr(texts, "find", None)
 
-    assert before == reached.digest(_Walk())
+    assert before == reached.digest(Walk())
 
 
 def test_what_is_known_of_a_file_is_in_the_home(modules: Modules) -> None:
@@ -596,10 +596,10 @@ def test_what_is_known_of_a_file_is_in_the_home(modules: Modules) -> None:
     modules.write("main", MAIN)
     script = (
         "import sys\nfrom holdall.cache import texts\n"
-        "from holdall.cache.code import reach\nfrom holdall.cache.digest import _Walk\nimport main\n"
+        "from holdall.cache.code import reach\nfrom holdall.cache.digest import Walk\nimport main\n"
         "parsed = []\noriginal = texts.definitions\n"
         "texts.definitions = lambda *a: parsed.append(a) or original(*a)\n"
-        "print(reach(main.load).digest(_Walk()).hex(), len(parsed) > 0)\n"
+        "print(reach(main.load).digest(Walk()).hex(), len(parsed) > 0)\n"
     )
 
     def run() -> list[str]:

@@ -426,7 +426,7 @@ SITUATIONS: Final[list[tuple[str, Any, Any, str]]] = [
 DRIVER: Final = """
 import importlib, json, os, sys
 from holdall.cache.code import reach
-from holdall.cache.digest import _Walk
+from holdall.cache.digest import Walk
 
 found = {}
 for folder in sorted(os.listdir(sys.argv[1])):
@@ -435,8 +435,8 @@ for folder in sorted(os.listdir(sys.argv[1])):
     importlib.invalidate_caches()
     main = importlib.import_module("main")
     reached = reach(getattr(main, "load", None) or main.loaded)
-    first, second = (reached.digest(_Walk()) for _ in range(2))
-    found[folder] = [first and first.hex(), second and second.hex(), reached.uncounted(_Walk()), reached.stored(_Walk())]
+    first, second = (reached.digest(Walk()) for _ in range(2))
+    found[folder] = [first and first.hex(), second and second.hex(), reached.uncounted(Walk()), reached.stored(Walk())]
     sys.path.pop(0)
     for name in set(sys.modules) - before:
         if (getattr(sys.modules[name], "__file__", None) or "").startswith(sys.argv[1]):

@@ -13,7 +13,7 @@ import pytest
 
 from holdall import flow, task
 from holdall.cache import bytecode
-from holdall.cache.digest import _Walk
+from holdall.cache.digest import Walk
 from holdall.cache.identity import definition, identify, who
 from holdall.cache.ownership import is_own
 
@@ -134,9 +134,9 @@ def test_nothing_depends_on_where_a_program_lies(place: Path) -> None:
     """The same files in another folder are the same functions."""
     text = PROGRAM + textwrap.dedent("""
         from holdall.cache.code import reach
-        from holdall.cache.digest import _Walk
+        from holdall.cache.digest import Walk
         from holdall.cache.identity import identify
-        print([(identify(each, _Walk()).hex(), reach(each).digest(_Walk()).hex()) for each in (load, wrapped, Model().fit)])
+        print([(identify(each, Walk()).hex(), reach(each).digest(Walk()).hex()) for each in (load, wrapped, Model().fit)])
     """)
     found = set()
     for folder in ("here", "there"):
@@ -195,9 +195,9 @@ def load(x: int):
 
 def look(fn):
     from holdall.cache.code import reach
-    from holdall.cache.digest import _Walk
+    from holdall.cache.digest import Walk
     from holdall.cache.identity import definition, identify, who
-    return who(fn), identify(fn, _Walk()), definition(fn, _Walk()), reach(fn).digest(_Walk())
+    return who(fn), identify(fn, Walk()), definition(fn, Walk()), reach(fn).digest(Walk())
 
 def by_value(data):
     return look(pickle.loads(data))
@@ -400,7 +400,7 @@ def made(expression: str, place: Path) -> tuple[Any, bytes]:
     sys.modules.pop("made", None)
     exec(compile(text, str(path), "exec", dont_inherit=True), namespace)  # noqa: S102 - code that is made when it runs
     value = namespace["VALUE"]
-    return value, _Walk().of(value)
+    return value, Walk().of(value)
 
 
 @pytest.mark.parametrize(("left", "right"), SAME)
@@ -419,23 +419,23 @@ def test_a_default_counts_as_it_is_loaded(place: Path) -> None:
     """Also one that was set later."""
     fn, before = made("with_defaults", place)
     fn.__defaults__ = (5,)
-    positional = definition(fn, _Walk())
+    positional = definition(fn, Walk())
     fn.__defaults__, fn.__kwdefaults__ = (1,), {"b": 3}
 
-    assert 3 == len({before, positional, definition(fn, _Walk())})
+    assert 3 == len({before, positional, definition(fn, Walk())})
 
 
 def test_a_class_counts_as_it_is_loaded(place: Path) -> None:
     """A method that was replaced, and an attribute that was set or deleted."""
     cls, before = made("model(1)", place)
     cls.predict, original = (lambda self, x: 0), cls.predict
-    replaced = definition(cls, _Walk())
+    replaced = definition(cls, Walk())
     cls.predict = original
-    again = definition(cls, _Walk())
+    again = definition(cls, Walk())
     cls.more = 1
 
     assert before == again
-    assert 3 == len({before, replaced, definition(cls, _Walk())})
+    assert 3 == len({before, replaced, definition(cls, Walk())})
 
 
 def test_an_instance_that_was_pickled_has_the_class_that_it_had(place: Path) -> None:
@@ -444,7 +444,7 @@ def test_an_instance_that_was_pickled_has_the_class_that_it_had(place: Path) -> 
     cls(1).__reduce_ex__(2)
 
     assert "__slotnames__" in vars(cls)
-    assert before == definition(cls, _Walk())
+    assert before == definition(cls, Walk())
 
 
 def test_what_a_function_stores_into_its_closure_does_not_make_it_another_one() -> None:
@@ -464,11 +464,11 @@ def test_what_a_function_stores_into_its_closure_does_not_make_it_another_one() 
         return count
 
     first, other = counter(0), counter(5)
-    before, as_input = identify(first, _Walk()), definition(first, _Walk())
+    before, as_input = identify(first, Walk()), definition(first, Walk())
     first(1)
 
-    assert before == identify(first, _Walk()) == identify(counter(0), _Walk()) != identify(other, _Walk())
-    assert as_input != definition(first, _Walk())
+    assert before == identify(first, Walk()) == identify(counter(0), Walk()) != identify(other, Walk())
+    assert as_input != definition(first, Walk())
 
 
 def test_methods_of_one_task_on_two_objects_are_two() -> None:
@@ -482,7 +482,7 @@ def test_methods_of_one_task_on_two_objects_are_two() -> None:
         def times(self, x: int) -> int:
             return x * self.factor
 
-    assert 2 == len({identify(Scaled(factor).times, _Walk()) for factor in (2, 2, 3)})
+    assert 2 == len({identify(Scaled(factor).times, Walk()) for factor in (2, 2, 3)})
 
 
 def test_options_are_no_part_of_a_task() -> None:
@@ -491,7 +491,7 @@ def test_options_are_no_part_of_a_task() -> None:
     def load() -> None: ...
 
     assert 1 == len(
-        {identify(each, _Walk()) for each in (task(load), task(load, retries=3), task(load).with_options(name="x"))}
+        {identify(each, Walk()) for each in (task(load), task(load, retries=3), task(load).with_options(name="x"))}
     )
 
 
@@ -526,4 +526,4 @@ def test_code_of_others_counts_by_its_name_and_what_is_given_to_it_as_it_is() ->
 
         return contextlib.contextmanager(inner)
 
-    assert 2 == len({definition(manager(each), _Walk()) for each in (1, 1, 2)})
+    assert 2 == len({definition(manager(each), Walk()) for each in (1, 1, 2)})

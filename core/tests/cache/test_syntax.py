@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from holdall.cache import remembered, texts
-from holdall.cache.digest import _Walk
+from holdall.cache.digest import Walk
 from holdall.cache.identity import definition
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ LAMBDAS = [
 def test_lambdas_on_one_line_are_told_apart(place: Path, text: str) -> None:
     """By where their instructions stand, and by what they are."""
     found = function("return 1", place, before=f"LAMBDAS = {text}").__globals__["LAMBDAS"]
-    digests = [definition(each, _Walk()) for each in found]
+    digests = [definition(each, Walk()) for each in found]
 
     assert all(texts.find(each.__code__, each.__globals__) is not None for each in found)
     assert len(found) == len(set(digests))
@@ -186,7 +186,7 @@ def test_equal_lambdas_on_one_line_are_one(place: Path) -> None:
     """What they are counts, not where they stand."""
     first, second = function("return 1", place, before="A = [lambda x: x, lambda x: x]").__globals__["A"]
 
-    assert definition(first, _Walk()) == definition(second, _Walk())
+    assert definition(first, Walk()) == definition(second, Walk())
 
 
 HEADS = {
@@ -225,7 +225,7 @@ def test_hints_and_docstrings_count_where_a_decorator_may_read_them(
     def made(text: str) -> bytes:
         fn = function("return x", place, head=f"{before}\ndef f(x, y):")
         edited = function("return x".replace(*edit), place, head=f"{before}\ndef f(x, y):".replace(*edit))
-        return definition(edited if text == "edited" else fn, _Walk())
+        return definition(edited if text == "edited" else fn, Walk())
 
     assert ignored is (made("plain") == made("edited"))
 
@@ -234,9 +234,7 @@ def test_options_of_a_task_are_no_part_of_its_function(place: Path) -> None:
     """Another number of retries is the same function."""
     heads = ("@task", "@task(retries=3)", "@task(name='other', persist_result=True)")
     found = {
-        definition(
-            function("return x", place, head=f"{head}\ndef f(x, y):", before="from holdall import task"), _Walk()
-        )
+        definition(function("return x", place, head=f"{head}\ndef f(x, y):", before="from holdall import task"), Walk())
         for head in heads
     }
 
@@ -254,16 +252,16 @@ def test_text_that_was_edited_after_the_import_does_not_count(place: Path) -> No
     edited = function("return x * 100", place / "new")
 
     assert texts.find(fn.__code__, fn.__globals__) is None
-    assert definition(fn, _Walk()) != definition(edited, _Walk())
+    assert definition(fn, Walk()) != definition(edited, Walk())
 
 
 def test_the_answer_does_not_change_with_the_file(place: Path) -> None:
     """Once asked, a function is what it is as long as it lives."""
     fn = function("return x + 1", place)
-    before = definition(fn, _Walk())
+    before = definition(fn, Walk())
     Path(fn.__code__.co_filename).write_text("")
 
-    assert before == definition(fn, _Walk())
+    assert before == definition(fn, Walk())
 
 
 def test_lines_that_moved_do_not_matter(place: Path) -> None:
@@ -286,7 +284,7 @@ def test_code_without_a_text_counts_by_its_bytecode(place: Path) -> None:
     ):
         namespace: dict[str, Any] = {"__name__": "made"}
         exec(text, namespace)  # noqa: S102 - code that is made when it runs
-        made.append(definition(namespace["f"], _Walk()))
+        made.append(definition(namespace["f"], Walk()))
 
     assert made[0] == made[1] == made[3] != made[2]
 
@@ -301,7 +299,7 @@ def test_a_text_in_linecache_counts(place: Path) -> None:
         linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
         namespace: dict[str, Any] = {"__name__": "__main__"}
         exec(compile(text, name, "exec", dont_inherit=True), namespace)  # noqa: S102 - code that is made when it runs
-        found.append((definition(namespace["f"], _Walk()), syntax_of(namespace["f"])))
+        found.append((definition(namespace["f"], Walk()), syntax_of(namespace["f"])))
         del linecache.cache[name]
 
     assert found[0] == found[1]
@@ -325,11 +323,11 @@ def test_future_features_are_compiled_in(place: Path) -> None:
 SCRIPT = """
 import sys
 from holdall.cache import texts
-from holdall.cache.digest import _Walk
+from holdall.cache.digest import Walk
 from holdall.cache.identity import identify
 import made
 fn = made.f
-print(texts.find(fn.__code__, fn.__globals__) is not None, identify(fn, _Walk()).hex())
+print(texts.find(fn.__code__, fn.__globals__) is not None, identify(fn, Walk()).hex())
 """
 MADE = "def f(x):\n    'Doc.'\n    assert x\n    return f'{x:>3}', lambda: 1\n"
 
@@ -371,9 +369,9 @@ def test_a_function_is_the_same_however_python_is_run(place: Path) -> None:
 def test_a_function_that_pytest_has_rewritten_is_stable(place: Path) -> None:
     """Its text is not what is loaded, so that its bytecode counts: the same in every run under pytest."""
     (place / "test_made.py").write_text(
-        "from holdall.cache.digest import _Walk\nfrom holdall.cache.identity import definition\n"
+        "from holdall.cache.digest import Walk\nfrom holdall.cache.identity import definition\n"
         "def f(x):\n    assert x\n    return x\n"
-        "def test():\n    print('DIGEST', definition(f, _Walk()).hex())\n"
+        "def test():\n    print('DIGEST', definition(f, Walk()).hex())\n"
     )
 
     def run() -> list[str]:

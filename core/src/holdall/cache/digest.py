@@ -32,7 +32,7 @@ def digest(value: Any, /) -> str:
         ConfigurationError: something in it can be neither walked nor pickled, or it is nested too deeply.
     """
     try:
-        return _Walk().of(value).hex()
+        return Walk().of(value).hex()
     except RecursionError:
         raise ConfigurationError(
             "An input is nested too deeply to have a digest. Leave it out of the cache key with a cache_key_fn, or "
@@ -67,7 +67,7 @@ def _is_plain(value: Any, depth: int = 0) -> bool:
 _DEEPEST_PLAIN: Final = 8
 
 
-class _Walk:
+class Walk:
     """One walk through a value; remembers objects that it has seen, so that shared and circular ones cost one visit."""
 
     __slots__ = ("_seen",)
@@ -144,11 +144,11 @@ class _Walk:
         return _hashed(b"module", value.__name__.encode())
 
 
-_LEAVES: Final[dict[type, Callable[[_Walk, Any], bytes]]] = {
-    pickle.PickleBuffer: _Walk.buffer,
-    bytearray: _Walk.raw,
-    memoryview: _Walk.raw,
-    ModuleType: _Walk.module,
+_LEAVES: Final[dict[type, Callable[[Walk, Any], bytes]]] = {
+    pickle.PickleBuffer: Walk.buffer,
+    bytearray: Walk.raw,
+    memoryview: Walk.raw,
+    ModuleType: Walk.module,
 }
 
 
