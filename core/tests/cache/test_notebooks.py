@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 HEAD = """
 from holdall import task
 from holdall.cache.code import reach
-from holdall.cache.digest import _Walk
+from holdall.cache.digest import Walk
 from holdall.cache.identity import identify, who
 def look(fn):
     found = reach(fn)
-    return f"{who(fn)} {identify(fn, _Walk()).hex()[:16]} {found.digest(_Walk()).hex()[:16]}"
+    return f"{who(fn)} {identify(fn, Walk()).hex()[:16]} {found.digest(Walk()).hex()[:16]}"
 """
 HELPER = "def helper(x):\n    return x + 1\n\nLEVEL = 1"
 LOAD = "@task(persist_result=True)\ndef load(x: int) -> int:\n    return helper(x) + LEVEL"
@@ -68,15 +68,15 @@ def test_cells_that_are_run_again_and_modules_that_are_reloaded(folder: Path) ->
         "%load_ext autoreload\n%autoreload 2\nimport sys; sys.dont_write_bytecode = True; sys.path.insert(0, '')",
         "import outside\nfrom outside import near",
         HELPER,
-        "def load(x):\n    return helper(x), near()\nkept = reach(load)\nprint(kept.digest(_Walk()).hex())",
+        "def load(x):\n    return helper(x), near()\nkept = reach(load)\nprint(kept.digest(Walk()).hex())",
         HELPER,
-        "print(kept.digest(_Walk()).hex())",
+        "print(kept.digest(Walk()).hex())",
         HELPER.replace("x + 1", "x + 2"),
-        "print(kept.digest(_Walk()).hex())",
+        "print(kept.digest(Walk()).hex())",
         HELPER,
-        "print(kept.digest(_Walk()).hex())",
+        "print(kept.digest(Walk()).hex())",
         f"{edit};",
-        "print(near(), kept.digest(_Walk()).hex())",
+        "print(near(), kept.digest(Walk()).hex())",
     )
     values = [each.split()[-1] for each in found]
 

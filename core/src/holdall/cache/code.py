@@ -111,7 +111,7 @@ class Reach:
         A call without a digest is not the same as any other.
 
         Args:
-            walk: The walk of values; a new one of its type, made without arguments, is asked for each value.
+            walk: The walk of values. Each is asked of a new one: of `walk.fresh()`, or of its type without arguments.
         """
         known = self._now(walk)
         return None if known.uncounted else known.digest
@@ -196,7 +196,9 @@ def _is_constant(value: Any) -> bool:
 
 
 def _fresh(walk: Walk) -> Walk:
-    return type(walk)()
+    """A walk that has met nothing yet: the digest of a value must not depend on what was asked before."""
+    made: Walk = getattr(walk, "fresh", type(walk))()
+    return made
 
 
 def _walked(fn: Any, scope: Scope, also: tuple[Any, ...], walk: Walk) -> _Known:
