@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 import warnings
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from holdall import _setting_values as values
 from holdall import _user_settings
 from holdall._config_files import ConfigFile, candidates, directories_to_search, nearest_files
 from holdall.errors import ConfigurationError, HoldallWarning
-from holdall.redact import has_secret, masked
+from holdall.redact import masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,96 +126,6 @@ def default_home(environ: Mapping[str, str], *, platform: str, directory: str) -
 # From a variable's text, or from a file's value, to a setting. Each gets the text or value and the folder that relative
 # paths start from, and raises ValueError with what it accepts.
 
-_FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-
-
-def _flag(value: Any, _base: str) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in _FLAGS:
-        return _FLAGS[value.strip().lower()]
-    raise ValueError("true or false")
-
-
-def _text(value: Any, _base: str) -> str:
-    if isinstance(value, str) and value.strip():
-        return value.strip()
-    raise ValueError("a text that is not empty")
-
-
-def _path(value: Any, base: str) -> str:
-    if isinstance(value, str) and value.strip() and "://" not in value and not has_secret(value):
-        return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
-    raise ValueError("the path of a folder")
-
-
-def _seconds(value: Any, _base: str) -> float:
-    if not isinstance(value, bool):
-        try:
-            found = float(value)
-        except (TypeError, ValueError):
-            found = 0.0
-        if 0 < found < 1e6:
-            return found
-    raise ValueError("a number of seconds above 0")
-
-
-_UNITS = {"": 1, "b": 1}
-_UNITS |= {f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", 1)}
-_UNITS |= {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)}
-
-
-def _bytes(value: Any, _base: str) -> int:
-    if isinstance(value, int | str) and not isinstance(value, bool):
-        found = re.fullmatch(r"([0-9]{1,18})(?:\.([0-9]{1,9}))? ?([a-z]*)", str(value).strip().lower(), re.ASCII)
-        if found is not None and (unit := _UNITS.get(found[3])) is not None:
-            size = int(found[1]) * unit + int(int(found[2] or 0) * unit / 10 ** len(found[2] or ""))
-            if size > 0:
-                return size
-    raise ValueError("a number of bytes above 0, as 2147483648 or 2GiB")
-
-
-def _names(value: Any, _base: str) -> frozenset[str]:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
-        raise ValueError("names of modules: a list in a file, separated by commas in a variable")
-    return frozenset(part.strip() for part in parts if part.strip())
-
-
-def _types(value: Any, base: str) -> frozenset[str]:
-    try:
-        found = _names(value, base)
-    except ValueError:
-        found = frozenset({""})
-    if all(
-        module.strip("-") and name and not colon.strip(":") for module, colon, name in (x.partition(":") for x in found)
-    ):
-        return found
-    raise ValueError("types as module:QualName: a list in a file, separated by commas in a variable")
-
-
-def _choices(value: Any, _base: str) -> dict[str, str]:
-    flat: dict[str, Any] = {}
-    if isinstance(value, str):
-        pairs = (part.partition("=") for part in value.split(",") if part.strip())
-        flat = {key.strip(): choice.strip() for key, _, choice in pairs}
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            # A bare TOML key storage.s3 is a table in a table.
-            flat |= {f"{key}.{name}": each for name, each in inner.items()} if isinstance(inner, dict) else {key: inner}
-    if flat and all("." in key and isinstance(choice, str) and choice for key, choice in flat.items()):
-        return flat
-    raise ValueError('a table as {"storage.s3" = "holdall-s3"} in a file, storage.s3=holdall-s3,… in a variable')
-
-
-def _one_of(*words: str) -> Callable[[Any, str], str]:
-    def parse(value: Any, _base: str) -> str:
-        if value in words:
-            return str(value)
-        raise ValueError(f"one of {', '.join(words)}")
-
-    return parse
-
 
 class _Option(NamedTuple):
     name: str
@@ -228,19 +138,19 @@ class _Option(NamedTuple):
 
 
 _OPTIONS = (
-    _Option("home", "home", _path),
-    _Option("results_persist_by_default", "results.persist_by_default", _flag),
-    _Option("results_default_storage", "results.default_storage", _text),
-    _Option("results_default_serializer", "results.default_serializer", _text),
-    _Option("results_accept", "results.accept", _names),
-    _Option("results_no_pickle", "results.no_pickle", _flag),
-    _Option("results_verify_roundtrip", "results.verify_roundtrip", _one_of("sample", "always", "never")),
-    _Option("results_lossy", "results.lossy", _one_of("refuse", "note")),
-    _Option("results_lease_seconds", "results.lease_seconds", _seconds),
-    _Option("cache_ignore_types", "cache.ignore_types", _types),
-    _Option("results_max_bytes", "results.max_bytes", _bytes),
-    _Option("plugins_prefer", "plugins.prefer", _choices),
-    _Option("progress", "progress", _flag),
+    _Option("home", "home", values.path),
+    _Option("results_persist_by_default", "results.persist_by_default", values.flag),
+    _Option("results_default_storage", "results.default_storage", values.text),
+    _Option("results_default_serializer", "results.default_serializer", values.text),
+    _Option("results_accept", "results.accept", values.names),
+    _Option("results_no_pickle", "results.no_pickle", values.flag),
+    _Option("results_verify_roundtrip", "results.verify_roundtrip", values.one_of("sample", "always", "never")),
+    _Option("results_lossy", "results.lossy", values.one_of("refuse", "note")),
+    _Option("results_lease_seconds", "results.lease_seconds", values.seconds),
+    _Option("cache_ignore_types", "cache.ignore_types", values.types),
+    _Option("results_max_bytes", "results.max_bytes", values.size),
+    _Option("plugins_prefer", "plugins.prefer", values.choices),
+    _Option("progress", "progress", values.flag),
 )
 _KEYS = (*(option.key for option in _OPTIONS), "blocks")
 _VARIABLES = (*(option.variable for option in _OPTIONS), *OF_THE_USER.values(), SECRET_KEY, SIGNING_KEY, ENCRYPTION_KEY)

@@ -10,19 +10,14 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall import boundary, circuit, copies, decoding, removal, transit
+from holdall import boundary, circuit, copies, decoding, reading, removal
 from holdall import payload as payloads
 from holdall import record as records
-from holdall.abc.bound import OutgrownError
 from holdall.belonging import at_home, of_run
-from holdall.bounds import bounded, told_of
 from holdall.errors import (
-    ConfigurationError,
     CorruptResultError,
-    ExpiredResultError,
     KeyMissing,
     MissingResultError,
-    PluginError,
     ResultError,
     StorageError,
 )
@@ -30,7 +25,7 @@ from holdall.keys import candidates, copy_name, is_own, name_key
 from holdall.policies import believed, check_signer, policy_of
 from holdall.results import ResultReference, SerializerReference, StorageReference
 from holdall.settings import current
-from holdall.sources import InlineSource, PayloadSource
+from holdall.sources import InlineSource
 from holdall.types import CALLS, UNSET, Trust
 
 if TYPE_CHECKING:
@@ -40,7 +35,7 @@ if TYPE_CHECKING:
     from holdall.abc.policy import Policy
     from holdall.abc.storage import Storage
     from holdall.payload import Written
-    from holdall.record import Payload, Record
+    from holdall.record import Record
 
 _WRITES: Final = 2  # a put that failed for a passing reason is repeated once, by dumping again
 _ROUNDS: Final = 3  # so often a writer is stopped for long in one write, before somebody is taken to be at fault
@@ -309,12 +304,10 @@ class ResultStore:
                 return None
             self.codec.check_written_with(written_with)
             self._familiar = found.written_with
-        trust = self._bounded(_NO_TRUST, self.codec, len(found.data), found.decoded)
+        trust = reading.within_bounds(
+            _NO_TRUST, self.codec, self.policy, stored=len(found.data), declared=found.decoded
+        )
         return decoding.load(self.codec, InlineSource(found.data, trust)), found.run_id
-
-    def _bounded(self, trust: Trust, codec: Codec, stored: int, declared: int | None, *, partly: bool = False) -> Trust:
-        limit = self.policy.max_bytes
-        return bounded(trust, stored=stored, declared=declared, expands=codec.expands, limit=limit, partly=partly)
 
     def load(
         self,
@@ -348,47 +341,12 @@ class ResultStore:
             reader=self.codec.slug,
         )
         try:
-            return record, self._value(record, trust, columns)
+            return record, reading.value(self, record, trust, columns)
         except MissingResultError:
             # Replaced while we read: the new record names the new payload. If it is the same record, somebody may have
             # set its payload aside to look whether it was written again; else it is gone for good.
             again = self.record(record.key, run_id=run_id, accept=accept)
-            return again, self._value(again, trust, columns)
-
-    def _value(self, record: Record, trust: Trust, columns: Sequence[str] | None) -> Any:
-        if (until := record.expires_at) is not None and until <= time.time():
-            raise ExpiredResultError(f"The result {record.title} in {self.label} was kept until {record.expires}.")
-        if record.payload is None:
-            return record.literal
-        try:
-            codec = self._codec_of(record, trust)
-            if record.written_with:
-                codec.check_written_with(record.written_with)
-            size, declared = record.payload.size, record.payload.decoded
-            trust = self._bounded(trust, codec, size, declared, partly=columns is not None)
-            if record.payload.path is None:
-                return decoding.load(codec, self._source(record.payload, trust), columns)
-            with transit.receiving(self.label, size):
-                return decoding.load(codec, self._source(record.payload, trust), columns)
-        except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
-            # What reads the bytes knows neither where they lie nor what they are called.
-            said = f"{error}{told_of(trust, record.payload.decoded)}" if isinstance(error, OutgrownError) else error
-            error.args = (f"The result {record.title} in {self.label} cannot be read. {said}", *error.args[1:])
-            raise
-
-    def _codec_of(self, record: Record, trust: Trust) -> Codec:
-        own = record.serializer == self.serializer
-        codec = self.codec if own else decoding.make_codec(record.serializer).under(self.policy)
-        # A record names its own serializer: who can write here would otherwise choose that code is run.
-        trust.serializer(codec)
-        return codec
-
-    def _source(self, payload: Payload, trust: Trust) -> InlineSource | PayloadSource:
-        if payload.inline is not None:
-            return InlineSource(payload.inline, trust)
-        if payload.path is None or payload.checksum is None:
-            raise TypeError("a payload is inline or has a path and a checksum")
-        return PayloadSource(self.storage, payload.path, payload.size, payload.checksum, trust)
+            return again, reading.value(self, again, trust, columns)
 
     def exists(self, key: str, /) -> bool:
         """Whether there is a record, expired or not; reads no payload."""

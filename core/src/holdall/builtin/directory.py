@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from holdall.abc.keys import refuse
 from holdall.abc.storage import Storage
 from holdall.builtin import files
+from holdall.builtin.border import Border
 from holdall.builtin.keys import LOCKS, TEMPORARY, fault, path_fault
 from holdall.builtin.oserrors import FolderErrors
 from holdall.builtin.regular import refuse_linked
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 # NONBLOCK: a foreign pipe in the base path must not hang a reader. NOFOLLOW: a link is looked at before it is followed.
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_FOLDERS_REMEMBERED = 16_384
 
 
 class Directory(Storage):
@@ -47,7 +47,7 @@ class Directory(Storage):
     """
 
     slug: ClassVar[str] = "local-file-system"
-    __slots__ = ("_checked", "_errors", "_prefix", "base", "fsync", "inline_limit", "memory_map", "named", "on_failure")
+    __slots__ = ("_border", "_errors", "_prefix", "base", "fsync", "inline_limit", "memory_map", "named", "on_failure")
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Directory(Storage):
         self.on_failure = on_failure
         self.named = named or self.slug
         self._prefix = self.base if self.base.endswith("/") else f"{self.base}/"
-        self._checked: dict[str, tuple[int, int]] = {}
+        self._border = Border(self.base)
         self._errors = FolderErrors(self.named, self.base)
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
@@ -187,7 +187,7 @@ class Directory(Storage):
 
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         folder = prefix.rpartition("/")[0]
-        if folder and (fault(folder) or self._leads_out(folder)):
+        if folder and (fault(folder) or self._border.leads_out(folder)):
             return  # no key can start so
         # Last key on the bottom; folders are named with their slash, since "a-b" < "a/b" < "a0" is how whole keys sort.
         waiting = self._entries(f"{folder}/" if folder else "", prefix)
@@ -259,40 +259,12 @@ class Directory(Storage):
         if reason := fault(key):
             return reason
         folder = key.rpartition("/")[0]
-        if folder and self._leads_out(folder):
+        if folder and self._border.leads_out(folder):
             return f"leads through a symbolic link out of {self.base}"
         return None
 
-    def _leads_out(self, folder: str) -> bool:
-        """Whether a symbolic link on the way to `folder` ends outside; a folder that was fine stays so while it is the same."""
-        try:
-            found = os.stat(f"{self._prefix}{folder}")
-        except OSError:
-            found = None  # whatever is wrong shows on opening, once the way there has been looked at
-        identity = None if found is None else (found.st_dev, found.st_ino)
-        if identity is not None and self._checked.get(folder) == identity:
-            return False
-        path = self._prefix[:-1]
-        for segment in folder.split("/"):
-            path = f"{path}/{segment}"
-            try:
-                linked = stat.S_ISLNK(os.lstat(path).st_mode)
-            except OSError:
-                return False  # what is not there leads nowhere, and any other trouble shows on opening
-            if linked and not self._inside(path):
-                return True
-        if len(self._checked) >= _FOLDERS_REMEMBERED:
-            self._checked.clear()
-        if identity is not None:
-            self._checked[folder] = identity
-        return False
-
-    def _inside(self, path: str) -> bool:
-        root = os.path.realpath(self.base)
-        return os.path.realpath(path).startswith(root if root.endswith(os.sep) else root + os.sep)
-
     def _followed(self, path: str, key: str, operation: str) -> str:
-        if not self._inside(path):
+        if not self._border.holds(path):
             raise self._errors.refused(key, operation, f"is a symbolic link out of {self.base}")
         return os.path.realpath(path)
 
@@ -366,7 +338,7 @@ class Directory(Storage):
     def _readable(self, entry: os.DirEntry[str]) -> bool:
         """Whether `get` would agree: a link must stay inside and end at a file."""
         try:
-            return not entry.is_symlink() or (entry.is_file() and self._inside(entry.path))
+            return not entry.is_symlink() or (entry.is_file() and self._border.holds(entry.path))
         except OSError:
             return False  # links in a circle, and what else leads to no file
 
