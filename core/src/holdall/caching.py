@@ -15,6 +15,7 @@ from holdall.flight import Flight
 from holdall.keeping import lookup, unlocked
 from holdall.keys import record_key
 from holdall.outcomes import Done, row_of
+from holdall.record import quoted
 from holdall.signals import ear
 from holdall.spool import may_hold
 from holdall.steps import Blocking
@@ -23,6 +24,7 @@ from holdall.types import UNSET
 if TYPE_CHECKING:
     from holdall.keeping import Kept
     from holdall.planning import Plan
+    from holdall.record import Record
     from holdall.runs import Run
     from holdall.steps import Steps
     from holdall.store import ResultStore
@@ -57,8 +59,10 @@ def call_cached(
     if key is None or plan.store is None or may_hold(run.root.settings.home):
         return UNSET, keyed
     path = record_key(key)
+    # Equal texts of two key functions are worth a word, which the long way has.
+    having = b"" if unit.options.cache_key_fn is None else f'"function": {quoted(unit.function_name)}'.encode()
     try:
-        found = plan.store.read_quickly(path)
+        found = plan.store.read_quickly(path, having=having)
     except KeyMissing:
         return UNSET, keyed._replace(absent=True)
     except (StorageError, ResultError, ConfigurationError, PluginError):
@@ -126,6 +130,7 @@ def cached(
         cache_in_memory=options.cache_result_in_memory,
         accept=unit.trusted | run.root.settings.results_accept,
         on_storage_error=options.on_storage_error,
+        seen=None if options.cache_key_fn is None else partial(_warn_of_strangers, unit),
     )
     if not (absent or options.refresh_cache) and (hit := (yield Blocking(look))) is not None:
         return _hit(unit, run, hit)
@@ -166,6 +171,21 @@ def cached(
         raise
     finally:
         yield from flight.leave()
+
+
+def _warn_of_strangers(unit: Unit[Any, Any], record: Record) -> None:
+    """Say once that two key functions make the same text for two functions: they may have been meant to, or not."""
+    made_by, keyed_by = record.producer.get("function"), record.producer.get("cache_key_fn")
+    if made_by == unit.function_name or keyed_by in {None, unit.key_function} or unit.shared.get("stranger"):
+        return
+    unit.shared["stranger"] = True
+    warnings.warn(
+        f"The call of {unit.kind} {unit.name!r} was answered with a result of {made_by}: the cache_key_fn of each made the "
+        "same text, which makes them the same call. If they are not, put the name of the task into the text: "
+        'f"{context.task.name}-…".',
+        HoldallWarning,
+        stacklevel=2,
+    )
 
 
 def _newer(flight: Flight, look: Callable[[], tuple[Any, Kept] | None]) -> tuple[Any, Kept] | None:

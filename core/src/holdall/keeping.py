@@ -27,6 +27,8 @@ from holdall.signals import ear
 from holdall.types import ReferenceRow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from holdall.record import Record
     from holdall.runs import Run
     from holdall.store import ResultStore
@@ -58,8 +60,9 @@ def lookup(
     accept: frozenset[str],
     on_storage_error: str,
     complained: list[str],
+    seen: Callable[[Record], None] | None = None,
 ) -> tuple[Any, Kept] | None:
-    """The value kept under a cache key, in the storage or the spool of `home`, or None for a miss.
+    """The value kept under a cache key, in the storage or the spool of `home`, or None for a miss. `seen` is given its record.
 
     A miss is: absent, expired, or read and found bad.
 
@@ -82,6 +85,8 @@ def lookup(
         if not absent and not isinstance(error, ExpiredResultError):
             _complain(error, on_storage_error, complained)
         return None
+    if seen is not None:
+        seen(record)
     return value, _found(store, record, value, cache_in_memory=cache_in_memory)
 
 
@@ -238,11 +243,12 @@ def producer(unit: Unit[Any, Any], run: Run) -> str:
     """JSON for the record: what made the result."""
     flow = run.flow_run_id
     told = "null" if flow is None else f'"{flow}"'
-    return f'{_made_by(unit.kind, unit.function_name, unit.name)},"run_id":"{run.id}","flow_run_id":{told}}}'
+    keyed_by = None if unit.options.cache_key_fn is None else unit.key_function
+    return f'{_made_by(unit.kind, unit.function_name, unit.name, keyed_by)},"run_id":"{run.id}","flow_run_id":{told}}}'
 
 
 @memoized
-def _made_by(kind: str, function: str, name: str) -> str:
+def _made_by(kind: str, function: str, name: str, keyed_by: str | None) -> str:
     from holdall._version import VERSION  # noqa: PLC0415 - beside the only place that writes it down
 
     made = {
@@ -252,4 +258,6 @@ def _made_by(kind: str, function: str, name: str) -> str:
         "holdall": VERSION,
         "python": "{}.{}.{}".format(*sys.version_info),
     }
+    if keyed_by is not None:
+        made["cache_key_fn"] = keyed_by
     return json.dumps(made)[:-1]

@@ -286,8 +286,10 @@ class ResultStore:
         """The value under a record's key; see `ResultReference.get` for what it raises."""
         return self.load(self.record(key, accept=accept), accept=accept)
 
-    def read_quickly(self, key: str, /) -> tuple[Any, str] | None:
+    def read_quickly(self, key: str, /, *, having: bytes = b"") -> tuple[Any, str] | None:
         """The value of a small result that this very store wrote, and its run; None: the long way then finds out why.
+
+        Nor is a record read here that has not the bytes `having`.
 
         Raises:
             StorageError: KeyMissing included.
@@ -295,8 +297,9 @@ class ResultStore:
         """
         if self.policy.signing is not None:
             return None  # the long way looks at the signature
-        found = records.quick_payload(boundary.get(self.storage, key), self._start, key, time.time())
-        if found is None:
+        data = boundary.get(self.storage, key)
+        found = records.quick_payload(data, self._start, key, time.time())
+        if found is None or (having and having not in bytes(data)):
             return None
         if found.written_with != self._familiar:
             written_with = records.written_with_of(found.written_with)

@@ -87,6 +87,16 @@ class Unit(Generic[P, R_co]):
         return found
 
     @cached_property
+    def key_function(self) -> str | None:
+        """The digest of its `cache_key_fn`, for records; None where it has none."""
+        from holdall.cache.function import Function  # noqa: PLC0415 - as in identity
+
+        try:
+            return Function(self.options.cache_key_fn, None).as_task()
+        except ConfigurationError:
+            return None  # it closes over what cannot be counted
+
+    @cached_property
     def uncached(self) -> Self:
         """The same without caching: how a call runs whose cache key is None."""
         return self.replaced({"cache_key_fn": None, "cache_policy": None})
