@@ -68,7 +68,7 @@ def explanation(unit: AnyUnit, /, *, around: Sequence[AnyUnit] = (), inner: Inne
             return
         seen.add((*flows, each))
         resolution = resolve(each.kind, each.options, scope, found)
-        out.append(with_choice(resolution, each))
+        out.append(with_notes(resolution, each))
         if each.kind == "flow":
             scope, flows = resolution.scope(each.options, scope), (*flows, each)
         for child in inner(each):
@@ -76,6 +76,25 @@ def explanation(unit: AnyUnit, /, *, around: Sequence[AnyUnit] = (), inner: Inne
 
     visit(unit, scope, tuple(around), ())
     return out
+
+
+def with_notes(resolution: Resolution, unit: AnyUnit, /) -> Resolution:
+    """The resolution, and what only the function itself tells: the serializer that `auto` takes, what its key misses."""
+    return replace(with_choice(resolution, unit), not_counted=_not_counted(unit))
+
+
+def _not_counted(unit: AnyUnit) -> tuple[str, ...]:
+    if unit.options.caching != "cache_policy":
+        return ()
+    from holdall.cache.digest import Walk  # noqa: PLC0415 - hashing and syntax trees, for tasks that count code
+    from holdall.cache.parts import Code  # noqa: PLC0415 - as above
+
+    found: dict[str, None] = {}
+    for part in getattr(unit.options.cache_policy, "parts", ()):
+        if isinstance(part, Code):
+            for each in unit.identity.reach(part).unfollowed(Walk()):
+                found[f"{each.where}: {each.expression} {each.reason}"] = None
+    return tuple(found)
 
 
 def with_choice(resolution: Resolution, unit: AnyUnit, /) -> Resolution:

@@ -73,6 +73,8 @@ class Resolution:
     """Options of its own that need a kept result: `cache_key_fn` or `cache_policy`, `retries`."""
     for_retries_alone: bool = False
     """Nobody but its `retries` asks for a kept result: one that cannot be kept is worth a warning and no error."""
+    not_counted: tuple[str, ...] = ()
+    """What the function reaches and its cache key cannot count, each with where it is and why."""
 
     @property
     def forbidden(self) -> bool:
@@ -107,6 +109,12 @@ class Resolution:
             cached = any(need != "retries" for need in self.needs)
             where = "as well as in its cache record" if cached else "with no object in storage"
             lines.append(f"True, False and None are kept in the catalog, {where}.")
+        if self.not_counted:
+            lines.append(
+                "Its cache key does not count what this leads to; name it with CODE(also=[…]), or change cache_version when "
+                "it changes:"
+            )
+            lines += [f"  {each}" for each in self.not_counted]
         return "\n".join(lines)
 
 

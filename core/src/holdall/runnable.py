@@ -115,9 +115,9 @@ class Runnable(Unit[P, R_co]):
         scope = None
         for around in [flow] if isinstance(flow, Unit) else flow:
             scope = resolve(around.kind, around.options, scope, found).scope(around.options, scope)
-        from holdall.explanation import with_choice  # noqa: PLC0415 - runs do without
+        from holdall.explanation import with_notes  # noqa: PLC0415 - runs do without
 
-        return with_choice(resolve(self.kind, self.options, scope, found), self)
+        return with_notes(resolve(self.kind, self.options, scope, found), self)
 
 
 def decorated(cls: Callable[[Any, Options], Any], kind: str, fn: Any, options: Declared) -> Any:
