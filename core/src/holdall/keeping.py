@@ -243,15 +243,17 @@ def producer(unit: Unit[Any, Any], run: Run) -> str:
     """JSON for the record: what made the result."""
     flow = run.flow_run_id
     told = "null" if flow is None else f'"{flow}"'
-    keyed_by = None if unit.options.cache_key_fn is None else unit.key_function
-    return f'{_made_by(unit.kind, unit.function_name, unit.name, keyed_by)},"run_id":"{run.id}","flow_run_id":{told}}}'
+    options = unit.options
+    keyed_by = None if options.cache_key_fn is None else unit.key_function
+    by_policy = options.caching == "cache_policy"
+    return f'{_made_by(unit.kind, unit.function_name, unit.name, keyed_by, by_policy)},"run_id":"{run.id}","flow_run_id":{told}}}'
 
 
 @memoized
-def _made_by(kind: str, function: str, name: str, keyed_by: str | None) -> str:
+def _made_by(kind: str, function: str, name: str, keyed_by: str | None, by_policy: bool) -> str:
     from holdall._version import VERSION  # noqa: PLC0415 - beside the only place that writes it down
 
-    made = {
+    made: dict[str, Any] = {
         "kind": kind,
         "name": name,
         "function": function,
@@ -260,4 +262,8 @@ def _made_by(kind: str, function: str, name: str, keyed_by: str | None) -> str:
     }
     if keyed_by is not None:
         made["cache_key_fn"] = keyed_by
+    if by_policy:
+        from holdall.cache.policies import KEY_VERSION  # noqa: PLC0415 - hashing, for calls that are cached
+
+        made["key_version"] = KEY_VERSION
     return json.dumps(made)[:-1]
