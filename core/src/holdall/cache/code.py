@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from holdall.cache import texts
 from holdall.cache.following import Following, Value
 from holdall.cache.holding import definitions_in, members
-from holdall.cache.identity import Owned, assuming, hashed, is_definition, noting, owns, who
+from holdall.cache.identity import Owned, assuming, fresh, hashed, is_definition, noting, owns, who
 from holdall.cache.ownership import is_own
 from holdall.errors import HoldallError
 
@@ -161,7 +161,7 @@ class _Known(NamedTuple):
         if self.uncounted or not self.probes.unchanged():
             return False
         try:
-            return all(assuming(known, _fresh(walk), value) == digest for value, digest, known in self.values)
+            return all(assuming(known, fresh(walk), value) == digest for value, digest, known in self.values)
         except HoldallError:
             return False
 
@@ -182,7 +182,7 @@ class _Recording(Owned):
     def value(self, value: Any, /) -> bytes:
         if _is_constant(value):
             return self.walk.of(value)
-        found, definitions = noting(_fresh(self.walk), value)
+        found, definitions = noting(fresh(self.walk), value)
         self.values[id(value)] = (value, found, definitions)
         return found
 
@@ -193,12 +193,6 @@ _CONSTANTS: Final = frozenset({type(None), bool, int, float, complex, str, bytes
 def _is_constant(value: Any) -> bool:
     kind = type(value)
     return kind in _CONSTANTS or (kind in {tuple, frozenset} and all(map(_is_constant, value)))
-
-
-def _fresh(walk: Walk) -> Walk:
-    """A walk that has met nothing yet: the digest of a value must not depend on what was asked before."""
-    made: Walk = getattr(walk, "fresh", type(walk))()
-    return made
 
 
 def _walked(fn: Any, scope: Scope, also: tuple[Any, ...], walk: Walk) -> _Known:
