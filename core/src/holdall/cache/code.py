@@ -94,12 +94,22 @@ class Scope(NamedTuple):
         return is_own(namespace)
 
 
+def alone(fn: Any, /) -> Reach:
+    """What a function is, without what its names resolve to in modules: for keys that do not count code.
+
+    Its digest tells the same functions apart as `identify`, and costs a microsecond where nothing has changed.
+    """
+    return Reach(fn, Scope(), (), alone=True)
+
+
 class Reach:
     """The walk of one function, remembered. Asked at each call, it looks whether what it has met is what it was."""
 
-    __slots__ = ("_also", "_fn", "_known", "_scope")
+    __slots__ = ("_alone", "_also", "_fn", "_known", "_scope", "who")
 
-    def __init__(self, fn: Any, scope: Scope, also: tuple[Any, ...]) -> None:
+    def __init__(self, fn: Any, scope: Scope, also: tuple[Any, ...], *, alone: bool = False) -> None:
+        self.who = who(fn)
+        self._alone = alone
         self._fn = fn
         self._scope = scope
         self._also = also
@@ -141,7 +151,7 @@ class Reach:
     def _now(self, walk: Walk) -> _Known:
         known = self._known
         if known is None or not known.holds(walk):
-            known = self._known = _walked(self._fn, self._scope, self._also, walk)
+            known = self._known = _walked(self._fn, self._scope, self._also, walk, alone=self._alone)
         return known
 
 
@@ -195,11 +205,11 @@ def _is_constant(value: Any) -> bool:
     return kind in _CONSTANTS or (kind in {tuple, frozenset} and all(map(_is_constant, value)))
 
 
-def _walked(fn: Any, scope: Scope, also: tuple[Any, ...], walk: Walk) -> _Known:
+def _walked(fn: Any, scope: Scope, also: tuple[Any, ...], walk: Walk, *, alone: bool = False) -> _Known:
     stored: dict[tuple[int, str], str] = {}
     for _ in range(_ROUNDS):
         recording = _Recording(walk, scope)
-        following = Following(recording, frozenset(stored))
+        following = Following(recording, frozenset(stored), alone=alone)
         following.start(fn, also)
         new = {key: name for key, name in following.stored.items() if key in following.counted and key not in stored}
         if not new:
