@@ -519,6 +519,25 @@ def test_a_function_alone_is_what_it_is_bound_to_and_nothing_that_it_names(modul
     assert before != known.digest(Walk())
 
 
+def test_an_object_that_is_called_counts_with_its_state(modules: Modules) -> None:
+    """Alone and with what it reaches; a state that changes is noticed."""
+    main = modules.load(
+        "main", "class Scaled:\n    def __init__(self, n): self.n = n\n    def __call__(self, x): return x * self.n\n"
+    )
+    first, second = main.Scaled(2), main.Scaled(3)
+
+    for known, other in ((alone(first), alone(second)), (reach(first), reach(second))):
+        before = known.digest(Walk())
+
+        assert None is not before != other.digest(Walk())
+
+        first.n = 3
+
+        assert before != known.digest(Walk()) == other.digest(Walk())
+
+        first.n = 2
+
+
 # ---------------------------------------------------------------------------------------------------------------- inputs
 
 

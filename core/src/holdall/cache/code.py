@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from holdall.cache import texts
 from holdall.cache.following import Following, Value
-from holdall.cache.holding import definitions_in, members
+from holdall.cache.holding import PLAIN, definitions_in, members
 from holdall.cache.identity import Owned, assuming, fresh, hashed, is_definition, noting, owns, who
 from holdall.cache.ownership import is_own
 from holdall.errors import HoldallError
@@ -44,6 +44,8 @@ def reached_by(values: Any, walk: Walk, /) -> bytes:
     The definition of a function that is an input counts with the inputs; this adds the helpers and globals that it uses,
     and those that the methods of an object use. What cannot be counted there counts by its name.
     """
+    if type(values) is dict and PLAIN.issuperset(map(type, values.values())):
+        return b""
     found: dict[int, Any] = {}
     todo = list(definitions_in(values, _is_own_class))
     while todo:

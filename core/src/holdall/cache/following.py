@@ -67,7 +67,7 @@ class Following:
         node = Node(None, None, [])
         self.nodes.append(node)
         self._done = 1
-        self._follow(node, "function", fn, (), counted=True)
+        self._follow(node, "function", fn, (), at="the object")
         for number, each in enumerate(also):
             self._follow(node, f"also[{number}]", each, ())
         while self._done < len(self.nodes):
