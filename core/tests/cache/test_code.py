@@ -16,7 +16,7 @@ import pytest
 
 from holdall import settings
 from holdall.cache import texts
-from holdall.cache.code import reach, reached_by
+from holdall.cache.code import alone, reach, reached_by
 from holdall.cache.digest import Walk
 
 if TYPE_CHECKING:
@@ -498,6 +498,44 @@ def test_what_only_looks_like_a_store_counts(modules: Modules, way: str) -> None
 
     assert () == reached.stored(Walk())
     assert before != reached.digest(Walk())
+
+
+def test_a_function_alone_is_what_it_is_bound_to_and_nothing_that_it_names(modules: Modules) -> None:
+    """Its closure, defaults and decorators count; its helpers and globals do not, and its imports are left alone."""
+    text = "import helper\ndef over(n, fn):\n    def load(x=n):\n        import absent\n        return helper.rate(), fn(), n\n    return load\n"
+    helper = modules.load("helper", HELPER)
+    main = modules.load("main", text)
+    first, second, third = (main.over(n, fn) for n, fn in ((1, helper.deep), (2, helper.deep), (1, helper.other)))
+    known = alone(first)
+    before = known.digest(Walk())
+    helper.LEVEL = 5
+
+    assert before == known.digest(Walk()) == alone(main.over(1, helper.deep)).digest(Walk())
+    assert 3 == len({alone(each).digest(Walk()) for each in (first, second, third)})
+    assert {"main:over.<locals>.load", "helper:deep"} == {name for name, _ in known.parts(Walk())}
+
+    first.__defaults__ = (7,)
+
+    assert before != known.digest(Walk())
+
+
+def test_an_object_that_is_called_counts_with_its_state(modules: Modules) -> None:
+    """Alone and with what it reaches; a state that changes is noticed."""
+    main = modules.load(
+        "main", "class Scaled:\n    def __init__(self, n): self.n = n\n    def __call__(self, x): return x * self.n\n"
+    )
+    first, second = main.Scaled(2), main.Scaled(3)
+
+    for known, other in ((alone(first), alone(second)), (reach(first), reach(second))):
+        before = known.digest(Walk())
+
+        assert None is not before != other.digest(Walk())
+
+        first.n = 3
+
+        assert before != known.digest(Walk()) == other.digest(Walk())
+
+        first.n = 2
 
 
 # ---------------------------------------------------------------------------------------------------------------- inputs

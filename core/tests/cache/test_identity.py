@@ -471,6 +471,26 @@ def test_what_a_function_stores_into_its_closure_does_not_make_it_another_one() 
     assert as_input != definition(first, Walk())
 
 
+def test_what_a_method_stores_into_its_closure_makes_no_other_class() -> None:
+    """An object is the same input before and after one of its methods was called; the list counts as it was at first."""
+
+    def shop(before: list[str]) -> Any:
+        ran = list(before)
+
+        class Shop:
+            def price(self) -> int:
+                ran.append("price")
+                return len(ran)
+
+        return Shop()
+
+    first = shop([])
+    before = Walk().of(first)
+    first.price()
+
+    assert before == Walk().of(first) == Walk().of(shop([])) != Walk().of(shop(["a"]))
+
+
 def test_methods_of_one_task_on_two_objects_are_two() -> None:
     """What a method is bound to counts."""
 

@@ -49,8 +49,10 @@ class Node(NamedTuple):
 class Following:
     """One walk. What a function stores into is known only at its end: where that matters, another walk follows."""
 
-    def __init__(self, walk: Walk, stored: frozenset[tuple[int, str]]) -> None:
+    def __init__(self, walk: Walk, stored: frozenset[tuple[int, str]], *, alone: bool = False) -> None:
         self.walk = walk
+        self.alone = alone
+        """Whether only what belongs to the definition is walked, and no name is looked up in a module."""
         self.stored_before = stored
         self.stored: dict[tuple[int, str], str] = {}
         self.left_out: set[tuple[int, str]] = set()
@@ -65,7 +67,7 @@ class Following:
         node = Node(None, None, [])
         self.nodes.append(node)
         self._done = 1
-        self._follow(node, "function", fn, (), counted=True)
+        self._follow(node, "function", fn, (), at="the object")
         for number, each in enumerate(also):
             self._follow(node, f"also[{number}]", each, ())
         while self._done < len(self.nodes):
@@ -119,16 +121,23 @@ class Following:
         for chain in sorted(names.chains):
             if chain[0] in free:
                 self._cell(node, ".".join(chain), free[chain[0]], chain[1:], stored=chain[0] in into)
-            else:
+        if not self.alone:
+            self._looked_up(node, fn, names, set(free))
+        for number, each in enumerate(fn.__defaults__ or ()):
+            self._inside(node, f"default {number}", each)
+        for name, each in sorted((fn.__kwdefaults__ or {}).items()):
+            self._inside(node, f"default {name}", each)
+
+    def _looked_up(self, node: Node, fn: FunctionType, names: bytecode.Names, free: set[str]) -> None:
+        """What the names of a function resolve to in its module, in what it imports, and over classes."""
+        namespace = fn.__globals__
+        for chain in sorted(names.chains):
+            if chain[0] not in free:
                 self._global(node, namespace, chain)
         for found, taken in sorted(names.imports, key=str):
             self._import(node, namespace, found, taken)
         if names.attributes:
             self._typed(node, fn, node.owner or root_owner(fn, namespace), names.attributes)
-        for number, each in enumerate(fn.__defaults__ or ()):
-            self._inside(node, f"default {number}", each)
-        for name, each in sorted((fn.__kwdefaults__ or {}).items()):
-            self._inside(node, f"default {name}", each)
 
     def _typed(self, node: Node, fn: FunctionType, owner: type | None, attributes: frozenset[str]) -> None:
         """Methods over `self`, `cls`, and what is annotated with a class: every attribute that it could be of."""
@@ -161,7 +170,7 @@ class Following:
     def _module(self, node: Node, module: ModuleType) -> None:
         """A module that is passed on as a whole: everything in it counts."""
         for name in sorted(vars(module)):
-            if not (name.startswith("__") and name.endswith("__")):
+            if not self.alone and not (name.startswith("__") and name.endswith("__")):
                 self._global(node, vars(module), (name,))
 
     # -------------------------------------------------------------------------------------------------------- names

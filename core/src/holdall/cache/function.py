@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import cached_property
 from operator import is_
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 class Function:
     """Who a function is, what it is, and what it reaches; remembered for as long as its task lives."""
 
-    __slots__ = ("_asking", "_first", "_marked", "_reaches", "fn", "named", "warned", "who")
-
     def __init__(self, fn: Any, signature: Any, /, *, named: bool | None = None) -> None:
         """`named` is what was found of it where it was defined, if that was elsewhere."""
         self.fn = fn
@@ -38,17 +37,12 @@ class Function:
         self._reaches: dict[Code, Reach] = {}
         self.warned: set[tuple[Any, ...]] = set()
 
-    def counted(self, walk: Walk, /) -> str:
-        """The digest of the function as every policy counts it: by name where that tells it from all others.
+    @cached_property
+    def alone(self) -> Reach:
+        """The function's own definition, and all that it is bound to and closes over, at the moment of each question."""
+        from holdall.cache.code import alone  # noqa: PLC0415 - syntax trees, for functions that share their name
 
-        Lambdas, functions made inside functions, partials, callable objects, what closes over something, and functions
-        of notebooks share their name with others: these count by their definition.
-        """
-        return "by name" if self.named else self.identified(walk)
-
-    def identified(self, walk: Walk, /) -> str:
-        """The digest of who it is, of its loaded definition, and of all that it is bound to and closes over."""
-        return identity.identify(self.fn, walk).hex()
+        return alone(self.fn)
 
     def as_task(self) -> str:
         """The same as it was at the first question, while it closes over the same objects: for replays.
@@ -58,7 +52,7 @@ class Function:
         closed_over = [_content(cell) for cell in getattr(self.fn, "__closure__", None) or ()]
         with self._asking:  # of threads that ask at once, all get the answer of the first
             if self._first is None or not _same(self._first[0], closed_over):
-                self._first = closed_over, self.identified(Walk())
+                self._first = closed_over, identity.identify(self.fn, Walk()).hex()
             return self._first[1]
 
     def inputs(self, parameters: Mapping[str, Any], label: str, /, *, without: Collection[str] = ()) -> dict[str, str]:

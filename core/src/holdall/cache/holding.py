@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset, deque)
-_PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray})
+PLAIN: Final = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray})
+"""Types that hold nothing."""
 _MISSING: Final = object()
 
 
@@ -44,7 +45,7 @@ def definitions_in(value: Any, is_own: Callable[[type], bool]) -> Iterator[Any]:
     while todo:
         each = todo.pop()
         kind = type(each)
-        if kind in _PLAIN:
+        if kind in PLAIN:
             continue
         if is_definition(each) or isinstance(each, ModuleType):
             yield each
@@ -57,8 +58,8 @@ def definitions_in(value: Any, is_own: Callable[[type], bool]) -> Iterator[Any]:
         if kind.__module__ != "builtins" and is_own(kind):
             yield kind
             inner += [*attributes(each).values(), *_slots(each)]
-        if not _PLAIN.issuperset(map(type, inner)):
-            new = [item for item in inner if type(item) not in _PLAIN and id(item) not in seen]
+        if not PLAIN.issuperset(map(type, inner)):
+            new = [item for item in inner if type(item) not in PLAIN and id(item) not in seen]
             seen.update(map(id, new))
             todo += new
 

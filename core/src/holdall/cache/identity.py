@@ -38,6 +38,7 @@ __all__ = [
     "Walk",
     "assuming",
     "definition",
+    "fresh",
     "hashed",
     "identify",
     "is_definition",
@@ -98,7 +99,8 @@ def is_definition(value: Any, /) -> bool:
 def definition(obj: Any, walk: Walk, /) -> bytes:
     """Digest of *what* a function, method, class, builtin, partial or callable object is: 32 bytes.
 
-    Code of installed distributions and of the standard library counts by its name.
+    Code of installed distributions and of the standard library counts by its name. What the methods of a class close over
+    and store into (a list of calls, a memo) counts as it was at the first question: to call one makes no other class.
 
     Args:
         obj: What `is_definition` is true of, or a callable object.
@@ -127,7 +129,11 @@ def _definition(obj: Any, walk: Walk) -> bytes:
     if isinstance(obj, type):
         from holdall.cache.classes import class_definition  # noqa: PLC0415 - a circle: methods are functions
 
-        return class_definition(obj, walk)
+        before, _assumed.in_class = _assumed.in_class, True
+        try:
+            return class_definition(obj, walk)
+        finally:
+            _assumed.in_class = before
     if isinstance(obj, MethodType):
         return hashed(b"method", walk.of(obj.__func__), walk.of(obj.__self__))
     if isinstance(obj, BuiltinFunctionType):
@@ -207,8 +213,8 @@ def _code(fn: FunctionType, namespace: dict[str, Any]) -> tuple[bytes, ...]:
 
 def _cells(fn: FunctionType, walk: Walk, *, own: bool) -> Iterator[bytes]:
     names = fn.__code__.co_freevars
-    settle = getattr(walk, "settle", None)
-    stored = stores(fn) if settle is not None and own and names else frozenset()
+    settles = _assumed.in_class or isinstance(walk, Owned)
+    stored = stores(fn) if settles and own and names else frozenset()
     for name, cell in sorted(zip(names, fn.__closure__ or (), strict=True)):
         yield name.encode()
         try:
@@ -219,10 +225,8 @@ def _cells(fn: FunctionType, walk: Walk, *, own: bool) -> Iterator[bytes]:
         if not own and not (is_definition(value) or type(value) in _SIMPLE):
             # A library's decorator closes over what it is given, and over caches and locks of its own.
             yield type_name(type(value))
-        elif settle is not None and (
-            name in stored or hasattr(type(value), "__next__")
-        ):  # an iterator, which next() moves
-            yield settle(fn, name, value)
+        elif name in stored or hasattr(type(value), "__next__"):  # an iterator, which next() moves
+            yield _settled_at(fn, name, value, walk)
         else:
             yield walk.of(value)
 
@@ -311,21 +315,29 @@ class Owned:
     def value(self, value: Any, /) -> bytes:
         return self.walk.of(value)
 
-    def settle(self, fn: FunctionType, name: str, value: Any, /) -> bytes:
-        """The digest of what the function closes over and stores into, as it was at the first question."""
-        known = _settled.setdefault(fn, {})
-        found = known.get(name)
-        if found is None:
-            # What changes of it later is no change of the function; of threads that ask at once, all get the first's answer.
-            found = known.setdefault(name, Owned(self.walk).of(value))
-        return found
+
+def _settled_at(fn: FunctionType, name: str, value: Any, walk: Walk) -> bytes:
+    """The digest of what a function closes over and stores into, as it was at the first question."""
+    known = _settled.setdefault(fn, {})
+    found = known.get(name)
+    if found is None:
+        # Of threads that ask at once, all get the answer of the first.
+        found = known.setdefault(name, Owned(fresh(walk.walk if isinstance(walk, Owned) else walk)).of(value))
+    return found
+
+
+def fresh(walk: Walk, /) -> Walk:
+    """A walk that has met nothing yet: the digest of a value must not depend on what was asked before."""
+    made: Walk = getattr(walk, "fresh", type(walk))()
+    return made
 
 
 class _Assumed(local):
-    """Of a thread: definitions that are known to be what they were, and those that are met now."""
+    """Of a thread: definitions that are known to be what they were, those that are met now, and where we are."""
 
     known: Mapping[int, tuple[Any, bytes]] | None = None
     noted: dict[int, tuple[Any, bytes]] | None = None
+    in_class: bool = False
 
 
 _assumed: Final = _Assumed()

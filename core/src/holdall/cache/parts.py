@@ -13,6 +13,7 @@ from holdall.errors import ConfigurationError, HoldallWarning
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from holdall.cache.code import Reach
     from holdall.cache.digest import Walk
     from holdall.cache.policies import CacheContext
 
@@ -51,8 +52,9 @@ class Source(Part):
     def name(self) -> str:
         return "SOURCE"
 
-    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str]:
-        return {"source": context.task.identity.identified(walk)}
+    def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str] | None:
+        digest = counted(context.task, context.task.identity.alone, walk)
+        return None if digest is None else {"source": digest}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,30 +73,43 @@ class Code(Part):
 
     def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str] | None:
         unit = context.task
-        reach = unit.identity.reach(self)
-        digest = reach.digest(walk)
-        if stored := reach.stored(walk):
-            _warn_once(
-                unit,
-                stored,
-                f"{unit.kind.capitalize()} {unit.name!r} is cached by its code, and that stores into the global "
-                f"{stored[0]!r}, which therefore does not count in its cache key. If its result depends on what is there, "
-                "pass it as an argument.",
-            )
+        digest = counted(unit, unit.identity.reach(self), walk)
         if digest is None:
-            names = reach.uncounted(walk)
-            _warn_once(
-                unit,
-                names,
-                f"{unit.kind.capitalize()} {unit.name!r} is cached by its code, and reaches the global {names[0][0]!r}, "
-                f"which {names[0][1]}: this call is not cached. Pass what counts of it as an argument, leave its module "
-                "out with CODE(exclude=…), or use a cache_key_fn.",
-            )
             return None
-        return {"code": digest.hex()}
+        from holdall.cache.code import reached_by  # noqa: PLC0415 - as in Function.reach
+
+        inputs = reached_by(context.parameters, walk)
+        return {"code": digest, "code of inputs": inputs.hex()} if inputs else {"code": digest}
 
     def shown(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str]:
-        return {f"code {name}": digest for name, digest in context.task.identity.reach(self).parts(walk)}
+        found = dict(self.counted(context, walk) or {})
+        found.pop("code", None)
+        parts = context.task.identity.reach(self).parts(walk)
+        return {**{f"code {name}": digest for name, digest in parts}, **found}
+
+
+def counted(unit: Any, reach: Reach, walk: Walk, /) -> str | None:
+    """The digest of what a task's function reaches; None, with a warning, where something of it cannot be counted."""
+    digest = reach.digest(walk)
+    if stored := reach.stored(walk):
+        _warn_once(
+            unit,
+            stored,
+            f"{unit.kind.capitalize()} {unit.name!r} is cached by its code, and that stores into the global "
+            f"{stored[0]!r}, which therefore does not count in its cache key. If its result depends on what is there, "
+            "pass it as an argument.",
+        )
+    if digest is not None:
+        return digest.hex()
+    names = reach.uncounted(walk)
+    _warn_once(
+        unit,
+        names,
+        f"{unit.kind.capitalize()} {unit.name!r} is cached by its code, and that reaches {names[0][0]!r}, which cannot be "
+        f"counted ({names[0][1]}): this call is not cached. Pass what counts of it as an argument, leave its module out with CODE(exclude=…), or use "
+        "a cache_key_fn.",
+    )
+    return None
 
 
 def _warn_once(unit: Any, about: tuple[Any, ...], message: str) -> None:

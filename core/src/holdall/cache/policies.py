@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from holdall.cache import parts
 from holdall.cache.digest import Walk
 from holdall.cache.parts import Code, Files, Packages, Run, Source
 from holdall.errors import ConfigurationError
@@ -65,7 +66,12 @@ class CachePolicy:
     def _counted(self, context: CacheContext, *, for_people: bool = False) -> dict[str, str] | None:
         walk = Walk()
         unit = context.task
-        counted = {f"function {unit.identity.who}": unit.identity.counted(walk)}
+        # Lambdas, functions made inside functions, partials, callable objects, what closes over something, and functions
+        # of notebooks share their name with others: these count by their definition.
+        function = "by name" if unit.identity.named else parts.counted(unit, unit.identity.alone, walk)
+        if function is None:
+            return None
+        counted = {f"function {unit.identity.who}": function}
         label = f"{unit.kind} {unit.name!r}"
         for name, digest in unit.identity.inputs(context.parameters, label, without=self.without).items():
             counted[f"input {name}"] = digest
