@@ -62,10 +62,10 @@ def claim(storage: Storage, key: str, copy: str | None, /, *, label: str) -> str
         return copy
     if before is not None:
         remove(storage, before)
-    return None if copy is not None and is_record(storage, copy) else copy
+    return None if copy is not None and _is_record(storage, copy) else copy
 
 
-def is_record(storage: Storage, key: str, /) -> bool:
+def _is_record(storage: Storage, key: str) -> bool:
     """Whether a record of before, when names had no folder of their own, lies where a copy would."""
     try:
         size = boundary.head(storage, key).size

@@ -116,10 +116,13 @@ def transfer(
     if there_too and (copy is None or copies.look(target, record) is not None):
         return "there"
     if not job.dry_run:
-        body = _body(record, data, source, where, job.keys)
-        if not there_too and not _Sending(record, source, target, where.label, job).write(body):
-            return "newer"
-        if copy is not None and record.path is not None and not copies.is_record(target, copy):
+        if not there_too:
+            body = _body(record, data, source, where, job.keys)
+            sending = _Sending(record, source, target, where.label, job)
+            if not sending.write(body):
+                return "newer"
+            copy = sending.copy
+        if copy is not None and record.path is not None:
             copies.publish(target, record.key, record.path, copy, label=where.label)
     return "copied"
 
@@ -136,14 +139,17 @@ def _check(record: Record, data: bytes, source: Storage, where: StorageReference
         )
 
 
-class _Sending(NamedTuple):
-    """A result on its way: its payload and, after it, its record."""
+class _Sending:
+    """A result on its way: its payload, after it its record; then `copy` is the name that its readable copy has there."""
 
-    record: Record
-    source: Storage
-    target: Storage
-    label: str
-    job: Job
+    def __init__(self, record: Record, source: Storage, target: Storage, label: str, job: Job) -> None:
+        self.record = record
+        self.source = source
+        self.target = target
+        self.label = label
+        self.job = job
+        self.copy = copies.copy_of(record)
+        self._is_claimed = False
 
     def write(self, body: bytes) -> bool:
         """Write both; False where the target got a younger record meanwhile.
@@ -180,7 +186,9 @@ class _Sending(NamedTuple):
     def _record(self, body: bytes) -> bool:
         if _is_younger(_there(self.record, self.target), self.record):  # sending took its time
             return False
-        copies.claim(self.target, self.record.key, copies.copy_of(self.record), label=self.label)
+        if not self._is_claimed:
+            self.copy = copies.claim(self.target, self.record.key, self.copy, label=self.label)
+            self._is_claimed = True
         boundary.put(self.target, self.record.key, [body])
         return True
 

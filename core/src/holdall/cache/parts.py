@@ -106,8 +106,8 @@ def counted(unit: Any, reach: Reach, walk: Walk, /) -> str | None:
         unit,
         names,
         f"{unit.kind.capitalize()} {unit.name!r} is cached by its code, and that reaches {names[0][0]!r}, which cannot be "
-        f"counted ({names[0][1]}): this call is not cached. Pass what counts of it as an argument, leave its module out with CODE(exclude=…), or use "
-        "a cache_key_fn.",
+        f"counted ({names[0][1]}): this call is not cached. Pass what counts of it as an argument, leave its module out "
+        "with CODE(exclude=…), or use a cache_key_fn.",
     )
     return None
 
