@@ -73,6 +73,11 @@ def delete(storage: Storage, key: str, /) -> None:
         storage.delete(key)
 
 
+def delete_unchanged(storage: Storage, meta: ObjectMeta, /) -> bool:
+    with _asking(storage, "delete", meta.key):
+        return storage.delete_unchanged(meta)
+
+
 def scan(storage: Storage, prefix: str = "", /) -> Iterator[ObjectMeta]:
     with _asking(storage, "scan", prefix):
         yield from storage.scan(prefix)
@@ -115,6 +120,9 @@ class Guarded(Storage):
 
     def delete(self, key: str, /) -> None:
         delete(self.inner, key)
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        return delete_unchanged(self.inner, meta)
 
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         return scan(self.inner, prefix)

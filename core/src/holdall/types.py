@@ -50,6 +50,21 @@ class ObjectMeta(NamedTuple):
     etag: str | None = None
     modified: float | None = None
 
+    def is_same(self, other: ObjectMeta, /) -> bool:
+        """Whether both describe one write of one object, as far as either says.
+
+        Listings and heads of one storage may give times of different precision, which an equal etag makes up for; where
+        nothing but sizes can be compared, the answer is no.
+        """
+        if (self.key, self.size) != (other.key, other.size):
+            return False
+        etags = self.etag is not None and other.etag is not None
+        if etags and self.etag != other.etag:
+            return False
+        if self.modified is None or other.modified is None:
+            return etags
+        return abs(self.modified - other.modified) < 1 if etags else self.modified == other.modified
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:

@@ -734,3 +734,76 @@ def _python(script: str, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def when_renamed(act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do that right before the next rename of a file."""
+    rename, waiting = os.rename, [act]
+
+    def renamed(source: str, target: str) -> None:
+        if waiting:
+            waiting.pop()()
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", renamed)
+
+
+def files(base: Path) -> list[str]:
+    return sorted(path.name for path in base.rglob("*") if path.is_file() and ".locks" not in path.parts)
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no-links"])
+def test_what_comes_between_the_look_and_the_deletion_stays(
+    directory: Directory, base: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    """The file that has the name by then is looked at again where nobody can replace it, and has its name back."""
+    directory.put("a/k", [b"old"])
+    meta = directory.head("a/k")
+    if not links:
+        monkeypatch.setattr(os, "link", _no_link)
+    when_renamed(lambda: directory.put("a/k", [b"new"]), monkeypatch)
+
+    assert directory.delete_unchanged(meta) is False
+    assert (b"new", ["k"]) == (directory.get("a/k"), files(base))
+
+
+def _no_link(*_: object) -> None:
+    raise OSError(errno.EOPNOTSUPP, "no hard links here")
+
+
+def test_of_two_that_come_between_the_last_one_stays(
+    directory: Directory, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was set aside does not replace what was written meanwhile."""
+    directory.put("k", [b"old"])
+    meta = directory.head("k")
+    when_renamed(lambda: directory.put("k", [b"newer"]), monkeypatch)
+    link = os.link
+
+    def linked(source: str, target: str) -> None:
+        directory.put("k", [b"newest"])
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", linked)
+
+    assert directory.delete_unchanged(meta) is False
+    assert (b"newest", ["k"]) == (directory.get("k"), files(base))
+
+
+def test_what_somebody_else_deletes_meanwhile_is_gone(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is what was asked for."""
+    directory.put("k", [b"old"])
+    meta = directory.head("k")
+    when_renamed(lambda: directory.delete("k"), monkeypatch)
+
+    assert directory.delete_unchanged(meta) is True
+    assert not directory.exists("k")
+
+
+def test_a_link_is_deleted_and_not_what_it_leads_to(directory: Directory, base: Path) -> None:
+    """An object may be a symbolic link that stays inside."""
+    directory.put("k", [b"x"])
+    (base / "link").symlink_to("k")
+
+    assert directory.delete_unchanged(directory.head("link")) is True
+    assert ["k"] == [meta.key for meta in directory.scan()]

@@ -9,7 +9,7 @@ import pytest
 
 from holdall.builtin.directory import Directory
 from holdall.errors import StorageError
-from holdall.testing.faults import FlakyStorage, SlowStorage
+from holdall.testing.faults import FaultyStorage, FlakyStorage, Meanwhile, SlowStorage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,3 +46,32 @@ def test_a_slow_storage_takes_its_time(tmp_path: Path) -> None:
     storage.get("object")
 
     assert time.monotonic() - start >= 0.04
+
+
+def test_something_happens_right_before_an_operation_once(tmp_path: Path) -> None:
+    """After as many calls as are to pass, and for keys that begin so."""
+    inner = Directory(str(tmp_path))
+    inner.put("a/k", [b"old"])
+    storage = Meanwhile(inner, "get", lambda: inner.put("a/k", [b"new"]), key="a/", skip=1)
+    storage.put("b", [b"x"])
+
+    assert [b"x", b"old"] == [storage.get("b"), storage.get("a/k")]
+    assert not storage.happened
+    assert [b"new", b"new"] == [storage.get("a/k"), storage.get("a/k")]
+    assert storage.happened
+
+
+def test_a_deletion_that_fails_fails_on_condition_too(tmp_path: Path) -> None:
+    """Wrappers that spoil `delete` alone were written before there were two."""
+
+    class Undeletable(FaultyStorage):
+        def delete(self, key: str, /) -> None:
+            raise StorageError("read only", block="faulty", key=key, operation="delete")
+
+    inner = Directory(str(tmp_path))
+    inner.put("k", [b"x"])
+    storage = Undeletable(inner)
+
+    with pytest.raises(StorageError, match="read only"):
+        storage.delete_unchanged(storage.head("k"))
+    assert inner.exists("k")

@@ -319,6 +319,21 @@ class _Strict(FaultyStorage):
         self.inner.delete(key)
 
 
+class _Hurried(FaultyStorage):
+    """Deletes whatever has the key by now."""
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        self.inner.delete(meta.key)
+        return True
+
+
+class _Reluctant(FaultyStorage):
+    """Takes everything for changed, as one does whose times are of two precisions."""
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        return self.inner.delete_unchanged(meta._replace(etag=None, modified=0.5))
+
+
 class _Moving(FaultyStorage):
     """Publishes by moving."""
 
@@ -431,6 +446,8 @@ LIARS: list[tuple[str, type[FaultyStorage]]] = [
     ("test_scan_goes_on_to_the_last_page", _OnePage),
     ("test_a_listing_knows_the_latest_write", LateListing),
     ("test_delete_is_idempotent", _Strict),
+    ("test_what_was_written_again_is_not_deleted_for_the_old_one", _Hurried),
+    ("test_what_was_written_again_is_not_deleted_for_the_old_one", _Reluctant),
     ("test_a_reader_never_sees_a_torn_object", TornOverwrite),
     ("test_create_has_one_winner", RacyCreate),
     ("test_create_leaves_what_is_there", _Overwriting),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.services.azure import Azurite
 
-    from holdall.types import WriteMode
+    from holdall.types import ObjectMeta, WriteMode
     from holdall_azure import Azure
 
 pytestmark = pytest.mark.services
@@ -175,3 +175,20 @@ def test_a_result_is_kept_and_found_by_url_and_by_slug(
         state = answer.with_options(result_storage=storage, return_state=True)()
 
         assert {"answer": 42} == state.reference.get() == load_result(key="answer", storage=storage)
+
+
+def test_what_comes_between_the_look_and_the_deletion_stays(block: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deletion is of the version that was looked at."""
+    block.put("k", [b"old"])
+    meta = block.head("k")
+    look = type(block).head
+
+    def overtaken(self: Azure, key: str, /) -> ObjectMeta:
+        found = look(self, key)
+        block.put("k", [b"new"])
+        return found
+
+    monkeypatch.setattr(type(block), "head", overtaken)
+
+    assert block.delete_unchanged(meta) is False
+    assert block.get("k") == b"new"

@@ -331,3 +331,19 @@ def test_a_flow_keeps_results_under_url_and_slug(fake_gcs: FakeGCS, bucket: str,
 
     assert ("[1, 2] gcs [1, 2]\n", "") == (done.stdout, done.stderr)
     assert {"by-slug", "by-url"} == {name.partition("/")[0] for name in fake_gcs.keys(bucket)}
+
+
+@pytest.mark.parametrize(("status", "gone"), [(204, True), (404, True), (412, False)])
+def test_a_deletion_names_the_generation_that_was_looked_at(status: int, *, gone: bool) -> None:
+    """Google refuses it where another one is there by then."""
+    seen = {"name": "k", "size": "3", "generation": "41", "timeCreated": "2026-01-01T00:00:00.000Z"}
+
+    def answer(asked: Asked) -> Said:
+        return Said(status) if asked.method == "DELETE" else Said(200, json.dumps(seen).encode())
+
+    with Answering.running(answer) as server:
+        block = GCS(bucket_path="bucket", endpoint_url=server.endpoint_url)
+
+        assert gone is block.delete_unchanged(block.head("k"))
+    (deletion,) = (asked for asked in server.asked if asked.method == "DELETE")
+    assert {"ifGenerationMatch": ["41"]} == parse_qs(urlsplit(deletion.path).query)

@@ -109,6 +109,21 @@ class Storage(ABC):
                 transient=True,
             )
 
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        """Remove the object that `meta`, from `head` or `scan`, describes, unless it was written again since.
+
+        True if nothing is under the key any more, by this call or before; False if another object is, which stays. This
+        one looks and deletes then, and so a writer in between loses: override where the storage can do both at once.
+        """
+        try:
+            found = self.head(meta.key)
+        except KeyMissing:
+            return True
+        if not meta.is_same(found):
+            return False
+        self.delete(meta.key)
+        return True
+
     def publish(self, source: str, target: str, /) -> None:
         """Make the bytes of `source` readable under `target` too, for other tools. Override where no copy is needed."""
         self.put(target, self.stream(source))

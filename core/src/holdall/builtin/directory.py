@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from errno import EISDIR, ELOOP, EMLINK, ENOENT, ENOTDIR, EPERM
 from io import FileIO
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,7 +13,7 @@ from holdall.abc.storage import Storage
 from holdall.builtin import files
 from holdall.builtin.keys import LOCKS, TEMPORARY, fault
 from holdall.builtin.oserrors import FolderErrors
-from holdall.errors import ConfigurationError, StorageError
+from holdall.errors import ConfigurationError, KeyMissing, StorageError
 from holdall.ids import new_id
 from holdall.types import ObjectMeta
 
@@ -146,6 +147,34 @@ class Directory(Storage):
             if not self._says_absent(error):
                 raise self._errors.failed(error, key, "delete") from error
 
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        path = self._path(meta.key, "delete")
+        try:
+            if not self.head(meta.key).is_same(meta):
+                return False
+        except KeyMissing:
+            return True
+        if os.path.islink(path):
+            return super().delete_unchanged(meta)
+        # Aside, where nobody replaces it any more: what is looked at there is what is deleted.
+        aside = f"{path.rpartition('/')[0]}/{TEMPORARY}{new_id()}"
+        try:
+            os.rename(path, aside)
+        except OSError as error:
+            if self._says_absent(error):
+                return True
+            raise self._errors.failed(error, meta.key, "delete") from error
+        try:
+            if _meta(meta.key, os.lstat(aside)).is_same(meta):
+                os.unlink(aside)
+                return True
+            with suppress(FileExistsError):  # replaced once more, and so this one is of no account
+                files.create(aside, path, lock=lambda: self._create_lock(meta.key))
+            files.discard(aside)
+        except OSError as error:
+            raise self._errors.failed(error, meta.key, "delete") from error
+        return False
+
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         folder = prefix.rpartition("/")[0]
         if folder and (fault(folder) or self._leads_out(folder)):
@@ -206,6 +235,9 @@ class Directory(Storage):
         except OSError as error:
             raise self._errors.failed(error, key, "lock") from error
         return f"{folder}/{sha256(key.encode(errors='surrogatepass')).hexdigest()}.lock"
+
+    def _create_lock(self, key: str) -> str:
+        return self.lock_path(key).removesuffix(".lock") + ".create"
 
     def _path(self, key: str, operation: str) -> str:
         if reason := fault(key):
@@ -271,7 +303,7 @@ class Directory(Storage):
     def _name(self, temporary: str, path: str, key: str, mode: WriteMode) -> None:
         try:
             if mode == "create":
-                files.create(temporary, path, lock=lambda: self.lock_path(key).removesuffix(".lock") + ".create")
+                files.create(temporary, path, lock=lambda: self._create_lock(key))
             else:
                 os.replace(temporary, path)
         except StorageError:
@@ -279,6 +311,8 @@ class Directory(Storage):
         except FileExistsError as error:
             raise (self._errors.taken(key) if mode == "create" else self._errors.failed(error, key, "put")) from error
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not os.path.lexists(temporary):
+                raise self._errors.swept(key) from error
             raise self._errors.failed(error, key, "put") from error
 
     def _span(self, byte_range: ByteRange, size: int, key: str) -> tuple[int, int]:

@@ -69,6 +69,9 @@ class LocalFileSystem(StorageBlock):
     def delete(self, key: str, /) -> None:
         self.directory.delete(key)
 
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        return self.directory.delete_unchanged(meta)
+
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         return self.directory.scan(prefix)
 

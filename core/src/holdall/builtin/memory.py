@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
 class _Object(NamedTuple):
     data: bytes
     modified: float
+    version: int
+
+    def meta(self, key: str) -> ObjectMeta:
+        return ObjectMeta(key, len(self.data), f"{self.version:x}", self.modified)
 
 
+_versions = count()
 _namespaces: dict[str, dict[str, _Object]] = {}
 _lock = Lock()
 if hasattr(os, "register_at_fork"):  # absent on Windows; a child must not inherit a lock that a thread of ours holds
@@ -45,7 +51,7 @@ class MemoryFileSystem(StorageBlock):
         self._check(key, "put")
         # Parts of a generator are copied one by one: it may use one buffer for all of them.
         data = b"".join(parts if isinstance(parts, (list, tuple)) else [bytes(part) for part in parts])
-        stored = _Object(data, time.time())
+        stored = _Object(data, time.time(), next(_versions))
         with _lock:
             objects = _namespaces.setdefault(self.namespace, {})
             if mode == "create" and key in objects:
@@ -56,7 +62,7 @@ class MemoryFileSystem(StorageBlock):
                     operation="put",
                 )
             objects[key] = stored
-        return ObjectMeta(key, len(data), None, stored.modified)
+        return stored.meta(key)
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         data = self._found(key, "get").data
@@ -68,20 +74,29 @@ class MemoryFileSystem(StorageBlock):
         return data[start:stop]
 
     def head(self, key: str, /) -> ObjectMeta:
-        found = self._found(key, "head")
-        return ObjectMeta(key, len(found.data), None, found.modified)
+        return self._found(key, "head").meta(key)
 
     def delete(self, key: str, /) -> None:
         self._check(key, "delete")
         with _lock:
             _namespaces.get(self.namespace, {}).pop(key, None)
 
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        self._check(meta.key, "delete")
+        with _lock:
+            objects = _namespaces.get(self.namespace, {})
+            found = objects.get(meta.key)
+            if found is not None and not meta.is_same(found.meta(meta.key)):
+                return False
+            objects.pop(meta.key, None)
+        return True
+
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         with _lock:
             objects = list(_namespaces.get(self.namespace, {}).items())
         for key, found in sorted(objects):
             if key.startswith(prefix):
-                yield ObjectMeta(key, len(found.data), None, found.modified)
+                yield found.meta(key)
 
     def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
         data = self._found(key, "get").data

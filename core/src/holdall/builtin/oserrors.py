@@ -68,6 +68,10 @@ class FolderErrors(NamedTuple):
         message = f"{self.block} at {self.base}: put of {key!r} may only create it, and the key is taken."
         return KeyExists(message, block=self.block, key=key, operation="put")
 
+    def swept(self, key: str, /) -> StorageError:
+        reason = "its unfinished file was removed, as `holdall gc` does with what is older than its --grace"
+        return self._error(f"failed: {reason}; the same call may succeed now", key, "put", transient=True)
+
     def _error(self, outcome: str, key: str, operation: str, transient: bool = False) -> StorageError:
         message = f"{self.block} at {self.base}: {operation} of {key!r} {outcome}."
         return StorageError(message, block=self.block, key=key, operation=operation, transient=transient)

@@ -15,7 +15,7 @@ from holdall.errors import KeyMissing, StorageError
 from holdall.types import ObjectMeta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from holdall.types import Buffer, ByteRange, Parts, WriteMode
 
@@ -45,6 +45,11 @@ class FaultyStorage(Storage):
 
     def delete(self, key: str, /) -> None:
         self.inner.delete(key)
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        if type(self).delete is not FaultyStorage.delete:  # what a subclass spoils of the one is spoilt of the other
+            return super().delete_unchanged(meta)
+        return self.inner.delete_unchanged(meta)
 
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         return self.inner.scan(prefix)
@@ -153,6 +158,65 @@ class RacyCreate(FaultyStorage):
         return self.inner.put(key, parts)
 
 
+class Meanwhile(FaultyStorage):
+    """Lets something happen right before an operation on a key, once: what another process might do just then.
+
+    `operation` is the name of a method, `key` the beginning of the key or prefix that it is called with; the first
+    `skip` such calls pass.
+    """
+
+    def __init__(
+        self, inner: Storage, operation: str, act: Callable[[], object], /, *, key: str = "", skip: int = 0
+    ) -> None:
+        super().__init__(inner)
+        self.happened = False
+        self._operation = operation
+        self._act = act
+        self._key = key
+        self._skip = skip
+
+    def _reached(self, operation: str, key: str) -> None:
+        if self.happened or operation != self._operation or not key.startswith(self._key):
+            return
+        if self._skip:
+            self._skip -= 1
+            return
+        self.happened = True
+        self._act()
+
+    def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        self._reached("put", key)
+        return self.inner.put(key, parts, mode=mode)
+
+    def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
+        self._reached("get", key)
+        return self.inner.get(key, byte_range=byte_range)
+
+    def head(self, key: str, /) -> ObjectMeta:
+        self._reached("head", key)
+        return self.inner.head(key)
+
+    def delete(self, key: str, /) -> None:
+        self._reached("delete", key)
+        self.inner.delete(key)
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        self._reached("delete_unchanged", meta.key)
+        return self.inner.delete_unchanged(meta)
+
+    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+        self._reached("scan", prefix)
+        return self.inner.scan(prefix)
+
+    def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
+        self._reached("stream", key)
+        return self.inner.stream(key, chunk=chunk)
+
+    def publish(self, source: str, target: str, /) -> None:
+        self._reached("publish", target)
+        self.inner.publish(source, target)
+
+
 class SlowStorage(FaultyStorage):
     """Takes `delay` seconds more for each call."""
 
@@ -175,6 +239,10 @@ class SlowStorage(FaultyStorage):
     def delete(self, key: str, /) -> None:
         time.sleep(self.delay)
         self.inner.delete(key)
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        time.sleep(self.delay)
+        return self.inner.delete_unchanged(meta)
 
 
 class FlakyStorage(FaultyStorage):
@@ -214,3 +282,7 @@ class FlakyStorage(FaultyStorage):
     def delete(self, key: str, /) -> None:
         self._fail(key, "delete")
         self.inner.delete(key)
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        self._fail(meta.key, "delete")
+        return self.inner.delete_unchanged(meta)

@@ -61,6 +61,25 @@ class ListingContract(Capabilities):
             assert keys[number:] == [meta.key for meta in storage.scan("folder/ob")]
         assert not storage.exists("folder")
 
+    def test_what_was_written_again_is_not_deleted_for_the_old_one(self, storage: Storage) -> None:
+        """`delete_unchanged` removes what a head or a listing described, and leaves what was put under its key since."""
+        for key, again in (("folder/larger", b"12345678"), ("folder/smaller", b"1")):
+            storage.put(key, [b"1234"])
+            before = storage.head(key)
+            (listed,) = storage.scan(key)
+            storage.put(key, [again])
+
+            assert [False, False] == [storage.delete_unchanged(before), storage.delete_unchanged(listed)]
+            assert again == bytes(storage.get(key))
+        for look in (storage.head, lambda key: next(iter(storage.scan(key)))):
+            for key in ("folder/larger", "folder/smaller"):
+                storage.put(key, [b"12"])
+                meta = look(key)
+
+                assert [True, True] == [storage.delete_unchanged(meta), storage.delete_unchanged(meta)]
+                assert not storage.exists(key)
+        assert not list(storage.scan())
+
     def test_delete_is_idempotent(self, storage: Storage) -> None:
         """A second delete, or one of what never was, is no error; a folder of keys is left alone."""
         storage.put("folder/object", [b"x"])

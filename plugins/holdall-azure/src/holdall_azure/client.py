@@ -92,6 +92,12 @@ class AzureClient(ObjectClient):
     async def remove(self, name: str, /) -> None:
         await self.blob(name).delete_blob(delete_snapshots="include")
 
+    async def remove_unchanged(self, name: str, etag: str | None, /) -> None:
+        condition: dict[str, Any] = (
+            {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified} if etag else {}
+        )
+        await self.blob(name).delete_blob(delete_snapshots="include", **condition)
+
     async def pages(self, prefix: str, /) -> AsyncIterator[list[Seen]]:
         found = self._container.list_blobs(
             name_starts_with=prefix or None, include=["metadata"], results_per_page=self.page

@@ -98,6 +98,14 @@ class ObjectClient(ABC):
     async def remove(self, name: str, /) -> None:
         """A name that is not there may be an error."""
 
+    async def remove_unchanged(self, name: str, etag: str | None, /) -> None:
+        """As `remove`, of the version `etag` alone where the store can do that: else whoever asks has just looked.
+
+        Another version is what the store calls a failed condition (412).
+        """
+        del etag
+        await self.remove(name)
+
     @abstractmethod
     def pages(self, prefix: str, /) -> AsyncIterator[list[Seen]]:
         """What is listed under the prefix, in any order."""

@@ -21,7 +21,7 @@ from holdall_fsspec.repeating import pause
 from holdall_fsspec.transferring import Deadline, finished, run, start
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
     from concurrent.futures import Future
     from typing import Any
 
@@ -205,9 +205,30 @@ class ObjectBlock(RemoteBlock):
         return mapped
 
     def delete(self, key: str, /) -> None:
-        name, guard = self.name_of(key), self.guard(key, "delete")
+        name = self.name_of(key)
+        self._remove(key, lambda client: client.remove(name))
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        """Looked at first, as not every server heeds a condition."""
         try:
-            self._run(self.client.remove(name))
+            found = self.head(meta.key)
+        except KeyMissing:
+            return True
+        if not meta.is_same(found):
+            return False
+        try:
+            name = self.name_of(meta.key)
+            self._remove(meta.key, lambda client: client.remove_unchanged(name, found.etag))
+        except StorageError as error:
+            if error.__cause__ is None or Answer.of(error.__cause__).status != 412:
+                raise
+            return False
+        return True
+
+    def _remove(self, key: str, request: Callable[[ObjectClient], Coroutine[Any, Any, None]]) -> None:
+        guard = self.guard(key, "delete")
+        try:
+            self._run(request(self.client))
         except Exception as error:
             mapped = guard.mapped(error)
             answer = Answer.of(error)

@@ -69,6 +69,9 @@ class GCSClient(ObjectClient):
     async def remove(self, name: str, /) -> None:
         await self._connection.ask("DELETE", self._object(name))
 
+    async def remove_unchanged(self, name: str, etag: str | None, /) -> None:
+        await self._connection.ask("DELETE", self._object(name), {"ifGenerationMatch": etag} if etag else None)
+
     async def pages(self, prefix: str, /) -> AsyncIterator[list[Seen]]:
         params = {"prefix": prefix, "fields": f"items({_FIELDS}),nextPageToken"}
         while True:
