@@ -11,6 +11,7 @@ from holdall.errors import CorruptResultError, KeyMissing, MissingResultError
 if TYPE_CHECKING:
     from holdall.abc.storage import Storage
     from holdall.record import Record
+    from holdall.types import ObjectMeta
 
 
 def at_home(record: Record, key: str, /, *, where: str) -> Record:
@@ -55,3 +56,11 @@ def found(storage: Storage, key: str, /, *, label: str) -> Record | None:
         return None
     where = f"{key} in {label}"
     return at_home(records.parse(data, where=where), key, where=where)
+
+
+def seen(storage: Storage, key: str, /) -> ObjectMeta | None:
+    """What the storage says of an object; None where there is none."""
+    try:
+        return boundary.head(storage, key)
+    except KeyMissing:
+        return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from holdall import boundary
 from holdall import record as records
-from holdall.belonging import found
+from holdall.belonging import found, seen
 from holdall.errors import CorruptResultError, KeyMissing
 from holdall.keys import is_own, payload_made_at, suffix_of
 from holdall.types import ByteRange
@@ -15,6 +15,7 @@ from holdall.types import ByteRange
 if TYPE_CHECKING:
     from holdall.abc.storage import Storage
     from holdall.record import Record
+    from holdall.types import ObjectMeta
 
 _START: Final = 16  # bytes that tell a record from other files
 _LOOKS: Final = 8
@@ -32,24 +33,19 @@ def copy_of(record: Record, /) -> str | None:
     return None if is_own(copy) or payload_made_at(copy) is not None else copy
 
 
-def is_there(storage: Storage, record: Record, /) -> bool:
-    """Whether a result has its copy: of other programs' files, one of that very size is not told apart."""
+def look(storage: Storage, record: Record, /) -> ObjectMeta | None:
+    """A result's copy, where it has one: of other programs' files, one of that very size is not told apart."""
     copy = copy_of(record)
     if copy is None or record.payload is None:
-        return False
-    try:
-        return boundary.head(storage, copy).size == record.payload.size
-    except KeyMissing:
-        return False
+        return None
+    meta = seen(storage, copy)
+    return meta if meta is not None and meta.size == record.payload.size else None
 
 
 def remove(storage: Storage, record: Record, /) -> bool:
     """Delete a result's copy, and say whether there was one. What another program has put there stays."""
-    copy = copy_of(record)
-    if copy is None or not is_there(storage, record):
-        return False
-    boundary.delete(storage, copy)
-    return True
+    meta = look(storage, record)
+    return meta is not None and boundary.delete_unchanged(storage, meta)
 
 
 def claim(storage: Storage, key: str, copy: str | None, /, *, label: str) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall import boundary, roundtrip, transit
 from holdall import record as records
 from holdall.checksum import Checksummer
-from holdall.errors import HoldallError, SerializationError, StorageError, told
+from holdall.errors import HoldallError, MissingResultError, SerializationError, StorageError, told
 from holdall.ids import new_id, shard
+from holdall.lateness import NEVER, Since
 from holdall.sources import InlineSource, PayloadSource
 
 if TYPE_CHECKING:
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
     from holdall.types import Buffer, Parts
 
 
+_LATE: Final = 1.0  # seconds from a payload to its record: a writer that needs more was stopped, or its storage is slow
+_YOUNG: Final = 60.0  # seconds: what is this young, no `gc` takes for garbage
+
+
 class Written(NamedTuple):
     """A payload that is in its storage, or about to be as a part of its record.
 
-    `member` is the JSON that the record says of it. `path` is None where it is inlined; `size` is in bytes.
+    `member` is the JSON that the record says of it. `path` is None where it is inlined; `size` is in bytes. `given` is
+    when the storage had all of its bytes, `taken` when it said so, or when what it took was found to be right.
     """
 
     codec: Codec
@@ -33,6 +39,27 @@ class Written(NamedTuple):
     member: str
     path: str | None
     size: int
+    given: Since | None = None
+    taken: Since | None = None
+
+    def is_doubtful(self, storage: Storage, /) -> bool:
+        """Whether `holdall gc` may have taken the payload for garbage, or be about to, as no record names it yet.
+
+        Who comes straight from writing it does not ask the storage. Who was stopped in between (a process that got
+        SIGSTOP, a machine that slept) cannot know what somebody is about to do; who took long in writing it looks.
+        """
+        return (self.taken is not None and self.taken.seconds > _LATE) or self.is_gone(storage)
+
+    def is_gone(self, storage: Storage, /) -> bool:
+        """Whether the payload is no longer there; asks nobody where there was no time for that."""
+        if self.path is None or self.given is None or self.given.seconds <= _LATE:
+            return False
+        return not boundary.exists(storage, self.path)
+
+    @property
+    def is_old(self) -> bool:
+        """Whether its record came so late that somebody who had looked before may still remove it."""
+        return self.taken is not None and self.taken.seconds > _YOUNG
 
 
 def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label: str, policy: Policy) -> Written:
@@ -58,10 +85,12 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
                 return Written(codec, _noted(codec.written_with(dumped), noted), member, None, len(small))
         unique = new_id()
         path = f"payloads/{shard(unique)}/{unique}{codec.suffix}"
+        given = [Since.now()]
         through = Checksummer("xxh3_64" if policy.signing is None else "sha256")
         streamed = parts if isinstance(parts, list) else boundary.streamed(parts, codec.slug)
         known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
-        transit.send(storage, path, through.through(streamed), label=label, size=known)
+        transit.send(storage, path, _timed(through.through(streamed), given), label=label, size=known)
+        taken = Since.now()
     except SerializationError as error:
         error.value = value
         raise
@@ -79,11 +108,14 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
         try:
             noted = roundtrip.check(codec, value, source, policy)
         except SerializationError:
-            with suppress(StorageError):  # without a record it is garbage to `gc`
-                boundary.delete(storage, path)
+            discard(storage, path)
             raise
+        except MissingResultError:  # gone already
+            taken = NEVER
+        if taken.seconds < _YOUNG:
+            taken = Since.now()  # what took its time was the reading, and `given` still says so
     member = f'{{"size":{through.size},"media_type":"{codec.media_type}","path":"{path}","checksum":{checksum.json()}}}'
-    return Written(codec, _noted(codec.written_with(dumped), noted), member, path, through.size)
+    return Written(codec, _noted(codec.written_with(dumped), noted), member, path, through.size, given[-1], taken)
 
 
 def commit(
@@ -107,10 +139,20 @@ def commit(
             boundary.put(storage, each, [records.seal(body, key)])
         except StorageError:
             if path is not None and each == addresses[0][0]:
-                # The storage is in trouble already, and says so; a payload without a record is garbage to `gc`.
-                with suppress(StorageError):
-                    boundary.delete(storage, path)
+                discard(storage, path)
             raise
+
+
+def discard(storage: Storage, path: str | None, /) -> None:
+    """Remove a payload that no record names, where that works: if not, it is garbage to `gc`."""
+    if path is not None:
+        with suppress(StorageError):  # the storage is in trouble already, and says so
+            boundary.delete(storage, path)
+
+
+def _timed(parts: Iterator[Buffer], given: list[Since]) -> Iterator[Buffer]:
+    yield from parts
+    given.append(Since.now())
 
 
 def _noted(written_with: Mapping[str, str], noted: Mapping[str, str]) -> Mapping[str, str]:

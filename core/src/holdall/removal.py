@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from holdall import boundary, copies
 from holdall import record as records
-from holdall.belonging import found
+from holdall.belonging import found, of_run, seen
 from holdall.errors import CorruptResultError
 
 if TYPE_CHECKING:
@@ -14,30 +14,41 @@ if TYPE_CHECKING:
     from holdall.record import Record
 
 
-def remove(storage: Storage, key: str, /, *, label: str) -> None:
+def remove(storage: Storage, key: str, /, *, label: str, run_id: str | None = None) -> None:
     """Delete the record, its readable copy, and its payload unless another record names it.
 
     The copy goes first: whatever ends this early, the record leads to it again. The payload goes last, so that no reader
-    finds a record without it.
+    finds a record without it. What is written under the key meanwhile, or made of the payload, comes after this and stays.
 
     Raises:
+        MissingResultError: it is not the record of the run `run_id`, where one is given.
         CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed.
         StorageError: the storage failed.
     """
+    meta = seen(storage, key)
+    if meta is None:
+        return
     try:
         record = found(storage, key, label=label)
     except CorruptResultError:
-        if not records.is_ours(boundary.get(storage, key)):
+        data = boundary.get(storage, key)
+        if not records.is_ours(data):
             raise
         # Which payload was its own, it cannot say any more; what another key's record says is no matter of this one.
-        boundary.delete(storage, key)
+        boundary.delete_unchanged(storage, meta)
         return
     if record is None:
         return
-    copies.remove(storage, record)
-    boundary.delete(storage, key)
-    if record.path is not None and not is_shared(storage, record, label=label):
-        boundary.delete(storage, record.path)
+    of_run(record, run_id, label=label)
+    copy = copies.look(storage, record)
+    payload = None if record.path is None else seen(storage, record.path)
+    now = seen(storage, key)
+    if now is None or not now.is_same(meta):
+        return
+    if copy is not None:
+        boundary.delete_unchanged(storage, copy)
+    if boundary.delete_unchanged(storage, meta) and payload is not None and not is_shared(storage, record, label=label):
+        boundary.delete_unchanged(storage, payload)
 
 
 def is_shared(storage: Storage, record: Record, /, *, label: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.errors import HoldallError, HoldallWarning, SerializationError, told
+from holdall.errors import HoldallError, HoldallWarning, MissingResultError, SerializationError, told
 from holdall.types import Trust
 
 if TYPE_CHECKING:
@@ -42,9 +42,12 @@ def check(codec: Codec, value: Any, source: Source, policy: Policy, /) -> dict[s
 
     Raises:
         SerializationError: it would come back as another value, or not at all; it is on the error.
+        MissingResultError: somebody has removed it meanwhile.
     """
     try:
         back = codec.load(source)
+    except MissingResultError:
+        raise  # that says nothing of the codec
     except HoldallError as error:
         raise SerializationError(f"{_would_not(codec)}: it cannot be read back. {error}", value=value) from error
     except Exception as error:  # the boundary to plugins

@@ -38,9 +38,11 @@ if TYPE_CHECKING:
     from holdall.abc.codec import Codec
     from holdall.abc.policy import Policy
     from holdall.abc.storage import Storage
+    from holdall.payload import Written
     from holdall.record import Payload, Record
 
 _WRITES: Final = 2  # a put that failed for a passing reason is repeated once, by dumping again
+_ROUNDS: Final = 3  # so often a writer is stopped for long in one write, before somebody is taken to be at fault
 _NO_TRUST: Final = Trust()
 _PLAIN: Final = '{"picklelib":"pickle"}'  # what most small results say of themselves, without asking json
 
@@ -133,45 +135,56 @@ class ResultStore:
             SerializationError: the value cannot be serialised.
             StorageError: the storage did not take it.
         """
+        facts = {"created": time.time() if created is None else created, "expires": expires, "producer": producer}
         for remaining in range(_WRITES - 1, -1, -1):
             try:
-                written = payloads.write(
-                    value,
-                    self.codec,
-                    self.storage,
-                    inline=name is None,
-                    label=self.label,
-                    policy=self.policy,
-                )
-                serializer, head = self._head(written.codec)
-                copy = None if name is None else copy_name(name, written.codec.suffix)
-                if name is not None and published:
-                    copy = copies.claim(self.storage, name_key(name), copy, label=self.label)
-                addresses = records.addresses(key, name, copy)
-                draft = partial(
-                    records.body,
-                    head,
-                    written_with=_json(written.written_with),
-                    payload=written.member,
-                    created=time.time() if created is None else created,
-                    expires=expires,
-                    producer=producer,
-                )
-                self._commit(draft, addresses, written.path)
+                written, primary, copy = self._written(value, key, name, facts, published=published)
             except StorageError as error:
                 if not (error.transient and remaining) or circuit.is_down(self.storage):
                     error.value = value
                     raise
             else:
                 break
-        primary = addresses[-1][0]
         if published and copy is not None and written.path is not None:
             try:
                 copies.publish(self.storage, primary, written.path, copy, label=self.label)
             except StorageError as error:
                 error.value, error.kept = value, f"{primary} in {self.label}"
                 raise
-        return Stored(primary, serializer, written.size)
+        return Stored(primary, self._head(written.codec)[0], written.size)
+
+    def _written(
+        self, value: Any, key: str | None, name: str | None, facts: dict[str, Any], *, published: bool
+    ) -> tuple[Written, str, str | None]:
+        """A payload, the key of its record and its readable copy's name; the payload anew where the record comes late."""
+        for remaining in range(_ROUNDS - 1, -1, -1):
+            written = payloads.write(
+                value, self.codec, self.storage, inline=name is None, label=self.label, policy=self.policy
+            )
+            if remaining and written.is_doubtful(self.storage):
+                payloads.discard(self.storage, written.path)
+                continue
+            copy = None if name is None else copy_name(name, written.codec.suffix)
+            if name is not None and published:
+                copy = copies.claim(self.storage, name_key(name), copy, label=self.label)
+            addresses = records.addresses(key, name, copy)
+            draft = partial(
+                records.body,
+                self._head(written.codec)[1],
+                written_with=_json(written.written_with),
+                payload=written.member,
+                **facts,
+            )
+            self._commit(draft, addresses, written.path)
+            if not (remaining and written.is_old) and not written.is_gone(self.storage):
+                return written, addresses[-1][0], copy
+        raise StorageError(
+            f"The result is not kept in {self.label}: its payload was deleted each time before its record was written. See "
+            "whether a `holdall gc` runs there with a --grace of seconds.",
+            block=self.storage.slug,
+            key=addresses[-1][0],
+            operation="put",
+        )
 
     def reference(
         self,
@@ -326,10 +339,9 @@ class ResultStore:
         try:
             return record, self._value(record, trust, columns)
         except MissingResultError:
-            # Replaced while we read: the new record names the new payload. Gone for good if it is the same record.
+            # Replaced while we read: the new record names the new payload. If it is the same record, somebody may have
+            # set its payload aside to look whether it was written again; else it is gone for good.
             again = self.record(record.key, run_id=run_id, accept=accept)
-            if again == record:
-                raise
             return again, self._value(again, trust, columns)
 
     def _value(self, record: Record, trust: Trust, columns: Sequence[str] | None) -> Any:
@@ -368,13 +380,14 @@ class ResultStore:
         """Whether there is a record, expired or not; reads no payload."""
         return boundary.exists(self.storage, key)
 
-    def delete(self, key: str, /) -> None:
-        """Remove a record, and what only it leads to.
+    def delete(self, key: str, /, *, run_id: str | None = None) -> None:
+        """Remove a record, that of the run `run_id` where one is given, and what only it leads to.
 
         Raises:
+            MissingResultError: another run has written there since.
             CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed.
         """
-        removal.remove(self.storage, key, label=self.label)
+        removal.remove(self.storage, key, run_id=run_id, label=self.label)
 
 
 def _json(value: Any) -> str:

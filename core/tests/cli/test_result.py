@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import holdall as library
+from holdall.builtin.directory import Directory
 from holdall.keys import name_key
+from holdall.store import ResultStore
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -287,3 +289,25 @@ def test_a_folder_without_records_lists_none(holdall: Any) -> None:
 
     assert found.stderr.startswith("No records in ./empty.")
     assert found.exit_code == 0
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_what_is_written_while_it_is_deleted_stays(
+    holdall: Any, ran: ModuleType, monkeypatch: pytest.MonkeyPatch, *, within: bool
+) -> None:
+    """Whether it comes before the record is looked at once more, or in the moment of its deletion; it can be found."""
+    owner, method = (Directory, "delete_unchanged") if within else (ResultStore, "delete")
+    real, again = getattr(owner, method), [library.task(result_storage="./elsewhere", result_storage_key="report")]
+
+    def overtaken(self: Any, *arguments: Any, **more: Any) -> Any:
+        if again:
+            again.pop()(lambda: "anew")()
+        return real(self, *arguments, **more)
+
+    monkeypatch.setattr(owner, method, overtaken)
+    found = holdall("result", "delete", "--yes", "report")
+
+    assert ran is not None
+    assert (0 if within else 1) == found.exit_code
+    assert within or "that was written again" in found.stderr
+    assert "anew" == library.load_result(key="report") == library.load_result(key="report", storage="./elsewhere")

@@ -18,6 +18,7 @@ from holdall.keys import NAMES, candidates, is_own
 from holdall.results import ResultLiteral, ResultReference, from_json
 from holdall.retrieval import open_storage
 from holdall.sources import InlineSource, PayloadSource
+from holdall.storages import SAME_MOMENT
 from holdall.store import ResultStore
 from holdall.types import Trust
 
@@ -81,8 +82,9 @@ class Whereabouts:
         """Record, payload, references; returns what there is to say."""
         said = [f"Deleted {self.title} in {self.label}."]
         storage = self.store.storage
+        until = float("inf")
         try:
-            self.record()
+            record = self.record()
         except MissingResultError:
             if boundary.exists(storage, self.key):
                 raise  # of another run
@@ -92,12 +94,14 @@ class Whereabouts:
             self.store.delete(self.key)
             said.append("It was damaged and did not say where its payload is: that was left in the storage.")
         else:
-            self.store.delete(self.key)
+            until = record.created_at + SAME_MOMENT
+            self.store.delete(self.key, run_id=record.run_id)
         for row in self.catalog.references(key=self.key):
             reference = from_json(row.reference)
-            if row.storage == self.label or (
+            here = row.storage == self.label or (
                 isinstance(reference, ResultReference) and dict(reference.storage.location) == storage.location()
-            ):
+            )
+            if here and row.created <= until:  # a later one is of what has been written since
                 self.catalog.delete_reference(row.storage, row.key)
         return said
 
