@@ -82,13 +82,11 @@ def test_what_is_sent_is_there_and_no_longer_here(kept: list[str], wall: Path) -
 
 @pytest.mark.usefixtures("kept")
 def test_hits_are_quick_again_once_all_is_sent(wall: Path) -> None:
-    """In processes that start then: folders without a result in them are no reason to look into the spool."""
+    """Folders without a result in them are no reason to look into the spool."""
     home = settings.current().home
-    spool._spools.clear()
     assert spool.may_hold(home)
     wall.unlink()
     pushed()
-    spool._spools.clear()
 
     assert not spool.may_hold(home)
 

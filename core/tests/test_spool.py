@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +28,15 @@ from holdall.errors import (
 )
 from holdall.filesystems import LocalFileSystem
 from holdall.keys import name_key
+from holdall.pushing import push
 from holdall.record import parse
 from holdall.results import ResultReference, from_json
 from holdall.store import ResultStore
 from holdall.testing.faults import FaultyStorage, FlakyStorage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from holdall.types import OnFailure
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -341,13 +345,12 @@ def test_the_newer_of_two_wins_where_this_process_knows_of_a_spool(place: Path) 
 
 
 def test_an_expired_result_gives_way_to_the_spool(place: Path) -> None:
-    """A process that knew of no spool looks there after any kind of miss."""
+    """A process that knew of no spool looks there as soon as there is one."""
     store = ResultStore(Directory(str(place / "results")), PickleCodec())
     home = settings.current().home
     store.write("old", key="k", expires=1.0)
     assert not spool.may_hold(home)
     spool.opened(store, home).write("new", key="k")
-    spool._spools[home] = False
 
     holder, record = spool.locate(store, home, lambda each: each.record("k"))
 
@@ -390,3 +393,83 @@ def test_where_a_block_is_used_is_no_part_of_where_it_is(place: Path) -> None:
 
     assert both[0].location() == both[1].location() == {"basepath": str(place)}
     assert both[0] != both[1]
+
+
+@pytest.fixture
+def shelf(place: Path) -> ResultStore:
+    return ResultStore(Directory(str(place / "shelf")), PickleCodec())
+
+
+def send(home: str) -> None:
+    """What another process does that runs `holdall result push`."""
+    (done,) = push(home)
+
+    assert done.complete
+    assert done.items
+
+
+LARGE = "x" * 20_000
+
+
+# A reader looks into the spool, then into the storage, and then loads what it has found.
+@pytest.mark.parametrize("value", [[1], LARGE], ids=["inlined", "large"])
+@pytest.mark.parametrize(("method", "skip"), [("record", 0), ("record", 1), ("loaded", 0)])
+def test_a_result_that_is_pushed_beside_its_reader_is_read(
+    shelf: ResultStore, monkeypatch: pytest.MonkeyPatch, value: Any, method: str, skip: int
+) -> None:
+    """In whichever moment between two looks."""
+    home = settings.current().home
+    spool.opened(shelf, home).write(value, key="k")
+    before(ResultStore, method, partial(send, home), monkeypatch, skip=skip)
+
+    assert value == read(shelf)
+    assert [] == [meta.key for folder in spool.folders(home) for meta in folder.scan()]
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(("method", "skip"), [("record", 0), ("record", 1), ("loaded", 0)])
+def test_the_older_value_of_the_storage_is_not_read_beside_a_push(
+    shelf: ResultStore, monkeypatch: pytest.MonkeyPatch, method: str, skip: int, *, known: bool
+) -> None:
+    """The spool had the newer one all the while, until the storage has; whoever kept it there."""
+    home = settings.current().home
+    shelf.write([*LARGE, "old"], key="k")
+    if known:
+        assert not spool.may_hold(home)
+    in_another_process(spool.opened, shelf, home)
+    spool.twin(shelf, home).write([*LARGE, "new"], key="k")
+    in_another_process(spool.mark, home)
+    before(ResultStore, method, partial(send, home), monkeypatch, skip=skip)
+
+    assert [*LARGE, "new"] == read(shelf)
+
+
+def read(shelf: ResultStore) -> Any:
+    """What a program reads that has a reference as JSON."""
+    reference = shelf.reference("k", None, shelf.serializer, run_id=None, cache_in_memory=False)
+    return from_json(reference.json()).get()
+
+
+def in_another_process(call: Callable[..., object], *arguments: Any) -> None:
+    """As far as what this one remembers of spools is concerned."""
+    remembered = dict(spool._spools)
+    call(*arguments)
+    spool._spools.clear()
+    spool._spools.update(remembered)
+
+
+def before(
+    owner: type, method: str, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch, *, skip: int = 0
+) -> None:
+    """Let something happen right before a method is called, once, after so many other calls."""
+    real, left = getattr(owner, method), [skip]
+
+    def called(self: Any, *arguments: Any, **more: Any) -> Any:
+        if left:
+            left[0] -= 1
+            if left[0] < 0:
+                left.clear()
+                act()
+        return real(self, *arguments, **more)
+
+    monkeypatch.setattr(owner, method, called)

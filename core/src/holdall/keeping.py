@@ -67,9 +67,14 @@ def lookup(
         StorageError: the storage cannot be reached or refuses; that never means "no" (unless `on_storage_error="run"`).
     """
     record = None
+
+    def load(holder: ResultStore, found: Record) -> tuple[Record, Any]:
+        nonlocal record
+        record = found
+        return holder.loaded(found, accept=accept)
+
     try:
-        holder, record = spool.locate(store, home, methodcaller("record", record_key(key)))
-        record, value = holder.loaded(record, accept=accept)
+        record, value = spool.read(store, home, methodcaller("record", record_key(key)), load)
     except (ResultError, StorageError, ConfigurationError, PluginError) as error:  # the latter two: an unknown format
         absent = isinstance(error, MissingResultError) and record is None
         if not absent and not isinstance(error, ExpiredResultError):

@@ -50,6 +50,7 @@ def push(
             yield done
             continue
         yield _sent(folder, target, jobs, track)
+        spool.mark(home)
 
 
 def _wheres(found: list[Found]) -> list[StorageReference]:

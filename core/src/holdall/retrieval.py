@@ -6,8 +6,9 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from holdall import results, settings, spool
 from holdall.catalogs import catalog_path, open_catalog
@@ -20,10 +21,14 @@ from holdall.signals import ear
 from holdall.store import ResultStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from holdall.abc.codec import Codec
     from holdall.abc.storage import Storage
+    from holdall.record import Record
+
+
+_LOOKS: Final = 4
 
 
 def fetch(reference: ResultReference, /, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
@@ -36,11 +41,14 @@ def fetch(reference: ResultReference, /, *, accept: Iterable[str] = (), columns:
     started = time.time()
     try:
         look = methodcaller("record", reference.key, run_id=reference.run_id, accept=accepted)
-        holder, record = spool.locate(store, found.home, look)
+
+        def load(holder: ResultStore, record: Record) -> tuple[Record, Any]:
+            return holder.loaded(record, run_id=reference.run_id, accept=accepted, columns=columns)
+
+        record, value = spool.read(store, found.home, look, load)
     except MissingResultError as error:
         _say_where(error, reference, found)
         raise
-    value = holder.load(record, run_id=reference.run_id, accept=accepted, columns=columns)
     if ear.active:
         from holdall import hooks  # noqa: PLC0415 - pluggy and events, where somebody listens
 
@@ -126,10 +134,31 @@ def load_result(
             if run is not None
             else methodcaller("find", str(key), accept=accepted)
         )
-        holder, wanted = spool.locate(store, found.home, look)
-        return holder.load(wanted, run_id=run, accept=accepted, columns=columns)
-    result = _of_run(run, found) if run is not None else _of_key(str(key), found)
-    return result.get() if isinstance(result, ResultLiteral) else result.get(accept=accept, columns=columns)
+
+        def load(holder: ResultStore, record: Record) -> tuple[Record, Any]:
+            return holder.loaded(record, run_id=run, accept=accepted, columns=columns)
+
+        return spool.read(store, found.home, look, load)[1]
+    find = partial(_of_run, run, found) if run is not None else partial(_of_key, str(key), found)
+    return _followed(find, accept, columns)
+
+
+def _followed(
+    find: Callable[[], ResultLiteral | ResultReference], accept: Iterable[str], columns: Sequence[str] | None
+) -> Any:
+    """The value of what the catalog names; asked again where nothing is there, as that may have been moved meanwhile."""
+    before = None
+    for remaining in reversed(range(_LOOKS)):
+        result = find()
+        if isinstance(result, ResultLiteral):
+            return result.get()
+        try:
+            return result.get(accept=accept, columns=columns)
+        except MissingResultError:
+            if not remaining or result == before:
+                raise
+            before = result
+    raise AssertionError("the last look returns or raises")
 
 
 def _default_codec(found: settings.Settings) -> Codec:

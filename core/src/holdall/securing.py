@@ -58,6 +58,8 @@ def _spooled(
         return keep(unit, run, store, value, key=key, named=named, through=through, indexed=indexed)
     except HoldallError:
         return None
+    finally:
+        spool.mark(run.root.settings.home)
 
 
 def _folder(run: Run, store: ResultStore) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from xxhash import xxh3_128_hexdigest
 
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from holdall.results import StorageReference
 
 _PRIVATE: Final = 0o700
+_LOOKS: Final = 3
+_T = TypeVar("_T")
 
-# Whether a home has anything in its spool: looked at once a process, so that a hit in a healthy storage pays nothing.
-_spools: dict[str, bool] = {}
+# Whether a home has anything in its spool, and the mark that it bore then: a healthy storage's hit pays for one `stat`.
+_spools: dict[str, tuple[int, bool]] = {}
 
 
 def root(home: str, /) -> str:
@@ -62,20 +64,30 @@ def opened(store: ResultStore, home: str, /) -> ResultStore:
         for each in (home, root(home), path):
             with suppress(FileExistsError):
                 os.mkdir(each, _PRIVATE)
-    _spools[home] = True
+    mark(home)
     return twin(store, home)
 
 
+def mark(home: str, /) -> None:
+    """Let every process look into the spool of this home again: something has come, or is about to."""
+    with suppress(OSError):
+        os.utime(root(home), ns=(time.time_ns(),) * 2)
+
+
 def may_hold(home: str, /) -> bool:
-    """Whether this process knows of results here; what another process keeps meanwhile is found after a miss alone."""
-    found = _spools.get(home)
-    if found is None:
+    """Whether something may be here, whichever process kept it."""
+    try:
+        marked = os.stat(root(home)).st_mtime_ns
+    except OSError:
+        return False  # whatever is wrong shows, and is told, where it is written
+    known = _spools.get(home)
+    if known is None or known[0] != marked:
         try:
             found = any(next(folder.scan(), None) for folder in folders(home))
         except StorageError:
-            found = True  # whatever is wrong shows, and is told, where it is read
-        _spools[home] = found
-    return found
+            found = True  # as above, where it is read
+        known = _spools[home] = (marked, found)
+    return known[1]
 
 
 def holds(where: StorageReference, key: str, home: str, /) -> bool:
@@ -83,25 +95,55 @@ def holds(where: StorageReference, key: str, home: str, /) -> bool:
     return os.path.isdir(path) and Directory(path).exists(key)
 
 
-def locate(store: ResultStore, home: str, look: Callable[[ResultStore], Record], /) -> tuple[ResultStore, Record]:
+def read(
+    store: ResultStore,
+    home: str,
+    look: Callable[[ResultStore], Record],
+    load: Callable[[ResultStore, Record], _T],
+    /,
+) -> _T:
+    """What `load` makes of what `locate` finds: looked for anew where `push` takes it away in between.
+
+    Raises:
+        What `look` and `load` raise.
+    """
+    for remaining in reversed(range(_LOOKS)):
+        holder, record = locate(store, home, look)
+        try:
+            return load(holder, record)
+        except MissingResultError:
+            if holder is store or not remaining:
+                raise
+    raise AssertionError("the last look returns or raises")
+
+
+def locate(store: ResultStore, home: str, look: Callable[[ResultStore], Record]) -> tuple[ResultStore, Record]:
     """What `look` finds in the storage, or here where the storage cannot give it or has an older one; and who has it.
+
+    Here first: results go from here to the storage, and who looked the other way round would meet them nowhere.
 
     Raises:
         What `look` raises of the storage, where nothing is here.
     """
+    found = _younger(store, home, look) if may_hold(home) else None
     try:
         record = look(store)
-    except (ResultError, StorageError):
-        found = _spooled(store, home, look)
-        if found is None:
+    except (ResultError, StorageError) as error:
+        # One that cannot be read is told as such; and another process may have kept one since.
+        found = found or _spooled(store, home, look)
+        if found is not None:
+            return found
+        if not isinstance(error, ResultError) or not os.path.isdir(folder(store.where, home)):
             raise
-        return found
-    if may_hold(home) or (record.expires_at is not None and record.expires_at <= time.time()):
-        with suppress(ResultError, StorageError):  # the storage has one that can be read
-            found = _spooled(store, home, look)
-            if found is not None and found[1].created_at > record.created_at:
-                return found
-    return store, record
+        return store, look(store)  # which may have been sent there by now
+    return found if found is not None and found[1].created_at > record.created_at else (store, record)
+
+
+def _younger(store: ResultStore, home: str, look: Callable[[ResultStore], Record]) -> tuple[ResultStore, Record] | None:
+    """What is here, unless it cannot be read: the storage may have one that can."""
+    with suppress(ResultError, StorageError):
+        return _spooled(store, home, look)
+    return None
 
 
 def _spooled(store: ResultStore, home: str, look: Callable[[ResultStore], Record]) -> tuple[ResultStore, Record] | None:
