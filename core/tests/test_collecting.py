@@ -22,11 +22,13 @@ from holdall.collecting import DAY, Collected, collect
 from holdall.errors import StorageError
 from holdall.flight import lock_manager
 from holdall.ids import new_id, shard
-from holdall.keys import is_lock
+from holdall.keys import is_lock, record_key
 from holdall.store import ResultStore
 from holdall.survey import survey
+from holdall.testing.faults import Meanwhile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from holdall.storages import Place
@@ -353,3 +355,99 @@ def test_a_writer_in_another_process_loses_nothing(place: Path) -> None:
 
     assert [390 + number for number in range(10)] == [store.read(f"result-{number}")[0] for number in range(10)]
     assert 10 == len(files(place / "shelf" / "payloads"))
+
+
+class Shelf:
+    """A store in memory with two payloads that no record names, both old; and what names or renews the later one."""
+
+    def __init__(self, name: str) -> None:
+        self.storage = MemoryFileSystem(namespace=name)
+        self.store = ResultStore(self.storage, PickleCodec())
+        paths = {}
+        for _ in range(2):
+            self.store.write(LARGE, key="first")
+            paths[self.store.record("first").payload.path] = bytes(self.storage.get("first"))
+        self.storage.delete("first")
+        self.other, self.path = sorted(paths)
+        self.record = paths[self.path]
+
+    def name(self) -> None:
+        self.storage.put("first", [self.record])
+
+    def renew(self) -> None:
+        self.storage.put(self.path, [bytes(self.storage.get(self.path))])
+
+    def collect(self, operation: str, act: Any, **more: Any) -> Collected:
+        through = Meanwhile(self.storage, operation, act, **more)
+        done = collect(storages.place_of(through), grace=NOW)
+
+        assert through.happened
+        assert done.problem is None
+        return done
+
+
+@pytest.fixture
+def shelf(place: Path) -> Iterator[Shelf]:
+    found = Shelf(str(place))
+    yield found
+    found.storage.clear()
+
+
+# The first listing is that of payloads, the second that of records, the third the look before the first deletion.
+@pytest.mark.parametrize("listing", [1, 2])
+def test_a_record_that_comes_while_gc_is_at_work_has_its_payload(shelf: Shelf, listing: int) -> None:
+    """Whatever gave an old payload a record, in whatever moment before the last look."""
+    shelf.storage.put("other", [b"of another program"])
+    done = shelf.collect("scan", shelf.name, skip=listing)
+
+    assert LARGE == shelf.store.read("first")
+    assert ["payload"] == [what for what, _ in left(done)]
+
+
+def test_a_record_that_changes_while_gc_is_at_work_has_its_payload(shelf: Shelf) -> None:
+    """One of the same size that led to another payload when it was read."""
+    shelf.store.write([*LARGE, 2], key="first")
+    other = shelf.store.record("first").payload.path
+    shelf.collect("scan", shelf.name, skip=2)
+
+    assert LARGE == shelf.store.read("first")
+    assert shelf.storage.exists(other)
+
+
+def test_a_payload_that_is_made_young_stays(shelf: Shelf) -> None:
+    """Who is about to give it a record writes it again first, be it in the moment before its deletion."""
+    done = shelf.collect("delete_unchanged", shelf.renew, key=shelf.path)
+
+    assert shelf.storage.exists(shelf.path)
+    assert (1, ["payload"]) == (done.young, [what for what, _ in left(done)])
+
+
+def test_gc_that_was_stopped_looks_once_more(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it knew of records before is not taken for true an hour later."""
+    now = time.time
+
+    def an_hour() -> None:
+        monkeypatch.setattr(time, "time", lambda: now() + 3600)
+        shelf.name()
+
+    shelf.collect("delete_unchanged", an_hour, key=shelf.other)
+
+    assert LARGE == shelf.store.read("first")
+
+
+@pytest.mark.parametrize("operation", ["get", "delete_unchanged"])
+def test_an_entry_that_is_refreshed_before_its_removal_survives(
+    shelf: Shelf, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look that found it expired and the deletion."""
+    key = record_key("entry")
+    shelf.store.write(LARGE, key=key, expires=time.time() - 1)
+    fresh = [*LARGE, "fresh"]
+    through = Meanwhile(
+        shelf.storage, operation, lambda: shelf.store.write(fresh, key=key), key=key, skip=operation == "get"
+    )
+    done = collect(storages.place_of(through), grace=DAY, expired=True)
+
+    assert through.happened
+    assert fresh == shelf.store.read(key)
+    assert [] == left(done)

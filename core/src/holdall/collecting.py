@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from holdall import boundary, copies
 from holdall.errors import CatalogError, KeyMissing, StorageError
 from holdall.keys import PAYLOADS, payload_made_at
+from holdall.lateness import Since
 from holdall.locks import lock_manager
 from holdall.storages import SAME_MOMENT, storage_of
 from holdall.survey import look, survey, untracked
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 DAY: Final = 86_400.0
 _ID: Final = 32  # hexadecimal digits
+_PATIENCE: Final = 1.0  # seconds for which what records name is taken to be known, before one is deleted
+_COARSE: Final = 2.0  # seconds: no storage's times are coarser
+_CLOCKS_DIFFER: Final = 300.0
 _WITHOUT_PAYLOAD: Final = (b'"inline":"', b'"payload":null')  # even a damaged record may still say so
 
 What = Literal["payload", "expired", "unfinished", "lease"]
@@ -74,7 +78,8 @@ def collect(
 
     With `expired`, results whose time is over go too, each record before its payload and after its readable copy;
     `catalog` then forgets them. Safe beside readers and writers: what a record is about to name is younger than the
-    grace. A foreign file is never touched.
+    grace, or made so before. So records are read again, where they have changed or come since, right before payloads
+    go, and nothing is removed that was written again since it was listed. A foreign file is never touched.
     """
     done = Collected(label=place.label)
     work = _Work(place, done, dry_run=dry_run, catalog=catalog)
@@ -85,14 +90,19 @@ def collect(
         work.unfinished(before)
         if work.old or expired:
             work.records(expired=expired, track=track)
-            work.payloads()
+            work.remove_payloads()
     except StorageError as error:
         done.problem = str(error)
     return done
 
 
 class _Work:
-    """One storage on its way: `old` payloads by key, those that a record names, and what may name any of them."""
+    """One storage on its way.
+
+    `payloads` as they were listed, the `old` among them, those that are `in_use` and those of expired records (`freed`);
+    records as they were when they were read (`known`), those that would go (`over`), when that began last (`looked`),
+    and for how many seconds it is good.
+    """
 
     def __init__(self, place: Place, done: Collected, /, *, dry_run: bool, catalog: Catalog | None) -> None:
         self.storage = place.storage
@@ -100,21 +110,24 @@ class _Work:
         self.done = done
         self.dry_run = dry_run
         self.catalog = catalog
-        self.old: dict[str, ObjectMeta] = {}
-        self.young: set[str] = set()
+        self.payloads: dict[str, ObjectMeta] = {}
+        self.old: set[str] = set()
         self.in_use: set[str] = set()
-        self.freed: dict[str, int] = {}
+        self.freed: set[str] = set()
+        self.known: dict[str, ObjectMeta] = {}
+        self.over: set[str] = set()
+        self.looked = Since.now()
+        self.patience = 0.0
 
     def candidates(self, before: float) -> None:
         for meta in boundary.scan(self.storage, PAYLOADS):
             made = payload_made_at(meta.key)
             if made is None:
                 continue
+            self.payloads[meta.key] = meta
             # By both clocks, the writer's and the storage's, as a large payload takes its time to arrive.
             if max(made, meta.modified or 0.0) < before:
-                self.old[meta.key] = meta
-            else:
-                self.young.add(meta.key)
+                self.old.add(meta.key)
 
     def unfinished(self, before: float) -> None:
         for meta in boundary.sweep(self.storage, before, dry_run=self.dry_run):
@@ -127,6 +140,7 @@ class _Work:
         now = time.time()
         over: list[tuple[ObjectMeta, Record]] = []
         for found in survey(self.storage, self.place.label, track=track):
+            self.known[found.meta.key] = found.meta
             record = found.record
             if found.kind == "record" and record is not None and _is_over(record, now):
                 self.done.expired_left += not expired
@@ -137,29 +151,50 @@ class _Work:
         for meta, record in over:
             self._remove_expired(meta, record)
 
+    def _look_again(self) -> None:
+        """Note what records name that have come or changed since they were read."""
+        before, self.looked = self.looked, Since.now()
+        for found in survey(self.storage, self.place.label, only=lambda meta: not self._is_known(meta, before.wall)):
+            self.known[found.meta.key] = found.meta
+            if found.meta.key not in self.over:
+                self._note(found)
+        took = self.looked.seconds
+        self.patience = took + max(took, _PATIENCE)
+
+    def _is_known(self, meta: ObjectMeta, looked: float) -> bool:
+        """Whether it is as it was read; not where it may have been written again since and look the same."""
+        was = self.known.get(meta.key)
+        if was is None or not meta.is_same(was):
+            return False
+        slack = _COARSE if meta.etag is not None else _CLOCKS_DIFFER
+        return meta.modified is None or meta.modified < looked - slack
+
     def _note(self, found: Found) -> None:
         """What the object says of payloads. A damaged record may be restored, so what it named is kept for it."""
         if found.record is not None:
             if found.record.path is not None:
                 self.in_use.add(found.record.path)
         elif found.kind in {"damaged", "unreadable"}:
-            named = [key for key in self.old if key[: key.rindex("/") + 1 + _ID].encode() in found.data]
+            named = [key for key in self.payloads if key[: key.rindex("/") + 1 + _ID].encode() in found.data]
             self.in_use.update(named)
-            if not named and not any(sign in found.data for sign in _WITHOUT_PAYLOAD):
+            silent = not named and not any(sign in found.data for sign in _WITHOUT_PAYLOAD)
+            if silent and found.problem not in self.done.held:
                 self.done.held.append(found.problem)
 
     def _remove_expired(self, meta: ObjectMeta, record: Record) -> None:
-        path, copy = record.path, copies.copy_of(record) if copies.is_there(self.storage, record) else None
-        if self.dry_run or self._remove_record(meta, record):
+        path, copy = record.path, copies.look(self.storage, record)
+        if self.dry_run:
+            self.over.add(record.key)
+        if self.dry_run or self._remove_record(meta, record, copy):
             self.done.removed.append(Removed(what="expired", key=record.key, size=meta.size))
-            if path is not None and record.payload is not None:
-                self.freed[path] = record.payload.size
-                if copy is not None:
-                    self.done.removed.append(Removed(what="expired", key=copy, size=record.payload.size))
+            if copy is not None:
+                self.done.removed.append(Removed(what="expired", key=copy.key, size=copy.size))
+            if path is not None:
+                self.freed.add(path)
         elif path is not None:
             self.in_use.add(path)
 
-    def _remove_record(self, meta: ObjectMeta, record: Record) -> bool:
+    def _remove_record(self, meta: ObjectMeta, record: Record, copy: ObjectMeta | None) -> bool:
         """Whether it is gone: not where somebody is writing it anew, or has just done so."""
         manager = lock_manager(self.storage)
         lease = manager.acquire(record.key, timeout=0) if manager is not None else None
@@ -170,8 +205,11 @@ class _Work:
             if again.record != record:
                 self._note(again)
                 return False
-            copies.remove(self.storage, record)
-            boundary.delete(self.storage, record.key)
+            if copy is not None:
+                boundary.delete_unchanged(self.storage, copy)
+            if not boundary.delete_unchanged(self.storage, meta):
+                self._note(look(self.storage, meta, self.place.label))
+                return False
         except KeyMissing:
             return False
         finally:
@@ -192,23 +230,24 @@ class _Work:
         except CatalogError:
             self.catalog = None  # an index: `holdall catalog rebuild` puts it right
 
-    def payloads(self) -> None:
-        for key, size in self.freed.items():
-            if key not in self.in_use and payload_made_at(key) is not None:
-                self._remove("expired", key, size)
-                self.old.pop(key, None)
-                self.young.discard(key)
-        unnamed = {key: meta for key, meta in self.old.items() if key not in self.in_use}
-        self.done.young = len(self.young - self.in_use)
-        if self.done.held:
-            return
-        for key, meta in unnamed.items():
-            self._remove("payload", key, meta.size)
+    def remove_payloads(self) -> None:
+        going = [meta for key, meta in self.payloads.items() if key in self.freed or key in self.old]
+        for meta in going:
+            if meta.key in self.in_use:
+                continue
+            if self.looked.seconds > self.patience:
+                self._look_again()
+            self._remove_payload(meta)
+        self.done.young += len(self.payloads.keys() - self.old - self.freed - self.in_use)
 
-    def _remove(self, what: What, key: str, size: int) -> None:
-        if not self.dry_run:
-            boundary.delete(self.storage, key)
-        self.done.removed.append(Removed(what=what, key=key, size=size))
+    def _remove_payload(self, meta: ObjectMeta) -> None:
+        expired = meta.key in self.freed
+        if meta.key in self.in_use or (self.done.held and not expired):
+            return
+        if not self.dry_run and not boundary.delete_unchanged(self.storage, meta):
+            self.done.young += 1  # somebody is about to give it a record
+            return
+        self.done.removed.append(Removed(what="expired" if expired else "payload", key=meta.key, size=meta.size))
 
 
 def _is_over(record: Record, now: float) -> bool:

@@ -13,7 +13,7 @@ from holdall.keys import is_lock, is_own, payload_made_at
 from holdall.types import ByteRange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from holdall.abc.storage import Storage
     from holdall.record import Record
@@ -52,14 +52,23 @@ class Found:
     problem: str = ""
 
 
-def survey(storage: Storage, label: str, /, *, track: Track = untracked) -> Iterator[Found]:
+def survey(
+    storage: Storage,
+    label: str,
+    /,
+    *,
+    track: Track = untracked,
+    only: Callable[[ObjectMeta], bool] = lambda _: True,
+) -> Iterator[Found]:
     """Every object but payloads and leases, in key order. Those that are deleted meanwhile are left out.
+
+    `only` says by an object's listing whether it is looked at.
 
     Raises:
         StorageError: the storage cannot be listed or reached.
     """
     metas = [meta for meta in boundary.scan(storage) if payload_made_at(meta.key) is None and not is_lock(meta.key)]
-    for meta in track(metas, f"Reading {label}"):
+    for meta in track(list(filter(only, metas)), f"Reading {label}"):
         try:
             yield look(storage, meta, label)
         except KeyMissing:
