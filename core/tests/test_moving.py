@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from holdall import flow, load_result, settings, task
 from holdall.builtin.directory import Directory
 from holdall.builtin.leases import LeaseManager
+from holdall.builtin.pickling import PickleCodec
 from holdall.catalogs import open_catalog
 from holdall.errors import CatalogError, ConfigurationError, MissingResultError, StorageError
 from holdall.filesystems import LocalFileSystem
@@ -18,7 +22,8 @@ from holdall.moving import copy, move
 from holdall.recorder import recorder_for
 from holdall.results import from_json
 from holdall.storages import Place, place_of
-from holdall.testing.faults import FaultyStorage
+from holdall.store import ResultStore
+from holdall.testing.faults import FaultyStorage, Meanwhile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -374,3 +379,140 @@ def test_a_dry_run_changes_nothing(here: Place, there: Place) -> None:
     assert (before, []) == (keys(here), keys(there))
     assert isinstance(here.storage, LocalFileSystem)
     assert Directory(here.storage.basepath).exists(before[0])
+
+
+@task(result_storage="./here", result_storage_key="latest")
+def latest(x: int) -> list[Any]:
+    return [x, "y" * 9_000]
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_a_name_that_is_taken_anew_in_the_moment_of_its_deletion_stays(
+    here: Place, there: Place, *, small: bool
+) -> None:
+    """No lock keeps its next writer away; record, payload and readable copy of the new one are where they were."""
+    value = [1, 2] if small else [2, "y" * 9_000]
+    again = task(result_storage="./here", result_storage_key="latest")(lambda: value)
+    latest(1)
+    key = catalog().references()[0].key
+    through = Meanwhile(here.storage, "delete_unchanged", again, key=key)
+    done = move(Place(through, here.where), there, catalog())
+
+    assert through.happened
+    assert 1 == done.count("failed")
+    assert "It was replaced meanwhile, and the new one stays where it was." == done.items[0].problem
+    assert value == load_result(key=key) == load_result(key=key, storage="./here")
+    assert [1, "y" * 9_000] == load_result(key=key, storage="./there")
+
+
+def test_a_payload_that_gets_a_record_at_the_source_meanwhile_stays(here: Place, there: Place) -> None:
+    """Copied back from where it went, say: it was made young, and is no longer what the mover had listed."""
+    big()
+    names = {row.key for row in catalog().references()}
+
+    def back() -> None:
+        copy(there, here)
+
+    through = Meanwhile(here.storage, "delete_unchanged", back, key=PAYLOADS)
+    move(Place(through, here.where), there, catalog())
+
+    assert through.happened
+    assert ["x" * 20_000] * len(names) == [load_result(key=name, storage="./here") for name in names]
+
+
+def moved_before_reading(monkeypatch: pytest.MonkeyPatch, moves: list[Any]) -> None:
+    """Let a move take place each time that a reader stands between the catalog and the storage, while there are any."""
+    real = ResultStore.record
+
+    def record(self: ResultStore, *arguments: Any, **more: Any) -> Any:
+        if moves:
+            moves.pop(0)()
+        return real(self, *arguments, **more)
+
+    monkeypatch.setattr(ResultStore, "record", record)
+
+
+@pytest.mark.usefixtures("ran")
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_is_moved_beside_a_reader_is_found_where_it_went(
+    here: Place, there: Place, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """By key and by run; also where it goes back again meanwhile."""
+    found = catalog()
+    ways = [{"key": row.key} for row in found.references()]
+    ways += [{"run": row.id} for row in found.runs() if row.result is not None]
+    expected = [load_result(**way) for way in ways]
+    places = [here, there]
+    for way, value in zip(ways, expected, strict=True):
+        moves = []
+        for _ in range(times):
+            moves.append(partial(move, places[0], places[1], found))
+            places.reverse()
+        with monkeypatch.context() as patch:
+            moved_before_reading(patch, moves)
+
+            assert value == load_result(**way)
+            assert [] == moves
+
+
+def test_what_is_gone_for_good_is_said_to_be(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever deletes it meanwhile does not make a reader look for ever."""
+    plain(1)
+    (row,) = catalog().references()
+    deleted = [partial(here.storage.delete, row.key)]
+    moved_before_reading(monkeypatch, deleted)
+
+    with pytest.raises(MissingResultError, match="It was deleted or never written there"):
+        load_result(key=row.key)
+    assert [] == deleted
+
+
+@pytest.mark.usefixtures("ran")
+def test_moves_that_cross_lose_nothing(here: Place, there: Place) -> None:
+    """Each would find its results at the other end, take them for its own work, and delete where they came from."""
+    found = catalog()
+    runs = {row.id: load_result(run=row.id) for row in found.runs() if row.result is not None}
+    for _ in range(10):
+        start = threading.Barrier(2)
+
+        def cross(ways: tuple[Place, Place], start: threading.Barrier = start) -> Any:
+            start.wait()
+            return move(*ways, found)
+
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(cross, [(here, there), (there, here)]))
+
+        assert [True, True] == [each.complete for each in done]
+        assert runs == {run: load_result(run=run) for run in runs}
+
+
+def test_what_is_deleted_while_its_bytes_are_copied_is_no_failure(here: Place, there: Place) -> None:
+    """There is nothing to copy any more; and what has taken its place is copied in its stead."""
+    for again in (False, True):
+        plain(1)
+        key = catalog().references()[0].key
+
+        def replaced(key: str = key, again: bool = again) -> None:
+            ResultStore(here.storage, PickleCodec()).delete(key)
+            if again:
+                ResultStore(here.storage, PickleCodec()).write([2, "z" * 9_000], key=key)
+
+        through = Meanwhile(here.storage, "stream", replaced, key=PAYLOADS)
+        done = copy(Place(through, here.where), there)
+
+        assert through.happened
+        assert done.complete
+        assert (1 if again else 0) == done.count("copied")
+        if again:
+            assert [2, "z" * 9_000] == ResultStore(there.storage, PickleCodec()).read(key)
+
+
+def test_a_payload_that_is_gone_for_good_is_a_failure(here: Place, there: Place) -> None:
+    """Its record is still there, and says that it should be."""
+    plain(1)
+    for meta in here.storage.scan(PAYLOADS):
+        here.storage.delete(meta.key)
+    (item,) = copy(here, there).items
+
+    assert "failed" == item.what
+    assert "is gone, though its record is still there" in str(item.problem)

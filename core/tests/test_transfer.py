@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,19 +15,20 @@ import pytest
 from holdall.builtin.directory import Directory
 from holdall.builtin.pickling import PickleCodec
 from holdall.checksum import Checksum, verified
+from holdall.collecting import collect
 from holdall.errors import CorruptResultError, MissingResultError, StorageError
 from holdall.filesystems import MemoryFileSystem
-from holdall.keys import name_key
-from holdall.record import at, parse, seal
+from holdall.ids import new_id, shard
+from holdall.keys import name_key, record_key
+from holdall.record import SEAL_SIZE, at, parse, seal
 from holdall.results import StorageReference
 from holdall.serializers import JSONSerializer
+from holdall.storages import place_of
 from holdall.store import ResultStore
-from holdall.testing.faults import FaultyStorage
-from holdall.transfer import transfer
+from holdall.testing.faults import FaultyStorage, Meanwhile
+from holdall.transfer import Job, transfer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from holdall.abc.storage import Storage
 
 
@@ -37,11 +43,18 @@ def target(tmp_path: Path) -> ResultStore:
 
 
 def sent(
-    source: ResultStore, target: ResultStore, key: str = "k", *, through: Storage | None = None, **more: Any
+    source: ResultStore,
+    target: ResultStore,
+    key: str = "k",
+    *,
+    through: Storage | None = None,
+    into: Storage | None = None,
+    job: Job | None = None,
+    **more: Any,
 ) -> str:
     data = bytes(source.storage.get(key))
     record = parse(data, where=key)
-    return transfer(record, data, through or source.storage, target.storage, target.where, **more)
+    return transfer(record, data, through or source.storage, into or target.storage, target.where, job or Job(**more))
 
 
 def keys(store: ResultStore) -> set[str]:
@@ -246,3 +259,128 @@ def test_parts_are_verified_however_they_are_cut(step: int) -> None:
     assert data == b"".join(verified(pieces, expected, size=10, where="here"))
     with pytest.raises(CorruptResultError, match="checksum of chunk 0"):
         list(verified([b"x", *pieces], expected, size=10, where="here"))
+
+
+LARGE = "x" * 20_000
+
+
+def leftover(source: ResultStore, target: ResultStore) -> str:
+    """What a copy that was cut short two days ago left at the target: an old payload that no record names."""
+    moment = time.time() - 2 * 86_400
+    unique = f"{int(moment * 1000):012x}{new_id()[12:]}"
+    source.write(LARGE, key="k")
+    record = source.record("k")
+    path = f"payloads/{shard(unique)}/{unique}.pkl"
+    data = bytes(source.storage.get("k"))[:-SEAL_SIZE].replace(record.payload.path.encode(), path.encode())
+    source.storage.put(path, [source.storage.get(record.payload.path)])
+    source.storage.delete(record.payload.path)
+    source.storage.put("k", [seal(data)])
+    target.storage.put(path, [source.storage.get(path)])
+    file = Path(target.storage.location()["basepath"], path)
+    os.utime(file, (moment, moment))
+    return path
+
+
+def test_an_old_payload_is_made_young_before_it_gets_a_record(source: ResultStore, target: ResultStore) -> None:
+    """So that `gc`, which runs just then, does not take age for proof that nobody wants it."""
+    path = leftover(source, target)
+    before = target.storage.head(path).modified
+    removed = []
+
+    def gc() -> None:
+        removed.extend(collect(place_of(target.storage)).removed)
+
+    through = Meanwhile(target.storage, "put", gc, key="k")
+
+    assert "copied" == sent(source, target, into=through)
+    assert through.happened
+    assert [] == removed
+    assert LARGE == target.read("k")
+    assert before < target.storage.head(path).modified - 86_400
+
+
+@pytest.mark.parametrize("operation", ["put", "head"])
+def test_a_payload_that_goes_around_the_write_of_its_record_is_sent_again(
+    source: ResultStore, target: ResultStore, operation: str
+) -> None:
+    """Before the record is written or after: somebody had decided to delete it before it was young."""
+    path = leftover(source, target)
+    through = Meanwhile(
+        target.storage, operation, lambda: target.storage.delete(path), key={"put": "k", "head": path}[operation]
+    )
+
+    assert "copied" == sent(source, target, into=through)
+    assert through.happened
+    assert LARGE == target.read("k")
+
+
+def test_a_payload_that_goes_each_time_is_an_error(source: ResultStore, target: ResultStore) -> None:
+    """Which says what to look for; the original stays."""
+
+    class Emptied(FaultyStorage):
+        def put(self, key: str, parts: Any, /, *, mode: Any = "overwrite") -> Any:
+            meta = super().put(key, parts, mode=mode)
+            for each in self.inner.scan("payloads/"):
+                self.inner.delete(each.key)
+            return meta
+
+    source.write(LARGE, key="k")
+
+    with pytest.raises(StorageError, match="was deleted from .* each time that it had been written there") as caught:
+        sent(source, target, into=Emptied(target.storage))
+    assert caught.value.transient
+    assert LARGE == source.read("k")
+
+
+def test_a_copier_that_was_stopped_before_the_record_sends_anew(
+    source: ResultStore, target: ResultStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot know what has become of an hour-old payload, nor what somebody is about to make of it."""
+    source.write(LARGE, key="k")
+    now = time.time
+    through = Meanwhile(target.storage, "put", lambda: monkeypatch.setattr(time, "time", lambda: now() + 3600), key="k")
+    counted = Counting(through)
+
+    assert "copied" == sent(source, target, into=counted)
+    assert {"payloads": 2, "k": 2} == counted.puts
+
+
+class Counting(FaultyStorage):
+    """Counts what is put, by the first part of its key."""
+
+    def __init__(self, inner: Storage, /) -> None:
+        super().__init__(inner)
+        self.puts: dict[str, int] = {}
+
+    def put(self, key: str, parts: Any, /, *, mode: Any = "overwrite") -> Any:
+        folder = key.partition("/")[0]
+        self.puts[folder] = self.puts.get(folder, 0) + 1
+        return super().put(key, parts, mode=mode)
+
+
+def test_the_payload_of_two_records_is_sent_once(source: ResultStore, target: ResultStore) -> None:
+    """In one job, also where they come at the same time."""
+    source.write(LARGE, key=record_key("k"), name="report")
+    both = [record_key("k"), name_key("report")]
+    counted, job = Counting(target.storage), Job()
+    start = threading.Barrier(2)
+
+    def send(key: str) -> str:
+        start.wait()
+        return sent(source, target, key, into=counted, job=job)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert ["copied", "copied"] == list(pool.map(send, both))
+    assert {"payloads": 1, "cache": 1, "names": 1} == counted.puts
+    assert [LARGE, LARGE] == [target.read(key) for key in both]
+
+
+def test_a_result_that_is_deleted_before_its_copy_is_made_was_copied(source: ResultStore, target: ResultStore) -> None:
+    """Whoever deletes it is right to."""
+    source.write(LARGE, name="report")
+    key = name_key("report")
+    through = Meanwhile(target.storage, "publish", lambda: target.delete(key))
+
+    assert "copied" == sent(source, target, key, into=through)
+    assert through.happened
+    assert set() == keys(target)

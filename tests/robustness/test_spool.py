@@ -158,7 +158,7 @@ def test_a_move_that_is_killed_is_finished_by_the_next(
     assert (-signal.SIGKILL, "") == moved("put", SMALL // 2)
     assert SMALL == records(here) > records(there) > 0
     assert expected == read()
-    assert (-signal.SIGKILL, "") == moved("delete", SMALL // 2)
+    assert (-signal.SIGKILL, "") == moved("delete_unchanged", SMALL // 2)
     assert SMALL == records(there) > records(here) > 0
     assert expected == read()
     assert (0, "") == moved("delete", 0)

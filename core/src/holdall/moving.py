@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from xxhash import xxh3_128_digest
 
+from holdall.builtin.directory import Directory
 from holdall.errors import (
     CatalogError,
     ConfigurationError,
@@ -18,16 +22,17 @@ from holdall.errors import (
     StorageError,
 )
 from holdall.keys import candidates, is_lock, payload_made_at
+from holdall.locks import lock_manager
 from holdall.moved import Item, Moved, Seen, Selection
 from holdall.policies import policy_of
 from holdall.results import ResultReference, from_json
 from holdall.settings import current
 from holdall.survey import look, untracked
-from holdall.transfer import Keys, transfer
+from holdall.transfer import Job, Keys, transfer
 from holdall.vacating import are_one, vacate
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from holdall.abc.catalog import Catalog
     from holdall.moved import What
@@ -80,25 +85,48 @@ def move(
 ) -> Moved:
     """The same; what has arrived is removed from the source once the catalog points to the target.
 
-    What is replaced at the source meanwhile stays there, and so does a result of which the target has a newer one.
+    One move at a time from or to a place. What is replaced at the source meanwhile stays there (up to the very moment,
+    where the storage can delete on condition), and so does a result of which the target has a newer one.
 
     Raises:
         As `copy`; ConfigurationError also where the two turn out to be one place by two names: nothing was removed.
     """
     work = Work(source, target, chosen=chosen, jobs=jobs, dry_run=dry_run, removes=True, track=track)
-    work.copy()
     if dry_run:
+        work.copy()
         return work.done()
-    try:
-        if work.is_one_place():
-            raise work.one_place()
-    except StorageError as error:
-        work.problem = str(error)
-        return work.done()
-    if work.repoint(catalog):
-        work.remove({"copied", "there"})
-        work.repoint_back(catalog)
+    with _alone(source, target):
+        work.copy()
+        try:
+            if work.is_one_place():
+                raise work.one_place()
+        except StorageError as error:
+            work.problem = str(error)
+            return work.done()
+        if work.repoint(catalog):
+            work.remove({"copied", "there"})
+            work.repoint_back(catalog)
     return work.done()
+
+
+@contextmanager
+def _alone(*places: Place) -> Iterator[None]:
+    """Waits for other moves from and to these places: of two that cross, each would take the other's copy for its own.
+
+    Holds for this home, and for folders between all that share them; whoever moves between buckets from two machines at
+    once, in both directions, is on his own.
+    """
+    with ExitStack() as stack:
+        for place in sorted(places, key=attrgetter("identity")):
+            managers = [lock_manager(Directory(current().home))]
+            if os.path.isdir(str(place.where.location.get("basepath", ""))):
+                managers.append(lock_manager(place.storage))
+            for manager in managers:
+                with suppress(StorageError):  # what is wrong shows where it is written to
+                    lease = None if manager is None else manager.acquire(f"move {place.identity}")
+                    if lease is not None:
+                        stack.callback(lease.release)
+        yield
 
 
 class Work:
@@ -127,14 +155,13 @@ class Work:
             raise self.one_place()
         self.chosen = chosen
         self.jobs = jobs
-        self.dry_run = dry_run
-        self.removes = removes
         self.as_written = as_written
         self.track = track
         found = current()
         # The spool's results are signed as those of the place that they are for.
         mine = policy_of((target if as_written else source).storage, found).signing
-        self.keys = Keys(mine, policy_of(target.storage, found).signing)
+        keys = Keys(mine, policy_of(target.storage, found).signing)
+        self._job = Job(keys=keys, dry_run=dry_run, sure=removes)
         self.repointed = 0
         self.problem: str | None = None
         self._seen: list[Seen] = []
@@ -186,17 +213,29 @@ class Work:
         if self._failures >= _PATIENCE:
             return Seen(Item(key=meta.key, what="left"))
         try:
-            found = look(self.source.storage, meta, self.source.label)
+            return self._looked_at(meta)
         except KeyMissing:
             return None  # deleted since it was listed
         except StorageError as error:
             self._count(failed=True)
             return Seen(Item(key=meta.key, what="failed", problem=str(error)))
-        if found.kind == "foreign":
-            return None
-        if found.kind != "record" or found.record is None:
-            return Seen(Item(key=meta.key, what="failed", problem=found.problem))
-        return self._copied(found, found.record)
+
+    def _looked_at(self, meta: ObjectMeta) -> Seen | None:
+        before = b""
+        while True:
+            found = look(self.source.storage, meta, self.source.label)
+            if found.kind == "foreign":
+                return None
+            if found.kind != "record" or found.record is None:
+                return Seen(Item(key=meta.key, what="failed", problem=found.problem))
+            try:
+                return self._copied(found, found.record)
+            except MissingResultError as error:
+                # Its payload is gone: with the record, which was deleted or replaced meanwhile, or for good.
+                if found.data == before:
+                    self._count(failed=False)
+                    return Seen(replace(Item.of(found.record, "failed"), problem=str(error)))
+                before = found.data
 
     def _copied(self, found: Found, record: Record) -> Seen | None:
         item = Item.of(record, "failed")
@@ -204,16 +243,9 @@ class Work:
             return None
         where = record.storage if self.as_written else self.target.where
         try:
-            what = transfer(
-                record,
-                found.data,
-                self.source.storage,
-                self.target.storage,
-                where,
-                dry_run=self.dry_run,
-                sure=self.removes,
-                keys=self.keys,
-            )
+            what = transfer(record, found.data, self.source.storage, self.target.storage, where, self._job)
+        except MissingResultError:
+            raise
         except HoldallError as error:
             self._count(failed=isinstance(error, StorageError))
             return Seen(replace(item, problem=str(error)))
@@ -236,28 +268,33 @@ class Work:
 
     def repoint(self, catalog: Catalog) -> bool:
         """Whether the catalog points to the target now, for all that is there."""
-        self._arrived = {seen.item.key for seen in self._seen if seen.item.what in {"copied", "there"}}
-        return self._repoint(catalog, self._arrived, self.source, self.target)
+        arrived = [seen for seen in self._seen if seen.item.what in {"copied", "there"}]
+        self._arrived = {seen.item.key for seen in arrived}
+        # Of what other runs have had under these keys, nothing has gone anywhere. References of before name no run.
+        whose = {(seen.item.key, seen.record.run_id) for seen in arrived if seen.record is not None}
+        return self._repoint(catalog, whose | {(key, None) for key in self._arrived}, self.source, self.target)
 
     def repoint_back(self, catalog: Catalog) -> None:
-        """To what was written at the source meanwhile, and stays: its reference may have been taken for the old one's."""
+        """To what was written at the source meanwhile, and stays: a reference that names no run may have been its own."""
         stayed = {seen.item.key for seen in self._seen if seen.item.what == "failed"} & self._arrived
-        self._repoint(catalog, stayed, self.target, self.source)
+        self._repoint(catalog, {(key, None) for key in stayed}, self.target, self.source)
 
-    def _repoint(self, catalog: Catalog, keys: set[str], before: Place, after: Place) -> bool:
+    def _repoint(self, catalog: Catalog, whose: set[tuple[str, str | None]], before: Place, after: Place) -> bool:
+        """Of references by key and run."""
+
         def moved(text: str) -> tuple[str, str] | None:
             try:
                 result = from_json(text)
             except ConfigurationError:
                 return None
-            if not isinstance(result, ResultReference) or result.key not in keys:
+            if not isinstance(result, ResultReference) or (result.key, result.run_id) not in whose:
                 return None
             if result.storage.identity != before.identity:
                 return None
             return after.label, replace(result, storage=after.where).json()
 
         try:
-            rows = catalog.repoint(moved) if keys else 0
+            rows = catalog.repoint(moved) if whose else 0
         except CatalogError as error:
             self.problem = str(error)
             return False

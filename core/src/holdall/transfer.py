@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from holdall import boundary, copies, transit
@@ -9,10 +11,11 @@ from holdall import record as records
 from holdall.belonging import at_home
 from holdall.checksum import Checksummer, verified
 from holdall.errors import CorruptResultError, HoldallError, KeyMissing, MissingResultError, StorageError, told
+from holdall.lateness import Since
 from holdall.signing import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from holdall.abc.keyring import KeyRing
     from holdall.abc.storage import Storage
@@ -29,9 +32,40 @@ class Keys(NamedTuple):
     target: KeyRing | None = None
 
 
-_UNSIGNED: Final = Keys()
+_SENDS: Final = 3
+_YOUNG: Final = 60.0  # seconds: what is this young, no `gc` takes for garbage
+_STILL_YOUNG: Final = 3600.0  # the same, where another record at the target leads to it already
 Outcome = Literal["copied", "there", "newer"]
 """`there`: the target had it already. `newer`: it has a younger result under the key, which was left."""
+
+
+class Job:
+    """What holds for many results on one way, and which payloads have been sent on it.
+
+    `keys` are those of the two places: what they demand of the original is checked, and the copy is signed by the other's.
+    `sure`, for whoever deletes the original then, reads a copy that was there before to see that it still is one.
+    """
+
+    def __init__(self, *, keys: Keys | None = None, dry_run: bool = False, sure: bool = False) -> None:
+        self.keys = keys or Keys()
+        self.dry_run = dry_run
+        self.sure = sure
+        self._lock = threading.Lock()
+        self._sent: dict[str, tuple[threading.Lock, list[Since]]] = {}
+
+    def once(self, path: str, send: Callable[[], None], /) -> None:
+        """Call `send`, unless that was done for this payload not long ago; whoever comes meanwhile waits for it."""
+        with self._lock:
+            lock, done = self._sent.setdefault(path, (threading.Lock(), []))
+        with lock:
+            if not done or done[-1].seconds > _STILL_YOUNG:
+                send()
+                done[:] = [Since.now()]
+
+    def again(self, path: str, /) -> None:
+        """Let the payload be sent the next time, whoever has done that."""
+        with self._lock:
+            self._sent.pop(path, None)
 
 
 def transfer(
@@ -40,19 +74,15 @@ def transfer(
     source: Storage,
     target: Storage,
     where: StorageReference,
+    job: Job,
     /,
-    *,
-    dry_run: bool = False,
-    sure: bool = False,
-    keys: Keys = _UNSIGNED,
 ) -> Outcome:
     """Copy a result to `target`: the payload, then its record, which names the place `where`, then its readable copy.
 
-    `data` are the bytes of the record as they lie in `source`. What of it is there already is not sent again, so this
-    may be repeated after whatever cut it short: payloads are unique per write, so that one of the right size is the same.
-    `keys` are those of the two places: what they demand of the original is checked, and the copy is signed by the other's.
-    `sure`, for whoever deletes the original then, reads it to see that it still is. Memory is bounded by what the storages
-    hold of a stream.
+    `data` are the bytes of the record as they lie in `source`. What is there already, record and payload, is not sent
+    again, so this may be repeated after whatever cut it short: payloads are unique per write, so that one of the right
+    size is the same. A payload that lies there without this record is sent again, which makes it young: `holdall gc` may
+    be about to remove it. Memory is bounded by what the storages hold of a stream.
 
     Raises:
         UntrustedResultError: the original's signature is not what its place asks for; nothing was copied.
@@ -61,9 +91,11 @@ def transfer(
         MissingResultError: the payload is gone.
         StorageError: one of the two failed.
     """
-    if keys.source is not None:
+    if job.keys.source is not None:
         verify(
-            data[: -records.SEAL_SIZE], keys=keys.source, where=f"{record.key} in {source.block_slug or source.slug}"
+            data[: -records.SEAL_SIZE],
+            keys=job.keys.source,
+            where=f"{record.key} in {source.block_slug or source.slug}",
         )
     payload = record.payload
     there = _there(record, target)
@@ -71,23 +103,74 @@ def transfer(
         return "newer"
     # A record that names another payload is of another write, if of the same moment; where it says it lies, is no matter.
     same = there is not None and there.created_at == record.created_at and there.payload == payload
-    missing = payload if payload is not None and not _has(target, payload, where.label, sure=sure) else None
+    there_too = same and (payload is None or _has(target, payload, where.label, sure=job.sure))
     copy = copies.copy_of(record)
-    if same and missing is None and (copy is None or copies.is_there(target, record)):
+    if there_too and (copy is None or copies.look(target, record) is not None):
         return "there"
-    if not dry_run:
-        if missing is not None and missing.path is not None:
-            parts = _read(missing, missing.path, source)
-            transit.send(target, missing.path, parts, label=where.label, size=missing.size)
-            if not same and _is_younger(_there(record, target), record):  # that took its time
-                return "newer"  # the payload may have another record; if not, `holdall gc` takes it
-        if not same:
-            body = _body(record, data, source, where, keys)
-            copy = copies.claim(target, record.key, copy, label=where.label)
-            boundary.put(target, record.key, [body])
+    if not job.dry_run:
+        if not there_too:
+            body = _body(record, data, source, where, job.keys)
+            sending = _Sending(record, source, target, where.label, job)
+            if not sending.write(body):
+                return "newer"
+            copy = sending.copy
         if copy is not None and record.path is not None:
             copies.publish(target, record.key, record.path, copy, label=where.label)
     return "copied"
+
+
+class _Sending:
+    """A result on its way: its payload, after it its record; then `copy` is the name that its readable copy has there."""
+
+    def __init__(self, record: Record, source: Storage, target: Storage, label: str, job: Job) -> None:
+        self.record = record
+        self.source = source
+        self.target = target
+        self.label = label
+        self.job = job
+        self.copy = copies.copy_of(record)
+        self._is_claimed = False
+
+    def write(self, body: bytes) -> bool:
+        """Write both; False where the target got a younger record meanwhile.
+
+        When this returns, the payload is there, and was young when its record was written.
+
+        Raises:
+            StorageError: somebody deletes it again and again.
+        """
+        payload = self.record.payload
+        if payload is None or payload.path is None:
+            return self._record(body)
+        for remaining in reversed(range(_SENDS)):
+            self.job.once(payload.path, partial(self._payload, payload, payload.path))
+            since = Since.now()
+            if not self._record(body):
+                return False  # the payload may have another record; if not, `holdall gc` takes it
+            late = since.seconds > _YOUNG and remaining
+            if not late and _has(self.target, payload, self.label, sure=False):
+                return True
+            self.job.again(payload.path)
+        raise StorageError(
+            f"The payload {payload.path} was deleted from {self.label} each time that it had been written there. See "
+            "whether a `holdall gc` runs there with a --grace of seconds.",
+            block=self.target.slug,
+            key=payload.path,
+            operation="put",
+            transient=True,
+        )
+
+    def _payload(self, payload: Payload, path: str) -> None:
+        transit.send(self.target, path, _read(payload, path, self.source), label=self.label, size=payload.size)
+
+    def _record(self, body: bytes) -> bool:
+        if _is_younger(_there(self.record, self.target), self.record):  # sending took its time
+            return False
+        if not self._is_claimed:
+            self.copy = copies.claim(self.target, self.record.key, self.copy, label=self.label)
+            self._is_claimed = True
+        boundary.put(self.target, self.record.key, [body])
+        return True
 
 
 def _body(record: Record, data: bytes, source: Storage, where: StorageReference, keys: Keys) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from xxhash import xxh3_128_digest
 
 from holdall import boundary, copies
+from holdall.belonging import seen as look
 from holdall.errors import KeyMissing, StorageError
 from holdall.ids import new_id, shard
 from holdall.keys import PAYLOADS
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from holdall.storages import Place
 
 _OWN: Final = "results/"  # such a record is the only one of its payload
+_REPLACED: Final = "It was replaced meanwhile, and the new one stays where it was."
 _CACHED: Final = "cache/"  # such a one is written by whoever has its lock
 
 
@@ -45,8 +47,8 @@ def are_one(source: Place, target: Place, /) -> bool:
 def vacate(source: Place, seen: Sequence[Seen], /, *, jobs: int, locked: bool) -> tuple[list[Item], str | None]:
     """Remove what was seen from `source`: what became of each, and what went wrong with payloads.
 
-    Records first, so that no reader finds one without its payload; then payloads that no record names any more. With
-    `locked`, cached results under their locks.
+    Records first, so that no reader finds one without its payload; then payloads that no record names any more. Whatever
+    was written again since it was looked at stays. With `locked`, cached results under their locks.
     """
     problem = None
     with ThreadPoolExecutor(jobs, thread_name_prefix="holdall-move") as pool:
@@ -57,8 +59,11 @@ def vacate(source: Place, seen: Sequence[Seen], /, *, jobs: int, locked: bool) -
             if item.removed and each.path is not None and not item.key.startswith(_OWN)
         }
         try:
-            if shared and (named := _named(source)) is not None:
-                list(pool.map(partial(boundary.delete, source.storage), sorted(shared - named)))
+            # Whoever gives one of them a new record writes it again first, and so it is no longer what was listed here.
+            metas = [meta for meta in pool.map(partial(look, source.storage), sorted(shared)) if meta is not None]
+            if metas and (named := _named(source)) is not None:
+                going = [meta for meta in metas if meta.key not in named]
+                list(pool.map(partial(boundary.delete_unchanged, source.storage), going))
         except StorageError as error:
             problem = f"Payloads were left in {source.label}, for `holdall gc` to remove: {error}"
     return items, problem
@@ -72,15 +77,18 @@ def _remove_record(storage: Storage, seen: Seen, *, locked: bool) -> Item:
             lease = manager.acquire(item.key, timeout=0)
             if lease is None:
                 return replace(item, what="failed", problem="It is being written anew, and stays where it was.")
+        copy = None if seen.record is None else copies.look(storage, seen.record)
+        payload = look(storage, seen.path) if item.key.startswith(_OWN) and seen.path is not None else None
+        meta = boundary.head(storage, item.key)
         if xxh3_128_digest(boundary.get(storage, item.key)) != seen.digest:
-            problem = "It was replaced meanwhile, and the new one stays where it was."
-            return replace(item, what="failed", problem=problem)
+            return replace(item, what="failed", problem=_REPLACED)
         # The copy first: whatever ends this here, the record leads to it again.
-        if seen.record is not None:
-            copies.remove(storage, seen.record)
-        boundary.delete(storage, item.key)
-        if item.key.startswith(_OWN) and seen.path is not None:
-            boundary.delete(storage, seen.path)
+        if copy is not None:
+            boundary.delete_unchanged(storage, copy)
+        if not boundary.delete_unchanged(storage, meta):
+            return replace(item, what="failed", problem=_REPLACED)
+        if payload is not None:
+            boundary.delete_unchanged(storage, payload)
     except KeyMissing:
         pass  # somebody else has deleted it
     except StorageError as error:
