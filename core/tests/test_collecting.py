@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from holdall import load_result, settings, storages, task
+from holdall.abc.storage import Storage
 from holdall.builtin.directory import Directory
 from holdall.builtin.leases import LeaseManager
 from holdall.builtin.memory import MemoryFileSystem
@@ -23,9 +24,11 @@ from holdall.errors import StorageError
 from holdall.flight import lock_manager
 from holdall.ids import new_id, shard
 from holdall.keys import is_lock, record_key
+from holdall.moving import move
 from holdall.store import ResultStore
 from holdall.survey import survey
-from holdall.testing.faults import Meanwhile
+from holdall.testing.faults import FaultyStorage, Meanwhile
+from holdall.types import ObjectMeta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -451,3 +454,45 @@ def test_an_entry_that_is_refreshed_before_its_removal_survives(
     assert through.happened
     assert fresh == shelf.store.read(key)
     assert [] == left(done)
+
+
+class Sizes(FaultyStorage):
+    """Knows of its objects nothing but their sizes."""
+
+    def head(self, key: str, /) -> ObjectMeta:
+        return ObjectMeta(key, self.inner.head(key).size)
+
+    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+        return (ObjectMeta(meta.key, meta.size) for meta in list(self.inner.scan(prefix)))
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        return Storage.delete_unchanged(self, meta)
+
+
+def test_where_nothing_tells_of_a_change_records_are_read_again(shelf: Shelf) -> None:
+    """One of the same size that led to another payload when it was read."""
+    shelf.store.write([*LARGE, 2], key="first")
+    shelf.storage.put("first", [bytes(shelf.storage.get("first"))])
+    through = Meanwhile(shelf.storage, "scan", shelf.name, skip=2)
+    done = collect(storages.place_of(Sizes(through)), grace=NOW)
+
+    assert through.happened
+    assert done.problem is None
+    assert LARGE == shelf.store.read("first")
+
+
+def test_a_storage_that_knows_sizes_alone_is_tidied_and_left(place: Path) -> None:
+    """By the ids in names of payloads; records are read once more in any case."""
+
+    here, there = (Sizes(Directory(str(place / name))) for name in ("here", "there"))
+    store = ResultStore(here, PickleCodec())
+    for _ in range(2):
+        store.write(LARGE, key="first")
+    done = collect(storages.place_of(here), grace=NOW)
+
+    assert ["payload"] == [what for what, _ in left(done)]
+    move(storages.place_of(here), storages.place_of(there), open_catalog(settings.current()))
+    assert [] == list(here.scan())
+    assert LARGE == ResultStore(there, PickleCodec()).read("first")
+    ResultStore(there, PickleCodec()).delete("first")
+    assert [] == list(there.scan())

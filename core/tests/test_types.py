@@ -9,6 +9,14 @@ from holdall.types import ObjectMeta
 ONE = ObjectMeta("k", 3, "etag", 1000.0)
 
 
+def test_where_a_storage_tells_no_more_the_size_decides() -> None:
+    """Else nothing could be deleted there."""
+    plain = ObjectMeta("k", 3)
+
+    assert plain.is_same(ObjectMeta("k", 3))
+    assert not plain.is_same(ObjectMeta("k", 4))
+
+
 @pytest.mark.parametrize(
     ("other", "same"),
     [

@@ -166,8 +166,9 @@ class _Work:
         was = self.known.get(meta.key)
         if was is None or not meta.is_same(was):
             return False
-        slack = _COARSE if meta.etag is not None else _CLOCKS_DIFFER
-        return meta.modified is None or meta.modified < looked - slack
+        if meta.modified is None:
+            return meta.etag is not None
+        return meta.modified < looked - (_COARSE if meta.etag is not None else _CLOCKS_DIFFER)
 
     def _note(self, found: Found) -> None:
         """What the object says of payloads. A damaged record may be restored, so what it named is kept for it."""

@@ -53,8 +53,8 @@ class ObjectMeta(NamedTuple):
     def is_same(self, other: ObjectMeta, /) -> bool:
         """Whether both describe one write of one object, as far as either says.
 
-        Listings and heads of one storage may give times of different precision, which an equal etag makes up for; where
-        nothing but sizes can be compared, the answer is no.
+        Listings and heads of one storage may give times of different precision, which an equal etag makes up for. Of a
+        storage that tells neither, sizes are all that can be compared; in other doubts the answer is no.
         """
         if (self.key, self.size) != (other.key, other.size):
             return False
@@ -62,7 +62,7 @@ class ObjectMeta(NamedTuple):
         if etags and self.etag != other.etag:
             return False
         if self.modified is None or other.modified is None:
-            return etags
+            return etags or self[2:] == other[2:] == (None, None)
         return abs(self.modified - other.modified) < 1 if etags else self.modified == other.modified
 
 

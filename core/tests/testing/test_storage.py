@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from holdall.abc.storage import Storage
 from holdall.builtin.directory import Directory
 from holdall.builtin.keys import TEMPORARY
 from holdall.builtin.memory import MemoryFileSystem
@@ -31,7 +32,6 @@ from holdall.types import ByteRange, ObjectMeta
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from holdall.abc.storage import Storage
     from holdall.types import Buffer, Parts, WriteMode
 
 _PIECE = 50_000
@@ -334,6 +334,19 @@ class _Reluctant(FaultyStorage):
         return self.inner.delete_unchanged(meta._replace(etag=None, modified=0.5))
 
 
+class _Timeless(FaultyStorage):
+    """No liar: knows of its objects nothing but their sizes."""
+
+    def head(self, key: str, /) -> ObjectMeta:
+        return ObjectMeta(key, self.inner.head(key).size)
+
+    def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
+        return (ObjectMeta(meta.key, meta.size) for meta in self.inner.scan(prefix))
+
+    def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
+        return Storage.delete_unchanged(self, meta)
+
+
 class _Moving(FaultyStorage):
     """Publishes by moving."""
 
@@ -504,6 +517,12 @@ def test_the_contract_lets_the_honest_pass(promise: str, honest: Directory, tmp_
 def test_what_cannot_be_is_not_asked(promise: str, honest: Directory, tmp_path: Path) -> None:
     """A backend that can create nothing, and says so, passes too."""
     getattr(_WithoutCreate(_CreatesNot, tmp_path / "file"), promise)(_CreatesNot(honest))
+
+
+def test_who_knows_nothing_but_sizes_can_delete(honest: Directory, tmp_path: Path) -> None:
+    """A backend may tell neither times nor versions."""
+    promise = "test_what_was_written_again_is_not_deleted_for_the_old_one"
+    getattr(_Contract(_Timeless, tmp_path / "file"), promise)(_Timeless(honest))
 
 
 def test_every_promise_has_its_liar() -> None:
