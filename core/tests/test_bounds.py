@@ -15,10 +15,12 @@ from holdall.bounds import UNDECLARED, bounded, free_memory
 from holdall.builtin.directory import Directory
 from holdall.checksum import Checksummer
 from holdall.errors import CorruptResultError, UntrustedResultError
+from holdall.ids import new_id, shard
+from holdall.keys import name_key
 from holdall.results import from_json
 from holdall.serializers import CompressedSerializer, JSONSerializer
 from holdall.store import ResultStore
-from holdall.types import UNSET, Trust
+from holdall.types import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,15 +59,17 @@ def seal(storage: Directory, key: str, member: Callable[[int], dict[str, Any]], 
     """A record of `TEXT` as an honest store writes it; `member` says what its payload says beside its size."""
     data = gzip.compress(f'"{TEXT}"'.encode())
     store = store_of(storage)
-    payload: dict[str, Any] = {"size": len(data), "media_type": "application/gzip", **member(len(data))}
+    payload: dict[str, Any] = {"size": len(data), **member(len(data)), "media_type": "application/gzip"}
     more = ""
     if inline:
         form, inlined = records.inline_form(data, "application/gzip")
         payload["inline"], more = form, f',"data":{inlined.decode()}'
     else:
         through = Checksummer()
-        storage.put(f"payloads/{key}", list(through.through([data])))
-        payload |= {"path": f"payloads/{key}", "checksum": json.loads(through.checksum().json())}
+        unique = new_id()
+        path = f"payloads/{shard(unique)}/{unique}.json.gz"
+        storage.put(path, list(through.through([data])))
+        payload |= {"path": path, "checksum": json.loads(through.checksum().json())}
     how = json.dumps({"type": "compressed", "options": CODEC.options()}, separators=(",", ":"))
     body = records.body(
         records.head(store.place, how),
@@ -74,20 +78,20 @@ def seal(storage: Directory, key: str, member: Callable[[int], dict[str, Any]], 
         payload=json.dumps(payload, separators=(",", ":")) + more,
         created=0.0,
         expires=None,
-        producer="{}",
+        producer='{"run_id":"1"}',
     )
     storage.put(key, [records.seal(body.encode())])
 
 
 def test_what_reading_makes_is_declared(storage: Reading) -> None:
     """Of what may grow alone, in large payloads and in small ones."""
-    store_of(storage).write(TEXT, key="large", named=True)
+    store_of(storage).write(TEXT, name="large")
     store_of(storage).write(TEXT, key="small")
     store_of(storage, JSONSerializer()).write(TEXT, key="plain")
-    members = [json.loads(storage.get(key))["payload"].get("decoded") for key in ("large", "small", "plain")]
+    members = [json.loads(storage.get(key))["payload"].get("decoded") for key in (name_key("large"), "small", "plain")]
 
     assert [SIZE, SIZE, None] == members
-    assert TEXT == store_of(storage).read("large") == store_of(storage).read("small")
+    assert TEXT == store_of(storage).read(name_key("large")) == store_of(storage).read("small")
 
 
 def test_layers_are_declared_together(storage: Reading) -> None:
@@ -121,7 +125,7 @@ def test_what_is_declared_is_read(storage: Reading, *, inline: bool) -> None:
     seal(storage, "a", lambda _: {"decoded": SIZE}, inline=inline)
 
     assert TEXT == store_of(storage).read("a")
-    assert (TEXT if inline else UNSET) == store_of(storage).read_quickly("a")
+    assert ((TEXT, "1") if inline else None) == store_of(storage).read_quickly("a")
 
 
 def test_more_than_the_setting_is_refused_before_a_byte_is_read(storage: Reading) -> None:

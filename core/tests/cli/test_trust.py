@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from holdall import settings, task
+from holdall.looking import distrusting
 from holdall.results import from_json
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from core.tests.cli.conftest import Holdall
 
 KEY = f"one:{urlsafe_b64encode(bytes([1]) * 32).decode()}"
-RESULTS = '[results]\naccept = ["unsigned"]\n'
+RESULTS = '[results]\naccept = ["pickle"]\n'
 
 
 @pytest.fixture
@@ -39,12 +40,25 @@ def test_a_file_of_a_project_raises_no_trust_for_looking(
 
     assert 1 == refused.exit_code
     assert "is not signed" in refused.stderr
-    assert f"{work / name} accepts unsigned" in refused.stderr
-    assert "--accept unsigned" in refused.stderr
-    assert "HOLDALL_RESULTS_ACCEPT=unsigned" in refused.stderr
+    assert f"{work / name} accepts pickle" in refused.stderr
+    assert "--accept pickle" in refused.stderr
+    assert "HOLDALL_RESULTS_ACCEPT=pickle" in refused.stderr
     assert 0 == holdall("result", command, reference.key, "--accept", "unsigned").exit_code
     assert 1 == holdall("result", command, reference.key).exit_code
-    assert ["unsigned"] == reference.get()
+
+
+@pytest.mark.parametrize("name", ["holdall.toml", "pyproject.toml"])
+def test_no_file_of_a_project_says_whose_results_are_believed(
+    name: str, reference: Any, work: Path, holdall: Holdall
+) -> None:
+    """That is an error, with where to say it instead."""
+    text = RESULTS.replace("pickle", "unsigned")
+    (work / name).write_text(text if name == "holdall.toml" else text.replace("[", "[tool.holdall.", 1))
+    refused = holdall("result", "show", reference.key)
+
+    assert 1 == refused.exit_code
+    assert f"{work / name}, results.accept: 'unsigned' cannot stand here" in refused.stderr
+    assert "HOLDALL_RESULTS_ACCEPT=unsigned" in refused.stderr
 
 
 def test_the_users_own_word_counts(
@@ -56,10 +70,11 @@ def test_the_users_own_word_counts(
     assert 0 == holdall("result", "show", reference.key).exit_code
     monkeypatch.delenv("HOLDALL_RESULTS_ACCEPT")
     assert 1 == holdall("result", "show", reference.key).exit_code
+    (work / "holdall.toml").write_text(RESULTS)
+    assert frozenset() == distrusting(settings.current()).results_accept
     monkeypatch.setenv("HOME", str(work))
     monkeypatch.setenv("USERPROFILE", str(work))
-    (work / "holdall.toml").write_text(RESULTS)
-    assert 0 == holdall("result", "show", reference.key).exit_code
+    assert frozenset({"pickle"}) == distrusting(settings.current()).results_accept
 
 
 def test_a_block_of_a_project_raises_none_either(reference: Any, work: Path, holdall: Holdall) -> None:
@@ -89,5 +104,5 @@ def test_settings_are_shown_as_programs_have_them(work: Path, holdall: Holdall) 
     """And a command that has ended leaves no trace in its process."""
     (work / "holdall.toml").write_text(RESULTS)
 
-    assert "unsigned" in holdall("config", "show").stdout
-    assert frozenset({"unsigned"}) == settings.current().results_accept
+    assert "pickle" in holdall("config", "show").stdout
+    assert frozenset({"pickle"}) == settings.current().results_accept

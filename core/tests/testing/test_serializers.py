@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from holdall.abc import Serializer
+from holdall.abc.bound import within
 from holdall.errors import CorruptResultError, SerializationError
 from holdall.testing.serializers import SerializerContract
 
@@ -62,6 +63,18 @@ class Rounding(Honest):
     def load(self, source: Source, /) -> Any:
         found = super().load(source)
         return int(found) if isinstance(found, float) else found
+
+
+class Understating(Honest):
+    """Declares less than it makes."""
+
+    def decoded_size(self, parts: Parts, /) -> int | None:
+        del parts
+        return 0
+
+    def load(self, source: Source, /) -> Any:
+        within(source.trust, source.size)
+        return super().load(source)
 
 
 class Deep(Honest):
@@ -181,6 +194,7 @@ LIARS: list[tuple[str, type[Honest]]] = [
     ("test_describes_itself", Nameless),
     ("test_gives_back_what_it_was_given", Rounding),
     ("test_exact_is_exact", Deep),
+    ("test_declares_what_reading_makes", Understating),
     ("test_parts_are_buffers", Textual),
     ("test_dumps_do_not_disturb_each_other", Shared),
     ("test_a_payload_is_never_empty", Empty),
