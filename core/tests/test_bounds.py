@@ -78,7 +78,7 @@ def seal(storage: Directory, key: str, member: Callable[[int], dict[str, Any]], 
         payload=json.dumps(payload, separators=(",", ":")) + more,
         created=0.0,
         expires=None,
-        producer='{"run_id":"1"}',
+        producer='{"name":"n","run_id":"1"}',
     )
     storage.put(key, [records.seal(body.encode())])
 
