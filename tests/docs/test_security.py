@@ -18,30 +18,6 @@ PAGE = (ROOT / "docs/explanation/security.md").read_text(encoding="utf-8")
 POLICY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 _TEST = re.compile(r"`((?:core|plugins|tests)/[\w/.-]+\.py)::([\w:]+)`")
 
-COMING = {
-    # Named on the page, and on their way in other work: once they are here, they go from this list.
-    ("tests/trust/test_calls.py", "test_what_stored_options_name_is_not_called"),
-    ("tests/trust/test_calls.py", "test_serializers_nest_only_so_deep"),
-    ("tests/trust/test_few_bytes.py", "test_few_bytes_cost_little"),
-    ("tests/trust/test_types.py", "test_classes_with_ways_of_their_own_are_refused"),
-    ("core/tests/builtin/test_json.py", "test_a_stored_library_is_not_called"),
-    ("core/tests/builtin/test_json_refused.py", "test_validators_do_not_run"),
-    ("core/tests/test_belonging.py", "test_another_keys_record_is_corrupt_and_says_where_it_was_written"),
-    ("core/tests/test_belonging.py", "test_damage_exchange_and_restore_give_no_wrong_value"),
-    ("core/tests/test_belonging.py", "test_each_run_of_a_fixed_name_has_its_own_result_or_none"),
-    ("core/tests/test_members.py", "test_an_odd_member_is_a_corrupt_record_or_no_matter"),
-    ("core/tests/test_members.py", "test_an_odd_record_stops_nothing_for_the_others"),
-    ("core/tests/test_removal.py", "test_the_payload_goes_with_its_last_record"),
-    ("core/tests/test_bounds.py", "test_what_grows_beyond_its_declaration_is_corrupt"),
-    ("core/tests/test_bounds.py", "test_more_than_the_setting_is_refused_before_a_byte_is_read"),
-    ("tests/robustness/test_bounds.py", "test_no_bomb_goes_off"),
-    ("core/tests/builtin/test_regular.py", "test_no_lock_is_taken_on_what_is_no_file_of_ours"),
-    ("core/tests/builtin/test_regular.py", "test_a_key_file_is_a_file"),
-    ("core/tests/builtin/test_regular.py", "test_a_configuration_file_is_a_file"),
-    ("core/tests/test_redact.py", "test_no_command_prints_one"),
-    ("tests/robustness/test_credentials.py", "test_a_reference_sends_no_credentials_to_its_server"),
-}
-
 
 def named() -> set[tuple[str, str]]:
     """File and test, as both pages name them."""
@@ -69,8 +45,7 @@ def test_each_line_names_a_test() -> None:
 
 def test_the_tests_are_there_and_are_collected() -> None:
     """A test that is renamed, or that pytest does not find, takes its line with it."""
-    here = sorted(named() - COMING)
-    files = sorted({file for file, _ in here})
+    files = sorted({file for file, _ in named()})
     listed = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files],
         cwd=ROOT,
@@ -81,17 +56,7 @@ def test_the_tests_are_there_and_are_collected() -> None:
     collected = {line.partition("[")[0].strip() for line in listed.stdout.splitlines() if "::" in line}
 
     assert 0 == listed.returncode, listed.stdout[-2000:] + listed.stderr[-2000:]
-    assert [] == [f"{file}::{name}" for file, name in here if f"{file}::{name}" not in collected]
-
-
-def test_what_is_still_to_come_is_not_here_yet() -> None:
-    """A list of exceptions that nobody shortens is a hole."""
-    assert set() == COMING - named()
-    assert [] == [
-        f"{file}::{name}"
-        for file, name in sorted(COMING)
-        if (ROOT / file).exists() and f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")
-    ]
+    assert [] == [f"{file}::{name}" for file, name in sorted(named()) if f"{file}::{name}" not in collected]
 
 
 def test_the_table_of_serializers_is_that_of_the_program() -> None:

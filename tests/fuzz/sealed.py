@@ -43,8 +43,8 @@ class Sealed:
         self._store = ResultStore(MemoryFileSystem(namespace="fuzz"), JSONSerializer(), policy=Policy(encryption=ring))
         self._slugs = _registry.names("serializers")
         self._payloads = {slug: self._written(slug) for slug in self._slugs}
-        reference, _ = self._store.write(["seed"], key=KEY)
-        self._document = json.loads(bytes(self._store.storage.get(reference.key)))
+        written = self._store.write(["seed"], key=KEY)
+        self._document = json.loads(bytes(self._store.storage.get(written.key)))
         self._document.pop("checksum")
         self._document.pop("data", None)
 

@@ -89,8 +89,8 @@ def test_a_record_made_anew(place: Path, roles: Roles) -> None:
     """By holdall itself, in the hands of somebody without the keys."""
     reference = kept({"a": 1})
     roles.stranger()
-    producer = json.dumps({"run_id": reference.run_id})
-    open_store(reference).write({"a": 2}, key=reference.key, producer=producer)
+    forged = json.dumps({"run_id": reference.run_id})
+    open_store(reference).write({"a": 2}, key=reference.key, producer=forged)
     roles.reader()
 
     if roles.keys.signed:

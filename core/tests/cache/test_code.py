@@ -240,6 +240,10 @@ REACHED = {
     "under lru_cache": ("import helper, functools\n@functools.lru_cache\ndef load(): return helper.rate()", {"rate", "deep"}),
     "under a task": ("import helper, holdall\n@holdall.task\ndef t(): return helper.rate()\ndef load(): return t.submit()", {"rate", "deep"}),
     "in a module that is handed on": ("import helper\ndef load(): return print(helper)", {"rate", "deep", "other", "Model"}),
+    "over the dict of a module": ("import helper\ndef load(): return helper.__dict__['rate']()", {"rate", "deep"}),
+    "over the dict of a module, in the body": ("def load():\n    import helper\n    return helper.__dict__['rate']()", {"rate", "deep"}),
+    "over the dict of a class": ("from helper import Model\ndef load(): return Model.__dict__['loss']", {"Model.loss", "rate", "deep"}),
+    "over the dict of a class of a module": ("import helper\ndef load(): return helper.Model.__dict__['loss']", {"Model.loss", "rate", "deep"}),
     "in a class": ("from helper import Model\ndef load(): return Model()", {"Model.loss", "rate", "deep"}),
     "over a class": ("from helper import Model\ndef load(): return Model.loss", {"Model.loss", "rate", "deep"}),
     "over a hint": ("from helper import Model\ndef load(m: Model): return m.loss()", {"Model.loss", "rate", "deep"}),
@@ -601,6 +605,26 @@ def test_what_cannot_be_followed_is_listed(modules: Modules) -> None:
         ("main:8", "fn"), ("main:9", "helper.rate().go"),
     ] == [(each.where, each.expression) for each in found]  # fmt: skip
     assert all(each.reason for each in found)
+
+
+UNKNOWN = {
+    "a parameter": "def load(x): return x.run()",
+    "a hint that says nothing": "from typing import Any\ndef load(x: Any): return x.run()",
+    "a hint that says nothing, as text": "import typing\ndef load(x: 'typing.Any'): return x.run()",
+    "a hint of objects": "def load(x: object): return x.run()",
+    "a hint of a list of anything": "from typing import Any\ndef load(x: list[Any]): return x[0].run()",
+    "a parameter of a lambda": "def load(xs): return sorted([1], key=lambda x: x.run())",
+    "a parameter of a nested function": "def load():\n    def inner(x, *, y): return y.run()\n    return inner",
+    "what a function says nothing of": "from typing import Any\ndef make() -> Any: return 1\ndef load(): return make().run()",
+}
+
+
+@pytest.mark.parametrize("kind", UNKNOWN)
+def test_a_call_on_a_value_of_any_type_is_listed(modules: Modules, kind: str) -> None:
+    """However the value comes to its name."""
+    main = modules.load("main", UNKNOWN[kind])
+
+    assert [".run"] == [each.expression[-4:] for each in reach(main.load).unfollowed(Walk())]
 
 
 def test_what_cannot_be_followed_is_listed_without_a_text_too(modules: Modules) -> None:

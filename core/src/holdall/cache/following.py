@@ -239,6 +239,8 @@ class Following:
         `counted` says that the content of the value counts already, as a part of the definition.
         """
         while isinstance(value, ModuleType):
+            if attributes[:1] == ("__dict__",):
+                attributes = ()  # whatever is looked up in it
             if not attributes or not owns_namespace(self.walk, vars(value)):
                 is_own = owns_namespace(self.walk, vars(value))
                 node.edges.append((label, self._visit(value) if is_own else f"{value.__name__}.{'.'.join(attributes)}"))
@@ -288,7 +290,7 @@ class Following:
 
     def _attribute(self, node: Node, label: str, cls: type, name: str, rest: tuple[str, ...], *, counted: bool) -> bool:
         """Adds an attribute of a class; False where only the whole class says what it is."""
-        if type(cls) not in {type, ABCMeta} or not owns(self.walk, cls):
+        if name == "__dict__" or type(cls) not in {type, ABCMeta} or not owns(self.walk, cls):
             return False
         for each in cls.__mro__:
             if not owns(self.walk, each):

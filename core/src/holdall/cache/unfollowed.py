@@ -37,6 +37,8 @@ _AT_RUN_TIME: Final = {
     "vars": "looks names up when it runs",
 }
 _UNKNOWN: Final = "calls something of a value whose type is known only when it runs"
+_ANYTHING: Final[set[Any]] = {Any, object}
+"""Hints that say nothing."""
 _LITERALS: Final = (
     ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp,
     ast.GeneratorExp, ast.Compare, ast.BoolOp, ast.Lambda,
@@ -69,7 +71,10 @@ class _Function:
         self.module = module
         self.assigned: dict[str, list[ast.expr | None]] = {}
         self.open: set[str] = set()
-        hinted = {name for name, hint in fn.__annotations__.items() if any(classes_in([(name, hint)], fn.__globals__))}
+        hints = {name: set(classes_in([(name, hint)], fn.__globals__)) for name, hint in fn.__annotations__.items()}
+        hinted = {name for name, found in hints.items() if found - _ANYTHING}
+        self.vague = {name for name, found in hints.items() if found & _ANYTHING}
+        """Names whose hints say that what is in them may be anything: `list[Any]`."""
         first = fn.__code__.co_varnames[:1] if owner is not None else ()
         self.known_names = {*hinted, *first}
         self.imported: set[str] = set()
@@ -107,15 +112,19 @@ class _Function:
         if isinstance(node, ast.Call):
             target = self._resolved(node.func)
             if isinstance(target, FunctionType) and is_own(target.__globals__):
-                return any(classes_in([("", target.__annotations__.get("return"))], target.__globals__))
+                hint = ("", target.__annotations__.get("return"))
+                return bool(set(classes_in([hint], target.__globals__)) - _ANYTHING)
             return target is not None or (isinstance(node.func, ast.Attribute) and self._is_known(node.func.value))
         if isinstance(node, (ast.Subscript, ast.Starred, ast.Await)):
-            return self._is_known(node.value)
+            return not self._is_vague(node.value) and self._is_known(node.value)
         if isinstance(node, ast.IfExp):
             return self._is_known(node.body) and self._is_known(node.orelse)
         if isinstance(node, ast.BinOp):
             return self._is_known(node.left)
         return isinstance(node, _LITERALS)
+
+    def _is_vague(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and node.id in self.vague
 
     def _is_known_name(self, name: str) -> bool:
         if name not in self.assigned:
@@ -160,7 +169,9 @@ class _Function:
         return value
 
     def _collect(self) -> None:
+        methods: set[ast.AST] = set()
         for each in ast.walk(self.node):
+            self._collect_parameters(each, methods)
             if isinstance(each, (ast.Import, ast.ImportFrom)):
                 self.imported |= {alias.asname or alias.name.partition(".")[0] for alias in each.names}
                 self.known_names |= self.imported
@@ -172,9 +183,29 @@ class _Function:
             elif isinstance(each, (ast.AnnAssign, ast.NamedExpr, ast.AugAssign)):
                 self._assign(each.target, each.value)
             elif isinstance(each, (ast.For, ast.AsyncFor, ast.comprehension)):
-                self._assign(each.target, each.iter)
+                self._assign(each.target, None if self._is_vague(each.iter) else each.iter)
             elif isinstance(each, ast.withitem) and each.optional_vars is not None:
                 self._assign(each.optional_vars, each.context_expr)
+
+    def _collect_parameters(self, node: ast.AST, methods: set[ast.AST]) -> None:
+        if isinstance(node, ast.ClassDef):
+            methods.update(node.body)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)) and node is not self.node:
+            self._take(node.args, is_method=node in methods)
+
+    def _take(self, arguments: ast.arguments, *, is_method: bool) -> None:
+        """Notes the parameters of a function inside: their hints and defaults say what is known of them."""
+        positional = [*arguments.posonlyargs, *arguments.args]
+        missing = len(positional) - len(arguments.defaults)
+        pairs = [*zip(positional, [*[None] * missing, *arguments.defaults], strict=True)]
+        for number, (each, default) in enumerate(
+            [*pairs, *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+        ):
+            hint = None if each.annotation is None else ast.unparse(each.annotation)
+            if (is_method and number == 0) or set(classes_in([("", hint)], self.fn.__globals__)) - _ANYTHING:
+                self.known_names.add(each.arg)
+            else:
+                self.assigned.setdefault(each.arg, []).append(default)
 
     def _assign(self, target: ast.expr, value: ast.expr | None) -> None:
         for each in ast.walk(target):

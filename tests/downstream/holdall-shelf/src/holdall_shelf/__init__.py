@@ -55,6 +55,7 @@ class Shelf(StorageBlock):
         )
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
+        self.check_key(key)  # what this refuses, a run refuses before it begins
         version, size = uuid4().hex, 0
         try:
             for piece in _pieces(parts):
