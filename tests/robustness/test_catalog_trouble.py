@@ -34,6 +34,7 @@ REFUSED = (
     "the file or its folder cannot be opened for writing ({}). Make the folder and the files in it writable, or point "
     "HOLDALL_HOME to a folder that is."
 )
+NO_FILE = "[Errno 22] it is a pipe, a socket, a device or a folder, and no file: 'HERE/home/catalog.db'"
 DAMAGED = (
     "the file is damaged (file is not a database). Results are safe in their storages, of which the catalog is an "
     "index: `holdall catalog rebuild` moves the file aside and makes a new one from them. Run history, literals and "
@@ -128,7 +129,7 @@ def folder_as_file(home: Path) -> None:
 HOMES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a file": (no_folder, REFUSED.format("[Errno 20] Not a directory: 'HERE/home/catalog.db'")),
     "garbage": (garbage, DAMAGED),
-    "a folder for a file": (folder_as_file, REFUSED.format("unable to open database file")),
+    "a folder for a file": (folder_as_file, REFUSED.format(NO_FILE)),
 }
 
 
