@@ -51,7 +51,7 @@ for number in range(6):
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        faulthandler.dump_traceback_later(60, exit=True)
+        faulthandler.dump_traceback_later(300, exit=True)
         try:
             for each in calls()[number:] + calls()[:number]:
                 each()
@@ -83,7 +83,7 @@ def test_a_fork_beside_first_calls_leaves_a_child_that_works(pause: str, tmp_pat
         capture_output=True,
         text=True,
         check=False,
-        timeout=180,
+        timeout=600,
     )
 
     assert ("6\n", "") == (done.stdout, done.stderr)
@@ -98,7 +98,7 @@ def run(program: str, tmp_path: Path, **modules: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=600,
     )
     assert "" == done.stderr
     return done.stdout
