@@ -28,6 +28,7 @@ from holdall import (
 )
 from holdall.cache import INPUTS
 from holdall.catalogs import open_catalog
+from holdall.locks import LEASE_SECONDS
 from holdall.recorder import recorder_for
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def test_event_loops_in_threads_share_one_process() -> None:
 
     assert [30] * 3 == answers
     assert [1] == ran
-    assert 3 > time.monotonic() - started
+    assert time.monotonic() - started < LEASE_SECONDS
 
 
 def test_a_task_that_changes_directory_moves_no_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +240,7 @@ def test_an_interpreter_that_ends_while_futures_run_keeps_what_they_kept(program
         for n in range(3):
             kept.submit(n)
     """
-    out, trouble = program("-c", textwrap.dedent(script), tmp_path / "results").communicate(timeout=30)
+    out, trouble = program("-c", textwrap.dedent(script), tmp_path / "results").communicate(timeout=600)
     catalog = open_catalog(settings.current())
 
     assert ("", "") == (out, trouble)
@@ -251,7 +252,7 @@ def test_a_failing_interpreter_records_its_failure(program: Start) -> None:
     """The flow that ended the process is in the catalog as failed."""
     script = "from holdall import flow\n@flow\ndef broken():\n    raise SystemExit(3)\nbroken()"
     process = program("-c", script)
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
     runs = open_catalog(settings.current()).runs()
 
     assert 3 == process.returncode

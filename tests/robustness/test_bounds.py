@@ -32,10 +32,10 @@ def read(
     """Seal all bombs with what they declare, and read them in a process of its own, under a setting."""
 
     def both(declared: int, setting: str) -> dict[str, tuple[str, str, int]]:
-        out, trouble = program("bombs.py", "make", tmp_path / "store", declared).communicate(timeout=300)
+        out, trouble = program("bombs.py", "make", tmp_path / "store", declared).communicate(timeout=600)
         assert ("", "") == (out, trouble)
         monkeypatch.setenv("HOLDALL_RESULTS_MAX_BYTES", setting)
-        out, trouble = program("bombs.py", "read", tmp_path / "store").communicate(timeout=300)
+        out, trouble = program("bombs.py", "read", tmp_path / "store").communicate(timeout=600)
         assert "" == trouble
         found: dict[str, tuple[str, str, int]] = json.loads(out)
         return found

@@ -221,7 +221,7 @@ def test_what_was_written_from_here_is_read_in_another_process(evil: Server, tmp
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=600,
         env={**os.environ},
     )
     assert evil.signed(), done.stderr

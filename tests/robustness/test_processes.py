@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from holdall import load_result, settings
 from holdall.catalogs import open_catalog
+from holdall.locks import LEASE_SECONDS
 from holdall.results import from_json
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def together(start: Start, *command: object, numbered: bool = False) -> list[tup
         assert racer.stdin is not None
         racer.stdin.write("go\n")
         racer.stdin.flush()
-    return [racer.communicate(timeout=100) for racer in racers]
+    return [racer.communicate(timeout=600) for racer in racers]
 
 
 def test_eight_writers_lose_and_double_nothing(program: Start, tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_one_cold_key_is_computed_once(program: Start, tmp_path: Path) -> None:
 
     assert [""] * PROCESSES == [trouble for _, trouble in printed]
     assert 1 == len(set(values)) == len(list(tmp_path.glob("ran-*")))
-    assert 3 > max(waited), f"all took {took:.1f} s"
+    assert max(waited) < LEASE_SECONDS, f"all took {took:.1f} s"
     assert values[0] == load_result(key=open_catalog(settings.current()).references()[0].key)
 
 
@@ -76,7 +77,7 @@ def test_a_killed_holder_lets_the_next_one_compute(program: Start, tmp_path: Pat
     first.kill()
     first.communicate()
     second = program("cold.py", tmp_path / "results")
-    out, trouble = second.communicate("go\n", timeout=30)
+    out, trouble = second.communicate("go\n", timeout=600)
 
     assert "" == trouble
     assert second.pid == json.loads(out.removeprefix("ready\n"))[0]

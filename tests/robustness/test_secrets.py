@@ -41,7 +41,7 @@ def test_no_byte_that_is_written_or_printed_holds_a_secret(
 ) -> None:
     """A block with a slug and one without: reprs, dumps, pickles, errors, a traceback at the end, all files."""
     monkeypatch.setenv("THE_SECRET", SECRET)
-    out, err = program("secretive.py", cwd=tmp_path / "work").communicate(timeout=60)
+    out, err = program("secretive.py", cwd=tmp_path / "work").communicate(timeout=600)
     said = (out + err).encode()
 
     assert "StorageError" in err, err

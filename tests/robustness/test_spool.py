@@ -87,11 +87,11 @@ def test_a_server_that_dies_in_mid_upload_loses_nothing(
     lying = {meta.key.partition("/")[0] for folder in spool.folders(settings.current().home) for meta in folder.scan()}
     assert {"cache", "payloads", "results"} == lying
     read = "import sys, holdall; print(holdall.load_result(run=sys.argv[1]))"
-    assert "[4, 2, 9]\n" == program("-c", read, state.run_id).communicate(timeout=60)[0]
+    assert "[4, 2, 9]\n" == program("-c", read, state.run_id).communicate(timeout=600)[0]
 
     back(server)
     server.new_bucket(bucket)
-    pushed = program("-c", "from holdall.cli import main; main()", "result", "push").communicate(timeout=60)
+    pushed = program("-c", "from holdall.cli import main; main()", "result", "push").communicate(timeout=600)
 
     assert ("s3/prod: 3 results sent, 25.2 MB.\n", "") == pushed
     assert [] == [meta.key for folder in spool.folders(settings.current().home) for meta in folder.scan()]
@@ -148,7 +148,7 @@ def test_a_move_that_is_killed_is_finished_by_the_next(
     def moved(name: str, times: int) -> tuple[int, str]:
         arguments = (name, times, "result", "move", "--yes", "--from", here, "--to", there)
         process = program("-c", DEADLY, *arguments)
-        _, trouble = process.communicate(timeout=60)
+        _, trouble = process.communicate(timeout=600)
         return process.returncode, trouble
 
     def records(folder: Path) -> int:

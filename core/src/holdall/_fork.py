@@ -37,8 +37,10 @@ class _Hooks(NamedTuple):
 
 
 _PAIRED: Final = {"concurrent.futures.thread": "_global_shutdown_lock", "logging": "_lock"}
-"""Modules that take a lock before a fork and give it back after it. Imported while a fork waits, they would but do the
-second, which ends in a traceback on the screen."""
+"""Modules that take a lock before a fork and give it back after it. Those that register that while a fork waits would but
+do the second, which ends in a traceback on the screen."""
+_LATER: Final = tuple(name for name in _PAIRED if name not in sys.modules)
+"""Those that, wherever they are imported, register after this module, and so are called before it."""
 _registered: list[_Hooks] = []
 _called: dict[int, list[_Hooks]] = {}
 _renewed: WeakSet[Any] = WeakSet()
@@ -94,8 +96,27 @@ def _drop_imports() -> None:
                 del sys.modules[each]  # the ones inside a package are attributes of the one that goes
 
 
+def _lock_of(name: str) -> Any:
+    return getattr(sys.modules.get(name), _PAIRED[name], None)
+
+
+def _is_held(lock: Any) -> bool:
+    """Whether a paired lock is held: that of `logging` by this thread, as it has an owner."""
+    return bool(lock._is_owned() if hasattr(lock, "_is_owned") else lock.locked())  # noqa: SLF001 - nothing else tells it
+
+
+def _is_there(name: str) -> bool:
+    """Whether a module was imported to its end."""
+    module = sys.modules.get(name)
+    return module is not None and not getattr(module.__spec__, "_initializing", False)
+
+
 def _before() -> None:
-    there = [name for name in _PAIRED if name in sys.modules]
+    # Which of them this fork has called shows by their locks alone: a half imported one may or may not have registered.
+    # Imports that are waited for may need what was taken, as each that makes a logger does.
+    taken = {name: lock for name in _LATER if (lock := _lock_of(name)) is not None and _is_held(lock)}
+    for lock in taken.values():
+        lock.release()
     _wait_for_imports()
     called = _called[get_ident()] = []
     for hooks in reversed(_registered):
@@ -104,9 +125,11 @@ def _before() -> None:
             called.append(hooks)
     # Taking the locks of others may have taken time.
     _wait_for_imports()
-    for name in _PAIRED:
-        if name not in there and name in sys.modules:
-            getattr(sys.modules[name], _PAIRED[name]).acquire()
+    for name in _LATER:
+        if name in taken:
+            taken[name].acquire()
+        elif _is_there(name):
+            _lock_of(name).acquire()
 
 
 def _due() -> list[_Hooks]:

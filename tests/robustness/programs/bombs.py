@@ -32,6 +32,8 @@ from holdall.builtin.directory import Directory
 from holdall.builtin.pickling import PickleCodec
 from holdall.checksum import Checksummer
 from holdall.errors import HoldallError
+from holdall.ids import new_id, shard
+from holdall.keys import PAYLOADS
 from holdall.record import body, head, seal
 from holdall.settings import current
 from holdall.store import ResultStore
@@ -294,8 +296,10 @@ def sealed(key: str, slug: str, options: dict[str, Any], data: bytes, decoded: i
     """A record as the store writes them, and its payload."""
     says = f'"size":{len(data)},"media_type":"text/plain"' + ("" if decoded is None else f',"decoded":{decoded}')
     through = Checksummer()
-    STORE.storage.put(f"payloads/{key}", list(through.through([data])))
-    member = f'{{{says},"path":"payloads/{key}","checksum":{through.checksum().json()}}}'
+    unique = new_id()
+    path = f"{PAYLOADS}{shard(unique)}/{unique}"
+    STORE.storage.put(path, list(through.through([data])))
+    member = f'{{{says},"path":"{path}","checksum":{through.checksum().json()}}}'
     start = head(STORE.place, json.dumps({"type": slug, "options": options}, separators=(",", ":")))
     made = body(start, key=key, written_with="{}", payload=member, created=0.0, expires=None, producer="{}")
     STORE.storage.put(key, [seal(made.encode())])
