@@ -13,7 +13,7 @@ from holdall.errors import ConfigurationError, HoldallWarning
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from holdall.cache.code import Reach
+    from holdall.cache.code.reach import Reach
     from holdall.cache.digest import Walk
     from holdall.cache.policies import CacheContext
 
@@ -76,7 +76,7 @@ class Code(Part):
         digest = counted(unit, unit.identity.reach(self), walk)
         if digest is None:
             return None
-        from holdall.cache.code import reached_by  # noqa: PLC0415 - as in Function.reach
+        from holdall.cache.code.reach import reached_by  # noqa: PLC0415 - as in Function.reach
 
         inputs = reached_by(context.parameters, walk)
         return {"code": digest, "code of inputs": inputs.hex()} if inputs else {"code": digest}

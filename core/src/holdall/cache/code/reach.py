@@ -8,19 +8,19 @@ from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-from holdall.cache import texts
-from holdall.cache.following import Following, Value
-from holdall.cache.holding import PLAIN, definitions_in, members
+from holdall.cache.code.following import Following, Value
+from holdall.cache.code.holding import PLAIN, definitions_in, members
 from holdall.cache.identity import Owned, assuming, fresh, hashed, is_definition, noting, owns, who
 from holdall.cache.ownership import is_own
+from holdall.cache.source import texts
 from holdall.errors import HoldallError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from holdall.cache.code.probes import Probes
+    from holdall.cache.code.unfollowed import Unfollowed
     from holdall.cache.identity import Walk
-    from holdall.cache.probes import Probes
-    from holdall.cache.unfollowed import Unfollowed
 
 _ROUNDS: Final = 8
 _ROOT: Final = "the function"
@@ -146,7 +146,7 @@ class Reach:
 
     def unfollowed(self, walk: Walk, /) -> list[Unfollowed]:
         """What names do not lead to: where it is, and why."""
-        from holdall.cache.unfollowed import unfollowed_in  # noqa: PLC0415 - parses sources, for explanations alone
+        from holdall.cache.code.unfollowed import unfollowed_in  # noqa: PLC0415 - parses sources, for explanations alone
 
         return unfollowed_in(self._now(walk).functions)
 
