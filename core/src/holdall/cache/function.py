@@ -55,13 +55,15 @@ class Function:
                 self._first = closed_over, identity.identify(self.fn, Walk()).hex()
             return self._first[1]
 
-    def inputs(self, parameters: Mapping[str, Any], label: str, /, *, without: Collection[str] = ()) -> dict[str, str]:
+    def inputs(
+        self, parameters: Mapping[str, Any], label: str, walk: Walk, /, *, without: Collection[str] = ()
+    ) -> dict[str, str]:
         """The digest of each parameter that counts, by name; `label` is what errors call the function: `task 'load'`.
 
         Raises:
             ConfigurationError: a parameter cannot be counted; names it and the path inside it.
         """
-        return input_digests(parameters, marked=self._marked, without=without, unit=label)
+        return input_digests(parameters, marked=self._marked, without=without, unit=label, walk=walk)
 
     def reach(self, code: Code, /) -> Reach:
         """What the function reaches by name, within the borders of a `CODE` policy."""
