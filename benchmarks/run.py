@@ -10,7 +10,7 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-SUBJECTS = ("calls", "small", "first", "array", "growth", "cold", "serializers", "stores")
+SUBJECTS = ("calls", "small", "keys", "first", "array", "growth", "cold", "serializers", "stores")
 
 
 def main(names: list[str]) -> None:

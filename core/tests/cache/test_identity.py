@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from holdall import flow, task
-from holdall.cache import bytecode
 from holdall.cache.digest import Walk
 from holdall.cache.identity import definition, identify, who
 from holdall.cache.ownership import is_own
+from holdall.cache.source import bytecode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,7 +133,7 @@ def test_what_is_typed_has_no_module(place: Path) -> None:
 def test_nothing_depends_on_where_a_program_lies(place: Path) -> None:
     """The same files in another folder are the same functions."""
     text = PROGRAM + textwrap.dedent("""
-        from holdall.cache.code import reach
+        from holdall.cache.code.reach import reach
         from holdall.cache.digest import Walk
         from holdall.cache.identity import identify
         print([(identify(each, Walk()).hex(), reach(each).digest(Walk()).hex()) for each in (load, wrapped, Model().fit)])
@@ -194,7 +194,7 @@ def load(x: int):
     return [deep(x), MODEL.fit(), remembered(1), (lambda y: y)(1)]
 
 def look(fn):
-    from holdall.cache.code import reach
+    from holdall.cache.code.reach import reach
     from holdall.cache.digest import Walk
     from holdall.cache.identity import definition, identify, who
     return who(fn), identify(fn, Walk()), definition(fn, Walk()), reach(fn).digest(Walk())

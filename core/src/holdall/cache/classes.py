@@ -7,9 +7,9 @@ from functools import singledispatchmethod
 from types import FunctionType, GenericAlias, ModuleType, UnionType
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.cache import texts
 from holdall.cache.identity import hashed, is_definition, owns, type_name
 from holdall.cache.naming import place
+from holdall.cache.source import texts
 from holdall.errors import HoldallError
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ import sys
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.cache import bytecode
 from holdall.cache.encoding import SCALARS, flat, hashed, qualified, scalar
 from holdall.cache.hashers import find, full_name
 from holdall.cache.hashers.parts import Chunks, Step, Uncounted, Unordered, key_step, type_name
 from holdall.cache.identity import _DEFINITIONS, _assumed, definition, identify, is_definition, who
 from holdall.cache.layout import Layout, is_python
 from holdall.cache.ownership import is_own
+from holdall.cache.source import bytecode
 from holdall.errors import ConfigurationError, HoldallError, told
 
 if TYPE_CHECKING:

@@ -18,14 +18,21 @@ _CHUNK: Final = 1000
 _LONG: Final = 1 << 63
 
 
+# How the digest of a scalar begins, as `hashed` writes the name of its type.
+_BEGINNINGS: Final = {kind: b"%d:%s:" % (len(kind.__name__) + 1, kind.__name__.encode()) for kind in SCALARS}
+
+
 def scalar(kind: type, value: Any) -> bytes:
-    name = f"{kind.__name__}:".encode()
+    """The digest of a value whose type is one of `SCALARS`: every hit pays for it, once for each plain argument."""
+    hasher = hashlib.sha256(_BEGINNINGS[kind])
     if kind is str:
-        return hashed(name, value.encode("utf-8", "surrogatepass"))
-    if kind is bytes:
-        return hashed(name, value)
-    # In hexadecimal, as Python refuses to write very long integers in decimal.
-    return hashed(name, (f"{value:x}" if kind is int else repr(value)).encode())
+        hasher.update(value.encode("utf-8", "surrogatepass"))
+    elif kind is bytes:
+        hasher.update(value)
+    else:
+        # In hexadecimal, as Python refuses to write very long integers in decimal.
+        hasher.update((f"{value:x}" if kind is int else repr(value)).encode())
+    return hasher.digest()
 
 
 def flat(kind: type, values: Sequence[Any]) -> bytes:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from types import CellType
 
-    from holdall.cache.code import Reach
+    from holdall.cache.code.reach import Reach
     from holdall.cache.inputs import Marker
     from holdall.cache.parts import Code
 
@@ -40,7 +40,7 @@ class Function:
     @cached_property
     def alone(self) -> Reach:
         """The function's own definition, and all that it is bound to and closes over, at the moment of each question."""
-        from holdall.cache.code import alone  # noqa: PLC0415 - syntax trees, for functions that share their name
+        from holdall.cache.code.reach import alone  # noqa: PLC0415 - syntax trees, for functions that share their name
 
         return alone(self.fn)
 
@@ -55,19 +55,21 @@ class Function:
                 self._first = closed_over, identity.identify(self.fn, Walk()).hex()
             return self._first[1]
 
-    def inputs(self, parameters: Mapping[str, Any], label: str, /, *, without: Collection[str] = ()) -> dict[str, str]:
+    def inputs(
+        self, parameters: Mapping[str, Any], label: str, walk: Walk, /, *, without: Collection[str] = ()
+    ) -> dict[str, str]:
         """The digest of each parameter that counts, by name; `label` is what errors call the function: `task 'load'`.
 
         Raises:
             ConfigurationError: a parameter cannot be counted; names it and the path inside it.
         """
-        return input_digests(parameters, marked=self._marked, without=without, unit=label)
+        return input_digests(parameters, marked=self._marked, without=without, unit=label, walk=walk)
 
     def reach(self, code: Code, /) -> Reach:
         """What the function reaches by name, within the borders of a `CODE` policy."""
         found = self._reaches.get(code)
         if found is None:
-            from holdall.cache.code import reach  # noqa: PLC0415 - syntax trees, for the policies that count code
+            from holdall.cache.code.reach import reach  # noqa: PLC0415 - syntax trees, for the policies that count code
 
             found = reach(self.fn, include=code.include, exclude=code.exclude, also=code.also)
             self._reaches[code] = found

@@ -26,9 +26,9 @@ from types import (
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
-from holdall.cache import bytecode, decorators, texts
 from holdall.cache.naming import attributes, place, place_in, who
 from holdall.cache.ownership import is_own
+from holdall.cache.source import bytecode, decorators, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

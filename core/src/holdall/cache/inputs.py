@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from holdall.cache.digest import Walk
+from holdall.cache.encoding import SCALARS, scalar
 from holdall.cache.hashers.parts import Step
 from holdall.errors import ConfigurationError, HoldallError, told
 
@@ -187,7 +188,7 @@ def input_digests(
     marked: Mapping[str, Marker] | None = None,
     without: Container[str] = (),
     unit: str = "",
-    ignore_types: frozenset[str] | None = None,
+    walk: Walk | None = None,
 ) -> dict[str, str]:
     """The digest of each parameter that counts, by name, in hexadecimal.
 
@@ -196,16 +197,20 @@ def input_digests(
         marked: what `markers` found.
         without: names of parameters that do not count.
         unit: what is called, for errors: `task 'load'`.
-        ignore_types: as in `digest`.
+        walk: the walk of this key, where there is one.
 
     Raises:
         ConfigurationError: a parameter cannot be counted; names it and the path inside it.
     """
-    walk = Walk(ignore_types)
+    walk = Walk() if walk is None else walk
     found = {}
     for name, value in parameters.items():
         marker = marked.get(name) if marked else None
         if name in without or (marker is not None and marker.function is None):
+            continue
+        kind = type(value)
+        if marker is None and kind in SCALARS:  # most arguments are plain, and can always be counted
+            found[name] = scalar(kind, value).hex()
             continue
         subject = f"The input {name!r} of {unit}" if unit else f"The input {name!r}"
         if marker is None:

@@ -8,12 +8,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from holdall.cache.encoding import SCALARS
 from holdall.errors import ConfigurationError, HoldallWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from holdall.cache.code import Reach
+    from holdall.cache.code.reach import Reach
     from holdall.cache.digest import Walk
     from holdall.cache.policies import CacheContext
 
@@ -76,7 +77,9 @@ class Code(Part):
         digest = counted(unit, unit.identity.reach(self), walk)
         if digest is None:
             return None
-        from holdall.cache.code import reached_by  # noqa: PLC0415 - as in Function.reach
+        if SCALARS.issuperset(map(type, context.parameters.values())):
+            return {"code": digest}  # plain values reach nothing
+        from holdall.cache.code.reach import reached_by  # noqa: PLC0415 - as in Function.reach
 
         inputs = reached_by(context.parameters, walk)
         return {"code": digest, "code of inputs": inputs.hex()} if inputs else {"code": digest}
@@ -90,34 +93,30 @@ class Code(Part):
 
 def counted(unit: Any, reach: Reach, walk: Walk, /) -> str | None:
     """The digest of what a task's function reaches; None, with a warning, where something of it cannot be counted."""
-    digest = reach.digest(walk)
-    if stored := reach.stored(walk):
-        _warn_once(
-            unit,
-            stored,
+    found = reach.now(walk)
+    warned = unit.identity.warned
+    if found.stored and found.stored not in warned:
+        warned.add(found.stored)
+        _warn(
             f"{unit.kind.capitalize()} {unit.name!r} is cached by its code, and that stores into the global "
-            f"{stored[0]!r}, which therefore does not count in its cache key. If its result depends on what is there, "
+            f"{found.stored[0]!r}, which therefore does not count in its cache key. If its result depends on what is there, "
             "pass it as an argument.",
         )
-    if digest is not None:
-        return digest.hex()
-    names = reach.uncounted(walk)
-    _warn_once(
-        unit,
-        names,
-        f"{unit.kind.capitalize()} {unit.name!r} is cached by its code, and that reaches {names[0][0]!r}, which cannot be "
-        f"counted ({names[0][1]}): this call is not cached. Pass what counts of it as an argument, leave its module out "
-        "with CODE(exclude=…), or use a cache_key_fn.",
-    )
+    if not found.uncounted:
+        return found.digest.hex()
+    if found.uncounted not in warned:
+        warned.add(found.uncounted)
+        name, reason = found.uncounted[0]
+        _warn(
+            f"{unit.kind.capitalize()} {unit.name!r} is cached by its code, and that reaches {name!r}, which cannot be "
+            f"counted ({reason}): this call is not cached. Pass what counts of it as an argument, leave its module out "
+            "with CODE(exclude=…), or use a cache_key_fn."
+        )
     return None
 
 
-def _warn_once(unit: Any, about: tuple[Any, ...], message: str) -> None:
-    """Once for each thing that a task is warned of."""
-    warned = unit.identity.warned
-    if about not in warned:
-        warned.add(about)
-        warnings.warn(message, HoldallWarning, stacklevel=2)
+def _warn(message: str) -> None:
+    warnings.warn(message, HoldallWarning, stacklevel=3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KEY_VERSION: Final = 2
 """Of what keys count. Entries of another version are missed, and stay readable by reference."""
+_HEAD: Final = f"holdall key {KEY_VERSION}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,24 +57,26 @@ class CachePolicy:
         counted = None if self.never else self._counted(context)
         if counted is None:
             return None
-        text = "\n".join(f"{name}: {counted[name]}" for name in sorted(counted))
-        return sha256(f"holdall key {KEY_VERSION}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
+        # The name of a file may have a line break in it, so each name comes with its length.
+        lines = [f"{len(name)} {name}: {counted[name]}" for name in sorted(counted)]
+        return sha256("\n".join([_HEAD, *lines]).encode("utf-8", "surrogatepass")).hexdigest()
 
     def shown(self, context: CacheContext, /) -> dict[str, str]:
         """What the key of a call counts, for people: digests by what they are of."""
         return self._counted(context, for_people=True) or {}
 
     def _counted(self, context: CacheContext, *, for_people: bool = False) -> dict[str, str] | None:
-        walk = Walk()
+        walk = Walk()  # one for all that this key counts
         unit = context.task
+        identity = unit.identity
         # Lambdas, functions made inside functions, partials, callable objects, what closes over something, and functions
         # of notebooks share their name with others: these count by their definition.
-        function = "by name" if unit.identity.named else parts.counted(unit, unit.identity.alone, walk)
+        function = "by name" if identity.named else parts.counted(unit, identity.alone, walk)
         if function is None:
             return None
-        counted = {f"function {unit.identity.who}": function}
-        label = f"{unit.kind} {unit.name!r}"
-        for name, digest in unit.identity.inputs(context.parameters, label, without=self.without).items():
+        counted = {f"function {identity.who}": function}
+        inputs = identity.inputs(context.parameters, f"{unit.kind} {unit.name!r}", walk, without=self.without)
+        for name, digest in inputs.items():
             counted[f"input {name}"] = digest
         for part in self.parts:
             found = part.shown(context, walk) if for_people else part.counted(context, walk)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall.cache import bytecode
+from holdall.cache.source import bytecode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

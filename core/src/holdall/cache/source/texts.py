@@ -7,10 +7,10 @@ import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.cache import bytecode, remembered
 from holdall.cache.ownership import MAINS
-from holdall.cache.parsing import class_of, definitions
-from holdall.cache.syntax import Syntax, syntax
+from holdall.cache.source import bytecode, remembered
+from holdall.cache.source.parsing import class_of, definitions
+from holdall.cache.source.syntax import Syntax, syntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,8 +9,8 @@ from threading import get_ident
 from typing import TYPE_CHECKING
 
 from holdall import settings
-from holdall.cache import bytecode
-from holdall.cache.syntax import FORM, Syntax
+from holdall.cache.source import bytecode
+from holdall.cache.source.syntax import FORM, Syntax
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ import _ast
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall.cache.decorators import BLIND
+from holdall.cache.source.decorators import BLIND
 
 if TYPE_CHECKING:
     import ast

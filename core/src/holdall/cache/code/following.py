@@ -10,12 +10,13 @@ from functools import singledispatchmethod
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall.cache import bytecode, imports, texts
 from holdall.cache.classes import is_generated, own_hints, own_items
-from holdall.cache.hints import classes_in
-from holdall.cache.holding import definitions_in, members
+from holdall.cache.code import imports
+from holdall.cache.code.holding import definitions_in, members
+from holdall.cache.code.probes import EMPTY, MISSING, Probes, contents
 from holdall.cache.identity import is_definition, owns, owns_namespace, stores
-from holdall.cache.probes import EMPTY, MISSING, Probes, contents
+from holdall.cache.source import bytecode, texts
+from holdall.cache.source.hints import classes_in
 from holdall.errors import HoldallError
 
 if TYPE_CHECKING:

@@ -425,7 +425,7 @@ SITUATIONS: Final[list[tuple[str, Any, Any, str]]] = [
 
 DRIVER: Final = """
 import importlib, json, os, sys
-from holdall.cache.code import reach
+from holdall.cache.code.reach import reach
 from holdall.cache.digest import Walk
 
 found = {}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 HEAD = """
 from holdall import task
-from holdall.cache.code import reach
+from holdall.cache.code.reach import reach
 from holdall.cache.digest import Walk
 from holdall.cache.identity import identify, who
 def look(fn):

@@ -8,19 +8,19 @@ from types import FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-from holdall.cache import texts
-from holdall.cache.following import Following, Value
-from holdall.cache.holding import PLAIN, definitions_in, members
+from holdall.cache.code.following import Following, Value
+from holdall.cache.code.holding import definitions_in, members
 from holdall.cache.identity import Owned, assuming, fresh, hashed, is_definition, noting, owns, who
 from holdall.cache.ownership import is_own
+from holdall.cache.source import texts
 from holdall.errors import HoldallError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from holdall.cache.code.probes import Probes
+    from holdall.cache.code.unfollowed import Unfollowed
     from holdall.cache.identity import Walk
-    from holdall.cache.probes import Probes
-    from holdall.cache.unfollowed import Unfollowed
 
 _ROUNDS: Final = 8
 _ROOT: Final = "the function"
@@ -44,8 +44,6 @@ def reached_by(values: Any, walk: Walk, /) -> bytes:
     The definition of a function that is an input counts with the inputs; this adds the helpers and globals that it uses,
     and those that the methods of an object use. What cannot be counted there counts by its name.
     """
-    if type(values) is dict and PLAIN.issuperset(map(type, values.values())):
-        return b""
     found: dict[int, Any] = {}
     todo = list(definitions_in(values, _is_own_class))
     while todo:
@@ -115,7 +113,7 @@ class Reach:
         self._fn = fn
         self._scope = scope
         self._also = also
-        self._known: _Known | None = None
+        self._known: Known | None = None
 
     def digest(self, walk: Walk, /) -> bytes | None:
         """Digest of everything that is reached, as it is now; None where `uncounted` names a value that has none.
@@ -125,39 +123,44 @@ class Reach:
         Args:
             walk: The walk of values. Each is asked of a new one: of `walk.fresh()`, or of its type without arguments.
         """
-        known = self._now(walk)
+        known = self.now(walk)
         return None if known.uncounted else known.digest
 
     def countable(self, walk: Walk, /) -> bytes:
         """Digest of all of it that can be counted, with the names of what cannot."""
-        return self._now(walk).digest
+        return self.now(walk).digest
 
     def parts(self, walk: Walk, /) -> list[tuple[str, str]]:
         """Name and digest of each thing that is reached, for people to compare."""
-        return list(self._now(walk).parts)
+        return list(self.now(walk).parts)
 
     def uncounted(self, walk: Walk, /) -> tuple[tuple[str, str], ...]:
         """Globals that cannot be counted: name and reason."""
-        return self._now(walk).uncounted
+        return self.now(walk).uncounted
 
     def stored(self, walk: Walk, /) -> tuple[str, ...]:
         """Globals that do not count, because what is reached stores into them."""
-        return self._now(walk).stored
+        return self.now(walk).stored
 
     def unfollowed(self, walk: Walk, /) -> list[Unfollowed]:
         """What names do not lead to: where it is, and why."""
-        from holdall.cache.unfollowed import unfollowed_in  # noqa: PLC0415 - parses sources, for explanations alone
+        from holdall.cache.code.unfollowed import unfollowed_in  # noqa: PLC0415 - parses sources, for explanations alone
 
-        return unfollowed_in(self._now(walk).functions)
+        return unfollowed_in(self.now(walk).functions)
 
-    def _now(self, walk: Walk) -> _Known:
+    def now(self, walk: Walk, /) -> Known:
+        """What the last walk has found, if all of it is as it was; else that of a new walk.
+
+        Threads may ask at once. Each gets the outcome of one walk, none of which changes afterwards; which of several new
+        ones is remembered does not matter, as it is looked at again at the next question.
+        """
         known = self._known
         if known is None or not known.holds(walk):
             known = self._known = _walked(self._fn, self._scope, self._also, walk, alone=self._alone)
         return known
 
 
-class _Known(NamedTuple):
+class Known(NamedTuple):
     """Outcome of a walk, and all that it depends on."""
 
     digest: bytes
@@ -207,7 +210,7 @@ def _is_constant(value: Any) -> bool:
     return kind in _CONSTANTS or (kind in {tuple, frozenset} and all(map(_is_constant, value)))
 
 
-def _walked(fn: Any, scope: Scope, also: tuple[Any, ...], walk: Walk, *, alone: bool = False) -> _Known:
+def _walked(fn: Any, scope: Scope, also: tuple[Any, ...], walk: Walk, *, alone: bool = False) -> Known:
     stored: dict[tuple[int, str], str] = {}
     for _ in range(_ROUNDS):
         recording = _Recording(walk, scope)
@@ -229,7 +232,7 @@ def _walked(fn: Any, scope: Scope, also: tuple[Any, ...], walk: Walk, *, alone: 
         for node in following.nodes
     ]
     texts.write_back()
-    return _Known(
+    return Known(
         digest=_graph(own, edges),
         parts=tuple(dict.fromkeys(parts)),
         uncounted=tuple(dict.fromkeys(uncounted)),

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from holdall.cache import remembered, texts
 from holdall.cache.digest import Walk
 from holdall.cache.identity import definition
+from holdall.cache.source import remembered, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -322,7 +322,7 @@ def test_future_features_are_compiled_in(place: Path) -> None:
 
 SCRIPT = """
 import sys
-from holdall.cache import texts
+from holdall.cache.source import texts
 from holdall.cache.digest import Walk
 from holdall.cache.identity import identify
 import made

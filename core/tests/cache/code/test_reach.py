@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from holdall import settings
-from holdall.cache import texts
-from holdall.cache.code import alone, reach, reached_by
+from holdall.cache.code.reach import alone, reach, reached_by
 from holdall.cache.digest import Walk
+from holdall.cache.source import texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -385,7 +385,7 @@ def test_a_function_that_stores_into_its_closure_is_walked_once(
     reached = reach(main.load)
     before = reached.digest(Walk())
     main.load(1)
-    monkeypatch.setattr("holdall.cache.code._walked", None)
+    monkeypatch.setattr("holdall.cache.code.reach._walked", None)
 
     assert before == reached.digest(Walk())
 
@@ -646,7 +646,7 @@ def test_a_call_with_nothing_changed_walks_nothing(modules: Modules, monkeypatch
     main = modules.load("main", MAIN)
     reached = reach(main.load)
     before = reached.digest(Walk())
-    monkeypatch.setattr("holdall.cache.code._walked", None)
+    monkeypatch.setattr("holdall.cache.code.reach._walked", None)
     monkeypatch.setattr(texts, "find", None)
 
     assert before == reached.digest(Walk())
@@ -657,8 +657,8 @@ def test_what_is_known_of_a_file_is_in_the_home(modules: Modules) -> None:
     modules.write("helper", HELPER)
     modules.write("main", MAIN)
     script = (
-        "import sys\nfrom holdall.cache import texts\n"
-        "from holdall.cache.code import reach\nfrom holdall.cache.digest import Walk\nimport main\n"
+        "import sys\nfrom holdall.cache.source import texts\n"
+        "from holdall.cache.code.reach import reach\nfrom holdall.cache.digest import Walk\nimport main\n"
         "parsed = []\noriginal = texts.definitions\n"
         "texts.definitions = lambda *a: parsed.append(a) or original(*a)\n"
         "print(reach(main.load).digest(Walk()).hex(), len(parsed) > 0)\n"

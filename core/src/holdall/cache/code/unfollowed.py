@@ -8,10 +8,10 @@ from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall.cache import bytecode, texts
-from holdall.cache.hints import classes_in
 from holdall.cache.naming import place
 from holdall.cache.ownership import is_own
+from holdall.cache.source import bytecode, texts
+from holdall.cache.source.hints import classes_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,0 +1,1 @@
+"""Definitions from source texts and bytecode."""
