@@ -672,7 +672,7 @@ def test_a_reader_has_the_hits_of_a_writer(place: Path, become: Who) -> None:
 
     expected = [[1] * 3, [2] * 3, True]
     assert expected == both()
-    assert [1, 2, 1] == ran
+    assert [1, 1, 2] == sorted(ran)  # mapped calls run in threads, in any order
     become(trusts=ALICE_PUBLIC)
     assert expected == both()
     for call in (lambda: cached(3), lambda: cached.with_options(refresh_cache=True)(1)):
@@ -682,7 +682,7 @@ def test_a_reader_has_the_hits_of_a_writer(place: Path, become: Who) -> None:
     with pytest.warns(HoldallWarning, match="'alice'"), pytest.raises(ConfigurationError, match="no key to sign with"):
         cached(1)
 
-    assert [1, 2, 1] == ran
+    assert [1, 1, 2] == sorted(ran)  # mapped calls run in threads, in any order
 
 
 def test_a_cached_literal_is_signed(place: Path, become: Who) -> None:
