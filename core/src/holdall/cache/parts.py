@@ -113,7 +113,7 @@ def counted(unit: Any, reach: Reach, walk: Walk, /) -> str | None:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, HoldallWarning, stacklevel=3)
+    warnings.warn(message, HoldallWarning, stacklevel=2)
 
 
 @dataclass(frozen=True, slots=True)
