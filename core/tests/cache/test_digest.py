@@ -236,3 +236,42 @@ def test_a_definition_in_a_circle_is_noted_as_it_is_counted() -> None:
     assert found == Walk().of(value)
     assert {id(Square)} <= noted.keys()
     assert found == assuming(noted, Walk(), value)
+
+
+# --------------------------------------------------------------------------------------------------------------- threads
+
+
+class _Meanwhile(Walk):
+    """A walk during which another thread stores into what is walked, at the moment that a value is reached."""
+
+    __slots__ = ("at", "store")
+
+    def __init__(self, at: Any, store: Any) -> None:
+        super().__init__()
+        self.at = at
+        self.store = store
+
+    def of(self, value: Any) -> bytes:
+        if value is self.at:
+            self.store()
+        return super().of(value)
+
+
+def test_a_dict_counts_as_it_was_when_it_was_reached() -> None:
+    """Another thread may store into it meanwhile, which raises nothing and mixes nothing."""
+    inner = [{"a": 1}]
+    table: dict[str, Any] = {"first": inner, "last": 1}
+
+    assert Walk().of({"first": [{"a": 1}], "last": 1}) == _Meanwhile(inner, lambda: table.update(last=2, new=3)).of(
+        table
+    )
+    assert {"first": inner, "last": 2, "new": 3} == table
+
+
+def test_a_set_counts_as_it_was_when_it_was_reached() -> None:
+    """As a dict does."""
+    names = {("a", (1,)), ("b", (2,))}
+    met = next(iter(names))
+
+    assert Walk().of(set(names)) == _Meanwhile(met, lambda: names.add(("c", (3,)))).of(names)
+    assert {("a", (1,)), ("b", (2,)), ("c", (3,))} == names

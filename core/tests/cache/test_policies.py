@@ -28,6 +28,7 @@ from holdall.cache import (
     CachePolicy,
     task_input_hash,
 )
+from holdall.cache.digest import digest
 from holdall.errors import ConfigurationError, HoldallWarning
 from holdall.runs import Run
 
@@ -199,6 +200,44 @@ def test_a_global_that_the_function_stores_into_does_not_count() -> None:
 
     assert before is not None
     assert before == key(DEFAULT, unit, x=1)
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.complex_numbers()
+    | st.text(max_size=3)
+    | st.binary(max_size=3)
+)
+
+
+@given(SCALARS, SCALARS)
+def test_plain_arguments_are_told_apart_as_their_digests_are(first: Any, second: Any) -> None:
+    """Keys count them without a digest of their own."""
+    same = digest(first) == digest(second)
+
+    assert same == (key(INPUTS, one, x=first) == key(INPUTS, one, x=second))
+
+
+@pytest.mark.parametrize("kind", [str, bytes])
+@pytest.mark.parametrize("size", [999, 1000, 1001, 1_000_000])
+def test_long_arguments_count_to_their_last_letter(kind: type, size: int) -> None:
+    """And a text that reads like the digest of one is another argument."""
+    first = kind(b"a" * size) if kind is bytes else "a" * size
+    last = first[:-1] + first[:1] * 2
+
+    assert 4 == len({key(INPUTS, one, x=each) for each in (first, last, digest(first), bytes.fromhex(digest(first)))})
+
+
+def test_plain_arguments_are_not_shown_to_people() -> None:
+    """They may be secrets: what people compare are digests."""
+    shown = INPUTS.shown(context(task(one), x="hunter2", y=12345))
+
+    assert {"input x": digest("hunter2"), "input y": digest(12345)} == {
+        name: each for name, each in shown.items() if name.startswith("input ")
+    }
 
 
 def test_files_count_by_what_is_in_them(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ class Walk:
         if kind is dict:
             return self.mapping(b"dict", value)
         if kind is set or kind is frozenset:
-            return hashed(kind.__name__.encode(), *sorted(map(self.of, value)))
+            return hashed(kind.__name__.encode(), *sorted(map(self.of, tuple(value))))  # as in mapping
         plan = self._plans.get(kind)
         if plan is None:
             plan = self._plans[kind] = self._plan(kind)
@@ -180,6 +180,7 @@ class Walk:
 
     def mapping(self, name: bytes, values: dict[Any, Any], /, *, dotted: bool = False) -> bytes:
         """Keys and items, whatever their order; `dotted` says that the keys are attributes."""
+        values = dict(values)  # at once: another thread may store into it while its items are walked
         if _TEXT.issuperset(map(type, values)) and SCALARS.issuperset(map(type, values.values())):
             return hashed(name, b"flat", flat(list, [each for key in sorted(values) for each in (key, values[key])]))
         found = []

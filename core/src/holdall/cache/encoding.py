@@ -35,6 +35,18 @@ def scalar(kind: type, value: Any) -> bytes:
     return hasher.digest()
 
 
+def brief(kind: type, value: Any) -> str:
+    """A plain value as one line of a key, in which values and types differ as in their digests; long ones as a digest.
+
+    Not for people, who would read what may be a secret.
+    """
+    if kind is int:
+        return f"{value:#x}"
+    if kind is bytes or (kind is str and len(value) > _CHUNK):
+        return scalar(kind, value).hex()
+    return ascii(value)
+
+
 def flat(kind: type, values: Sequence[Any]) -> bytes:
     """A list or tuple of scalars: a column of texts has a million, and a hash of each would take a second."""
     hasher = hashlib.sha256(f"{kind.__name__} of scalars:".encode())

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from holdall.cache import identity
 from holdall.cache.digest import Walk
-from holdall.cache.inputs import input_digests, markers
+from holdall.cache.inputs import markers
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
     from types import CellType
 
     from holdall.cache.code.reach import Reach
@@ -33,9 +32,9 @@ class Function:
         self._asking = threading.Lock()
         self._first: tuple[list[Any], str] | None = None
         self.named = _is_named(fn, self.who) if named is None else named
-        self._marked: dict[str, Marker] = {} if signature is None else markers(fn, signature)
+        self.marked: dict[str, Marker] = {} if signature is None else markers(fn, signature)
         self._reaches: dict[Code, Reach] = {}
-        self.warned: set[tuple[Any, ...]] = set()
+        self._warned: set[tuple[Any, ...]] = set()
 
     @cached_property
     def alone(self) -> Reach:
@@ -55,15 +54,12 @@ class Function:
                 self._first = closed_over, identity.identify(self.fn, Walk()).hex()
             return self._first[1]
 
-    def inputs(
-        self, parameters: Mapping[str, Any], label: str, walk: Walk, /, *, without: Collection[str] = ()
-    ) -> dict[str, str]:
-        """The digest of each parameter that counts, by name; `label` is what errors call the function: `task 'load'`.
-
-        Raises:
-            ConfigurationError: a parameter cannot be counted; names it and the path inside it.
-        """
-        return input_digests(parameters, marked=self._marked, without=without, unit=label, walk=walk)
+    def is_news(self, about: tuple[Any, ...], /) -> bool:
+        """Whether nobody has been warned of it yet; each thing is once."""
+        with self._asking:
+            news = about not in self._warned
+            self._warned.add(about)
+        return news
 
     def reach(self, code: Code, /) -> Reach:
         """What the function reaches by name, within the borders of a `CODE` policy."""
@@ -71,8 +67,10 @@ class Function:
         if found is None:
             from holdall.cache.code.reach import reach  # noqa: PLC0415 - syntax trees, for the policies that count code
 
-            found = reach(self.fn, include=code.include, exclude=code.exclude, also=code.also)
-            self._reaches[code] = found
+            # Of threads that ask at once, all get that of the first.
+            found = self._reaches.setdefault(
+                code, reach(self.fn, include=code.include, exclude=code.exclude, also=code.also)
+            )
         return found
 
 

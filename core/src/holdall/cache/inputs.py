@@ -181,6 +181,11 @@ def _evaluated(annotation: Any, name: str, function: Any) -> Any:
         ) from error
 
 
+def digested(kind: type, value: Any) -> str:
+    """How a scalar is counted for people, who need not see it."""
+    return scalar(kind, value).hex()
+
+
 def input_digests(
     parameters: Mapping[str, Any],
     /,
@@ -189,6 +194,7 @@ def input_digests(
     without: Container[str] = (),
     unit: str = "",
     walk: Walk | None = None,
+    plain: Callable[[type, Any], str] = digested,
 ) -> dict[str, str]:
     """The digest of each parameter that counts, by name, in hexadecimal.
 
@@ -198,6 +204,7 @@ def input_digests(
         without: names of parameters that do not count.
         unit: what is called, for errors: `task 'load'`.
         walk: the walk of this key, where there is one.
+        plain: how a scalar of a type is counted; by default by its digest, too.
 
     Raises:
         ConfigurationError: a parameter cannot be counted; names it and the path inside it.
@@ -210,7 +217,7 @@ def input_digests(
             continue
         kind = type(value)
         if marker is None and kind in SCALARS:  # most arguments are plain, and can always be counted
-            found[name] = scalar(kind, value).hex()
+            found[name] = plain(kind, value)
             continue
         subject = f"The input {name!r} of {unit}" if unit else f"The input {name!r}"
         if marker is None:

@@ -94,9 +94,7 @@ class Code(Part):
 def counted(unit: Any, reach: Reach, walk: Walk, /) -> str | None:
     """The digest of what a task's function reaches; None, with a warning, where something of it cannot be counted."""
     found = reach.now(walk)
-    warned = unit.identity.warned
-    if found.stored and found.stored not in warned:
-        warned.add(found.stored)
+    if found.stored and unit.identity.is_news(found.stored):
         _warn(
             f"{unit.kind.capitalize()} {unit.name!r} is cached by its code, and that stores into the global "
             f"{found.stored[0]!r}, which therefore does not count in its cache key. If its result depends on what is there, "
@@ -104,8 +102,7 @@ def counted(unit: Any, reach: Reach, walk: Walk, /) -> str | None:
         )
     if not found.uncounted:
         return found.digest.hex()
-    if found.uncounted not in warned:
-        warned.add(found.uncounted)
+    if unit.identity.is_news(found.uncounted):
         name, reason = found.uncounted[0]
         _warn(
             f"{unit.kind.capitalize()} {unit.name!r} is cached by its code, and that reaches {name!r}, which cannot be "
@@ -116,7 +113,7 @@ def counted(unit: Any, reach: Reach, walk: Walk, /) -> str | None:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, HoldallWarning, stacklevel=3)
+    warnings.warn(message, HoldallWarning, stacklevel=2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from holdall.cache import parts
 from holdall.cache.digest import Walk
+from holdall.cache.encoding import brief
+from holdall.cache.inputs import digested, input_digests
 from holdall.cache.parts import Code, Files, Packages, Run, Source
 from holdall.errors import ConfigurationError
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 KEY_VERSION: Final = 2
 """Of what keys count. Entries of another version are missed, and stay readable by reference."""
-_HEAD: Final = f"holdall key {KEY_VERSION}"
+_HEAD: Final = (f"holdall key {KEY_VERSION}",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +60,9 @@ class CachePolicy:
         counted = None if self.never else self._counted(context)
         if counted is None:
             return None
-        # The name of a file may have a line break in it, so each name comes with its length.
-        lines = [f"{len(name)} {name}: {counted[name]}" for name in sorted(counted)]
-        return sha256("\n".join([_HEAD, *lines]).encode("utf-8", "surrogatepass")).hexdigest()
+        # With what neither the name of a file nor that of a parameter can have in it between them.
+        text = "\0".join(chain(_HEAD, *sorted(counted.items())))
+        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def shown(self, context: CacheContext, /) -> dict[str, str]:
         """What the key of a call counts, for people: digests by what they are of."""
@@ -75,7 +78,14 @@ class CachePolicy:
         if function is None:
             return None
         counted = {f"function {identity.who}": function}
-        inputs = identity.inputs(context.parameters, f"{unit.kind} {unit.name!r}", walk, without=self.without)
+        inputs = input_digests(
+            context.parameters,
+            marked=identity.marked,
+            without=self.without,
+            unit=f"{unit.kind} {unit.name!r}",
+            walk=walk,
+            plain=digested if for_people else brief,
+        )
         for name, digest in inputs.items():
             counted[f"input {name}"] = digest
         for part in self.parts:

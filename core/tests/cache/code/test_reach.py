@@ -9,7 +9,9 @@ import importlib
 import json
 import subprocess
 import sys
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -388,6 +390,28 @@ def test_a_function_that_stores_into_its_closure_is_walked_once(
     monkeypatch.setattr("holdall.cache.code.reach._walked", None)
 
     assert before == reached.digest(Walk())
+
+
+def test_threads_that_ask_at_once_get_one_answer(modules: Modules) -> None:
+    """All walk at once, none waits, and each finds what there is."""
+    helper, main = modules.load("helper", HELPER), modules.load("main", MAIN)
+    states = []
+    for level in (1, 2):
+        helper.LEVEL = level
+        states.append(digest(main.load))
+
+    for level in (1, 2, 1, 2):
+        helper.LEVEL = level
+        reached, barrier = reach(main.load), threading.Barrier(8)
+
+        def asked(reached: Any = reached, barrier: threading.Barrier = barrier) -> list[str]:
+            barrier.wait()
+            return [reached.digest(Walk()).hex() for _ in range(20)]
+
+        with ThreadPoolExecutor(8) as pool:
+            answers = [each.result() for each in [pool.submit(asked) for _ in range(8)]]
+
+        assert {states[level - 1]} == {each for answer in answers for each in answer}
 
 
 def test_a_definition_that_holds_what_cannot_be_counted_is_named(modules: Modules) -> None:

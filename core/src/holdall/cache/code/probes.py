@@ -27,7 +27,7 @@ class Probes:
         self.classes: dict[int, tuple[type, list[tuple[str, Any]]]] = {}
 
     def note_class(self, cls: type) -> None:
-        self.classes[id(cls)] = (cls, [item for item in cls.__dict__.items() if item[0] not in _MADE_LATER])
+        self.classes[id(cls)] = (cls, [item for item in tuple(cls.__dict__.items()) if item[0] not in _MADE_LATER])
 
     def unchanged(self) -> bool:  # noqa: C901 - what every call pays for: a loop a kind, without calls
         for mapping, name, value in self.entries.values():

@@ -175,6 +175,8 @@ class Known(NamedTuple):
     def holds(self, walk: Walk) -> bool:
         if self.uncounted or not self.probes.unchanged():
             return False
+        if not self.values:
+            return True
         try:
             return all(assuming(known, fresh(walk), value) == digest for value, digest, known in self.values)
         except HoldallError:
