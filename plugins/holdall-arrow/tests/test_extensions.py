@@ -168,10 +168,11 @@ def test_a_type_that_is_registered_with_pandas_is_not_called(serializer: Any, mo
     """Metadata that names it is refused; so is a table with it that is to be written."""
     monkeypatch.setattr(registry, "dtypes", [*registry.dtypes, OwnDtype])
     frame = pd.DataFrame({"a": [1, 2]})
-    table = kinds.to_arrow(frame, serializer)
+    table, library = kinds.to_arrow(frame, serializer)
     said, forged_type = b'"numpy_type": "int64"', b'"numpy_type": "own"'
     metadata = {key: value.replace(said, forged_type) for key, value in table.schema.metadata.items()}
-    forged = b"".join(bytes(part) for part in arrow_files.parts(table.replace_schema_metadata(metadata), serializer))
+    parts = arrow_files.Parts(table.replace_schema_metadata(metadata), library, serializer)
+    forged = b"".join(bytes(part) for part in parts)
     SPRUNG.clear()
 
     with pytest.raises(UntrustedResultError, match=r"accept=\['calls:own'\]"):
