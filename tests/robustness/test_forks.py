@@ -190,7 +190,7 @@ def test_a_fork_in_the_middle_of_an_own_import_goes_on_with_it(tmp_path: Path) -
     program = """
     import os
     import forking
-    print(forking.value, flush=True)
+    os.write(1, (forking.value + os.linesep).encode())  # in one piece: two processes write
     if forking.child:
         os.waitpid(forking.child, 0)
     else:
