@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, ParamSpec, Self, TypeVar
 
+from holdall._cached import cached
 from holdall.errors import ConfigurationError
 from holdall.options import Options, check, said, unsaid
 
@@ -57,13 +57,13 @@ class Unit(Generic[P, R_co]):
     def name(self) -> str:
         return self.options.name
 
-    @cached_property
+    @cached
     def signature(self) -> inspect.Signature:
         from inspect import signature  # noqa: PLC0415 - only calls that need their parameters by name pay for it
 
         return signature(self.fn)
 
-    @cached_property
+    @cached
     def trusted(self) -> frozenset[str]:
         """Modules that the return annotation names in full, as a text does whose module is imported for types alone."""
         said = getattr(self.fn, "__annotations__", {}).get("return")
@@ -86,7 +86,7 @@ class Unit(Generic[P, R_co]):
             found = self.shared.setdefault("identity", Function(self.fn, signature, named=self.named))
         return found
 
-    @cached_property
+    @cached
     def key_function(self) -> str | None:
         """The digest of its `cache_key_fn`, for records; None where it has none."""
         from holdall.cache.function import Function  # noqa: PLC0415 - as in identity
@@ -96,7 +96,7 @@ class Unit(Generic[P, R_co]):
         except ConfigurationError:
             return None  # it closes over what cannot be counted
 
-    @cached_property
+    @cached
     def uncached(self) -> Self:
         """The same without caching: how a call runs whose cache key is None."""
         return self.replaced({"cache_key_fn": None, "cache_policy": None})
@@ -110,7 +110,7 @@ class Unit(Generic[P, R_co]):
         instance = getattr(self.fn, "__self__", None)
         return bound.arguments if instance is None else {"self": instance, **bound.arguments}
 
-    @cached_property
+    @cached
     def _plain_names(self) -> int:
         """How many parameters there are where all may go by position, else -1: `bind` then need not ask inspect."""
         kinds = [parameter.kind for parameter in self.signature.parameters.values()]
@@ -124,8 +124,8 @@ class Unit(Generic[P, R_co]):
         bound = object.__new__(type(self))
         bound.__dict__.update(self.__dict__)
         bound.shared = {}
-        for cached in ("signature", "_plain_names"):
-            bound.__dict__.pop(cached, None)
+        for name in ("signature", "_plain_names"):
+            bound.__dict__.pop(name, None)
         bound.fn = self.fn.__get__(instance)
         bound.bound_from = (self, instance)
         return bound

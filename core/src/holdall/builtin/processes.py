@@ -5,9 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 from concurrent.futures import Future, ProcessPoolExecutor
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from holdall._cached import cached
 from holdall.abc.runner import TaskRunner
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ class ProcessRunner(TaskRunner):
     def __init__(self, max_workers: int | None = None) -> None:
         self.max_workers = max_workers if max_workers is not None else (os.cpu_count() or 1)
 
-    @cached_property
-    def key(self) -> bytes:  # type: ignore[override]  # the base class has a plain attribute
+    @cached
+    def key(self) -> bytes:
         from cryptography.fernet import Fernet  # noqa: PLC0415 - 30 ms that nobody else pays
 
         return Fernet.generate_key()
 
-    @cached_property
+    @cached
     def _pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
             self.max_workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(self.key,)

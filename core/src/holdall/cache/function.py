@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from functools import cached_property
 from operator import is_
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
+from holdall._cached import cached
 from holdall.cache import identity
 from holdall.cache.digest import Walk
 from holdall.cache.inputs import markers
@@ -36,7 +36,7 @@ class Function:
         self._reaches: dict[Code, Reach] = {}
         self._warned: set[tuple[Any, ...]] = set()
 
-    @cached_property
+    @cached
     def alone(self) -> Reach:
         """The function's own definition, and all that it is bound to and closes over, at the moment of each question."""
         from holdall.cache.code.reach import alone  # noqa: PLC0415 - syntax trees, for functions that share their name
