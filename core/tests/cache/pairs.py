@@ -609,12 +609,13 @@ def frame(**options: Any) -> Any:
 
 
 def parquet(value: pd.DataFrame) -> pd.DataFrame:
-    """As our own serializer writes it."""
-    from holdall.testing.sources import BytesSource
-    from holdall_arrow import ParquetSerializer
-
-    serializer = ParquetSerializer()
-    return serializer.load(BytesSource(b"".join(map(bytes, serializer.dump(value)))))
+    """Through a file; pandas does not write the frequency, which our own serializer puts back."""
+    file = io.BytesIO()
+    value.to_parquet(file)
+    found = pd.read_parquet(file)
+    if isinstance(value.index, pd.DatetimeIndex) and isinstance(found.index, pd.DatetimeIndex):
+        found.index.freq = value.index.freq
+    return found
 
 
 def used(value: Any) -> Any:
