@@ -62,7 +62,6 @@ COLUMNS: Final[dict[str, pa.Array]] = {
     "one long one": pa.array(["y" * 100_000, *(["x"] * (ROWS - 1))]),
     "texts": pa.array([f"{number:x<50}" for number in range(ROWS)]),
     "large texts": pa.array([f"{number}" for number in range(ROWS)], pa.large_string()),
-    "views": pa.array([f"{number:x<50}" for number in range(ROWS)], pa.string_view()),
     "binary": pa.array([b"\\0" * (number % 90) for number in range(ROWS)]),
     "no texts": pa.array([""] * ROWS),
     "fixed": pa.array([b"0123456789"] * ROWS, pa.binary(10)),
@@ -83,6 +82,8 @@ COLUMNS: Final[dict[str, pa.Array]] = {
     "structs": pa.array([{"a": 1, "b": "xy" * 40}, None] * (ROWS // 2)),
     "maps": pa.array([[("k" * 60, 1)], []] * (ROWS // 2), pa.map_(pa.string(), pa.int64())),
 }
+if int(pa.__version__.partition(".")[0]) > 20:  # which cannot write them as Parquet, and so refuses them
+    COLUMNS["views"] = pa.array([f"{number:x<50}" for number in range(ROWS)], pa.string_view())
 
 
 def read(value: Any, serializer: Any, columns: list[str] | None = None) -> Any:
@@ -148,7 +149,7 @@ FRAMES: Final[dict[str, Any]] = {
             "null": [None] * ROWS,
             "flag": [True, None] * (ROWS // 2),
             "list": [["a"], []] * (ROWS // 2),
-            "decimal": [Decimal("1.1")] * ROWS,
+            "decimal": pl.Series([Decimal("1.1")] * ROWS, dtype=pl.Decimal(38, 1)),
         }
     ),
 }
