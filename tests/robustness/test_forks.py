@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks there")
 
+# Python 3.12 warns of each fork beside threads, which is what these tests are about.
+QUIET = ("-W", "ignore:This process:DeprecationWarning")
+
 FIRST_CALLS = """
 import faulthandler, os, sys, threading, time, traceback, warnings
 warnings.simplefilter("ignore")
@@ -78,7 +81,7 @@ def test_a_fork_beside_first_calls_leaves_a_child_that_works(pause: str, tmp_pat
     """Whatever the other threads are importing at that moment."""
     del home
     done = subprocess.run(
-        [sys.executable, "-c", FIRST_CALLS, pause],
+        [sys.executable, *QUIET, "-c", FIRST_CALLS, pause],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -93,7 +96,7 @@ def run(program: str, tmp_path: Path, **modules: str) -> str:
     for name, source in modules.items():
         (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
+        [sys.executable, *QUIET, "-c", textwrap.dedent(program)],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -8,6 +8,7 @@ import linecache
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import pytest
 
 from holdall.cache.digest import Walk
 from holdall.cache.identity import definition
-from holdall.cache.source import remembered, texts
+from holdall.cache.source import parsing, remembered, texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -439,3 +440,31 @@ def test_a_home_that_cannot_be_written_is_no_error(place: Path, monkeypatch: pyt
     remembered.write("name", {})
 
     assert {} == remembered.read("name")
+
+
+def test_threads_parse_beside_each_other() -> None:
+    """Python 3.11 counts the depth of trees that threads make at once together, and fails then."""
+    text = "\n".join(f"def f{number}(x):\n    return [x + {number}, (x, [{number}])]\n" for number in range(400))
+    failed: list[BaseException] = []
+    before = sys.getswitchinterval()
+
+    def parse(number: int) -> None:
+        try:
+            for repeated in range(5):
+                assert (
+                    parsing.class_of(f"{text}\nclass C{number}_{repeated}: pass\n", f"C{number}_{repeated}") is not None
+                )
+        except BaseException as error:  # noqa: BLE001 - raised below
+            failed.append(error)
+
+    threads = [threading.Thread(target=parse, args=(number,)) for number in range(6)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+
+    assert [] == failed

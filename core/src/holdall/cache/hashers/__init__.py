@@ -59,7 +59,7 @@ _FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "stdlib.mapped": ("mmap:mmap",),
     "stdlib.bytes_file": ("_io:BytesIO",),
     "stdlib.text_file": ("_io:StringIO",),
-    "stdlib.open_file": ("_io:_IOBase",),
+    "stdlib.open_file": ("_io:_IOBase", "_io:TextIOWrapper"),
     "stdlib.generator": ("_random:Random",),
     "stdlib.row": ("sqlite3:Row",),
     "ours.reference": ("holdall.results:ResultReference",),

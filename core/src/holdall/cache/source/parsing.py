@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import _ast
 import re
+import threading
 import warnings
 from functools import lru_cache
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from holdall import _fork
 from holdall.cache.source import bytecode
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ _DEFINITIONS: Final = (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.Lambda, _as
 _INLINED: Final = re.compile(r"<(?:listcomp|setcomp|dictcomp|genexpr)>\.(?:<locals>\.)?")
 _CONTINUES: Final = b" \t\r\n\f#)]}\"'\\"
 """What a line begins with that does not begin a statement of a module."""
-
+_TRIES: Final = 20
+_one_at_a_time = _fork.renewed(threading.Lock())
 
 _IMPORTS: Final = (b"import ", b"from ")
 
@@ -55,13 +58,23 @@ def class_of(data: bytes | str, qualname: str, /) -> Definition | None:
 
 @lru_cache(maxsize=8)
 def _parsed(data: bytes | str, flags: int) -> tuple[Any, CodeType] | None:
-    with warnings.catch_warnings():
+    with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of invalid escapes, which the import has told
         try:
-            tree = compile(data, "<text>", "exec", flags | _ONLY_TREE, dont_inherit=True)
+            tree = _tree(data, flags)
             return tree, compile(data, "<text>", "exec", flags, dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
+
+
+def _tree(data: bytes | str, flags: int) -> Any:
+    """The syntax tree. Until Python 3.13, threads that make trees at once count their depth together, and fail."""
+    for _ in range(_TRIES):
+        try:
+            return compile(data, "<text>", "exec", flags | _ONLY_TREE, dont_inherit=True)
+        except SystemError:  # a thread that is not ours made one
+            continue
+    return compile(data, "<text>", "exec", flags | _ONLY_TREE, dont_inherit=True)
 
 
 def _statement(data: bytes | str, code: CodeType) -> bytes | None:
