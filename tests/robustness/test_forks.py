@@ -124,7 +124,7 @@ FORKS = """
     thread = threading.Thread(target=lambda: __import__("stuck"))
     thread.start()
     gate.entered.wait()
-    print(_fork.importing())
+    print(_fork.importing(), flush=True)  # not once more by the child
     {before}
     if (child := os.fork()) == 0:
         gate.go_on.set()
