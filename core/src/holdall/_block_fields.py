@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from holdall import _user_settings
 from holdall.errors import ConfigurationError
 from holdall.settings import BLOCK_PREFIX, DEFAULT
+from holdall.suggest import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -185,7 +186,5 @@ def _plain(message: str) -> str:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - for a mistake only
-
-    near = get_close_matches(name, list(known), n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
+    near = suggest(name, known)
+    return f", did you mean {near!r}?" if near else ""

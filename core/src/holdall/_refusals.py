@@ -14,6 +14,7 @@ from holdall.errors import (
     UnknownBlockError,
     UnknownSerializerError,
 )
+from holdall.suggest import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,13 +34,11 @@ def cure(kind: str, slug: str, installed: list[str], /) -> str:
 
 
 def _suggestions(kind: str, slug: str, installed: list[str]) -> Iterator[str]:
-    from difflib import get_close_matches  # noqa: PLC0415 - only for a message
-
     known = KNOWN.get(kind, {})
     if slug in known:
         yield f"Install it: pip install {known[slug][0]}."
         return
-    for near in get_close_matches(slug, {*installed, *known}, n=1, cutoff=0.5):
+    if (near := suggest(slug, {*installed, *known}, cutoff=0.5)) is not None:
         line = "" if near in installed else f" (pip install {known[near][0]})"
         yield f"Did you mean {near!r}{line}?"
 

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from holdall.errors import ConfigurationError
 from holdall.redact import has_secret, shown
+from holdall.suggest import suggest
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -69,12 +70,10 @@ def type_slug(url: str, /) -> str:
 
 def unknown_scheme(url: str, types: list[str], /) -> str:
     """What to say of a scheme that no storage type has, as a sentence: the nearest, those that are known, the way out."""
-    from difflib import get_close_matches  # noqa: PLC0415 - for a mistake only
-
     scheme = url.partition("://")[0].lower()
     known = sorted({"file", "gs", "s3", *_TYPES, *types} - {"gcs", "azure", "obstore", "local-file-system"})
-    near = get_close_matches(scheme, known, n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]}://? " if near else ""
+    near = suggest(scheme, known, cutoff=0.5)
+    hint = f"Did you mean {near}://? " if near else ""
     return (
         f"no storage speaks {scheme}://. {hint}Known: {', '.join(f'{each}://' for each in known)}. What fsspec speaks, "
         "as sftp://, comes with holdall-fsspec: pip install holdall-fsspec."

@@ -20,6 +20,7 @@ from holdall.abc.storage import Storage
 from holdall.errors import ConfigurationError, PluginError, UnknownBlockError
 from holdall.redact import masked, shown
 from holdall.settings import SECRET_KEY, current
+from holdall.suggest import suggest
 from holdall.types import BlockDocument
 
 if TYPE_CHECKING:
@@ -353,9 +354,7 @@ def _refuse_unknown(slug: str, settings: Settings, catalog: Catalog | None) -> N
 
 
 def _known(slug: str, settings: Settings, catalog: Catalog | None) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - for a mistake only
-
     known = sorted({entry.slug for entry in listing(settings, catalog=catalog)})
-    near = get_close_matches(slug, known, n=1)
-    suggestion = f"Did you mean {near[0]!r}? " if near else ""
+    near = suggest(slug, known)
+    suggestion = f"Did you mean {near!r}? " if near else ""
     return f"{suggestion}Known: {', '.join(known) or 'none'}."

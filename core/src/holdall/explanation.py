@@ -6,7 +6,6 @@ import inspect
 import os
 import sys
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 from holdall import settings
 from holdall.errors import ConfigurationError
 from holdall.resolution import Resolution, Scope, resolve
+from holdall.suggest import suggest
 from holdall.units import Unit
 
 if TYPE_CHECKING:
@@ -140,8 +140,8 @@ def load_target(text: str, /) -> AnyUnit:
     for part in name.split("."):
         if not hasattr(value, part):
             units = _units_of(module)
-            near = get_close_matches(name, units, n=1)
-            hint = f"Did you mean {place}:{near[0]}?" if near else _inventory(units)
+            near = suggest(name, units)
+            hint = f"Did you mean {place}:{near}?" if near else _inventory(units)
             raise ConfigurationError(f"{place} has no {name!r}. {hint}")
         value = getattr(value, part)
     if not isinstance(value, Unit):
@@ -160,8 +160,8 @@ def _module(name: str) -> ModuleType:
         parent = error.name.rpartition(".")[0]
         folders = getattr(sys.modules.get(parent), "__path__", []) if parent else [os.getcwd()]
         known = [f"{parent}.{each.name}" if parent else each.name for each in iter_modules(folders)]
-        near = get_close_matches(error.name, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else " A file is named by its path: path/to/file.py:name."
+        near = suggest(error.name, known)
+        hint = f" Did you mean {near}?" if near else " A file is named by its path: path/to/file.py:name."
         raise ConfigurationError(
             f"There is no module {error.name!r}, in {os.getcwd()} or among what is installed.{hint}"
         ) from error
@@ -173,8 +173,8 @@ def _module_of_file(path: str) -> ModuleType:
     if not os.path.isfile(full):
         folder = os.path.dirname(full)
         files = [each for each in os.listdir(folder) if each.endswith(".py")] if os.path.isdir(folder) else []
-        near = get_close_matches(os.path.basename(path), files, n=1)
-        hint = f" Did you mean {os.path.join(os.path.dirname(path), near[0])}?" if near else ""
+        near = suggest(os.path.basename(path), files)
+        hint = f" Did you mean {os.path.join(os.path.dirname(path), near)}?" if near else ""
         raise ConfigurationError(f"There is no file {path}.{hint}")
     _first_on_path(os.path.dirname(full))
     name = os.path.splitext(os.path.basename(full))[0]

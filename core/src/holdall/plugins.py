@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from inspect import getdoc
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +10,7 @@ from holdall import _registry
 from holdall._loading import API_VERSIONS, target_of
 from holdall.errors import ConfigurationError, PluginConflictError, PluginError
 from holdall.fields import Option, options
+from holdall.suggest import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,8 +87,8 @@ def show(name: str, /, *, prefer: Preference = None) -> list[PluginDetail]:
     found = [info for info in everything if name in {info.name, f"{info.kind}.{info.name}", info.distribution}]
     if not found:
         known = sorted({f"{info.kind}.{info.name}" for info in everything})
-        near = get_close_matches(name, {*known, *(info.name for info in everything)}, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        near = suggest(name, {*known, *(info.name for info in everything)})
+        hint = f" Did you mean {near!r}?" if near else ""
         raise ConfigurationError(f"No plugin is called {name!r}.{hint} Installed: {', '.join(known)}.")
     return [_detail(info, prefer) for info in found]
 

@@ -14,6 +14,7 @@ from holdall import _user_settings
 from holdall._config_files import ConfigFile, candidates, directories_to_search, nearest_files
 from holdall.errors import ConfigurationError, HoldallWarning
 from holdall.redact import masked
+from holdall.suggest import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -239,10 +240,8 @@ def _warn_of_misspelt_variables(environ: Mapping[str, str]) -> None:
 
 
 def _did_you_mean(name: str, known: tuple[str, ...]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 - for a mistake only
-
-    near = get_close_matches(name, known, n=1, cutoff=0.75)
-    return f" Did you mean {near[0]}?" if near else ""
+    near = suggest(name, known, cutoff=0.75)
+    return f" Did you mean {near}?" if near else ""
 
 
 # The cached way in.

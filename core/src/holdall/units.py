@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, ParamS
 from holdall._cached import cached
 from holdall.errors import ConfigurationError
 from holdall.options import Options, check, said, unsaid
+from holdall.suggest import suggest
 
 if TYPE_CHECKING:
     import inspect
@@ -163,10 +164,8 @@ def check_names(kind: str, options: Mapping[str, Any]) -> None:
     known = Options.__dataclass_fields__
     for name in options:
         if name not in known:
-            from difflib import get_close_matches  # noqa: PLC0415 - only a wrong name needs it
-
-            near = get_close_matches(name, known, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else f" It has {', '.join(sorted(known))}."
+            near = suggest(name, known)
+            hint = f" Did you mean {near!r}?" if near else f" It has {', '.join(sorted(known))}."
             raise ConfigurationError(f"A {kind} has no option {name!r}.{hint}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import fields, is_dataclass
-from difflib import get_close_matches
 from inspect import isabstract
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, get_type_hints
 
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Secret, SecretBytes, SecretStr, Type
 from pydantic_core import to_jsonable_python
 
 from holdall.errors import ConfigurationError
+from holdall.suggest import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -128,8 +128,8 @@ def _told(cls: type[BaseModel], error: ValidationError) -> str:
     for each in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in each["loc"])
         if each["type"] == "extra_forbidden":
-            near = get_close_matches(name, cls.model_fields, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(cls.model_fields)) or 'none'}."
+            near = suggest(name, cls.model_fields)
+            hint = f"did you mean {near!r}?" if near else f"it has {', '.join(sorted(cls.model_fields)) or 'none'}."
             said.append(f"There is no option {name!r}: {hint}")
         elif each["type"] == "missing":
             said.append(f"The option {name!r} is required.")

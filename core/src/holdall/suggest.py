@@ -1,0 +1,18 @@
+"""The nearest of the names that exist, for an error message about one that does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def suggest(name: str, names: Iterable[str], /, *, cutoff: float = 0.6) -> str | None:
+    """The one of `names` that is most like `name`; None where none is alike by at least `cutoff`, from 0 to 1.
+
+    Of names that are equally alike, the one that sorts last is returned, whatever the order of `names`.
+    """
+    from difflib import get_close_matches  # noqa: PLC0415 - 2 ms, for a mistake only
+
+    return next(iter(get_close_matches(name, names, n=1, cutoff=cutoff)), None)
