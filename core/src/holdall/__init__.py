@@ -115,14 +115,9 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version  # noqa: PLC0415 - 30 ms, which nobody else pays
 
         return globals().setdefault(name, version("holdall"))
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
-    from importlib import import_module  # noqa: PLC0415 - `import holdall` itself needs nothing
+    from holdall._lazy import attribute  # noqa: PLC0415 - `import holdall` itself needs nothing
 
-    module, _, attribute = home.partition(":")
-    # Kept, so that the next use is an ordinary look-up in the module.
-    return globals().setdefault(name, getattr(import_module(f"holdall.{module}"), attribute or name))
+    return attribute(globals(), _HOMES, name)
 
 
 def __dir__() -> list[str]:

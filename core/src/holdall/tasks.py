@@ -20,6 +20,8 @@ R_co = TypeVar("R_co", covariant=True)
 
 __all__ = ["Task", "exponential_backoff", "task", "task_input_hash", "unmapped"]
 
+_HOMES = {"task_input_hash": "cache.policies"}
+
 
 class Task(Runnable[P, R_co]):
     """A function whose calls are runs of their own: cached, retried, kept as its options and the flows around say."""
@@ -37,8 +39,6 @@ def task(fn: Any = None, /, **options: Unpack[Declared]) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "task_input_hash":
-        from holdall.cache import task_input_hash  # noqa: PLC0415 - hashing, for tasks that are cached by it
+    from holdall._lazy import attribute  # noqa: PLC0415 - for the names of the table
 
-        return task_input_hash
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return attribute(globals(), _HOMES, name)

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+# As typing.TYPE_CHECKING, which type checkers know by its name: typing itself would be most of this import.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from holdall.abc.block import StorageBlock
     from holdall.abc.catalog import Catalog
     from holdall.abc.codec import Codec
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from holdall.abc.storage import Storage
     from holdall.abc.wrapping import WrappingSerializer
 
+# Name here: module of this package.
 _HOMES = {
     "Catalog": "catalog",
     "Codec": "codec",
@@ -58,6 +60,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"holdall.abc.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from holdall._lazy import attribute  # noqa: PLC0415 - the package itself needs nothing
+
+    return attribute(globals(), _HOMES, name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

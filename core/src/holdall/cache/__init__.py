@@ -49,13 +49,9 @@ _HOMES = dict.fromkeys(__all__, "policies") | {"HashBy": "inputs", "Ignore": "in
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
-    from importlib import import_module  # noqa: PLC0415 - the package itself needs nothing
+    from holdall._lazy import attribute  # noqa: PLC0415 - the package itself needs nothing
 
-    # Kept, so that the next use is an ordinary look-up in the module.
-    return globals().setdefault(name, getattr(import_module(f"{__name__}.{home}"), name))
+    return attribute(globals(), _HOMES, name)
 
 
 def __dir__() -> list[str]:

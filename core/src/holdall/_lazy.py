@@ -1,0 +1,43 @@
+"""Attributes of a module that are imported when they are first used.
+
+A module has a table and two functions, which cost its own import nothing:
+
+```python
+_HOMES = {"Block": "abc.block:StorageBlock", "task": "tasks"}
+
+def __getattr__(name: str) -> Any:
+    from holdall._lazy import attribute
+
+    return attribute(globals(), _HOMES, name)
+
+def __dir__() -> list[str]:
+    return list(__all__)
+```
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def attribute(namespace: dict[str, Any], homes: Mapping[str, str], name: str, /) -> Any:
+    """Imports the attribute and stores it in the module, so that its next use is an ordinary look-up.
+
+    Args:
+        namespace: What the module's `globals()` returns.
+        homes: Attribute -> the module that defines it, below the package; `module:name` where its name is another there.
+        name: The attribute that the module was asked for.
+
+    Raises:
+        AttributeError: the table has no such attribute.
+    """
+    home = homes.get(name)
+    if home is None:
+        module = namespace["__name__"]
+        raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
+    module, _, there = home.partition(":")
+    return namespace.setdefault(name, getattr(import_module(f"{namespace['__package__']}.{module}"), there or name))
