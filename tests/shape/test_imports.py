@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,38 @@ CORE = ROOT / "core" / "src" / "holdall"
 # `typed` is how serializers write types that their format has no word for, and is theirs to use as the interfaces are.
 INTERFACES = {"holdall.abc", "holdall.errors", "holdall.ids", "holdall.typed", "holdall.types"}
 VALUES = {"holdall.record", "holdall.results", "holdall.resolution", "holdall._registry"}
+# How a plugin finds other plugins' serializers.
+PUBLIC = {"holdall.lookup", "holdall.plugins"}
 FACES = {"holdall.filesystems", "holdall.serializers"}
 
 ALLOWED = {
     # What is built in stands where a third party's plugin stands, so that the interfaces are known to suffice.
-    CORE / "builtin": INTERFACES | {"holdall.builtin", "holdall._cached", "holdall._fork"},
+    CORE / "builtin": INTERFACES | PUBLIC | {"holdall.builtin", "holdall._cached", "holdall._fork"},
     # The suites for plugin authors must run where nothing but the interfaces and the registry works.
     CORE / "testing": INTERFACES | VALUES | {"holdall.testing"},
-    CORE / "abc": INTERFACES | {"holdall._lazy", "holdall.redact", "holdall.suggest"},
+    # What goes up from here is listed in import-linter's contract, each import with its reason.
+    CORE / "abc": INTERFACES | PUBLIC | {"holdall._lazy", "holdall.blocks", "holdall.redact", "holdall.suggest"},
 }
-PLUGIN = INTERFACES | FACES | {"holdall.testing", "holdall.register"}
+PLUGIN = INTERFACES | PUBLIC | FACES | {"holdall.testing", "holdall.register"}
+LAZY = "_lazy.py"
+"""The one module that imports holdall's modules by name."""
+TABLES = {
+    "__init__.py": "holdall",
+    "_faces.py": "",
+    "_loading.py": "holdall.abc",
+    "abc/__init__.py": "holdall.abc",
+    "cache/__init__.py": "holdall.cache",
+    "cache/hashers/__init__.py": "holdall.cache.hashers",
+    "filesystems.py": "holdall.builtin",
+    "serializers.py": "holdall.builtin",
+    "tasks.py": "holdall.cache",
+}
+"""Modules that have it import what their tables name, with the package below which that is. `holdall` alone, on which
+nothing else of it stands, names what is above."""
+
+
+VALUE_TYPES = ("holdall.results:", "holdall.states:", "holdall.futures:")
+"""Types that the cache knows by their names: nothing is imported by these."""
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -57,6 +80,27 @@ def strays(folder: Path, allowed: set[str]) -> list[str]:
     ]
 
 
+def named_in_text(path: Path) -> Iterator[str]:
+    """Imports of holdall's own modules by a text, which no check of import statements sees, as `line: text`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name not in {"import_module", "__import__", "find_spec", "resolve_name", "run_module"}:
+            continue
+        for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+            if any(_is_own(part) for part in ast.walk(argument)):
+                yield f"{node.lineno}: {ast.unparse(node)}"
+                break
+
+
+def _is_own(node: ast.AST) -> bool:
+    """Whether an expression has a text that begins with the package, or a name that stands for it."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return re.match(r"holdall(_\w+)?(\.|$)", node.value) is not None
+    return isinstance(node, ast.Name) and node.id in {"__name__", "__package__"}
+
+
 @pytest.mark.parametrize("folder", ALLOWED, ids=lambda folder: folder.name)
 def test_the_core_keeps_its_inner_borders(folder: Path) -> None:
     """Interfaces, built-ins and test suites import no more than their list allows."""
@@ -67,6 +111,78 @@ def test_the_core_keeps_its_inner_borders(folder: Path) -> None:
 def test_plugins_import_the_plugin_api_alone(folder: Path) -> None:
     """A plugin of this tree uses nothing that a third party's plugin is not promised."""
     assert [] == strays(folder, PLUGIN)
+
+
+def test_no_module_of_ours_is_imported_by_a_text() -> None:
+    """Imports by a text evade the layers."""
+    sources = [CORE, *sorted((ROOT / "plugins").glob("*/src"))]
+    found = [
+        f"{path.relative_to(ROOT)}:{text}"
+        for folder in sources
+        for path in sorted(folder.rglob("*.py"))
+        if path != CORE / LAZY
+        for text in named_in_text(path)
+    ]
+
+    assert [] == found
+
+
+def test_tables_of_modules_are_those_of_public_names() -> None:
+    """What is imported by a table is no way round the layers: the list says whose, and to where."""
+    users = {
+        path.relative_to(CORE).as_posix()
+        for path in CORE.rglob("*.py")
+        if any(f"{name}.".startswith(("holdall._lazy.", "holdall._faces.")) for name in imported(path))
+    }
+
+    assert users == TABLES.keys()
+
+
+@pytest.mark.parametrize("table", [name for name in TABLES if name not in {"__init__.py", "_faces.py"}])
+def test_tables_name_modules_below_their_package(table: str) -> None:
+    """Those that are not relative, which are below it by their form."""
+    text = (CORE / table).read_text(encoding="utf-8")
+    named = {
+        node.value
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_module(node.value.partition(":")[0])
+    }
+    absolute = {name for name in named if name.startswith("holdall.")}
+
+    assert [] == sorted(name for name in absolute if not name.startswith((f"{TABLES[table]}.", *VALUE_TYPES)))
+
+
+def _is_module(name: str) -> bool:
+    path = CORE.parent.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("import_module('holdall.store')", True),
+        ("importlib.import_module('holdall')", True),
+        ("import_module(f'holdall.{name}')", True),
+        ("import_module('holdall.' + name)", True),
+        ("import_module('holdall.%s' % name)", True),
+        ("import_module('.'.join(['holdall', name]))", True),
+        ("import_module(f'{__name__}.{name}')", True),
+        ("import_module('.store', __package__)", True),
+        ("import_module(name='holdall.store')", True),
+        ("importlib.util.find_spec('holdall_numpy')", True),
+        ("__import__('holdall.store')", True),
+        ("import_module(name)", False),
+        ("import_module('numpy')", False),
+        ("import_module('holdalls')", False),
+        ("print('holdall.store')", False),
+    ],
+)
+def test_an_import_by_a_text_would_be_found(tmp_path: Path, line: str, expected: bool) -> None:
+    """Constants, f-strings, sums, and names that stand for the package; in any function."""
+    path = tmp_path / "module.py"
+    path.write_text(f"def f(name):\n    return {line}\n")
+
+    assert expected == bool([*named_in_text(path)])
 
 
 def test_a_stray_import_would_be_found(tmp_path: Path) -> None:

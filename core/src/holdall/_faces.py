@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from holdall import _registry
+from holdall import _lazy, _registry
 from holdall._known import KNOWN
 
 if TYPE_CHECKING:
@@ -23,8 +22,7 @@ def resolve(face: str, kind: Kind, builtin: Mapping[str, str], aliases: Mapping[
             that `from … import name` ends with its message.
     """
     if name in builtin:
-        found: type = getattr(import_module(builtin[name]), name)
-        return found
+        return _lazy.load(builtin[name], name)  # type: ignore[no-any-return]  # the table's names are of classes
     # Python asks modules for names such as __path__ on its own account, which is no reason to scan.
     slug = None if name.startswith("_") else aliases.get(name) or _slug(kind, name)
     if slug is None:

@@ -1,6 +1,6 @@
-"""Attributes of a module that are imported when they are first used.
+"""Names of this package that are imported when they are first used, by the tables of public modules.
 
-A module has a table and two functions, which cost its own import nothing:
+Such a module has a table and two functions, which cost its own import nothing:
 
 ```python
 _HOMES = {"Block": "abc.block:StorageBlock", "task": "tasks"}
@@ -40,4 +40,9 @@ def attribute(namespace: dict[str, Any], homes: Mapping[str, str], name: str, /)
         module = namespace["__name__"]
         raise AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
     module, _, there = home.partition(":")
-    return namespace.setdefault(name, getattr(import_module(f"{namespace['__package__']}.{module}"), there or name))
+    return namespace.setdefault(name, load(f"{namespace['__package__']}.{module}", there or name))
+
+
+def load(module: str, name: str, /) -> Any:
+    """Imports what a table has: an attribute of a module of this package."""
+    return getattr(import_module(module), name)

@@ -6,6 +6,7 @@ from functools import reduce
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
 
+from holdall import _lazy
 from holdall.errors import PluginBrokenError
 
 if TYPE_CHECKING:
@@ -95,5 +96,4 @@ def unusable(kind: str, cls: object, /, *, entry: Entry | None = None) -> str | 
 
 def base_of(kind: str, /) -> type:
     """The interface that classes of a kind implement."""
-    module, name = _BASES[kind]
-    return cast("type", getattr(import_module(module), name))
+    return cast("type", _lazy.load(*_BASES[kind]))

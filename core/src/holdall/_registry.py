@@ -9,6 +9,7 @@ import os
 from importlib import invalidate_caches
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast, get_args, overload
+from weakref import WeakKeyDictionary
 
 from holdall import _fork
 from holdall._entry_points import Entry, normalised, scan
@@ -32,7 +33,7 @@ T = TypeVar("T", bound=type)
 class _State:
     """All that the registry remembers. `scanned` is None until the first look-up."""
 
-    __slots__ = ("changes", "classes", "lock", "registered", "replacing", "scanned", "types")
+    __slots__ = ("classes", "for_types", "lock", "registered", "replacing", "scanned", "types")
 
     def __init__(self) -> None:
         self.lock = _fork.renewed(Lock())
@@ -41,7 +42,7 @@ class _State:
         self.registered: dict[tuple[str, str], type] = {}
         self.replacing: set[tuple[str, str]] = set()
         self.types: dict[str, dict[str, type]] = {}
-        self.changes = 0
+        self.for_types: WeakKeyDictionary[type, tuple[Codec, ...]] = WeakKeyDictionary()
 
 
 _state = _State()
@@ -53,7 +54,7 @@ def refresh() -> None:
         invalidate_caches()
         _state.scanned = None
         _state.classes.clear()
-        _state.changes += 1
+        _state.for_types = WeakKeyDictionary()
 
 
 def scanned() -> bool:
@@ -154,9 +155,9 @@ def preferences(text: Preference = None, /) -> Mapping[str, str]:
     return {name.strip(): distribution.strip() for name, _, distribution in pairs}
 
 
-def changes() -> int:
-    """Grows with each registration and refresh: what was derived from the registry before may be stale."""
-    return _state.changes
+def for_types() -> WeakKeyDictionary[type, tuple[Codec, ...]]:
+    """Cache of the serializers for each class. Each registration and refresh begins a new one, so that none is stale."""
+    return _state.for_types
 
 
 def full_name(cls: type, /) -> str:
@@ -207,7 +208,7 @@ def register(
         _state.registered[kind, slug] = cls
         for name in claimed:
             _state.types.setdefault(name, {})[slug] = cls
-        _state.changes += 1
+        _state.for_types = WeakKeyDictionary()
         if replace:
             _state.replacing.add((kind, slug))
     return cls

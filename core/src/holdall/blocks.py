@@ -10,7 +10,6 @@ import os
 import re
 import time
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from holdall import _block_fields as block_fields
@@ -313,8 +312,9 @@ def _class(kind: str, settings: Settings, problem: str) -> type[StorageBlock]:
 
 
 def _catalog(settings: Settings) -> Catalog:
-    # Not at the top: what is found before it is asked for needs no catalog.
-    return cast("Catalog", import_module("holdall.catalogs").open_catalog(settings))
+    from holdall.catalogs import open_catalog  # noqa: PLC0415 - what is found before the catalog is asked needs none
+
+    return open_catalog(settings)
 
 
 def _saved_in(settings: Settings) -> str:

@@ -19,11 +19,10 @@ def make_codec(reference: SerializerReference) -> Codec:
         from holdall.builtin.pickling import PickleCodec  # noqa: PLC0415 - not every run reads a pickle
 
         return PickleCodec()
-    from holdall import _registry  # noqa: PLC0415 - a scan of what is installed, for the formats that need it
+    from holdall.lookup import serializer_class  # noqa: PLC0415 - the registry, for the formats that need it
 
     # The options come from stored data, and making a codec from them imports nothing that they name.
-    codec: Codec = _registry.load("serializers", reference.type).from_options(reference.options)  # type: ignore[attr-defined]
-    return codec
+    return serializer_class(reference.type).from_options(reference.options)
 
 
 def load(codec: Codec, source: Source, columns: Sequence[str] | None = None) -> Any:

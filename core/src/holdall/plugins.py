@@ -10,6 +10,7 @@ from holdall import _registry
 from holdall._loading import API_VERSIONS, target_of
 from holdall.errors import ConfigurationError, PluginConflictError, PluginError
 from holdall.fields import Option, options
+from holdall.lookup import serializer, serializer_class, serializers_for
 from holdall.suggest import suggest
 
 if TYPE_CHECKING:
@@ -17,6 +18,20 @@ if TYPE_CHECKING:
 
     from holdall._entry_points import Entry
     from holdall._registry import Kind, Preference
+
+__all__ = [
+    "Finding",
+    "PluginDetail",
+    "PluginInfo",
+    "Status",
+    "check",
+    "doctor",
+    "installed",
+    "serializer",
+    "serializer_class",
+    "serializers_for",
+    "show",
+]
 
 Status = Literal["ok", "broken", "conflict", "shadowed", "not chosen"]
 _HOOKS = "holdall.hooks"

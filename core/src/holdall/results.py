@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.errors import ConfigurationError
@@ -138,8 +137,9 @@ class ResultReference:
         """
         if self._object is not UNSET and columns is None:
             return self._object
-        # The value is the front door to retrieval.py, which stands above it: the one import that goes up from here.
-        value = import_module("holdall.retrieval").fetch(self, accept=accept, columns=columns)
+        from holdall import retrieval  # noqa: PLC0415 - the value is the front door to the module, which is above it
+
+        value = retrieval.fetch(self, accept=accept, columns=columns)
         if self.cache_in_memory and columns is None:
             object.__setattr__(self, "_object", value)
         return value
@@ -150,8 +150,9 @@ class ResultReference:
         Raises:
             MissingResultError, ExpiredResultError, CorruptResultError, UntrustedResultError, StorageError: as `get`.
         """
-        found: Record = import_module("holdall.retrieval").find(self)  # the same front door as in get
-        return found
+        from holdall import retrieval  # noqa: PLC0415 - as in get
+
+        return retrieval.find(self)
 
     async def aget(self, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
         """As `get`, without blocking the event loop."""

@@ -6,7 +6,7 @@ import concurrent.futures
 import contextvars
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from holdall import _fork
 from holdall.abc.runner import TaskRunner
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 
     from holdall.runs import Run
     from holdall.units import Unit
-
-_BUILTIN: Final = {
-    "threads": ("holdall.builtin.threads", "ThreadRunner"),
-    "processes": ("holdall.builtin.processes", "ProcessRunner"),
-}
 
 
 def submit(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None) -> Future[Any]:
@@ -125,11 +120,14 @@ def make_runner(value: Any) -> TaskRunner:
         raise ConfigurationError(
             f"task_runner is 'threads', 'processes', a plugin's name or a TaskRunner, not a {type(value).__name__}."
         )
-    if name in _BUILTIN:
-        from importlib import import_module  # noqa: PLC0415 - one of the two, when it is first used
+    if name == "threads":
+        from holdall.builtin.threads import ThreadRunner  # noqa: PLC0415 - one of the two, when it is first used
 
-        module, cls = _BUILTIN[name]
-        return getattr(import_module(module), cls)()  # type: ignore[no-any-return]  # one of the table's classes
+        return ThreadRunner()
+    if name == "processes":
+        from holdall.builtin.processes import ProcessRunner  # noqa: PLC0415 - as above
+
+        return ProcessRunner()
     from holdall import _registry  # noqa: PLC0415 - a scan of what is installed, for plugins only
 
     return _registry.load("runners", name)()  # type: ignore[no-any-return]  # the registry checks the base class

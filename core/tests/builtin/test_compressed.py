@@ -9,16 +9,14 @@ import json
 import lzma
 import pickle
 import random
-import sys
 import tracemalloc
 import zlib
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 import pytest
 
-from holdall import _claims
+from holdall import _registry
 from holdall.abc._compressing import CHUNK, Compressing
 from holdall.abc.codec import Codec
 from holdall.builtin.compressed import CompressedSerializer
@@ -73,7 +71,7 @@ class TextCodec(Codec):
 
 
 @pytest.fixture(autouse=True)
-def _registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _known_serializers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def serializer(slug: str, options: dict[str, Any] | None = None) -> Codec:
         known: dict[str, type[Codec]] = {"text": TextCodec, "pickle": PickleCodec, "compressed": CompressedSerializer}
         if slug not in known:
@@ -83,11 +81,8 @@ def _registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def load(kind: str, slug: str) -> type[Codec]:
         return type(serializer(slug))
 
-    stand_in = ModuleType("holdall._registry")
-    stand_in.serializer = serializer  # type: ignore[attr-defined]
-    stand_in.load = load  # type: ignore[attr-defined]
-    stand_in.changes = _claims._registry.changes  # type: ignore[attr-defined]  # what no test here is about
-    monkeypatch.setitem(sys.modules, "holdall._registry", stand_in)
+    monkeypatch.setattr(_registry, "serializer", serializer)
+    monkeypatch.setattr(_registry, "load", load)
     yield
     TextCodec.seen.clear()
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from pydantic import PrivateAttr, SecretStr, model_validator
 
@@ -126,8 +125,9 @@ class StorageBlock(Component, Storage, ABC):
         Raises:
             ConfigurationError: the name is taken and `overwrite` is false, or it is no name.
         """
-        slug: str = import_module("holdall.blocks").save(self, name, overwrite=overwrite)
-        return slug
+        from holdall import blocks  # noqa: PLC0415 - this interface is the front door to the module, which is above it
+
+        return blocks.save(self, name, overwrite=overwrite)
 
     @classmethod
     def load(cls, slug: str, /) -> Self:
@@ -138,6 +138,6 @@ class StorageBlock(Component, Storage, ABC):
         Raises:
             UnknownBlockError: with the slugs that are known and the nearest spelling.
         """
-        # The interface is the front door to blocks.py, which stands above it: the one import that goes up from here.
-        block: Self = import_module("holdall.blocks").load(slug, expected=cls)
-        return block
+        from holdall import blocks  # noqa: PLC0415 - as in save
+
+        return cast("Self", blocks.load(slug, expected=cls))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import PlainSerializer
@@ -26,21 +25,23 @@ def _codec(given: Any) -> Codec:
     """What a user configures to be wrapped."""
     if isinstance(given, Codec):
         return given
-    if isinstance(given, str):
-        return _registry().serializer(given)  # type: ignore[no-any-return]
-    if (document := _described(given)) is not None:
-        return _registry().serializer(document[0], document[1])  # type: ignore[no-any-return]
+    if (document := ((given, {}) if isinstance(given, str) else _described(given))) is not None:
+        from holdall import lookup  # noqa: PLC0415 - the registry, where a serializer is named and not given
+
+        return lookup.serializer(*document)
     raise ConfigurationError(f"serializer is a slug or a serializer, not a {type(given).__name__}.")
 
 
-def _stored_codec(given: Any) -> Any:
+def _stored_codec(given: Any) -> Codec:
     """What stored data says is wrapped."""
     if isinstance(given, str):
         given = {"type": given}
     if (document := _described(given)) is None:
         raise ConfigurationError("The stored options do not say which serializer is wrapped.")
+    from holdall import lookup  # noqa: PLC0415 - as in _codec
+
     slug, options = document
-    return _registry().load("serializers", slug).from_options(options)
+    return lookup.serializer_class(slug).from_options(options)
 
 
 def _described(given: Any) -> tuple[str, Mapping[str, Any]] | None:
@@ -48,11 +49,6 @@ def _described(given: Any) -> tuple[str, Mapping[str, Any]] | None:
         return None
     options = given.get("options", {})
     return (given["type"], options) if isinstance(options, Mapping) else None
-
-
-def _registry() -> Any:
-    # The one look-up that an interface makes: a slug that the user wrote can only be resolved by the registry.
-    return import_module("holdall._registry")
 
 
 def _check_depth(depth: int) -> None:

@@ -6,7 +6,6 @@ import io
 import json
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from holdall.abc.bound import within
@@ -18,6 +17,7 @@ from holdall.builtin.jsonlib import decode, encode
 from holdall.builtin.leaves import LEAF, LeafWriter
 from holdall.builtin.pickling import PickleCodec
 from holdall.errors import CorruptResultError, HoldallError
+from holdall.lookup import serializer_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,8 +185,7 @@ def _codec(slug: str, options: dict[str, Any]) -> Codec:
     if slug == PickleCodec.slug:
         return PickleCodec.from_options(options)
     # As for a record: making a codec from what is stored imports nothing that its options name.
-    codec: Codec = import_module("holdall._registry").load("serializers", slug).from_options(options)
-    return codec
+    return serializer_class(slug).from_options(options)
 
 
 class _Section:

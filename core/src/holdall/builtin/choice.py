@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
-from weakref import WeakKeyDictionary
 
 from holdall.builtin.octets import BytesSerializer
 from holdall.builtin.text import TextSerializer
+from holdall.lookup import serializers_for
 
 if TYPE_CHECKING:
     from holdall.abc.codec import Codec
@@ -17,22 +16,13 @@ _BUILTIN: Final[dict[type, Codec]] = {
     bytes: BytesSerializer(),
     bytearray: BytesSerializer(type="bytearray"),
 }
-_found: WeakKeyDictionary[type, tuple[int, tuple[Codec, ...]]] = WeakKeyDictionary()
 
 
 def candidates(kind: type, /) -> tuple[Codec, ...]:
     """Those that are for this very type or a base of it, the best first; plain data and pickle are none of them."""
-    # The one look-up that a built-in makes: what claims a type is known to the registry alone.
-    registry = import_module("holdall._registry")
-    now: int = registry.changes()
-    known = _found.get(kind)
-    if known is not None and known[0] == now:
-        return known[1]
-    found: list[Codec] = [cls() for cls in import_module("holdall._claims").claims(kind)]
-    if kind in _BUILTIN:
-        found.append(_BUILTIN[kind])
-    _found[kind] = (now, tuple(found))
-    return _found[kind][1]
+    found = serializers_for(kind)
+    own = _BUILTIN.get(kind)
+    return found if own is None else (*found, own)
 
 
 def reason(kind: type, /) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - pydantic evaluates the annotations
-from importlib import import_module
 from typing import Any, ClassVar
 
 from pydantic import PrivateAttr
@@ -12,6 +11,7 @@ from holdall.abc.codec import Codec  # noqa: TC001 - as above
 from holdall.abc.compression import Compression, CompressionSerializer
 from holdall.builtin.compressions import BUILTIN
 from holdall.errors import ConfigurationError, UnknownSerializerError
+from holdall.lookup import serializer_class
 
 
 class CompressedSerializer(CompressionSerializer):
@@ -56,10 +56,9 @@ def _find(name: str) -> Compression:
     if name in BUILTIN:
         return BUILTIN[name]
     try:
-        found = import_module("holdall._registry").load("serializers", name)
+        compression = getattr(serializer_class(name), "compression", None)
     except UnknownSerializerError:
-        found = None
-    compression = getattr(found, "compression", None)
+        compression = None
     if not isinstance(compression, Compression):
         raise ConfigurationError(
             f"compressionlib={name!r}: it is one of {', '.join(BUILTIN)}, or the name of a plugin that compresses, as zstd."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copyreg
 from contextlib import suppress
 from functools import partial
-from importlib import import_module
 from itertools import chain
 from time import perf_counter
 from types import FunctionType, MethodType
@@ -41,7 +40,9 @@ def _way_out(obj: Any, part: Any, library: str) -> str:
         with suppress(Exception):  # whatever an object's own __reduce__ raises: then it would not do either
             LazyCloudPickler(sink := Sink(), PROTOCOL, buffer_callback=sink.take).dump(obj)
             return 'PickleSerializer(picklelib="cloudpickle") can write it.'
-    own = [codec.slug for codec in import_module("holdall.builtin.choice").candidates(type(part))]
+    from holdall.builtin.choice import candidates  # noqa: PLC0415 - the registry, for the message of a refusal only
+
+    own = [codec.slug for codec in candidates(type(part))]
     if own and part is not obj:
         return f'result_serializer="auto" keeps that part by itself, as {own[0]}.'
     if own:

@@ -7,9 +7,9 @@ Nothing of a library is imported before a value of it is met: the table is asked
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from holdall import _lazy
 from holdall.errors import ConfigurationError, PluginBrokenError, PluginConflictError
 
 if TYPE_CHECKING:
@@ -230,8 +230,7 @@ def find(kind: type, /) -> Found | None:
 
 def _load(function: str) -> Callable[[Any], Any]:
     module, _, name = function.partition(".")
-    found: Callable[[Any], Any] = getattr(import_module(f"{__name__}.{module}"), name)
-    return found
+    return _lazy.load(f"{__name__}.{module}", name)  # type: ignore[no-any-return]  # the table's names are of functions
 
 
 _HEAP_TYPE: Final = 1 << 9
