@@ -11,7 +11,6 @@ from pydantic import ConfigDict
 
 import holdall
 from holdall import _registry
-from holdall._known import KNOWN
 from holdall.abc import Codec, Serializer, StorageBlock
 from holdall.errors import ConfigurationError, PluginConflictError, UnknownSerializerError
 from holdall.testing.distributions import on_path, registrations_undone, write_distribution
@@ -229,12 +228,6 @@ def test_advice_names_the_install_line() -> None:
     names = ", ".join(_registry.names("storage"))
 
     assert f"Install it: pip install holdall-obstore. Installed: {names}." == _registry.advice("storage", "obstore")
-
-
-def test_the_table_of_known_plugins_is_sorted() -> None:
-    """So that two additions do not land on one line by accident."""
-    assert sorted(_registry.KINDS) == list(KNOWN)
-    assert [sorted(slugs) for slugs in KNOWN.values()] == [list(slugs) for slugs in KNOWN.values()]
 
 
 def test_importing_the_registry_scans_nothing() -> None:

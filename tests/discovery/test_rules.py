@@ -104,7 +104,10 @@ def test_an_unknown_runner_like_nothing_lists_what_is_installed() -> None:
     with pytest.raises(ConfigurationError) as caught:
         _registry.load("runners", "qqq")
 
-    assert str(caught.value) == f"No task runner is called 'qqq'. Installed: {', '.join(_registry.names('runners'))}."
+    assert str(caught.value) == (
+        f"No task runner is called 'qqq'. Installed: {', '.join(_registry.names('runners'))}. To add one, point an entry "
+        "point of the group 'holdall.runners' at a subclass of holdall.abc.TaskRunner, or pass an instance as task_runner."
+    )
 
 
 # Broken

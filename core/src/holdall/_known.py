@@ -1,21 +1,14 @@
-"""The plugins that holdall knows by name, so that a missing one can be named. Nothing here is imported."""
+"""The plugins of this repository by name, so that the message on a missing one has its install line.
+
+A distribution stands here once it is released from here: whoever registered a name that nobody has taken would get code
+into the shells of those who follow the message. Nothing here is imported.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 KNOWN: Final[dict[str, dict[str, tuple[str, str]]]] = {
-    "catalogs": {
-        "postgres": ("holdall-postgres", "PostgresCatalog"),
-    },
-    "locks": {
-        "postgres": ("holdall-postgres", "PostgresLockManager"),
-        "redis": ("holdall-redis", "RedisLockManager"),
-    },
-    "runners": {
-        "dask": ("holdall-dask", "DaskRunner"),
-        "ray": ("holdall-ray", "RayRunner"),
-    },
     "serializers": {
         "arrow": ("holdall-arrow", "ArrowSerializer"),
         "encrypted": ("holdall-crypto", "EncryptedSerializer"),
@@ -40,4 +33,4 @@ KNOWN: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "s3": ("holdall-s3", "S3"),
     },
 }
-"""Kind, then slug: the distribution that provides it and its class. Sorted; a test says so."""
+"""Kind, then slug: the distribution that provides it and its class. Sorted; a test compares it with `plugins/`."""

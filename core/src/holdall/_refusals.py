@@ -26,6 +26,12 @@ _UNKNOWN: Final[dict[str, type[ConfigurationError]]] = {
     "serializers": UnknownSerializerError,
     "storage": UnknownBlockError,
 }
+_OWN: Final = {
+    "catalogs": "holdall.abc.Catalog",
+    "locks": "holdall.abc.LockManager",
+    "runners": "holdall.abc.TaskRunner",
+}
+"""The base class of plugins of the kinds that `holdall.register` does not take."""
 
 
 def cure(kind: str, slug: str, installed: list[str], /) -> str:
@@ -49,6 +55,9 @@ def refuse_missing(kind: str, slug: str, installed: list[str], /) -> NoReturn:
     way_out = cure(kind, slug, installed)
     if known is not None:
         raise PluginMissingError(f"The {NOUNS[kind]} {slug!r} comes with {known[0]}, which is not installed. {way_out}")
+    if kind in _OWN:
+        way_out += f" To add one, point an entry point of the group 'holdall.{kind}' at a subclass of {_OWN[kind]}"
+        way_out += ", or pass an instance as task_runner." if kind == "runners" else "."
     raise _UNKNOWN.get(kind, ConfigurationError)(f"No {NOUNS[kind]} is called {slug!r}. {way_out}")
 
 
