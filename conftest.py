@@ -46,5 +46,5 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 @pytest.fixture(autouse=True)
 def _no_storage_is_down() -> None:
     """What one test broke is not refused to the next."""
-    if (circuit := sys.modules.get("holdall.circuit")) is not None:
+    if (circuit := sys.modules.get("holdall.storage.circuit_breaker")) is not None:
         circuit.troubled.clear()

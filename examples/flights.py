@@ -28,7 +28,7 @@ from rich.table import Column, Table
 
 from holdall import as_completed, flow, settings, task
 from holdall.cache import DEFAULT
-from holdall.catalogs import open_catalog
+from holdall.catalog.open import open_catalog
 from holdall.results import from_json
 
 HERE = Path(__file__).resolve().parent
@@ -71,7 +71,7 @@ def worst_tenth(delays: np.ndarray) -> dict[str, float]:
 @task(cache_policy=CACHED, result_serializer="pickle")
 def draw(answers: dict[str, Any]) -> bytes:
     """A PNG with a panel for each question."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - half a second that a cached plot does not need
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 7), layout="constrained")
     figure.suptitle("New York 2013: one flight in ten left later than this (minutes)")

@@ -208,14 +208,14 @@ def holdall(name: str, what: str, value: Any) -> Any:
 def serializer(name: str) -> Any:
     from base64 import urlsafe_b64encode
 
-    from holdall import _registry
-    from holdall.abc.keyring import KeyRing
-    from holdall.abc.policy import Policy
+    from holdall.plugins import registry
+    from holdall.security.keyring import KeyRing
+    from holdall.security.policy import Policy
 
     if name == "npz":
-        return _registry.serializer("numpy", {"format": "npz"})
+        return registry.serializer("numpy", {"format": "npz"})
     ring = KeyRing.parse(urlsafe_b64encode(bytes(32)).decode(), source="benchmark")
-    return _registry.serializer(name).under(Policy(encryption=ring))
+    return registry.serializer(name).under(Policy(encryption=ring))
 
 
 def main(case: str, side: str, what: str) -> None:

@@ -54,7 +54,7 @@ def _row(directory: Path, case: str, what: str) -> Row:
 def _choice() -> Row:
     """What `auto` adds to the serializer that it chooses, for a small dict."""
     from holdall.builtin.auto import AutoSerializer
-    from holdall.builtin.json import JSONSerializer
+    from holdall.builtin.json.serializer import JSONSerializer
 
     value = {"a": 1, "b": [1, 2, 3], "c": {"d": "text"}}
     sides = {"raw": JSONSerializer(), "auto": AutoSerializer()}

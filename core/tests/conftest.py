@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from holdall import settings
-from holdall.catalogs import close_catalogs, open_catalog
-from holdall.recorder import recorder_for
+from holdall.catalog.open import close_catalogs, open_catalog
+from holdall.catalog.recorder import recorder_for
+from holdall.settings import model as settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.mission.world import World
 
-    from holdall.resolution import Resolution
+    from holdall.declaration.resolution import Resolution
 
 __all__ = ["world"]
 

@@ -43,7 +43,7 @@ def test_what_is_suggested_is_one_of_the_names(name: str, names: list[str]) -> N
 def test_the_library_is_loaded_for_a_suggestion_only() -> None:
     """Of a program without mistakes, none pays for it."""
     code = (
-        "import sys, holdall.suggest, holdall.units, holdall.blocks, holdall.plugins, holdall.abc.component\n"
+        "import sys, holdall.suggest, holdall.declaration.definition, holdall.blocks, holdall.plugins, holdall.abc.component\n"
         "print('difflib' in sys.modules)\n"
     )
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from holdall import _registry
 from holdall.errors import (
     ConfigurationError,
     PluginBrokenError,
@@ -16,6 +15,7 @@ from holdall.errors import (
     UnknownBlockError,
     UnknownSerializerError,
 )
+from holdall.plugins import registry
 from holdall.testing.distributions import absent, on_path, write_distribution
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 def broken(*folders: Path, slug: str = "shout") -> PluginBrokenError:
     """The error that using the slug ends with."""
     with on_path(*folders), pytest.raises(PluginBrokenError) as caught:
-        _registry.load("serializers", slug)
+        registry.load("serializers", slug)
     return caught.value
 
 
 def test_an_installed_plugin_is_found_by_its_slug(make_plugin: MakePlugin) -> None:
     """An entry point is all that a plugin needs."""
     with on_path(make_plugin("holdall-shout")):
-        found = _registry.load("serializers", "shout")
+        found = registry.load("serializers", "shout")
 
     assert found.__module__ == "holdall_shout"
 
@@ -45,7 +45,7 @@ def test_a_folder_with_nothing_but_entry_points_is_a_distribution(make_plugin: M
     folder = make_plugin("holdall-shout", version="2.5")
     next(folder.glob("*.dist-info/METADATA")).unlink()
     with on_path(folder):
-        found = [entry for entry in _registry.entries("serializers") if entry.name == "shout"]
+        found = [entry for entry in registry.entries("serializers") if entry.name == "shout"]
 
     assert [("holdall_shout", "2.5")] == [(entry.distribution, entry.version) for entry in found]
 
@@ -53,7 +53,7 @@ def test_a_folder_with_nothing_but_entry_points_is_a_distribution(make_plugin: M
 def test_resolving_one_plugin_imports_no_other(make_plugin: MakePlugin) -> None:
     """One class is loaded per slug."""
     with on_path(make_plugin("holdall-shout"), make_plugin("holdall-whisper", slug="whisper")):
-        _registry.load("serializers", "shout")
+        registry.load("serializers", "shout")
         imported = {name for name in sys.modules if name in {"holdall_shout", "holdall_whisper"}}
 
     assert {"holdall_shout"} == imported
@@ -66,8 +66,8 @@ def test_a_known_plugin_that_is_not_installed_has_an_install_line() -> None:
     """The slug belongs to a plugin that holdall knows by name."""
     with absent("holdall-obstore"):
         with pytest.raises(PluginMissingError) as caught:
-            _registry.load("storage", "obstore")
-        installed = ", ".join(_registry.names("storage"))
+            registry.load("storage", "obstore")
+        installed = ", ".join(registry.names("storage"))
 
     assert str(caught.value) == (
         "The storage type 'obstore' comes with holdall-obstore, which is not installed. Install it: pip install "
@@ -78,11 +78,11 @@ def test_a_known_plugin_that_is_not_installed_has_an_install_line() -> None:
 def test_an_unknown_serializer_has_the_nearest_spelling() -> None:
     """A misspelt name is not a missing plugin."""
     with pytest.raises(UnknownSerializerError) as caught:
-        _registry.load("serializers", "picle")
+        registry.load("serializers", "picle")
 
     assert str(caught.value) == (
         "No serializer is called 'picle'. Did you mean 'pickle'? "
-        f"Installed: {', '.join(_registry.names('serializers'))}."
+        f"Installed: {', '.join(registry.names('serializers'))}."
     )
 
 
@@ -90,8 +90,8 @@ def test_an_unknown_storage_near_a_known_plugin_has_its_install_line() -> None:
     """The nearest spelling may be that of something not installed."""
     with absent("holdall-obstore"):
         with pytest.raises(UnknownBlockError) as caught:
-            _registry.load("storage", "obstor")
-        installed = ", ".join(_registry.names("storage"))
+            registry.load("storage", "obstor")
+        installed = ", ".join(registry.names("storage"))
 
     assert str(caught.value) == (
         "No storage type is called 'obstor'. Did you mean 'obstore' (pip install holdall-obstore)? "
@@ -102,10 +102,10 @@ def test_an_unknown_storage_near_a_known_plugin_has_its_install_line() -> None:
 def test_an_unknown_runner_like_nothing_lists_what_is_installed() -> None:
     """No suggestion is better than a silly one."""
     with pytest.raises(ConfigurationError) as caught:
-        _registry.load("runners", "qqq")
+        registry.load("runners", "qqq")
 
     assert str(caught.value) == (
-        f"No task runner is called 'qqq'. Installed: {', '.join(_registry.names('runners'))}. To add one, point an entry "
+        f"No task runner is called 'qqq'. Installed: {', '.join(registry.names('runners'))}. To add one, point an entry "
         "point of the group 'holdall.runners' at a subclass of holdall.abc.TaskRunner, or pass an instance as task_runner."
     )
 
@@ -203,7 +203,7 @@ def test_an_entry_point_that_is_no_assignment_is_broken(make_plugin: MakePlugin)
     declarations.write_text("# ours\n[holdall.serializers]\nwhisper\nshout = holdall_shout:Shout [extra]\n", "utf-8")
     error = broken(folder, slug="whisper")
     with on_path(folder):
-        found = _registry.load("serializers", "shout")
+        found = registry.load("serializers", "shout")
 
     assert str(error) == (
         "The serializer 'whisper' of holdall-shout 1.0 cannot be used: its entry point is not of the form "
@@ -239,7 +239,7 @@ def test_a_broken_plugin_does_not_break_another(make_plugin: MakePlugin) -> None
     next(garbled.glob("*.dist-info/entry_points.txt")).write_bytes(b"[holdall.serializers]\n\xff\xfe = x:y\n")
     next(garbled.glob("*.dist-info/METADATA")).write_bytes(b"\xff\xfe")
     with on_path(ruined, garbled, make_plugin("holdall-shout")):
-        found = _registry.load("serializers", "shout")
+        found = registry.load("serializers", "shout")
 
     assert "shout" == found.slug  # type: ignore[attr-defined]
 
@@ -249,10 +249,10 @@ def test_a_plugin_that_has_been_mended_works_without_a_restart(make_plugin: Make
     folder = make_plugin("holdall-shout", source="import absent_library\n")
     with on_path(folder):
         with pytest.raises(PluginBrokenError):
-            _registry.load("serializers", "shout")
+            registry.load("serializers", "shout")
         (folder / "holdall_shout.py").write_text(_class_with_slug("shout"), "utf-8")
-        _registry.refresh()
-        found = _registry.load("serializers", "shout")
+        registry.refresh()
+        found = registry.load("serializers", "shout")
 
     assert "Shout" == found.__name__
 
@@ -266,7 +266,7 @@ def test_a_slug_that_two_distributions_claim_is_a_conflict_on_use(make_plugin: M
         on_path(make_plugin("holdall-shout"), make_plugin("other-shout", version="2.0")),
         pytest.raises(PluginConflictError) as caught,
     ):
-        _registry.load("serializers", "shout")
+        registry.load("serializers", "shout")
 
     assert str(caught.value) == (
         "The serializer 'shout' is claimed by holdall-shout 1.0 (holdall_shout:Shout) and by other-shout 2.0 "
@@ -279,7 +279,7 @@ def test_a_conflict_over_one_slug_leaves_the_others_alone(make_plugin: MakePlugi
     """It is an error on use, not of the whole."""
     folders = [make_plugin("holdall-shout"), make_plugin("other-shout"), make_plugin("holdall-hush", slug="hush")]
     with on_path(*folders):
-        found = _registry.load("serializers", "hush")
+        found = registry.load("serializers", "hush")
 
     assert "holdall_hush" == found.__module__
 
@@ -288,7 +288,7 @@ def test_the_environment_chooses_between_claims(make_plugin: MakePlugin, monkeyp
     """Distribution names compare as packaging tools compare them."""
     monkeypatch.setenv("HOLDALL_PLUGINS_PREFER", "storage.s3=holdall-s3, serializers.shout = Other_Shout")
     with on_path(make_plugin("holdall-shout"), make_plugin("other-shout")):
-        found = _registry.load("serializers", "shout")
+        found = registry.load("serializers", "shout")
 
     assert "other_shout" == found.__module__
 
@@ -297,7 +297,7 @@ def test_a_passed_preference_beats_the_environment(make_plugin: MakePlugin, monk
     """Settings that were read elsewhere are passed in."""
     monkeypatch.setenv("HOLDALL_PLUGINS_PREFER", "serializers.shout=other-shout")
     with on_path(make_plugin("holdall-shout"), make_plugin("other-shout")):
-        found = _registry.load("serializers", "shout", prefer={"serializers.shout": "holdall-shout"})
+        found = registry.load("serializers", "shout", prefer={"serializers.shout": "holdall-shout"})
 
     assert "holdall_shout" == found.__module__
 
@@ -305,7 +305,7 @@ def test_a_passed_preference_beats_the_environment(make_plugin: MakePlugin, monk
 def test_the_other_claim_is_not_imported(make_plugin: MakePlugin) -> None:
     """Choosing one leaves the other alone."""
     with on_path(make_plugin("holdall-shout"), make_plugin("other-shout", source="raise RuntimeError")):
-        _registry.load("serializers", "shout", prefer="serializers.shout=holdall-shout")
+        registry.load("serializers", "shout", prefer="serializers.shout=holdall-shout")
         imported = "other_shout" in sys.modules
 
     assert not imported
@@ -314,7 +314,7 @@ def test_the_other_claim_is_not_imported(make_plugin: MakePlugin) -> None:
 def test_a_choice_that_is_not_installed_is_an_error(make_plugin: MakePlugin) -> None:
     """Bytes and credentials do not go to a plugin that was not chosen."""
     with on_path(make_plugin("holdall-shout")), pytest.raises(ConfigurationError) as caught:
-        _registry.load("serializers", "shout", prefer="serializers.shout=other-shout")
+        registry.load("serializers", "shout", prefer="serializers.shout=other-shout")
 
     assert str(caught.value) == (
         "HOLDALL_PLUGINS_PREFER wants the serializer 'shout' from other-shout, which does not provide it here. It "
@@ -326,7 +326,7 @@ def test_a_choice_that_is_not_installed_is_an_error(make_plugin: MakePlugin) -> 
 def test_a_preference_that_cannot_be_read_is_an_error(text: str) -> None:
     """It never silently means nothing."""
     with pytest.raises(ConfigurationError) as caught:
-        _registry.load("serializers", "pickle", prefer=text)
+        registry.load("serializers", "pickle", prefer=text)
 
     assert str(caught.value) == (
         f"HOLDALL_PLUGINS_PREFER has {text!r}, which is not of the form kind.name=distribution. Write it as "
@@ -337,11 +337,11 @@ def test_a_preference_that_cannot_be_read_is_an_error(text: str) -> None:
 def test_a_plugin_that_claims_a_builtin_slug_is_a_conflict(make_plugin: MakePlugin) -> None:
     """Built-ins are ordinary plugins."""
     with on_path(make_plugin("other-json", slug="json")), pytest.raises(PluginConflictError) as caught:
-        _registry.load("serializers", "json")
+        registry.load("serializers", "json")
 
-    version = next(entry.version for entry in _registry.entries("serializers") if entry.name == "json")
+    version = next(entry.version for entry in registry.entries("serializers") if entry.name == "json")
     assert str(caught.value) == (
-        f"The serializer 'json' is claimed by holdall {version} (holdall.builtin.json:JSONSerializer) and by "
+        f"The serializer 'json' is claimed by holdall {version} (holdall.builtin.json.serializer:JSONSerializer) and by "
         'other-json 1.0 (other_json:Shout). Choose with HOLDALL_PLUGINS_PREFER="serializers.json=holdall" or '
         'HOLDALL_PLUGINS_PREFER="serializers.json=other-json", or uninstall one.'
     )
@@ -350,7 +350,7 @@ def test_a_plugin_that_claims_a_builtin_slug_is_a_conflict(make_plugin: MakePlug
 def test_a_builtin_can_be_replaced_by_choice(make_plugin: MakePlugin) -> None:
     """The setting says so, and nothing else does."""
     with on_path(make_plugin("other-json", slug="json")):
-        found = _registry.load("serializers", "json", prefer="serializers.json=other-json")
+        found = registry.load("serializers", "json", prefer="serializers.json=other-json")
 
     assert "other_json" == found.__module__
 
@@ -363,8 +363,8 @@ def test_the_first_copy_of_a_distribution_on_the_path_wins(make_plugin: MakePlug
     first = make_plugin("holdall-shout", version="2.0", folder="first")
     second = make_plugin("holdall-shout", version="1.0", folder="second")
     with on_path(first, second):
-        found = _registry.find("serializers", "shout")
-        entries = _registry.entries("serializers")
+        found = registry.find("serializers", "shout")
+        entries = registry.entries("serializers")
         copies = sorted((entry.version, entry.shadowed_by) for entry in entries if entry.name == "shout")
 
     assert "2.0" == found.version
@@ -375,14 +375,14 @@ def test_a_first_copy_without_the_entry_point_hides_the_second(tmp_path: Path, m
     """What Python would import is the first copy, whatever the second declares."""
     first = write_distribution(tmp_path / "first", "holdall-shout", entry_points={})
     with on_path(first, make_plugin("holdall-shout")), pytest.raises(UnknownSerializerError):
-        _registry.load("serializers", "shout")
+        registry.load("serializers", "shout")
 
 
 def test_one_folder_twice_on_the_path_is_one_copy(make_plugin: MakePlugin) -> None:
     """Neither a conflict nor a shadow."""
     folder = make_plugin("holdall-shout")
     with on_path(folder, folder / ".." / folder.name):
-        found = [entry.shadowed_by for entry in _registry.entries("serializers") if entry.name == "shout"]
+        found = [entry.shadowed_by for entry in registry.entries("serializers") if entry.name == "shout"]
 
     assert [None] == found
 

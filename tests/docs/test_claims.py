@@ -159,32 +159,32 @@ ED25519 = "plugins/holdall-crypto/tests/test_ed25519.py"
 CLAIMS: dict[str, Callable[[pytest.MonkeyPatch], None] | str] = {
     # README, Keep it safe
     "`HOLDALL_SIGNING_KEY` signs every result, and readers with a key refuse what is not signed.": (
-        "core/tests/test_signing.py::test_an_unsigned_result_is_refused_before_it_is_loaded"
+        "core/tests/security/test_signing.py::test_an_unsigned_result_is_refused_before_it_is_loaded"
     ),
     "With `holdall-crypto`, Ed25519 keys let readers verify who could not forge (`HOLDALL_TRUSTED_SIGNERS`), and "
     '`result_serializer="encrypted/json"` encrypts a result before it leaves the process.': (
         f"{ED25519}::test_who_has_the_public_key_cannot_write"
     ),
-    "`no_pickle=True` on a block keeps out what could run code.": "core/tests/test_signing.py::test_no_pickle_is_written",
+    "`no_pickle=True` on a block keeps out what could run code.": "core/tests/security/test_signing.py::test_no_pickle_is_written",
     "A serializer that would give back another value than it was given is found out when it writes.": (
-        "core/tests/test_roundtrip.py::test_a_loss_is_refused_with_its_path"
+        "core/tests/results/payload/test_roundtrip.py::test_a_loss_is_refused_with_its_path"
     ),
     "[Security](docs/explanation/security.md) has each claim with its test.": (
         "tests/docs/test_security.py::test_each_line_names_a_test"
     ),
     # README, What you can rely on
     "A result exists when its record exists.": (
-        "core/tests/builtin/test_directory.py::test_a_killed_writer_leaves_whole_objects_only"
+        "core/tests/builtin/local/test_directory.py::test_a_killed_writer_leaves_whole_objects_only"
     ),
     "The record is written last and in one piece, so whoever reads sees the whole old result or the whole new one, whichever "
     "process is killed and when.": "tests/robustness/test_crash.py::test_two_hundred_kills_tear_nothing",
     "The next run needs no repair.": "tests/robustness/test_crash.py::test_two_hundred_kills_tear_nothing",
     "Checksums find bytes that have changed.": "tests/robustness/test_damage.py::test_reading_a_damaged_result_is_an_error",
     "To survive a loss of power as well, set `fsync=True` on the block.": (
-        "core/tests/builtin/test_directory.py::test_fsync_forces_file_and_folders"
+        "core/tests/builtin/local/test_directory.py::test_fsync_forces_file_and_folders"
     ),
     "What may pass is tried again; a storage that is down is said to be so once.": (
-        "core/tests/test_circuit.py::test_says_once_that_a_storage_is_down_and_asks_it_no_more"
+        "core/tests/storage/test_circuit_breaker.py::test_says_once_that_a_storage_is_down_and_asks_it_no_more"
     ),
     "A result that was computed is never thrown away because its storage failed: it waits in a spool on this machine, reads "
     "find it there, and `holdall result push` sends it later.": (
@@ -199,9 +199,9 @@ CLAIMS: dict[str, Callable[[pytest.MonkeyPatch], None] | str] = {
     ),
     "Results are encrypted where you ask for it.": both_are_asked_for,
     "Nothing is imported because stored data names it: a class in a JSON payload has to be imported here already, or "
-    "accepted by you.": "core/tests/builtin/test_json.py::test_a_class_of_a_module_that_is_not_imported_needs_trust",
+    "accepted by you.": "core/tests/builtin/json/test_serializer.py::test_a_class_of_a_module_that_is_not_imported_needs_trust",
     "No code of such a class runs when an instance is read.": (
-        "core/tests/builtin/test_json_refused.py::test_validators_do_not_run"
+        "core/tests/builtin/json/test_json_refused.py::test_validators_do_not_run"
     ),
     "A function that a record names is called only where you accept it.": (
         "tests/trust/test_calls.py::test_what_stored_options_name_is_not_called"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from holdall import _registry
-from holdall.abc.wrapping import WrappingSerializer
+from holdall.plugins import registry
+from holdall.serialization.wrapping import WrappingSerializer
 from holdall.serializers import BundleSerializer, JSONSerializer
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ def test_the_table_of_serializers_is_that_of_the_program() -> None:
         if line.startswith("|"):
             slugs, _, what = line.strip("| ").partition(" | ")
             said |= dict.fromkeys(re.findall(r"`([\w-]+)`", slugs), what)
-    classes = {slug: _registry.load("serializers", slug) for slug in _registry.names("serializers")}
+    classes = {slug: registry.load("serializers", slug) for slug in registry.names("serializers")}
     wrapping = {slug for slug, cls in classes.items() if issubclass(cls, WrappingSerializer)}
     by_itself = {slug for slug, cls in classes.items() if slug not in wrapping | {"auto"} and cls().trusted_only}  # type: ignore[attr-defined]
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from holdall import _registry
-from holdall import record as records
-from holdall.abc.policy import Policy
-from holdall.abc.typed import FORMS
-from holdall.builtin.json import JSONSerializer
+from holdall.builtin.json.serializer import JSONSerializer
 from holdall.errors import HoldallError
 from holdall.filesystems import MemoryFileSystem
-from holdall.store import ResultStore
+from holdall.plugins import registry
+from holdall.results import record as records
+from holdall.results.store import ResultStore
+from holdall.security.policy import Policy
+from holdall.serialization.typed import FORMS
 
 if TYPE_CHECKING:
-    from holdall.abc.keyring import KeyRing
+    from holdall.security.keyring import KeyRing
 
 KEY: Final = "results/it"
 VALUES: Final[list[Any]] = [
@@ -41,7 +41,7 @@ class Sealed:
 
     def __init__(self, ring: KeyRing) -> None:
         self._store = ResultStore(MemoryFileSystem(namespace="fuzz"), JSONSerializer(), policy=Policy(encryption=ring))
-        self._slugs = _registry.names("serializers")
+        self._slugs = registry.names("serializers")
         self._payloads = {slug: self._written(slug) for slug in self._slugs}
         written = self._store.write(["seed"], key=KEY)
         self._document = json.loads(bytes(self._store.storage.get(written.key)))
@@ -75,7 +75,7 @@ class Sealed:
 
     def _written(self, slug: str) -> list[bytes]:
         found = []
-        serializer = _registry.serializer(slug).under(self._store.policy)
+        serializer = registry.serializer(slug).under(self._store.policy)
         for value in VALUES:
             try:
                 found.append(b"".join(serializer.dump(value)))
@@ -107,7 +107,7 @@ class Sealed:
         return node
 
     def _options(self, chance: random.Random, slug: str, depth: int) -> dict[str, Any]:
-        fields = [*getattr(_registry.load("serializers", slug), "model_fields", {}), "unknown"]
+        fields = [*getattr(registry.load("serializers", slug), "model_fields", {}), "unknown"]
         found: dict[str, Any] = {}
         for name in fields[: None if chance.randrange(8) == 0 else -1]:
             if name == "serializer" and depth < 12:

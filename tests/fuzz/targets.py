@@ -17,29 +17,30 @@ import numpy as np
 import pyarrow as pa
 from tests.fuzz.sealed import Sealed
 
-from holdall import load_result, storages
-from holdall import record as records
-from holdall.abc.keyring import KeyRing
-from holdall.abc.policy import Policy
-from holdall.builtin import pickleframe
-from holdall.builtin.bundle import BundleSerializer
-from holdall.builtin.compressed import CompressedSerializer
-from holdall.builtin.directory import Directory
-from holdall.builtin.json import JSONSerializer
-from holdall.builtin.pickling import PickleCodec
-from holdall.builtin.sqlite import SQLiteCatalog
+from holdall import load_result
+from holdall.builtin.bundle.serializer import BundleSerializer
+from holdall.builtin.compressed.serializer import CompressedSerializer
+from holdall.builtin.json.serializer import JSONSerializer
+from holdall.builtin.local.directory import Directory
+from holdall.builtin.pickle import frame
+from holdall.builtin.pickle.codec import PickleCodec
+from holdall.builtin.sqlite.catalog import SQLiteCatalog
 from holdall.cli import wording
-from holdall.collecting import collect
 from holdall.errors import HoldallError
-from holdall.keys import record_key
-from holdall.moving import copy
-from holdall.rebuilding import rebuild
-from holdall.record import SEAL_SIZE
+from holdall.maintenance import known_storages
+from holdall.maintenance.copy_storage import copy
+from holdall.maintenance.gc import collect
+from holdall.maintenance.rebuild_catalog import rebuild
 from holdall.results import ResultReference, from_json
-from holdall.signers import Texts, parse
-from holdall.signing import verify
-from holdall.store import ResultStore
-from holdall.survey import survey
+from holdall.results import record as records
+from holdall.results.inventory import survey
+from holdall.results.layout import record_key
+from holdall.results.record import SEAL_SIZE
+from holdall.results.signing_keys import Texts, parse
+from holdall.results.store import ResultStore
+from holdall.security.keyring import KeyRing
+from holdall.security.policy import Policy
+from holdall.security.signing import verify
 from holdall.testing.sources import BytesSource
 from holdall_arrow import ParquetSerializer
 from holdall_crypto import EncryptedSerializer
@@ -129,7 +130,7 @@ def _well_sealed(data: bytes, folder: Path) -> None:
     reference = chance.choice(_kept(storage))
     good = bytes(storage.get(reference.key))
     storage.put(reference.key, [_forged(good, chance)])
-    place = storages.place_of(storage)
+    place = known_storages.place_of(storage)
     catalog = SQLiteCatalog(str(folder / "catalog.db"))
     try:
         store = ResultStore(storage, JSONSerializer())
@@ -148,7 +149,7 @@ def _well_sealed(data: bytes, folder: Path) -> None:
                 wording.document(each.record)
         assert [] == [each.problem for each in rebuild([place], catalog) if each.problem]
         assert collect(place, expired=True, dry_run=True).problem is None
-        copied = copy(place, storages.place_of(Directory(str(folder / "t"))), jobs=1)
+        copied = copy(place, known_storages.place_of(Directory(str(folder / "t"))), jobs=1)
         assert all(item.what != "failed" for item in copied.items if item.key != reference.key)
     finally:
         catalog.close()
@@ -207,7 +208,7 @@ def _change(document: dict[str, Any], chance: random.Random) -> None:
 
 def _pickle_header(data: bytes) -> None:
     """The frame around a pickle; what is in it runs code, and is a matter of trust."""
-    pickleframe.unpack(memoryview(data))
+    frame.unpack(memoryview(data))
 
 
 def targets() -> dict[str, Target]:

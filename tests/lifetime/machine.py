@@ -21,23 +21,25 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from holdall import HoldallWarning, circuit, lateness, load_result, settings, spool, task
-from holdall.catalogs import close_catalogs, open_catalog
-from holdall.collecting import collect
+from holdall import HoldallWarning, load_result, settings, task
+from holdall._system import elapsed
+from holdall.catalog.open import close_catalogs, open_catalog
+from holdall.catalog.recorder import recorder_for
 from holdall.errors import ExpiredResultError, MissingResultError, StorageError
 from holdall.filesystems import LocalFileSystem, MemoryFileSystem
-from holdall.keys import PAYLOADS
-from holdall.moving import copy, move
-from holdall.pushing import push
-from holdall.recorder import recorder_for
-from holdall.results import from_json
-from holdall.storages import place_of
-from holdall.store import ResultStore
-from holdall.survey import survey
+from holdall.maintenance.copy_storage import copy, move
+from holdall.maintenance.gc import collect
+from holdall.maintenance.known_storages import place_of
+from holdall.maintenance.push_spool import push
+from holdall.results import from_json, spool
+from holdall.results.inventory import survey
+from holdall.results.layout import PAYLOADS
+from holdall.results.store import ResultStore
+from holdall.storage import circuit_breaker
 
 if TYPE_CHECKING:
     from holdall import ResultReference
-    from holdall.storages import Place
+    from holdall.maintenance.known_storages import Place
     from holdall.types import ObjectMeta, Parts, WriteMode
 
 GONE: Final = "gone"
@@ -141,7 +143,7 @@ class Lifetimes(RuleBasedStateMachine):
         self.was_in = os.getcwd()
         os.environ["HOLDALL_HOME"] = str(self.folder / "home")
         os.chdir(self.folder)
-        self.clocks = lateness.time = Clocks()  # type: ignore[assignment]
+        self.clocks = elapsed.time = Clocks()  # type: ignore[assignment]
         self.storages: dict[str, Any] = {
             "first": Moody(basepath=str(self.folder / "first"), on_failure="spool"),
             "second": Moody(basepath=str(self.folder / "second")),
@@ -157,11 +159,11 @@ class Lifetimes(RuleBasedStateMachine):
         for writer in self.writers:
             writer.gate.opened.set()
             writer.thread.join(_PATIENCE)
-        lateness.time = time  # type: ignore[assignment]
+        elapsed.time = time  # type: ignore[assignment]
         recorder_for(open_catalog(settings.current())).close()
         close_catalogs()
         self.storages["memory"].clear()
-        circuit.troubled.clear()
+        circuit_breaker.troubled.clear()
         spool._spools.clear()
         os.chdir(self.was_in)
         for name, value in self.before.items():
@@ -317,7 +319,7 @@ class Lifetimes(RuleBasedStateMachine):
     @rule()
     def recover(self) -> None:
         Path(f"{self.storages['first'].basepath}.refuses").unlink()
-        circuit.troubled.clear()
+        circuit_breaker.troubled.clear()
 
     @precondition(lambda self: not self.refuses)
     @rule()
@@ -376,7 +378,7 @@ class Lifetimes(RuleBasedStateMachine):
         return place_of(self.storages[name])
 
     def _store(self, name: str) -> ResultStore:
-        from holdall.builtin.pickling import PickleCodec
+        from holdall.builtin.pickle.codec import PickleCodec
 
         return ResultStore(self.storages[name], PickleCodec())
 
@@ -387,7 +389,7 @@ class Lifetimes(RuleBasedStateMachine):
 
 
 def cache_key(key: str) -> str:
-    from holdall.keys import record_key
+    from holdall.results.layout import record_key
 
     return record_key(key)
 

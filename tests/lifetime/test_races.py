@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from holdall import load_result, settings, task
-from holdall.builtin.pickling import PickleCodec
-from holdall.catalogs import close_catalogs, open_catalog
-from holdall.collecting import collect
+from holdall.builtin.pickle.codec import PickleCodec
+from holdall.catalog.open import close_catalogs, open_catalog
+from holdall.catalog.recorder import recorder_for
 from holdall.errors import MissingResultError
 from holdall.filesystems import LocalFileSystem
-from holdall.keys import PAYLOADS, name_key, record_key
-from holdall.moving import move
-from holdall.recorder import recorder_for
-from holdall.storages import place_of
-from holdall.store import ResultStore
-from holdall.survey import survey
+from holdall.maintenance.copy_storage import move
+from holdall.maintenance.gc import collect
+from holdall.maintenance.known_storages import place_of
+from holdall.results.inventory import survey
+from holdall.results.layout import PAYLOADS, name_key, record_key
+from holdall.results.store import ResultStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from holdall import ResultReference
-    from holdall.states import State
+    from holdall.engine.state import State
 
 pytestmark = pytest.mark.once
 

@@ -9,8 +9,8 @@ import pytest
 from tests.mission.world import BUCKET, World
 
 from holdall import blocks
-from holdall.catalogs import open_catalog
-from holdall.recorder import recorder_for
+from holdall.catalog.open import open_catalog
+from holdall.catalog.recorder import recorder_for
 from holdall.settings import current
 
 if TYPE_CHECKING:

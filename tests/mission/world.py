@@ -12,8 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from holdall.catalogs import open_catalog
-from holdall.recorder import recorder_for
+from holdall.catalog.open import open_catalog
+from holdall.catalog.recorder import recorder_for
 from holdall.settings import current
 
 if TYPE_CHECKING:

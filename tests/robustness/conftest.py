@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from holdall import catalogs
+from holdall.catalog import open as catalogs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -27,9 +27,9 @@ from holdall import (
     task,
 )
 from holdall.cache import INPUTS
-from holdall.catalogs import open_catalog
-from holdall.locks import LEASE_SECONDS
-from holdall.recorder import recorder_for
+from holdall.catalog.open import open_catalog
+from holdall.catalog.recorder import recorder_for
+from holdall.storage.locks import LEASE_SECONDS
 
 if TYPE_CHECKING:
     import subprocess

@@ -16,8 +16,9 @@ import pytest
 from conftest import mounted
 from messages import steady
 
-from holdall import CatalogError, HoldallWarning, catalogs, flow, load_result, settings, task
-from holdall.catalogs import open_catalog
+from holdall import CatalogError, HoldallWarning, flow, load_result, settings, task
+from holdall.catalog import open as catalogs
+from holdall.catalog.open import open_catalog
 from holdall.filesystems import MemoryFileSystem
 from holdall.results import from_json
 
@@ -99,7 +100,7 @@ def test_a_locked_catalog_delays_a_run_for_no_longer_than_its_patience(
         took = time.monotonic() - started
     catalog = open_catalog(settings.current())
     before = len(catalog.runs(limit=1000))
-    from holdall.recorder import recorder_for
+    from holdall.catalog.recorder import recorder_for
 
     recorder_for(catalog).flush(retry=True)
 

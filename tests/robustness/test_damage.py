@@ -11,10 +11,10 @@ import pytest
 from messages import steady
 
 from holdall import HoldallError, HoldallWarning, load_result, task
-from holdall import record as records
 from holdall.errors import MissingResultError
-from holdall.keys import record_key
 from holdall.results import from_json
+from holdall.results import record as records
+from holdall.results.layout import record_key
 from holdall.testing.distributions import absent
 
 if TYPE_CHECKING:

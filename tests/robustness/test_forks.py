@@ -120,7 +120,7 @@ GATE = """
 FORKS = """
     import os, sys, threading
     import gate
-    from holdall import _fork
+    from holdall._system import fork as _fork
     thread = threading.Thread(target=lambda: __import__("stuck"))
     thread.start()
     gate.entered.wait()
@@ -201,7 +201,7 @@ def test_a_fork_in_the_middle_of_an_own_import_goes_on_with_it(tmp_path: Path) -
     """
     module = """
     import os
-    from holdall import _fork
+    from holdall._system import fork as _fork
     child = os.fork()
     value = "child" if child == 0 else "parent"
     """
@@ -213,7 +213,8 @@ def test_locks_of_other_threads_are_free_in_the_child(tmp_path: Path) -> None:
     """Those of the registry, which looks at what is installed for long; and hooks are called in their order."""
     program = """
     import os, threading
-    from holdall import _fork, _registry
+    from holdall._system import fork as _fork
+    from holdall.plugins import registry as _registry
     told = []
     _fork.register(before=lambda: told.append("a"), in_parent=lambda: told.append("A"), in_child=lambda: told.append("1"))
     _fork.register(before=lambda: told.append("b"), in_parent=lambda: told.append("B"), in_child=lambda: told.append("2"))
@@ -245,7 +246,7 @@ def test_what_is_registered_while_a_fork_waits_is_not_half_called(tmp_path: Path
     program = """
     import os, threading
     import gate
-    from holdall import _fork
+    from holdall._system import fork as _fork
     thread = threading.Thread(target=lambda: __import__("stuck"))
     thread.start()
     gate.entered.wait()
@@ -261,7 +262,7 @@ def test_what_is_registered_while_a_fork_waits_is_not_half_called(tmp_path: Path
     import gate
     gate.entered.set()
     gate.go_on.wait()
-    from holdall import _fork
+    from holdall._system import fork as _fork
     told = []
     _fork.register(before=lambda: told.append("before"), in_parent=lambda: told.append("parent"))
     """
@@ -280,7 +281,7 @@ def test_a_lock_that_is_taken_around_forks_is_free_after_one(
     program = f"""
     import os, sys, threading
     from importlib import import_module
-    from holdall import _fork
+    from holdall._system import fork as _fork
     assert {module!r} not in sys.modules
     entered, go_on = threading.Event(), threading.Event()
     register = os.register_at_fork

@@ -10,9 +10,11 @@ import pytest
 from tests.services.process import ServerProcess
 from tests.services.s3 import SeaweedFS
 
-from holdall import HoldallWarning, circuit, flow, load_result, settings, spool, task
-from holdall.catalogs import open_catalog
-from holdall.recorder import recorder_for
+from holdall import HoldallWarning, flow, load_result, settings, task
+from holdall.catalog.open import open_catalog
+from holdall.catalog.recorder import recorder_for
+from holdall.results import spool
+from holdall.storage import circuit_breaker
 from holdall_s3 import S3
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ def test_a_server_that_dies_in_mid_upload_loses_nothing(
     assert [] == [meta.key for folder in spool.folders(settings.current().home) for meta in folder.scan()]
     # From here on as in a process that has not seen the server die.
     spool._spools.clear()
-    circuit.troubled.clear()
+    circuit_breaker.troubled.clear()
     (hit,) = {row.id for row in open_catalog(settings.current()).runs() if row.name == "large"}
     assert "survived" == load_result(run=hit)[1]
     with warnings.catch_warnings():
@@ -107,7 +109,7 @@ def test_a_server_that_dies_in_mid_upload_loses_nothing(
 
 DEADLY = """
 import os, signal, sys
-from holdall import boundary
+from holdall.storage import guard as boundary
 from holdall.cli import main
 name, left = sys.argv.pop(1), int(sys.argv.pop(1))
 real = getattr(boundary, name)

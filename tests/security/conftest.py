@@ -9,8 +9,8 @@ import pytest
 from tests.security.roles import KEYS, Roles
 
 from holdall import settings
-from holdall.catalogs import close_catalogs, open_catalog
-from holdall.recorder import recorder_for
+from holdall.catalog.open import close_catalogs, open_catalog
+from holdall.catalog.recorder import recorder_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, NamedTuple
 
 from holdall.abc.signature import Signer
-from holdall.signers import text_of
+from holdall.results.signing_keys import text_of
 from holdall_crypto import Ed25519
 
 if TYPE_CHECKING:

@@ -12,17 +12,17 @@ import pytest
 from tests.security.roles import KEYS
 
 from holdall import HoldallWarning, load_result, settings, task
-from holdall import record as records
-from holdall.builtin.json import JSONSerializer
-from holdall.catalogs import catalog_path, close_catalogs, open_catalog
-from holdall.checksum import Checksummer
+from holdall.builtin.json.serializer import JSONSerializer
+from holdall.catalog.open import catalog_path, close_catalogs, open_catalog
+from holdall.catalog.recorder import recorder_for
 from holdall.errors import CorruptResultError, MissingResultError, UntrustedResultError
 from holdall.filesystems import LocalFileSystem
-from holdall.recorder import recorder_for
 from holdall.results import from_json
-from holdall.retrieval import open_store
-from holdall.signing import split
-from holdall.store import ResultStore
+from holdall.results import record as records
+from holdall.results.checksum import Checksummer
+from holdall.results.load import open_store
+from holdall.results.store import ResultStore
+from holdall.security.signing import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,18 +16,20 @@ ROOT = Path(__file__).parents[2]
 CORE = ROOT / "core" / "src" / "holdall"
 # `typed` is how serializers write types that their format has no word for, and is theirs to use as the interfaces are.
 INTERFACES = {"holdall.abc", "holdall.errors", "holdall.ids", "holdall.typed", "holdall.types"}
-VALUES = {"holdall.record", "holdall.results", "holdall.resolution", "holdall._registry"}
+VALUES = {"holdall.results.record", "holdall.results", "holdall.declaration.resolution", "holdall.plugins.registry"}
 # How a plugin finds other plugins' serializers.
-PUBLIC = {"holdall.lookup", "holdall.plugins"}
+PUBLIC = {"holdall.plugins.lookup", "holdall.plugins"}
 FACES = {"holdall.filesystems", "holdall.serializers"}
 
 ALLOWED = {
     # What is built in stands where a third party's plugin stands, so that the interfaces are known to suffice.
-    CORE / "builtin": INTERFACES | PUBLIC | {"holdall.builtin", "holdall._cached", "holdall._fork"},
+    CORE / "builtin": INTERFACES | PUBLIC | {"holdall.builtin", "holdall._cached", "holdall._system.fork"},
     # The suites for plugin authors must run where nothing but the interfaces and the registry works.
     CORE / "testing": INTERFACES | VALUES | {"holdall.testing"},
     # What goes up from here is listed in import-linter's contract, each import with its reason.
-    CORE / "abc": INTERFACES | PUBLIC | {"holdall._lazy", "holdall.blocks", "holdall.redact", "holdall.suggest"},
+    CORE / "abc": INTERFACES
+    | PUBLIC
+    | {"holdall._lazy", "holdall.blocks", "holdall.security.redact", "holdall.suggest"},
 }
 PLUGIN = INTERFACES | PUBLIC | FACES | {"holdall.testing", "holdall.register"}
 LAZY = "_lazy.py"
@@ -47,7 +49,7 @@ TABLES = {
 nothing else of it stands, names what is above."""
 
 
-VALUE_TYPES = ("holdall.results:", "holdall.states:", "holdall.futures:")
+VALUE_TYPES = ("holdall.results:", "holdall.engine.state:", "holdall.engine.future:")
 """Types that the cache knows by their names: nothing is imported by these."""
 
 
@@ -132,7 +134,7 @@ def test_tables_of_modules_are_those_of_public_names() -> None:
     users = {
         path.relative_to(CORE).as_posix()
         for path in CORE.rglob("*.py")
-        if any(f"{name}.".startswith(("holdall._lazy.", "holdall._faces.")) for name in imported(path))
+        if any(f"{name}.".startswith(("holdall._lazy.", "holdall.plugins.lazy_names.")) for name in imported(path))
     }
 
     assert users == TABLES.keys()
@@ -160,7 +162,7 @@ def _is_module(name: str) -> bool:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("import_module('holdall.store')", True),
+        ("import_module('holdall.results.store')", True),
         ("importlib.import_module('holdall')", True),
         ("import_module(f'holdall.{name}')", True),
         ("import_module('holdall.' + name)", True),
@@ -168,13 +170,13 @@ def _is_module(name: str) -> bool:
         ("import_module('.'.join(['holdall', name]))", True),
         ("import_module(f'{__name__}.{name}')", True),
         ("import_module('.store', __package__)", True),
-        ("import_module(name='holdall.store')", True),
+        ("import_module(name='holdall.results.store')", True),
         ("importlib.util.find_spec('holdall_numpy')", True),
-        ("__import__('holdall.store')", True),
+        ("__import__('holdall.results.store')", True),
         ("import_module(name)", False),
         ("import_module('numpy')", False),
         ("import_module('holdalls')", False),
-        ("print('holdall.store')", False),
+        ("print('holdall.results.store')", False),
     ],
 )
 def test_an_import_by_a_text_would_be_found(tmp_path: Path, line: str, expected: bool) -> None:
@@ -190,12 +192,12 @@ def test_a_stray_import_would_be_found(tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text(
         "from typing import TYPE_CHECKING\n"
         "if TYPE_CHECKING:\n"
-        "    from holdall.store import ResultStore\n"
+        "    from holdall.results.store import ResultStore\n"
         "from holdall.types import Buffer\n"
         "def f():\n"
         "    from holdall import engine\n"
     )
 
-    assert ["holdall.types.Buffer", "holdall.engine"] == [
+    assert ["holdall.types.Buffer", "holdall.engine.execute"] == [
         name for name in imported(tmp_path / "module.py") if name.startswith("holdall")
     ]

@@ -6,9 +6,9 @@ import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
-from holdall import record as records
 from holdall import task
 from holdall.results import ResultReference, from_json
+from holdall.results import record as records
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,10 +16,10 @@ import pytest
 from tests.trust.forging import forge, kept
 
 from holdall import flow, task
-from holdall.abc.keyring import KeyRing
-from holdall.abc.policy import Policy
 from holdall.errors import ConfigurationError, CorruptResultError, HoldallError, UntrustedResultError
 from holdall.results import from_json
+from holdall.security.keyring import KeyRing
+from holdall.security.policy import Policy
 from holdall.serializers import CompressedSerializer, JSONSerializer, PickleSerializer
 from holdall.testing.sources import BytesSource
 from holdall_crypto import EncryptedSerializer

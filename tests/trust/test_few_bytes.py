@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from holdall.builtin.json import JSONSerializer
+from holdall.builtin.json.serializer import JSONSerializer
 from holdall.errors import SerializationError
 from holdall.testing.sources import BytesSource
 from holdall_msgpack import MsgpackSerializer

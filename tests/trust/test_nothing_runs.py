@@ -17,13 +17,13 @@ import pytest
 from tests.trust import traps
 from tests.trust.forging import forge, kept
 
-from holdall import _registry
-from holdall.abc.keyring import KeyRing
-from holdall.abc.policy import Policy
-from holdall.abc.typed import FORMS
-from holdall.abc.wrapping import WrappingSerializer
 from holdall.errors import HoldallError
+from holdall.plugins import registry
 from holdall.results import from_json
+from holdall.security.keyring import KeyRing
+from holdall.security.policy import Policy
+from holdall.serialization.typed import FORMS
+from holdall.serialization.wrapping import WrappingSerializer
 from holdall.testing.sources import BytesSource
 from holdall_msgpack.msgpacktree import MsgpackWriter
 from holdall_msgpack.packing import pieces
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TRAPS = traps.__name__
-SLUGS = _registry.names("serializers")
+SLUGS = registry.names("serializers")
 VALUES: list[Any] = [
     ["plain", {"a": 1}],
     "text",
@@ -104,7 +104,7 @@ def anything(chance: random.Random, depth: int = 0) -> Any:  # noqa: PLR0911 - o
 
 def options(chance: random.Random, slug: str, depth: int = 0) -> dict[str, Any]:
     """Options of a serializer, of the right names at least."""
-    cls: Any = _registry.load("serializers", slug)
+    cls: Any = registry.load("serializers", slug)
     fields = list(getattr(cls, "model_fields", {}))
     found = {name: anything(chance, depth + 1) for name in fields if chance.random() < 0.5}
     if issubclass(cls, WrappingSerializer) and chance.random() < 0.8:
@@ -160,7 +160,7 @@ def payloads_of(slug: str) -> list[bytes]:
         warnings.simplefilter("ignore")
         for value in VALUES:
             try:
-                found.append(b"".join(_under_key(_registry.serializer(slug)).dump(value)))
+                found.append(b"".join(_under_key(registry.serializer(slug)).dump(value)))
             except HoldallError:
                 continue
     return found or [b"{}"]
@@ -173,10 +173,10 @@ def _under_key(serializer: Any) -> Any:
 def payload(chance: random.Random, slug: str) -> bytes:
     """Honest bytes, a pickle, damaged bytes, forms; and the same inside of what wraps."""
     choice = chance.randrange(6)
-    cls = _registry.load("serializers", slug)
+    cls = registry.load("serializers", slug)
     if issubclass(cls, WrappingSerializer) and choice:
         inner = payload(chance, chance.choice(SLUGS))
-        return b"".join(_under_key(_registry.serializer(f"{slug}/bytes")).dump(inner))
+        return b"".join(_under_key(registry.serializer(f"{slug}/bytes")).dump(inner))
     if choice == 0:
         return chance.choice(payloads_of(slug))
     if choice == 1:
@@ -231,7 +231,7 @@ def test_no_record_makes_anything_run(slug: str, armed: list[str], tmp_path: Pat
 @pytest.mark.parametrize("slug", ["json", "orjson", "msgpack", "bundle"])
 def test_no_class_runs_code_of_its_own(form: str, slug: str, armed: list[str]) -> None:
     """Every class with every form, alone, in a set, as a key, and with state that it does not expect."""
-    serializer = type(_registry.serializer(slug)).from_options({})
+    serializer = type(registry.serializer(slug)).from_options({})
     payloads: list[Any] = [
         {},
         {"x": 1},
@@ -272,7 +272,7 @@ def test_no_class_runs_code_of_its_own(form: str, slug: str, armed: list[str]) -
 
 
 def _bundle(whole: Any) -> bytes:
-    from holdall.builtin.archive import written
+    from holdall.builtin.bundle.zip_archive import written
 
     def files() -> Iterator[tuple[str, Any]]:
         yield "result.json", [json.dumps({"bundle": 1, "leaves": [], "result": whole}).encode()]

@@ -13,7 +13,7 @@ from tests.trust import kinds
 from tests.trust.kinds import Keeping, Right
 
 from holdall.builtin.auto import AutoSerializer
-from holdall.builtin.json import JSONSerializer
+from holdall.builtin.json.serializer import JSONSerializer
 from holdall.errors import SerializationError
 from holdall.testing.sources import BytesSource
 from holdall_msgpack import MsgpackSerializer

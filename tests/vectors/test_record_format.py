@@ -15,14 +15,14 @@ import pytest
 
 from holdall import flow, load_result, task
 from holdall.abc.signature import Signer
-from holdall.catalogs import close_catalogs, open_catalog
+from holdall.catalog.open import close_catalogs, open_catalog
 from holdall.errors import UntrustedResultError
-from holdall.recorder import recorder_for
-from holdall.record import parse
+from holdall.catalog.recorder import recorder_for
+from holdall.results.record import parse
 from holdall.settings import current
-from holdall.signers import Texts, text_of
-from holdall.signers import parse as parse_signers
-from holdall.signing import verify
+from holdall.results.signing_keys import Texts, text_of
+from holdall.results.signing_keys import parse as parse_signers
+from holdall.security.signing import verify
 from holdall_crypto import Ed25519
 
 HERE = Path(__file__).parent

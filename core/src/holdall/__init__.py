@@ -10,8 +10,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from holdall._registry import register
     from holdall.abc.block import StorageBlock as Block
+    from holdall.declaration.retry_delay import exponential_backoff
+    from holdall.engine.future import Future, as_completed, wait
+    from holdall.engine.state import State
     from holdall.errors import (
         CatalogError,
         ConfigurationError,
@@ -30,12 +32,10 @@ if TYPE_CHECKING:
         UntrustedResultError,
     )
     from holdall.flows import Flow, flow
-    from holdall.futures import Future, as_completed, wait
-    from holdall.results import ResultLiteral, ResultReference
-    from holdall.retries import exponential_backoff
-    from holdall.retrieval import load_result
-    from holdall.settings import Settings
-    from holdall.states import State
+    from holdall.plugins.registry import register
+    from holdall.results.load import load_result
+    from holdall.results.references import ResultLiteral, ResultReference
+    from holdall.settings.model import Settings
     from holdall.tasks import Task, task, unmapped
 
     __version__: str
@@ -82,40 +82,40 @@ _HOMES = {
     "CorruptResultError": "errors",
     "ExpiredResultError": "errors",
     "Flow": "flows",
-    "Future": "futures",
+    "Future": "engine.future",
     "HoldallError": "errors",
     "HoldallWarning": "errors",
     "MissingResultError": "errors",
     "PersistenceRequiredError": "errors",
     "PluginError": "errors",
     "ResultError": "errors",
-    "ResultLiteral": "results",
-    "ResultReference": "results",
+    "ResultLiteral": "results.references",
+    "ResultReference": "results.references",
     "SerializationError": "errors",
-    "Settings": "settings",
-    "State": "states",
+    "Settings": "settings.model",
+    "State": "engine.state",
     "StorageError": "errors",
     "Task": "tasks",
     "UnknownBlockError": "errors",
     "UnknownSerializerError": "errors",
     "UntrustedResultError": "errors",
-    "as_completed": "futures",
-    "exponential_backoff": "retries",
+    "as_completed": "engine.future",
+    "exponential_backoff": "declaration.retry_delay",
     "flow": "flows",
-    "load_result": "retrieval",
-    "register": "_registry",
+    "load_result": "results.load",
+    "register": "plugins.registry",
     "task": "tasks",
     "unmapped": "tasks",
-    "wait": "futures",
+    "wait": "engine.future",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - 30 ms, which nobody else pays
+        from importlib.metadata import version
 
         return globals().setdefault(name, version("holdall"))
-    from holdall._lazy import attribute  # noqa: PLC0415 - `import holdall` itself needs nothing
+    from holdall._lazy import attribute
 
     return attribute(globals(), _HOMES, name)
 

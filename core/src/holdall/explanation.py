@@ -14,11 +14,11 @@ from traceback import extract_tb
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
-from holdall import settings
+from holdall.declaration.definition import Unit
+from holdall.declaration.resolution import Resolution, Scope, resolve
 from holdall.errors import ConfigurationError
-from holdall.resolution import Resolution, Scope, resolve
+from holdall.settings import model as settings
 from holdall.suggest import suggest
-from holdall.units import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -86,8 +86,8 @@ def with_notes(resolution: Resolution, unit: AnyUnit, /) -> Resolution:
 def _not_counted(unit: AnyUnit) -> tuple[str, ...]:
     if unit.options.caching != "cache_policy":
         return ()
-    from holdall.cache.digest import Walk  # noqa: PLC0415 - hashing and syntax trees, for tasks that count code
-    from holdall.cache.parts import Code  # noqa: PLC0415 - as above
+    from holdall.cache.digest import Walk
+    from holdall.cache.parts import Code
 
     found: dict[str, None] = {}
     for part in getattr(unit.options.cache_policy, "parts", ()):
@@ -102,10 +102,10 @@ def with_choice(resolution: Resolution, unit: AnyUnit, /) -> Resolution:
     decision = resolution.serializer
     if not resolution.persist.value or getattr(decision.value, "slug", decision.value) != "auto":
         return resolution
-    from holdall.builtin import choice  # noqa: PLC0415 - pydantic, for who uses it alone
+    from holdall.builtin import candidates
 
     kind = _returned(unit)
-    said = "it chooses by each value" if kind is None else choice.reason(kind)
+    said = "it chooses by each value" if kind is None else candidates.reason(kind)
     return replace(resolution, serializer=replace(decision, reason=f"{decision.reason}; {said}"))
 
 

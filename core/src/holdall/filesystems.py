@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from holdall.builtin.local import LocalFileSystem
+    from holdall.builtin.local.block import LocalFileSystem
     from holdall.builtin.memory import MemoryFileSystem
 
 __all__ = ["LocalFileSystem", "MemoryFileSystem"]
 
 _BUILTIN = {
-    "LocalFileSystem": "holdall.builtin.local",
+    "LocalFileSystem": "holdall.builtin.local.block",
     "MemoryFileSystem": "holdall.builtin.memory",
 }
 # Names that stay whatever the class behind the slug is called.
@@ -23,12 +23,12 @@ _ALIASES = {"Azure": "azure", "GCS": "gcs", "RemoteFileSystem": "fsspec", "S3": 
 
 
 def __getattr__(name: str) -> Any:
-    from holdall import _faces  # noqa: PLC0415 - keeps this module's own names the face that users see
+    from holdall.plugins import lazy_names
 
-    return _faces.resolve(__name__, "storage", _BUILTIN, _ALIASES, name)
+    return lazy_names.resolve(__name__, "storage", _BUILTIN, _ALIASES, name)
 
 
 def __dir__() -> list[str]:
-    from holdall import _faces  # noqa: PLC0415 - as in __getattr__
+    from holdall.plugins import lazy_names
 
-    return _faces.listed("storage", _BUILTIN)
+    return lazy_names.listed("storage", _BUILTIN)

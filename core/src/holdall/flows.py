@@ -9,7 +9,7 @@ from holdall.runnable import Runnable, decorated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdall.options import Declared
+    from holdall.declaration.options import Declared
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,5 +27,5 @@ def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
 @overload
 def flow(**options: Unpack[Declared]) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 def flow(fn: Any = None, /, **options: Unpack[Declared]) -> Any:
-    """Make a function a flow; see `holdall.options.Declared` for the options."""
+    """Make a function a flow; see `holdall.declaration.options.Declared` for the options."""
     return decorated(Flow, "flow", fn, options)

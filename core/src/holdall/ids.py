@@ -7,7 +7,7 @@ import os
 import time
 from typing import Final
 
-from holdall import _fork
+from holdall._system import fork
 
 _LENGTH: Final = 32
 _DIGITS: Final = frozenset("0123456789abcdef")
@@ -45,4 +45,4 @@ def made_at(unique: str) -> float | None:
 
 
 new_id = _Ids()
-_fork.register(in_child=new_id.reseed)
+fork.register(in_child=new_id.reseed)

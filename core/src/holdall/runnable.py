@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, Self, TypeVar, Unpack, overload
 
-from holdall import settings
-from holdall.calling import call
-from holdall.options import Declared, Options, said
-from holdall.resolution import Resolution, resolve
-from holdall.units import Unit, check_names
+from holdall.declaration.definition import Unit, check_names
+from holdall.declaration.options import Declared, Options, said
+from holdall.declaration.resolution import Resolution, resolve
+from holdall.engine.call import call
+from holdall.settings import model as settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from holdall.futures import Future, Futures
-    from holdall.states import State
+    from holdall.engine.future import Future, Futures
+    from holdall.engine.state import State
 
 P = ParamSpec("P")
 P2 = ParamSpec("P2")
@@ -52,7 +52,7 @@ class Runnable(Unit[P, R_co]):
     def submit(self: Runnable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]: ...
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
         """Start a run on the task runner; inputs may be futures. `wait_for=[…]` names futures to wait for first."""
-        from holdall.submission import submit  # noqa: PLC0415 - concurrent.futures, for calls that are submitted
+        from holdall.runners.submit import submit
 
         wait_for = kwargs.pop("wait_for", self.options.wait_for)
         return submit(self, args, kwargs, wait_for)
@@ -63,7 +63,7 @@ class Runnable(Unit[P, R_co]):
     def map(self: Runnable[..., T], *args: Any, **kwargs: Any) -> Futures[T]: ...
     def map(self, *args: Any, **kwargs: Any) -> Futures[Any]:
         """Submit one run for each position of the iterables; other inputs, and those in `unmapped(…)`, go to all."""
-        from holdall.submission import submit_all  # noqa: PLC0415 - as in submit
+        from holdall.runners.submit import submit_all
 
         return submit_all(self, args, kwargs, kwargs.pop("wait_for", self.options.wait_for))
 
@@ -78,7 +78,7 @@ class Runnable(Unit[P, R_co]):
     @overload
     def with_options(self, **options: Unpack[Declared]) -> Self: ...
     def with_options(self, **options: Any) -> Any:
-        """A copy with these options changed; see `holdall.options.Declared` for what each means.
+        """A copy with these options changed; see `holdall.declaration.options.Declared` for what each means.
 
         With `return_state=True`, its calls return a `State` instead of the value.
         """
@@ -102,7 +102,7 @@ class Runnable(Unit[P, R_co]):
         Raises:
             ConfigurationError: an input, or what the function reaches, cannot be counted.
         """
-        from holdall.caching import key_parts  # noqa: PLC0415 - hashing, which calls that are not cached do without
+        from holdall.engine.cached_call import key_parts
 
         return key_parts(self, args, kwargs)
 
@@ -115,7 +115,7 @@ class Runnable(Unit[P, R_co]):
         scope = None
         for around in [flow] if isinstance(flow, Unit) else flow:
             scope = resolve(around.kind, around.options, scope, found).scope(around.options, scope)
-        from holdall.explanation import with_notes  # noqa: PLC0415 - runs do without
+        from holdall.explanation import with_notes
 
         return with_notes(resolve(self.kind, self.options, scope, found), self)
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from holdall.builtin.auto import AutoSerializer
-    from holdall.builtin.bundle import BundleSerializer
-    from holdall.builtin.compressed import CompressedSerializer
-    from holdall.builtin.json import JSONSerializer
-    from holdall.builtin.octets import BytesSerializer
-    from holdall.builtin.pickle import PickleSerializer
+    from holdall.builtin.bundle.serializer import BundleSerializer
+    from holdall.builtin.bytes import BytesSerializer
+    from holdall.builtin.compressed.serializer import CompressedSerializer
+    from holdall.builtin.json.serializer import JSONSerializer
+    from holdall.builtin.pickle.serializer import PickleSerializer
     from holdall.builtin.text import TextSerializer
 
 __all__ = [
@@ -28,22 +28,22 @@ __all__ = [
 
 _BUILTIN = {
     "AutoSerializer": "holdall.builtin.auto",
-    "BundleSerializer": "holdall.builtin.bundle",
-    "BytesSerializer": "holdall.builtin.octets",
-    "CompressedSerializer": "holdall.builtin.compressed",
-    "JSONSerializer": "holdall.builtin.json",
-    "PickleSerializer": "holdall.builtin.pickle",
+    "BundleSerializer": "holdall.builtin.bundle.serializer",
+    "BytesSerializer": "holdall.builtin.bytes",
+    "CompressedSerializer": "holdall.builtin.compressed.serializer",
+    "JSONSerializer": "holdall.builtin.json.serializer",
+    "PickleSerializer": "holdall.builtin.pickle.serializer",
     "TextSerializer": "holdall.builtin.text",
 }
 
 
 def __getattr__(name: str) -> Any:
-    from holdall import _faces  # noqa: PLC0415 - keeps this module's own names the face that users see
+    from holdall.plugins import lazy_names
 
-    return _faces.resolve(__name__, "serializers", _BUILTIN, {}, name)
+    return lazy_names.resolve(__name__, "serializers", _BUILTIN, {}, name)
 
 
 def __dir__() -> list[str]:
-    from holdall import _faces  # noqa: PLC0415 - as in __getattr__
+    from holdall.plugins import lazy_names
 
-    return _faces.listed("serializers", _BUILTIN)
+    return lazy_names.listed("serializers", _BUILTIN)

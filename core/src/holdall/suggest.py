@@ -13,6 +13,6 @@ def suggest(name: str, names: Iterable[str], /, *, cutoff: float = 0.6) -> str |
 
     Of names that are equally alike, the one that sorts last is returned, whatever the order of `names`.
     """
-    from difflib import get_close_matches  # noqa: PLC0415 - 2 ms, for a mistake only
+    from difflib import get_close_matches
 
     return next(iter(get_close_matches(name, names, n=1, cutoff=cutoff)), None)

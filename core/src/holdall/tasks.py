@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, TypeVar, Unpack, overload
 
-from holdall.retries import exponential_backoff
+from holdall.declaration.retry_delay import exponential_backoff
 from holdall.runnable import Runnable, decorated
-from holdall.unmapping import unmapped
+from holdall.runners.submit_ import unmapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from holdall.cache import task_input_hash
-    from holdall.options import Declared
+    from holdall.declaration.options import Declared
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,11 +34,11 @@ def task(fn: Callable[P, R], /) -> Task[P, R]: ...
 @overload
 def task(**options: Unpack[Declared]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 def task(fn: Any = None, /, **options: Unpack[Declared]) -> Any:
-    """Make a function a task; see `holdall.options.Declared` for the options."""
+    """Make a function a task; see `holdall.declaration.options.Declared` for the options."""
     return decorated(Task, "task", fn, options)
 
 
 def __getattr__(name: str) -> Any:
-    from holdall._lazy import attribute  # noqa: PLC0415 - for the names of the table
+    from holdall._lazy import attribute
 
     return attribute(globals(), _HOMES, name)

@@ -245,7 +245,7 @@ def test_a_component_works_in_a_fork(vault: Vault) -> None:
 
 def test_a_component_reaches_a_fresh_process(tmp_path: Path) -> None:
     """A pickled block is all that a worker needs."""
-    from holdall.builtin.local import LocalFileSystem
+    from holdall.builtin.local.block import LocalFileSystem
 
     block = LocalFileSystem(basepath=tmp_path)
     block.put("object", [b"from here"])

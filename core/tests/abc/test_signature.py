@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import pytest
 
 from holdall.abc.signature import Signer, Signers, Verifier
-from holdall.builtin.hmacs import HMACSHA256
+from holdall.builtin.hmac_sha256 import HMACSHA256
 from holdall.errors import PluginBrokenError
-from holdall.signers import Texts
+from holdall.results.signing_keys import Texts
 
 HMAC = HMACSHA256()
 ONE, TWO = (Signer(scheme=HMAC, id=name, private=bytes([fill]) * 32) for fill, name in enumerate(("one", "two"), 1))

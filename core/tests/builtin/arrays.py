@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 import holdall
-from holdall import _registry
 from holdall.abc import Serializer
 from holdall.errors import CorruptResultError, SerializationError
+from holdall.plugins import registry
 
 if TYPE_CHECKING:
     from holdall.types import Parts, Source
@@ -39,5 +39,5 @@ class NpySerializer(Serializer):
 
 def register() -> None:
     """Unless the plugin is installed."""
-    if "numpy" not in _registry.names("serializers"):
+    if "numpy" not in registry.names("serializers"):
         holdall.register(NpySerializer, types=[np.ndarray])

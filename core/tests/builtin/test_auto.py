@@ -16,11 +16,11 @@ import holdall
 from holdall import HoldallWarning, load_result, task
 from holdall.abc import Serializer
 from holdall.builtin.auto import AutoSerializer
-from holdall.builtin.choice import candidates
-from holdall.builtin.json import JSONSerializer
+from holdall.builtin.candidates import candidates
+from holdall.builtin.json.serializer import JSONSerializer
 from holdall.errors import ConfigurationError, SerializationError, UntrustedResultError
-from holdall.results import from_json
-from holdall.store import ResultStore
+from holdall.results.references import from_json
+from holdall.results.store import ResultStore
 from holdall.testing.distributions import on_path, registrations_undone, write_distribution
 from holdall.testing.sources import BytesSource
 

@@ -10,7 +10,7 @@ import pytest
 
 from holdall.builtin.memory import MemoryFileSystem
 from holdall.errors import StorageError
-from holdall.testing.storage import StorageContract
+from holdall.testing.storage.contract import StorageContract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

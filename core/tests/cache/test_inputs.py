@@ -15,7 +15,7 @@ from holdall.cache import HashBy, Ignore
 from holdall.cache.digest import digest
 from holdall.cache.inputs import Marker, input_digests, markers
 from holdall.errors import ConfigurationError
-from holdall.results import ResultReference, from_json
+from holdall.results.references import ResultReference, from_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -224,7 +224,7 @@ def test_a_reference_is_not_read_to_be_counted(tmp_path: Path, monkeypatch: pyte
     assert 2 == len(payloads)
     assert before == after
     with pytest.raises(
-        ConfigurationError, match=r"value is a holdall.results.ResultReference, which leads to a result that"
+        ConfigurationError, match=r"value is a holdall.results.references.ResultReference, which leads to a result that"
     ):
         digest(found)
 
@@ -260,7 +260,7 @@ def test_states_and_futures_count_by_their_results(tmp_path: Path, monkeypatch: 
 
 def test_a_future_that_goes_on_is_refused() -> None:
     """Nothing is waited for to make a key."""
-    from holdall.futures import Future
+    from holdall.engine.future import Future
 
     with pytest.raises(ConfigurationError, match="is a run that still goes on"):
         digest([Future(InnerFuture(), "slow")])

@@ -29,8 +29,8 @@ from holdall.cache import (
     task_input_hash,
 )
 from holdall.cache.digest import digest
+from holdall.engine.run import Run
 from holdall.errors import ConfigurationError, HoldallWarning
-from holdall.runs import Run
 
 if TYPE_CHECKING:
     from pathlib import Path

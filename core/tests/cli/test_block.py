@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from holdall import blocks
+from holdall.blocks import lookup as blocks
 from holdall.testing.distributions import on_path, write_distribution
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.services.process import until
 
-from holdall.catalogs import close_catalogs
+from holdall.catalog.open import close_catalogs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,7 +135,7 @@ def test_a_bar_is_drawn_in_a_terminal_when_it_takes_long(
 ) -> None:
     """Unless `HOLDALL_PROGRESS` is 0; either way everything is handed on."""
     from holdall.cli import progress
-    from holdall.progress import _display
+    from holdall.storage.progress import _display
 
     assert work.is_dir()
     monkeypatch.setenv("HOLDALL_PROGRESS", setting)

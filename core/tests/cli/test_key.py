@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from holdall.abc.keyring import KeyRing
-from holdall.signers import Texts, parse
+from holdall.results.signing_keys import Texts, parse
+from holdall.security.keyring import KeyRing
 
 
 def test_a_key_that_all_share(holdall: Any) -> None:

@@ -6,8 +6,8 @@ import json
 import platform
 from typing import TYPE_CHECKING, Any
 
-from holdall import plugins
 from holdall._version import VERSION
+from holdall.plugins import doctor
 from holdall.testing.distributions import on_path, write_distribution
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def test_lists_every_plugin(holdall: Any, tmp_path: Path) -> None:
     """Broken ones too, as none is imported; JSON has the same."""
     with on_path(_broken(tmp_path / "site")):
         table, rows = holdall("plugin", "ls"), json.loads(holdall("plugin", "ls", "--json").stdout)
-        expected = [(info.kind, info.name, info.version) for info in plugins.installed()]
+        expected = [(info.kind, info.name, info.version) for info in doctor.installed()]
 
     assert expected == [(row["kind"], row["name"], row["version"]) for row in rows]
     assert [LISTED] * len(rows) == [set(row) for row in rows]

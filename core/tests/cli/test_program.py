@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 # What help and usage errors have no use for.
-HEAVY = {"rich", "sqlite3", "asyncio", "cryptography", "pluggy", "xxhash", "holdall.engine"}
+HEAVY = {"rich", "sqlite3", "asyncio", "cryptography", "pluggy", "xxhash", "holdall.engine.execute"}
 
 
 def script() -> str:

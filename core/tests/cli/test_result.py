@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import holdall as library
-from holdall.builtin.directory import Directory
-from holdall.keys import name_key
-from holdall.store import ResultStore
+from holdall.builtin.local.directory import Directory
+from holdall.results.layout import name_key
+from holdall.results.store import ResultStore
 
 if TYPE_CHECKING:
     from types import ModuleType

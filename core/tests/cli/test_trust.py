@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from holdall import settings, task
-from holdall.looking import distrusting
-from holdall.results import from_json
+from holdall import task
+from holdall.results.references import from_json
+from holdall.settings import model as settings
+from holdall.settings.inspection import distrusting
 
 if TYPE_CHECKING:
     from pathlib import Path

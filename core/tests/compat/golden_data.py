@@ -55,7 +55,7 @@ def load(form: str, data: bytes, /) -> Any:
     if form in {"pickle", "cloudpickle"}:
         return pickle.loads(data)
     if form == "own-json":
-        from holdall.results import from_json
+        from holdall.results.references import from_json
 
         return from_json(data)
     from holdall.serializers import JSONSerializer

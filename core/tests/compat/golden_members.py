@@ -11,36 +11,25 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 import holdall
-from holdall import (
-    abc,
-    blocks,
-    cache,
-    errors,
-    events,
-    fields,
-    filesystems,
-    flow,
-    flows,
-    futures,
-    hooks,
-    options,
-    plugins,
-    resolution,
-    results,
-    retries,
-    retrieval,
-    serializers,
-    settings,
-    states,
-    task,
-    tasks,
-    types,
-    unmapping,
-)
-from holdall.abc import bound, component, compression, keyring, policy, sameness, signature, storage, typed
+from holdall import abc, cache, errors, filesystems, flow, flows, serializers, task, tasks, types
+from holdall.abc import bound, component, signature, storage
+from holdall.blocks import lookup as blocks
 from holdall.cache import CODE, DEFAULT, FILES, INPUTS, NONE, PACKAGES, RUN, SOURCE, CacheContext, HashBy, Ignore
+from holdall.declaration import options, resolution
+from holdall.declaration import retry_delay as retries
+from holdall.engine import future as futures
+from holdall.engine import state as states
 from holdall.filesystems import LocalFileSystem, MemoryFileSystem
-from holdall.results import ResultLiteral, ResultReference, SerializerReference, StorageReference
+from holdall.hooks import bus, events
+from holdall.plugins import doctor
+from holdall.plugins import options as fields
+from holdall.results import load as retrieval
+from holdall.results import references as results
+from holdall.results.references import ResultLiteral, ResultReference, SerializerReference, StorageReference
+from holdall.runners import submit_ as unmapping
+from holdall.security import keyring, policy
+from holdall.serialization import compare as sameness
+from holdall.serialization import compression, typed
 from holdall.serializers import (
     AutoSerializer,
     BundleSerializer,
@@ -50,6 +39,7 @@ from holdall.serializers import (
     PickleSerializer,
     TextSerializer,
 )
+from holdall.settings import model as settings
 from holdall.types import UNSET, BlockDocument, ByteRange, Call, ObjectMeta, ReferenceRow, RunRow, Trust
 
 if TYPE_CHECKING:
@@ -70,10 +60,10 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     filesystems,
     flows,
     futures,
-    hooks,
+    bus,
     keyring,
     options,
-    plugins,
+    doctor,
     policy,
     resolution,
     results,
@@ -221,9 +211,9 @@ def resolved(kind: Any, unit: Any, around: Any = None) -> resolution.Resolution:
     return resolution.resolve(kind, unit.options, around, settings.Settings(home="/srv/holdall"))
 
 
-def plugin_info() -> plugins.PluginInfo:
+def plugin_info() -> doctor.PluginInfo:
     """Of a plugin that nobody installed."""
-    return plugins.PluginInfo(
+    return doctor.PluginInfo(
         kind="storage",
         name="s3",
         distribution="holdall-s3",
@@ -360,22 +350,20 @@ MEMBERS: Final[dict[str, Callable[[], Any]]] = {
     "key": lambda: keyring.Key("zeros", bytes(32)),
     "key-ring": lambda: keyring.KeyRing((keyring.Key("zeros", bytes(32)),)),
     "difference": lambda: sameness.Difference("result[0]", 1, 1.0),
-    "run-started": lambda: hooks.RunStarted(run_id="0190b1c4", kind="task", name="plain"),
-    "run-finished": lambda: hooks.RunFinished(
+    "run-started": lambda: bus.RunStarted(run_id="0190b1c4", kind="task", name="plain"),
+    "run-finished": lambda: bus.RunFinished(
         run_id="0190b1c4", kind="flow", name="trip", state="completed", duration=0.5, cached=True
     ),
-    "result-written": lambda: hooks.ResultWritten(reference=reference().json(), size=12, seconds=0.1),
-    "result-read": lambda: hooks.ResultRead(reference=reference().json(), size=12, seconds=0.1),
-    "cache-hit": lambda: hooks.CacheHit(run_id="0190b1c4", name="plain", reference=reference().json()),
-    "cache-miss": lambda: hooks.CacheMiss(run_id="0190b1c4", name="plain", key="cache/a"),
-    "retry-scheduled": lambda: hooks.RetryScheduled(run_id="0190b1c4", name="plain", attempt=1, delay=2.0),
+    "result-written": lambda: bus.ResultWritten(reference=reference().json(), size=12, seconds=0.1),
+    "result-read": lambda: bus.ResultRead(reference=reference().json(), size=12, seconds=0.1),
+    "cache-hit": lambda: bus.CacheHit(run_id="0190b1c4", name="plain", reference=reference().json()),
+    "cache-miss": lambda: bus.CacheMiss(run_id="0190b1c4", name="plain", key="cache/a"),
+    "retry-scheduled": lambda: bus.RetryScheduled(run_id="0190b1c4", name="plain", attempt=1, delay=2.0),
     "plugin-info": plugin_info,
-    "plugin-detail": lambda: plugins.PluginDetail(
+    "plugin-detail": lambda: doctor.PluginDetail(
         info=plugin_info(), status="broken", problem="no", api_version=1, summary="A storage.", options=(option(),)
     ),
-    "finding": lambda: plugins.Finding(
-        level="note", kind="storage", name="s3", distribution="holdall-s3", message="no"
-    ),
+    "finding": lambda: doctor.Finding(level="note", kind="storage", name="s3", distribution="holdall-s3", message="no"),
     "option": option,
     "warning": lambda: holdall.HoldallWarning("Worth knowing."),
     "error-outgrown": lambda: failure(bound.OutgrownError),

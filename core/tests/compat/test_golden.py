@@ -13,7 +13,7 @@ import pytest
 from golden_data import DATA, FORMS, differences, load, read
 from golden_members import MEMBERS, UNPICKLED, classes, is_installed, members, of_plugins
 
-from holdall import plugins
+from holdall.plugins import doctor
 
 FOLDER = Path(__file__).parent
 GOLDEN = read()
@@ -86,7 +86,7 @@ def test_every_public_class_has_a_member(cls: Any) -> None:
 @pytest.mark.parametrize("package", [name for name in of_plugins() if is_installed(name)])
 def test_every_class_of_a_plugin_has_a_member(package: str) -> None:
     """Storages and serializers, as its entry points have them."""
-    infos = {info.name: info for info in plugins.installed() if info.distribution == package}
+    infos = {info.name: info for info in doctor.installed() if info.distribution == package}
     slugs = {name for name, info in infos.items() if info.kind in {"storage", "serializers"}}
 
     assert set() == slugs - {make().slug for make in of_plugins()[package].values()}

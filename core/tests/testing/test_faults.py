@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from holdall.builtin.directory import Directory
+from holdall.builtin.local.directory import Directory
 from holdall.errors import StorageError
 from holdall.testing.faults import FaultyStorage, FlakyStorage, Meanwhile, SlowStorage
 

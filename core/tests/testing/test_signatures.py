@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from holdall.builtin.hmacs import HMACSHA256
+from holdall.builtin.hmac_sha256 import HMACSHA256
 from holdall.testing.signatures import SignatureSchemeContract
 
 if TYPE_CHECKING:

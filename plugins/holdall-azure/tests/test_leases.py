@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from holdall.builtin.leases import LeaseManager
+from holdall.builtin.leases.manager import LeaseManager
 from holdall.testing.locks import LockContract
 
 if TYPE_CHECKING:

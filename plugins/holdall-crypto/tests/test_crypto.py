@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 
 from holdall import HoldallWarning, flow, task
-from holdall.abc.keyring import KeyRing
-from holdall.abc.policy import Policy
 from holdall.builtin.processes import ProcessRunner
 from holdall.errors import ConfigurationError, CorruptResultError, UntrustedResultError
 from holdall.filesystems import LocalFileSystem
-from holdall.moving import copy
+from holdall.maintenance.copy_storage import copy
+from holdall.maintenance.known_storages import place_of
 from holdall.results import from_json
-from holdall.retrieval import open_store
+from holdall.results.load import open_store
+from holdall.security.keyring import KeyRing
+from holdall.security.policy import Policy
 from holdall.serializers import CompressedSerializer, JSONSerializer
-from holdall.storages import place_of
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource
 from holdall.types import Trust

@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from holdall import HoldallWarning, flow, load_result, task
-from holdall import record as records
 from holdall.abc.signature import Signer
 from holdall.builtin.memory import MemoryFileSystem
-from holdall.builtin.pickling import PickleCodec
+from holdall.builtin.pickle.codec import PickleCodec
 from holdall.builtin.processes import ProcessRunner
 from holdall.cli.app import app
 from holdall.errors import (
@@ -32,17 +31,18 @@ from holdall.errors import (
     UntrustedResultError,
 )
 from holdall.filesystems import LocalFileSystem
-from holdall.moving import copy, move
-from holdall.policies import policy_of
-from holdall.pushing import push
+from holdall.maintenance.copy_storage import copy, move
+from holdall.maintenance.known_storages import place_of
+from holdall.maintenance.push_spool import push
 from holdall.results import from_json
-from holdall.retrieval import open_store
+from holdall.results import record as records
+from holdall.results.load import open_store
+from holdall.results.policy import policy_of
+from holdall.results.signing_keys import Texts, parse, text_of
+from holdall.results.spool import folders
+from holdall.results.store import ResultStore
+from holdall.security.signing import signed, split, verify
 from holdall.settings import current
-from holdall.signers import Texts, parse, text_of
-from holdall.signing import signed, split, verify
-from holdall.spool import folders
-from holdall.storages import place_of
-from holdall.store import ResultStore
 from holdall.testing.distributions import absent
 from holdall.testing.signatures import SignatureSchemeContract
 from holdall_crypto import Ed25519
@@ -620,9 +620,9 @@ def test_without_the_plugin_the_install_line_is_told(place: Path, become: Who) -
 
 def policies_forget() -> None:
     """What was parsed before."""
-    from holdall import policies
+    from holdall.results import policy
 
-    policies._signers.cache_clear()
+    policy._signers.cache_clear()
 
 
 # ---------------------------------------------------------------------------------------------- every way of a result
@@ -808,7 +808,7 @@ def test_copies_are_signed_with_the_key_of_who_copies(place: Path, become: Who) 
 
 def test_a_move_signs_and_leaves_what_it_does_not_believe(place: Path, become: Who) -> None:
     """The original stays where it is not copied."""
-    from holdall.catalogs import open_catalog
+    from holdall.catalog.open import open_catalog
 
     good, bad = kept([1]), kept([2])
     record_of(place, bad).write_bytes(resigned(record_of(place, bad).read_bytes(), MALLORY))

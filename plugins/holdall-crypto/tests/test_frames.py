@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdall.abc.keyring import KeyRing
-from holdall.abc.policy import Policy
 from holdall.errors import CorruptResultError, HoldallError
+from holdall.security.keyring import KeyRing
+from holdall.security.policy import Policy
 from holdall.testing.sources import BytesSource
 from holdall_crypto import EncryptedSerializer
 from holdall_crypto.frames import TAG, Header, encrypted

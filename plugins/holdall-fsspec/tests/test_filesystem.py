@@ -14,8 +14,8 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from holdall import settings, task
+from holdall.blocks.reopen import storage_at
 from holdall.errors import ConfigurationError, KeyExists, KeyMissing, StorageError
-from holdall.places import storage_at
 from holdall.results import StorageReference
 from holdall.types import ByteRange
 from holdall_fsspec import FsspecFileSystem

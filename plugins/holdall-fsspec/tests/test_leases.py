@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from holdall.builtin.leases import LeaseManager
-from holdall.locks import lock_manager
+from holdall.builtin.leases.manager import LeaseManager
+from holdall.storage.locks import lock_manager
 from holdall_fsspec import FsspecFileSystem
 
 if TYPE_CHECKING:

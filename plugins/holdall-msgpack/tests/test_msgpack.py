@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdall.abc.typed import FORMS
-from holdall.builtin.json import JSONSerializer
+from holdall.builtin.json.serializer import JSONSerializer
 from holdall.errors import CorruptResultError, HoldallError, SerializationError, UntrustedResultError
+from holdall.serialization.typed import FORMS
 from holdall.testing.serializers import SerializerContract
 from holdall.testing.sources import BytesSource
 from holdall.testing.typed import typed_values

@@ -387,7 +387,7 @@ def test_numpy_is_imported_when_the_first_value_moves() -> None:
 
 def test_it_is_found_by_its_slug() -> None:
     """The entry point; the options are in the record."""
-    from holdall import _registry
+    from holdall.plugins import registry
 
-    assert NPZ == _registry.serializer("numpy", {"format": "npz"})
+    assert NPZ == registry.serializer("numpy", {"format": "npz"})
     assert {"format": "npz"} == NPZ.options()

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdall.builtin.json import JSONSerializer
+from holdall.builtin.json.serializer import JSONSerializer
 from holdall.errors import CorruptResultError, HoldallError, SerializationError, UntrustedResultError
 from holdall.testing.serializers import SerializerContract
 from holdall.testing.sources import BytesSource

@@ -10,8 +10,9 @@ from tests.services.process import free_ports
 from tests.services.s3 import Keys
 from typer.testing import CliRunner
 
-from holdall import Block, checking
-from holdall.catalogs import close_catalogs
+from holdall import Block
+from holdall.catalog.open import close_catalogs
+from holdall.storage import check as checking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

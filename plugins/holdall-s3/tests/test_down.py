@@ -75,7 +75,7 @@ def test_a_killed_server_is_left_alone_until_it_is_back(
     with Moto.running(tmp_path) as server:
         bucket = server.new_bucket()
         block = make(server, f"{bucket}/p", max_attempts=1)
-        monkeypatch.setattr("holdall.circuit.PAUSE", 0.0)
+        monkeypatch.setattr("holdall.storage.circuit_breaker.PAUSE", 0.0)
         before, quiet = mapped(block, 4)
         server.process.kill()
         down, said = mapped(block, 16)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.services.proxy import Proxy
 
-from holdall import catalogs, flow, task
+from holdall import flow, task
+from holdall.catalog import open as catalogs
 from holdall.errors import StorageError
 from holdall.results import from_json
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from holdall import HoldallWarning
-from holdall.builtin.leases import LeaseManager
+from holdall.builtin.leases.manager import LeaseManager
 from holdall.testing.locks import LockContract
 
 if TYPE_CHECKING:

@@ -25,18 +25,18 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from holdall.abc.keyring import KeyRing
-from holdall.abc.policy import Policy
-from holdall.builtin.archive import written
-from holdall.builtin.directory import Directory
-from holdall.builtin.pickling import PickleCodec
-from holdall.checksum import Checksummer
+from holdall.builtin.bundle.zip_archive import written
+from holdall.builtin.local.directory import Directory
+from holdall.builtin.pickle.codec import PickleCodec
 from holdall.errors import HoldallError
 from holdall.ids import new_id, shard
-from holdall.keys import PAYLOADS
-from holdall.record import body, head, seal
+from holdall.results.checksum import Checksummer
+from holdall.results.layout import PAYLOADS
+from holdall.results.record import body, head, seal
+from holdall.results.store import ResultStore
+from holdall.security.keyring import KeyRing
+from holdall.security.policy import Policy
 from holdall.settings import current
-from holdall.store import ResultStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -311,11 +311,11 @@ def make(declared: int | None) -> None:
 
 
 def read() -> None:
-    from holdall import _registry
+    from holdall.plugins import registry
 
     found: dict[str, tuple[str, str, int]] = {}
     for slug in ("compressed", "zstd", "lz4", "encrypted", "parquet", "arrow", "png", "numpy", "bundle"):
-        _registry.load("serializers", slug)
+        registry.load("serializers", slug)
     import pandas  # noqa: F401, ICN001 - so that no import counts
     import PIL.PngImagePlugin  # noqa: F401 - as above
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 from work import CACHED, everything
 
 import holdall.builtin.filelock
-import holdall.builtin.sqlite
-import holdall.retrieval  # noqa: F401 - as above: imported before the forks
+import holdall.builtin.sqlite.catalog
+import holdall.results.load  # noqa: F401 - as above: imported before the forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from collections import Counter
 from work import CACHED_KEYS, OVERWRITTEN, is_whole
 
 from holdall import MissingResultError, load_result, settings
-from holdall.catalogs import open_catalog
+from holdall.catalog.open import open_catalog
 from holdall.results import from_json
 
 storage = sys.argv[1]

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from holdall import Block, flow, register, task
 from holdall.abc import StorageBlock
-from holdall.builtin.directory import Directory
+from holdall.builtin.local.directory import Directory
 from holdall.errors import HoldallError
 
 logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)

@@ -8,7 +8,7 @@ from typing import Any
 from zlib import crc32
 
 from holdall import flow, task
-from holdall.keys import record_key
+from holdall.results.layout import record_key
 
 LARGE = 1 << 20
 CACHED = 6

@@ -14,22 +14,18 @@ if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
     from holdall.abc.codec import Codec
     from holdall.abc.component import Component
-    from holdall.abc.compression import Compression, CompressionSerializer
     from holdall.abc.lock import Lease, LockManager
     from holdall.abc.progress import arriving
     from holdall.abc.runner import TaskRunner
     from holdall.abc.serializer import Serializer
     from holdall.abc.signature import SignatureScheme
     from holdall.abc.storage import Storage
-    from holdall.abc.wrapping import WrappingSerializer
 
 # Name here: module of this package.
 _HOMES = {
     "Catalog": "catalog",
     "Codec": "codec",
     "Component": "component",
-    "Compression": "compression",
-    "CompressionSerializer": "compression",
     "Lease": "lock",
     "LockManager": "lock",
     "Serializer": "serializer",
@@ -37,7 +33,6 @@ _HOMES = {
     "Storage": "storage",
     "StorageBlock": "block",
     "TaskRunner": "runner",
-    "WrappingSerializer": "wrapping",
     "arriving": "progress",
 }
 
@@ -45,8 +40,6 @@ __all__ = [
     "Catalog",
     "Codec",
     "Component",
-    "Compression",
-    "CompressionSerializer",
     "Lease",
     "LockManager",
     "Serializer",
@@ -54,13 +47,12 @@ __all__ = [
     "Storage",
     "StorageBlock",
     "TaskRunner",
-    "WrappingSerializer",
     "arriving",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    from holdall._lazy import attribute  # noqa: PLC0415 - the package itself needs nothing
+    from holdall._lazy import attribute
 
     return attribute(globals(), _HOMES, name)
 

@@ -11,7 +11,7 @@ from pydantic import PrivateAttr, SecretStr, model_validator
 from holdall.abc.component import HOW, Component
 from holdall.abc.storage import Storage
 from holdall.errors import ConfigurationError
-from holdall.redact import holds_secret, masked
+from holdall.security.redact import holds_secret, masked
 from holdall.types import OnFailure
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class StorageBlock(Component, Storage, ABC):
         Raises:
             ConfigurationError: the name is taken and `overwrite` is false, or it is no name.
         """
-        from holdall import blocks  # noqa: PLC0415 - this interface is the front door to the module, which is above it
+        from holdall.blocks import lookup as blocks
 
         return blocks.save(self, name, overwrite=overwrite)
 
@@ -138,6 +138,6 @@ class StorageBlock(Component, Storage, ABC):
         Raises:
             UnknownBlockError: with the slugs that are known and the nearest spelling.
         """
-        from holdall import blocks  # noqa: PLC0415 - as in save
+        from holdall.blocks import lookup as blocks
 
         return cast("Self", blocks.load(slug, expected=cls))

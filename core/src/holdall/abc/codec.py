@@ -10,7 +10,7 @@ from holdall.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from holdall.abc.policy import Policy
+    from holdall.security.policy import Policy
     from holdall.types import Parts, Source
 
 

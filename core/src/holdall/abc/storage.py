@@ -167,38 +167,38 @@ class Storage(ABC):
         """Let go of clients and files; the next call opens them anew."""
 
     async def aput(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
-        from asyncio import to_thread  # noqa: PLC0415 - asyncio costs more than the rest of the core to import
+        from asyncio import to_thread
 
         return await to_thread(self.put, key, parts, mode=mode)
 
     async def aget(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
-        from asyncio import to_thread  # noqa: PLC0415 - as in aput
+        from asyncio import to_thread
 
         return await to_thread(self.get, key, byte_range=byte_range)
 
     async def ahead(self, key: str, /) -> ObjectMeta:
-        from asyncio import to_thread  # noqa: PLC0415 - as in aput
+        from asyncio import to_thread
 
         return await to_thread(self.head, key)
 
     async def adelete(self, key: str, /) -> None:
-        from asyncio import to_thread  # noqa: PLC0415 - as in aput
+        from asyncio import to_thread
 
         await to_thread(self.delete, key)
 
     async def aexists(self, key: str, /) -> bool:
-        from asyncio import to_thread  # noqa: PLC0415 - as in aput
+        from asyncio import to_thread
 
         return await to_thread(self.exists, key)
 
     async def ascan(self, prefix: str = "", /) -> AsyncIterator[ObjectMeta]:
-        from asyncio import to_thread  # noqa: PLC0415 - as in aput
+        from asyncio import to_thread
 
         for meta in await to_thread(lambda: list(self.scan(prefix))):
             yield meta
 
     async def astream(self, key: str, /, *, chunk: int = 4 << 20) -> AsyncIterator[Buffer]:
-        from asyncio import to_thread  # noqa: PLC0415 - as in aput
+        from asyncio import to_thread
 
         pieces = self.stream(key, chunk=chunk)
         while (piece := await to_thread(next, pieces, None)) is not None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from holdall.abc.serializer import Serializer
-from holdall.builtin.bundle import Bundled, BundleSerializer
-from holdall.builtin.choice import candidates
-from holdall.builtin.json import JSONSerializer
-from holdall.builtin.jsonlib import encode
-from holdall.builtin.leaves import LEAF, LeafWriter
-from holdall.builtin.pickling import PickleCodec
+from holdall.builtin.bundle.extract import LEAF, LeafWriter
+from holdall.builtin.bundle.serializer import Bundled, BundleSerializer
+from holdall.builtin.candidates import candidates
+from holdall.builtin.json.library import encode
+from holdall.builtin.json.serializer import JSONSerializer
+from holdall.builtin.pickle.codec import PickleCodec
 from holdall.errors import ConfigurationError, SerializationError
 
 if TYPE_CHECKING:
     from holdall.abc.codec import Codec
-    from holdall.abc.policy import Policy
+    from holdall.security.policy import Policy
     from holdall.types import Parts, Source
 
 _JSON: Final = JSONSerializer()

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 from weakref import WeakSet
 
-from holdall import _fork
+from holdall._system import fork
+from holdall._system.safe_open import open_own
 from holdall.abc.lock import Lease, LockManager
-from holdall.builtin.oserrors import advice_for
-from holdall.builtin.regular import open_own
+from holdall.builtin.local.os_errors import advice_for
 from holdall.errors import StorageError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class _Lock:
 
     def __init__(self, path: str) -> None:
         try:
-            import fcntl  # noqa: PLC0415 - absent on Windows
+            import fcntl
         except ImportError:
             self._flock: Callable[[int, int], object] = _lock_bytes
         else:
@@ -92,7 +92,7 @@ class _Lock:
 
 
 def _lock_bytes(descriptor: int, how: int) -> None:
-    import msvcrt  # noqa: PLC0415 - on Windows alone
+    import msvcrt
 
     os.lseek(descriptor, 0, os.SEEK_SET)
     mode = "LK_UNLCK" if how == _UNLOCK else "LK_NBLCK"
@@ -192,4 +192,4 @@ def _let_go() -> None:
         lock.close()
 
 
-_fork.register(in_child=_let_go)
+fork.register(in_child=_let_go)

@@ -7,10 +7,10 @@ from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from holdall import _fork
+from holdall._system import fork
 from holdall.abc.block import StorageBlock
 from holdall.abc.keys import refuse
-from holdall.builtin.keys import fault
+from holdall.builtin.local.key_rules import fault
 from holdall.errors import KeyExists, KeyMissing, StorageError
 from holdall.types import ObjectMeta
 
@@ -31,7 +31,7 @@ class _Object(NamedTuple):
 
 _versions = count()
 _namespaces: dict[str, dict[str, _Object]] = {}
-_lock = _fork.renewed(Lock())
+_lock = fork.renewed(Lock())
 
 
 class MemoryFileSystem(StorageBlock):

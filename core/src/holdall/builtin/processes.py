@@ -30,7 +30,7 @@ class ProcessRunner(TaskRunner):
 
     @cached
     def key(self) -> bytes:
-        from cryptography.fernet import Fernet  # noqa: PLC0415 - 30 ms that nobody else pays
+        from cryptography.fernet import Fernet
 
         return Fernet.generate_key()
 
@@ -41,7 +41,7 @@ class ProcessRunner(TaskRunner):
         )
 
     def submit(self, call: Call, /) -> Future[Any]:
-        from cloudpickle import dumps, loads  # noqa: PLC0415 - functions of __main__ go by value
+        from cloudpickle import dumps, loads
 
         inner = self._pool.submit(_work, dumps(call))
         outer: Future[Any] = Future()
@@ -76,7 +76,7 @@ def _start(key: bytes) -> None:
 
 
 def _work(call: bytes) -> bytes:
-    from cloudpickle import dumps, loads  # noqa: PLC0415 - as in submit
+    from cloudpickle import dumps, loads
 
     answer: bytes = dumps(loads(call)(_key))
     return answer

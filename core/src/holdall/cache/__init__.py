@@ -49,7 +49,7 @@ _HOMES = dict.fromkeys(__all__, "policies") | {"HashBy": "inputs", "Ignore": "in
 
 
 def __getattr__(name: str) -> Any:
-    from holdall._lazy import attribute  # noqa: PLC0415 - the package itself needs nothing
+    from holdall._lazy import attribute
 
     return attribute(globals(), _HOMES, name)
 

@@ -222,7 +222,7 @@ class Walk:
             return _by_code
         if "enum:Enum" in names:
             return _member
-        if "holdall.units:Unit" in names:
+        if "holdall.declaration.definition:Unit" in names:
             return _by_function
         if issubclass(kind, _DEFINITIONS):
             return _by_definition
@@ -237,8 +237,8 @@ class Walk:
     def _ignored_types(self) -> frozenset[str]:
         if self.ignored is None:
             # Settings are read for values that may be a connection, and for no plain one.
-            from holdall.cache.ignoring import resolved  # noqa: PLC0415 - as above
-            from holdall.settings import current  # noqa: PLC0415 - as above
+            from holdall.cache.ignoring import resolved
+            from holdall.settings.model import current
 
             self.ignored = resolved(current().cache_ignore_types)
         return self.ignored

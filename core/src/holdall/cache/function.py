@@ -39,7 +39,7 @@ class Function:
     @cached
     def alone(self) -> Reach:
         """The function's own definition, and all that it is bound to and closes over, at the moment of each question."""
-        from holdall.cache.code.reach import alone  # noqa: PLC0415 - syntax trees, for functions that share their name
+        from holdall.cache.code.reach import alone
 
         return alone(self.fn)
 
@@ -65,7 +65,7 @@ class Function:
         """What the function reaches by name, within the borders of a `CODE` policy."""
         found = self._reaches.get(code)
         if found is None:
-            from holdall.cache.code.reach import reach  # noqa: PLC0415 - syntax trees, for the policies that count code
+            from holdall.cache.code.reach import reach
 
             # Of threads that ask at once, all get that of the first.
             found = self._reaches.setdefault(

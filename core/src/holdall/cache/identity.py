@@ -127,7 +127,7 @@ def _definition(obj: Any, walk: Walk) -> bytes:
     if isinstance(obj, FunctionType):
         return _function(obj, walk)
     if isinstance(obj, type):
-        from holdall.cache.classes import class_definition  # noqa: PLC0415 - a circle: methods are functions
+        from holdall.cache.classes import class_definition
 
         before, _assumed.in_class = _assumed.in_class, True
         try:
@@ -205,7 +205,7 @@ def _code(fn: FunctionType, namespace: dict[str, Any]) -> tuple[bytes, ...]:
     if found is not None:
         seen = not decorators.leave_hints_alone(found.decorators, namespace)
         return b"syntax", bytes.fromhex(found.full if seen else found.plain)
-    from holdall.cache.classes import hint  # noqa: PLC0415 - as above
+    from holdall.cache.classes import hint
 
     hints = sorted((name, hint(each)) for name, each in getattr(fn, "__annotations__", {}).items())
     return b"bytecode", bytecode.VERSION.encode(), bytecode.digest(code), ascii(hints).encode()

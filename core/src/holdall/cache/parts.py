@@ -79,7 +79,7 @@ class Code(Part):
             return None
         if SCALARS.issuperset(map(type, context.parameters.values())):
             return {"code": digest}  # plain values reach nothing
-        from holdall.cache.code.reach import reached_by  # noqa: PLC0415 - as in Function.reach
+        from holdall.cache.code.reach import reached_by
 
         inputs = reached_by(context.parameters, walk)
         return {"code": digest, "code of inputs": inputs.hex()} if inputs else {"code": digest}
@@ -131,7 +131,7 @@ class Packages(Part):
 
 
 def _version(distribution: str, task: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - 30 ms, for the policy that needs it
+    from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version(distribution)
@@ -191,7 +191,7 @@ def _state(path: str, by: str, task: str) -> Any:
         if by == "stat":
             found = os.stat(path)
             return found.st_size, found.st_mtime_ns
-        from hashlib import file_digest  # noqa: PLC0415 - loads OpenSSL
+        from hashlib import file_digest
 
         with open(path, "rb") as file:
             return file_digest(file, "sha256").digest()

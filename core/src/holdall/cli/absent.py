@@ -6,13 +6,13 @@ import os
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from holdall.abc.catalog import Catalog
-from holdall.catalogs import catalog_path, open_catalog
+from holdall.catalog.open import catalog_path, open_catalog
 from holdall.errors import CatalogError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from holdall.settings import Settings
+    from holdall.settings.model import Settings
     from holdall.types import BlockDocument, ReferenceRow, RunRow
 
 

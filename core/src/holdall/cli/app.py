@@ -30,7 +30,7 @@ class _Program(TyperGroup):
         return [name for name in _ORDER if name in self.commands]
 
     def invoke(self, ctx: Any) -> Any:
-        from holdall.looking import looking, refused  # noqa: PLC0415 - settings, which help does not need
+        from holdall.settings.inspection import looking, refused
 
         try:
             with looking():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from holdall.cli.output import remark
-from holdall.fields import asked, options
+from holdall.plugins.options import asked, options
 
 if TYPE_CHECKING:
     from holdall.abc.block import StorageBlock

@@ -22,8 +22,9 @@ def ls(*, as_json: Json = False) -> None:
 
     JSON: a list of objects with slug, type, source, shadowed_by (the place that is asked before it, or null).
     """
-    from holdall import blocks, settings  # noqa: PLC0415 - pydantic, which help does not need
-    from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
+    from holdall.blocks import lookup as blocks
+    from holdall.cli.absent import catalog_to_read
+    from holdall.settings import model as settings
 
     found = settings.current()
     entries = blocks.listing(found, catalog=catalog_to_read(found))
@@ -45,8 +46,9 @@ def show(slug: _Slug, *, as_json: Json = False) -> None:
     JSON: an object with slug, type, source, fields (a secret that is set is **********), secrets (the names of the
     fields that are secrets), location (what a reference records).
     """
-    from holdall import blocks, settings  # noqa: PLC0415 - pydantic, which help does not need
-    from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
+    from holdall.blocks import lookup as blocks
+    from holdall.cli.absent import catalog_to_read
+    from holdall.settings import model as settings
 
     found = settings.current()
     catalog = catalog_to_read(found)
@@ -100,17 +102,20 @@ def create(
 
     Give secrets at the prompt, by --set-env or by --prompt: what follows --set stays in the history of the shell.
     """
-    from holdall import _block_fields, _registry, blocks, settings  # noqa: PLC0415 - pydantic, not needed for help
-    from holdall.catalogs import open_catalog  # noqa: PLC0415 - as above
-    from holdall.cli import asking, verdicts  # noqa: PLC0415 - as above
-    from holdall.errors import ConfigurationError  # noqa: PLC0415 - as above
+    from holdall.blocks import fields as _block_fields
+    from holdall.blocks import lookup as blocks
+    from holdall.catalog.open import open_catalog
+    from holdall.cli import asking, verdicts
+    from holdall.errors import ConfigurationError
+    from holdall.plugins import registry
+    from holdall.settings import model as settings
 
     kind, _, name = slug.partition("/")
     if not kind or not name:
         raise typer.BadParameter(f"{slug!r} has no type and name, as s3/prod has.", param_hint="SLUG")
     fields = asking.given_fields(given or [], from_env or [])
     found = settings.current()
-    cls = _registry.load("storage", kind, prefer=found.plugins_prefer)
+    cls = registry.load("storage", kind, prefer=found.plugins_prefer)
     blocks.check_name(name)
     if not overwrite and open_catalog(found).block(slug) is not None:
         raise ConfigurationError(
@@ -147,8 +152,9 @@ def check(
 
     JSON: a list of objects with check, outcome (ok, warning, failed or skipped), message, seconds.
     """
-    from holdall import blocks, settings  # noqa: PLC0415 - pydantic, which help does not need
-    from holdall.cli import verdicts  # noqa: PLC0415 - as above
+    from holdall.blocks import lookup as blocks
+    from holdall.cli import verdicts
+    from holdall.settings import model as settings
 
     place = blocks.from_value(storage, settings=settings.current(), directory=os.getcwd())
     outcome = verdicts.tried(place, storage)
@@ -170,8 +176,9 @@ def delete(
 
     They are deleted from the catalog; what they keep stays where it is.
     """
-    from holdall import blocks, settings  # noqa: PLC0415 - pydantic, which help does not need
-    from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
+    from holdall.blocks import lookup as blocks
+    from holdall.cli.absent import catalog_to_read
+    from holdall.settings import model as settings
 
     found = settings.current()
     catalog = catalog_to_read(found)
@@ -184,7 +191,7 @@ def delete(
 
 def _refuse_unless_told(slug: str, failed: list[str]) -> None:
     """Ask in a terminal whether a block is to be saved all the same; elsewhere end."""
-    from holdall.errors import ConfigurationError  # noqa: PLC0415 - as above
+    from holdall.errors import ConfigurationError
 
     said = f"{slug} was not saved: {', '.join(failed)} failed."
     advice = "Put right what the table says, or save it as it is with --no-check."

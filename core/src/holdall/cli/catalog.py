@@ -13,8 +13,8 @@ from holdall.cli.output import Json, confirmed, print_json, remark, say
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from holdall.rebuilding import Rebuilt
-    from holdall.storages import Unopened
+    from holdall.maintenance.known_storages import Unopened
+    from holdall.maintenance.rebuild_catalog import Rebuilt
 
 app = typer.Typer(help="The catalog: what holdall remembers of results, runs and blocks.")
 
@@ -55,25 +55,26 @@ def rebuild(
     restored, known, forgotten, copies, skipped (a list of key, reason, problem), problem), unopened (a list of label,
     problem).
     """
-    from holdall import rebuilding, settings, storages  # noqa: PLC0415 - pydantic, which help does not need
-    from holdall.catalogs import catalog_path, open_catalog  # noqa: PLC0415 - as above
-    from holdall.cli.progress import track  # noqa: PLC0415 - as above
+    from holdall.catalog.open import catalog_path, open_catalog
+    from holdall.cli.progress import track
+    from holdall.maintenance import known_storages, rebuild_catalog
+    from holdall.settings import model as settings
 
     found, directory = settings.current(), os.getcwd()
     path = catalog_path(found)
-    damage = rebuilding.damage(found)
+    damage = rebuild_catalog.damage(found)
     # Asked before the file is moved: a catalog that is damaged in one place may still name storages in another.
     unopened: list[Unopened] = []
     if storage:
-        places = storages.named(storage, found, directory)
+        places = known_storages.named(storage, found, directory)
     else:
-        places, unopened = storages.known(found, open_catalog(found), directory)
+        places, unopened = known_storages.known(found, open_catalog(found), directory)
     moved = None
     if damage is not None:
         remark(damage)
         confirmed(f"Move {path} aside, keep it, and make a new catalog?", yes=yes)
-        moved = rebuilding.move_aside(found)
-    done = rebuilding.rebuild(places, open_catalog(found), track=track)
+        moved = rebuild_catalog.move_aside(found)
+    done = rebuild_catalog.rebuild(places, open_catalog(found), track=track)
     if as_json:
         print_json(
             {

@@ -28,8 +28,8 @@ def show(*, as_json: Json = False) -> None:
     JSON: a list of objects with name, value, source (the name of an environment variable, the path of a file, or
     default), variable (the one that would set it; null for a block). A key that is set has the value **********.
     """
-    from holdall import settings  # noqa: PLC0415 - not needed for help
-    from holdall.redact import masked  # noqa: PLC0415 - as above
+    from holdall.security.redact import masked
+    from holdall.settings import model as settings
 
     found = settings.Settings.read(os.getcwd(), dict(os.environ))  # as programs have them
     rows: list[dict[str, Any]] = []

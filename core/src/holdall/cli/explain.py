@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from holdall.cli.output import Json, print_json, remark, say
-from holdall.redact import masked
+from holdall.security.redact import masked
 
 if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
-    from holdall.resolution import Decision, Resolution
-    from holdall.units import Unit
+    from holdall.declaration.definition import Unit
+    from holdall.declaration.resolution import Decision, Resolution
 
 
 def explain(
@@ -37,8 +37,9 @@ def explain(
     run that cannot be looked at), resolutions: a list of objects with kind, name, persist, storage, serializer (each
     with value, source, reason, beat), needs, forbidden, text.
     """
-    from holdall import explanation, settings  # noqa: PLC0415 - not needed for help
-    from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
+    from holdall import explanation
+    from holdall.cli.absent import catalog_to_read
+    from holdall.settings import model as settings
 
     unit, around = _loaded(target, flow or [], last_run=last_run)
     recorded = _recorded(unit, catalog_to_read(settings.current())) if last_run else None
@@ -71,10 +72,10 @@ def explain(
 
 
 def _loaded(target: str, flows: list[str], *, last_run: bool) -> tuple[Unit[Any, Any], list[Unit[Any, Any]]]:
-    import sys  # noqa: PLC0415 - not needed for help
-    from contextlib import redirect_stdout  # noqa: PLC0415 - as above
+    import sys
+    from contextlib import redirect_stdout
 
-    from holdall.explanation import load_target  # noqa: PLC0415 - as above
+    from holdall.explanation import load_target
 
     with redirect_stdout(sys.stderr):  # a module that prints when it is imported does not spoil the JSON
         unit = load_target(target)
@@ -88,8 +89,8 @@ def _loaded(target: str, flows: list[str], *, last_run: bool) -> tuple[Unit[Any,
 
 
 def _recorded(unit: Unit[Any, Any], catalog: Catalog) -> Any:
-    from holdall.cli.last_run import recorded  # noqa: PLC0415 - not needed for help
-    from holdall.errors import MissingResultError  # noqa: PLC0415 - as above
+    from holdall.cli.last_run import recorded
+    from holdall.errors import MissingResultError
 
     found = recorded(unit, catalog)
     if found is None:

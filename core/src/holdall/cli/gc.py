@@ -14,8 +14,8 @@ from holdall.cli.output import size as shown_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdall.collecting import Collected
-    from holdall.storages import Unopened
+    from holdall.maintenance.gc import Collected
+    from holdall.maintenance.known_storages import Unopened
 
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 _WORDS: Final = {
@@ -52,25 +52,28 @@ def gc(
     JSON: an object with dry_run, grace (seconds), bytes, storages (a list of label, bytes, removed (a list of what,
     key, size), young, expired_left, held, problem), unopened (a list of label, problem).
     """
-    from holdall import collecting, settings, spool, storages  # noqa: PLC0415 - pydantic, which help does not need
-    from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
-    from holdall.cli.progress import track  # noqa: PLC0415 - as above
+    from holdall.cli.absent import catalog_to_read
+    from holdall.cli.progress import track
+    from holdall.maintenance import gc as collecting
+    from holdall.maintenance import known_storages
+    from holdall.results import spool
+    from holdall.settings import model as settings
 
     age = seconds(grace)
     found, directory = settings.current(), os.getcwd()
     catalog = catalog_to_read(found)
     unopened: list[Unopened] = []
     if storage:
-        places = storages.named(storage, found, directory)
+        places = known_storages.named(storage, found, directory)
     else:
-        places, unopened = storages.known(found, catalog, directory)
+        places, unopened = known_storages.known(found, catalog, directory)
     done = [
         collecting.collect(place, grace=age, expired=expired, dry_run=dry_run, catalog=catalog, track=track)
         for place in places
     ]
     if not storage:
         # What killed writers left in the spool, too. Its results stay, expired or not: they are nowhere else.
-        spooled = [storages.place_of(folder) for folder in spool.folders(found.home)]
+        spooled = [known_storages.place_of(folder) for folder in spool.folders(found.home)]
         done += [collecting.collect(place, grace=age, dry_run=dry_run, track=track) for place in spooled]
     if as_json:
         print_json(

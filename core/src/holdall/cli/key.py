@@ -41,21 +41,21 @@ def new(
 
     JSON: an object with kind, id, private, public (null for hmac).
     """
-    from holdall import signers  # noqa: PLC0415 - not needed for help
-    from holdall.abc.signature import Signer  # noqa: PLC0415 - as above
-    from holdall.errors import ConfigurationError  # noqa: PLC0415 - as above
+    from holdall.abc.signature import Signer
+    from holdall.errors import ConfigurationError
+    from holdall.results import signing_keys
 
-    if key_id is not None and not signers.is_id(key_id):
+    if key_id is not None and not signing_keys.is_id(key_id):
         raise ConfigurationError(
             f"{key_id!r} is no id of a key: 1 to 64 letters, digits, dots, underscores or hyphens, as in 2026-11."
         )
-    scheme = signers.scheme("hmac-sha256" if kind == "hmac" else kind)
+    scheme = signing_keys.scheme("hmac-sha256" if kind == "hmac" else kind)
     secret = scheme.generate()
-    made = Signer(scheme=scheme, id=key_id or signers.own_id(scheme.public(secret)), private=secret)
-    private = signers.text_of(made, "private", secret)
+    made = Signer(scheme=scheme, id=key_id or signing_keys.own_id(scheme.public(secret)), private=secret)
+    private = signing_keys.text_of(made, "private", secret)
     if scheme.symmetric and key_id is None:
         private = private.partition(":")[2]  # HOLDALL_SECRET_KEY takes no ids, and a key without one names itself
-    public = None if scheme.symmetric else signers.text_of(made, "public", made.public)
+    public = None if scheme.symmetric else signing_keys.text_of(made, "public", made.public)
     if as_json:
         document: dict[str, Any] = {"kind": kind, "id": made.id, "private": private, "public": public}
         print_json(document)

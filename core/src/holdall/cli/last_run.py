@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.units import Unit
+from holdall.declaration.definition import Unit
 
 if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog

@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from holdall import record as records
-from holdall import settings
 from holdall.cli.absent import catalog_to_read
 from holdall.cli.output import working
 from holdall.cli.whereabouts import called_in, open_named
-from holdall.results import StorageReference
-from holdall.survey import survey
+from holdall.results import record as records
+from holdall.results.inventory import survey
+from holdall.results.references import StorageReference
+from holdall.settings import model as settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

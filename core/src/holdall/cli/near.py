@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def suggestion(name: str, known: Iterable[str], /, *, cutoff: float = 0.7) -> str:
     """` Did you mean …?`, or nothing."""
-    from difflib import get_close_matches  # noqa: PLC0415 - for a mistake only
+    from difflib import get_close_matches
 
     near = get_close_matches(name, list(dict.fromkeys(known)), n=3, cutoff=cutoff)
     return f" Did you mean {' or '.join(near)}?" if near else ""

@@ -23,7 +23,7 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON and no
 
 def _accepted(names: list[str] | None) -> list[str] | None:
     if names:
-        from holdall.looking import accept  # noqa: PLC0415 - settings, which help does not need
+        from holdall.settings.inspection import accept
 
         accept(each for name in names for each in name.split(","))
     return names
@@ -51,7 +51,7 @@ def print_json(value: Any, /) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], /) -> None:
     """Headings and cells; folded to fit a terminal, never cut."""
-    from rich.table import Table  # noqa: PLC0415 - 0.1 s, which help, errors and --json do not need
+    from rich.table import Table
 
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
@@ -101,7 +101,7 @@ def working(what: str, /) -> Iterator[None]:
     """A sign of life in a terminal while something takes its time."""
     busy: AbstractContextManager[Any] = nullcontext()
     if sys.stderr.isatty():
-        from rich.console import Console  # noqa: PLC0415 - as in table
+        from rich.console import Console
 
         busy = Console(stderr=True, markup=False).status(f"{what} …")
     with busy:
@@ -148,7 +148,7 @@ def confirmed(question: str, /, *, yes: bool) -> None:
 
 
 def _console() -> Console:
-    from rich.console import Console  # noqa: PLC0415 - as in table
+    from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else _ENDLESS, markup=False, highlight=False, emoji=False)
 

@@ -11,7 +11,7 @@ import typer
 from holdall.cli.output import Json, complain, pairs, print_json, remark, say, table
 
 if TYPE_CHECKING:
-    from holdall.fields import Option
+    from holdall.plugins.options import Option
 
 app = typer.Typer(help="What is installed, and whether it works.")
 
@@ -27,7 +27,7 @@ def ls(*, as_json: Json = False) -> None:
     JSON: a list of objects with kind, name, distribution, version, target, location, shadowed_by (the folder of the
     copy that is used instead, or null).
     """
-    from holdall.plugins import installed  # noqa: PLC0415 - a scan of what is installed
+    from holdall.plugins.doctor import installed
 
     found = installed()
     if as_json:
@@ -61,7 +61,8 @@ def show(
     JSON: a list of objects with kind, name, distribution, version, target, location, shadowed_by, status, problem,
     api_version, summary, options: objects with name, type, required, default, secret, about.
     """
-    from holdall import plugins, settings  # noqa: PLC0415 - a scan of what is installed
+    from holdall.plugins import doctor as plugins
+    from holdall.settings import model as settings
 
     details = plugins.show(name, prefer=settings.current().plugins_prefer)
     if as_json:
@@ -94,7 +95,8 @@ def doctor(*, as_json: Json = False) -> None:
 
     JSON: a list of objects with level (error or note), kind, name, distribution, message.
     """
-    from holdall import plugins, settings  # noqa: PLC0415 - a scan of what is installed
+    from holdall.plugins import doctor as plugins
+    from holdall.settings import model as settings
 
     findings = plugins.doctor(prefer=settings.current().plugins_prefer)
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from holdall.progress import wanted, watched
+from holdall.storage.progress import wanted, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -46,8 +46,8 @@ def ls(
     JSON: a list of objects with key, result_storage_key (or null), name (of the task or flow), storage, size (bytes of
     the payload), created, expires, expired, run_id, problem (why a record cannot be read, or null).
     """
-    from holdall import settings  # noqa: PLC0415 - not needed for help
-    from holdall.cli.listing import in_catalog, in_storage  # noqa: PLC0415 - as above
+    from holdall.cli.listing import in_catalog, in_storage
+    from holdall.settings import model as settings
 
     if storage is None:
         found, cut = in_catalog(name, limit)
@@ -93,7 +93,7 @@ def show(key: _Name, *, storage: _Storage = None, _accept: Accept = None, as_jso
     location), serializer (type, options, written_with), created, expires, expired, producer, payload (size, media_type,
     path, inline, checksum; null for a literal), literal ("true", "false", "null", or null where it is none).
     """
-    from holdall.cli import whereabouts, wording  # noqa: PLC0415 - not needed for help
+    from holdall.cli import whereabouts, wording
 
     found = whereabouts.find(key, storage)
     if isinstance(found, whereabouts.Literal):
@@ -116,7 +116,7 @@ def cat(key: _Name, *, storage: _Storage = None, _accept: Accept = None) -> None
 
     Byte for byte, and checked against its checksum. A literal is written as its JSON: true, false or null.
     """
-    from holdall.cli import whereabouts, wording  # noqa: PLC0415 - not needed for help
+    from holdall.cli import whereabouts, wording
 
     found = whereabouts.find(key, storage)
     if isinstance(found, whereabouts.Literal):
@@ -128,7 +128,7 @@ def cat(key: _Name, *, storage: _Storage = None, _accept: Accept = None) -> None
         return
     sys.stdout.flush()
     if sys.stdout.isatty() and not _is_text(record.payload.media_type):
-        from holdall.errors import ConfigurationError  # noqa: PLC0415 - for a mistake only
+        from holdall.errors import ConfigurationError
 
         raise ConfigurationError(
             f"The payload is {record.payload.media_type}, which is not for a terminal. Send it to a file or a program: "
@@ -147,8 +147,8 @@ def path(key: _Name, *, storage: _Storage = None, _accept: Accept = None) -> Non
 
     A small payload lies inside its record, and then it is the record's path.
     """
-    from holdall.cli import whereabouts  # noqa: PLC0415 - not needed for help
-    from holdall.errors import MissingResultError  # noqa: PLC0415 - as above
+    from holdall.cli import whereabouts
+    from holdall.errors import MissingResultError
 
     found = whereabouts.find(key, storage)
     if isinstance(found, whereabouts.Literal):
@@ -179,8 +179,8 @@ def delete(
 
     Record, payload, readable copy and what the catalog knows of them; what it knows of the run stays.
     """
-    from holdall.cli import whereabouts  # noqa: PLC0415 - not needed for help
-    from holdall.errors import MissingResultError  # noqa: PLC0415 - as above
+    from holdall.cli import whereabouts
+    from holdall.errors import MissingResultError
 
     # All are looked up before the first is deleted, so that a misspelt one changes nothing.
     found: list[Any] = [whereabouts.find(key, storage, whole=False) for key in keys]

@@ -36,8 +36,8 @@ def ls(
     JSON: a list of objects with id, kind, name, function, flow_run_id, parent_run_id, state, message, started, ended,
     duration (seconds), attempts, cached, result (the JSON of a ResultLiteral or ResultReference, or null).
     """
-    from holdall import settings  # noqa: PLC0415 - not needed for help
-    from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
+    from holdall.cli.absent import catalog_to_read
+    from holdall.settings import model as settings
 
     found = settings.current()
     catalog = catalog_to_read(found)
@@ -66,8 +66,8 @@ def show(
 
     JSON: an object with the keys of `run ls` and children, a list of such objects.
     """
-    from holdall import settings  # noqa: PLC0415 - not needed for help
-    from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
+    from holdall.cli.absent import catalog_to_read
+    from holdall.settings import model as settings
 
     catalog = catalog_to_read(settings.current())
     row = find_run(run_id, catalog)
@@ -89,8 +89,8 @@ def find_run(run_id: str, catalog: Catalog, /) -> RunRow:
     """Raises MissingResultError where there is none, with those that are near."""
     row = catalog.run(run_id)
     if row is None:
-        from holdall.cli.near import suggestion  # noqa: PLC0415 - for a mistake only
-        from holdall.errors import MissingResultError  # noqa: PLC0415 - as above
+        from holdall.cli.near import suggestion
+        from holdall.errors import MissingResultError
 
         named = catalog.runs(limit=1, name=run_id)
         near = (
@@ -103,7 +103,7 @@ def find_run(run_id: str, catalog: Catalog, /) -> RunRow:
 
 
 def as_document(row: RunRow, /) -> dict[str, Any]:
-    from holdall.record import timestamp  # noqa: PLC0415 - not needed for help
+    from holdall.results.record import timestamp
 
     return {
         **row._asdict(),
@@ -120,7 +120,7 @@ def _flow_run(text: str, catalog: Catalog) -> RunRow:
 
 
 def _of_name(name: str | None, catalog: Catalog) -> str:
-    from holdall.cli.near import suggestion  # noqa: PLC0415 - for a mistake only
+    from holdall.cli.near import suggestion
 
     names = {row.name for row in catalog.runs(limit=1000)}
     near = suggestion(name, names).strip() if name is not None and name not in names else ""
@@ -146,7 +146,7 @@ def _took(row: RunRow) -> str:
 def _result(row: RunRow) -> str:
     if row.result is None:
         return "-"
-    from holdall.results import ResultReference, from_json  # noqa: PLC0415 - not needed for help
+    from holdall.results.references import ResultReference, from_json
 
     try:
         result = from_json(row.result)
@@ -178,7 +178,7 @@ def _whereabouts(row: RunRow, catalog: Catalog) -> str:
     if row.result is None:
         why = "; `holdall explain` says which rule decided" if row.state == "completed" else ""
         return f"No result was kept{why}."
-    from holdall.results import ResultReference, from_json  # noqa: PLC0415 - not needed for help
+    from holdall.results.references import ResultReference, from_json
 
     result = from_json(row.result)
     if not isinstance(result, ResultReference):

@@ -13,8 +13,8 @@ from holdall.cli.output import size as shown_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdall.moved import Moved, Selection
-    from holdall.storages import Place
+    from holdall.maintenance.copy_report import Moved, Selection
+    from holdall.maintenance.known_storages import Place
 
 _From = Annotated[str, typer.Option("--from", metavar="STORAGE", help="Where they are: a slug, path or URL.")]
 _To = Annotated[str, typer.Option("--to", metavar="STORAGE", help="Where they go: a slug, path or URL.")]
@@ -43,12 +43,13 @@ def push(
     JSON: an object with dry_run, storages (a list of from, to, copied, there, newer, failed, left, bytes, removed,
     repointed, problem, results (a list of key, result_storage_key, name, size, what, removed, problem)).
     """
-    from holdall import pushing, settings, storages  # noqa: PLC0415 - pydantic, which help does not need
-    from holdall.cli.progress import track  # noqa: PLC0415 - as above
+    from holdall.cli.progress import track
+    from holdall.maintenance import known_storages, push_spool
+    from holdall.settings import model as settings
 
     found = settings.current()
-    only = storages.named(storage or (), found, os.getcwd())
-    done = list(pushing.push(found.home, only=only, jobs=jobs, dry_run=dry_run, track=track))
+    only = known_storages.named(storage or (), found, os.getcwd())
+    done = list(push_spool.push(found.home, only=only, jobs=jobs, dry_run=dry_run, track=track))
     if as_json:
         print_json({"dry_run": dry_run, "storages": [_document(each) for each in done]})
     elif not done:
@@ -85,13 +86,16 @@ def copy(
     JSON: an object with dry_run, from, to, copied, there, newer, failed, left, bytes, removed, repointed, problem,
     results (a list of key, result_storage_key, name, size, what, removed, problem).
     """
-    from holdall import moving, settings  # noqa: PLC0415 - pydantic, which help does not need
-    from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
-    from holdall.cli.progress import track  # noqa: PLC0415 - as above
+    from holdall.cli.absent import catalog_to_read
+    from holdall.cli.progress import track
+    from holdall.maintenance import copy_storage
+    from holdall.settings import model as settings
 
     catalog = catalog_to_read(settings.current()) if repoint else None
     here, there = _place(source), _place(target)
-    done = moving.copy(here, there, chosen=_chosen(name, key), jobs=jobs, dry_run=dry_run, repoint=catalog, track=track)
+    done = copy_storage.copy(
+        here, there, chosen=_chosen(name, key), jobs=jobs, dry_run=dry_run, repoint=catalog, track=track
+    )
     _finish(done, dry_run=dry_run, as_json=as_json)
     if not (repoint or dry_run or as_json) and done.count("copied", "there"):
         remark(f"The catalog still points to {here.label}. --repoint lets it point to {there.label}.")
@@ -117,9 +121,10 @@ def move(
     JSON: an object with dry_run, from, to, copied, there, newer, failed, left, bytes, removed, repointed, problem,
     results (a list of key, result_storage_key, name, size, what, removed, problem).
     """
-    from holdall import moving, settings  # noqa: PLC0415 - pydantic, which help does not need
-    from holdall.cli.absent import catalog_to_read  # noqa: PLC0415 - as above
-    from holdall.cli.progress import track  # noqa: PLC0415 - as above
+    from holdall.cli.absent import catalog_to_read
+    from holdall.cli.progress import track
+    from holdall.maintenance import copy_storage
+    from holdall.settings import model as settings
 
     here, there = _place(source), _place(target)
     chosen = _chosen(name, key)
@@ -127,7 +132,7 @@ def move(
     confirmed(
         f"Move {which} results to {there.label}, and delete them in {here.label} once all is there?", yes=yes or dry_run
     )
-    done = moving.move(
+    done = copy_storage.move(
         here, there, catalog_to_read(settings.current()), chosen=chosen, jobs=jobs, dry_run=dry_run, track=track
     )
     _finish(done, dry_run=dry_run, as_json=as_json)
@@ -135,14 +140,14 @@ def move(
 
 
 def _place(value: str) -> Place:
-    from holdall.cli.whereabouts import open_named  # noqa: PLC0415 - as in the commands
-    from holdall.storages import place_of  # noqa: PLC0415 - as in the commands
+    from holdall.cli.whereabouts import open_named
+    from holdall.maintenance.known_storages import place_of
 
     return place_of(open_named(value))
 
 
 def _chosen(name: str | None, keys: list[str] | None) -> Selection:
-    from holdall.moved import Selection  # noqa: PLC0415 - as in the commands
+    from holdall.maintenance.copy_report import Selection
 
     return Selection(name=name, keys=tuple(keys or ()))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from holdall import checking
 from holdall.cli.output import duration, table, working
+from holdall.storage import check as checking
 
 if TYPE_CHECKING:
     from holdall.abc.storage import Storage
-    from holdall.checking import Verdict
+    from holdall.storage.check import Verdict
 
 
 def tried(storage: Storage, name: str, /) -> list[Verdict]:

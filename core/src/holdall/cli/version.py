@@ -12,10 +12,10 @@ def version(*, as_json: Json = False) -> None:
 
     JSON: an object with holdall, python, platform, plugins (distribution: version).
     """
-    import platform  # noqa: PLC0415 - not needed for help
+    import platform
 
-    from holdall._version import VERSION  # noqa: PLC0415 - as above
-    from holdall.plugins import installed  # noqa: PLC0415 - a scan of what is installed
+    from holdall._version import VERSION
+    from holdall.plugins.doctor import installed
 
     found = {info.distribution: info.version for info in installed() if info.shadowed_by is None and info.distribution}
     found.pop("holdall", None)

@@ -9,8 +9,8 @@ from itertools import islice
 from operator import methodcaller
 from typing import IO, TYPE_CHECKING, Final
 
-from holdall import blocks, boundary, settings, spool
-from holdall.builtin.pickling import PickleCodec
+from holdall.blocks import lookup as blocks
+from holdall.builtin.pickle.codec import PickleCodec
 from holdall.cli.absent import catalog_to_read
 from holdall.cli.near import suggestion
 from holdall.errors import (
@@ -21,13 +21,16 @@ from holdall.errors import (
     StorageError,
     UntrustedResultError,
 )
-from holdall.keys import NAMES, candidates, is_own
-from holdall.redact import masked
-from holdall.results import ResultLiteral, ResultReference, from_json
-from holdall.retrieval import open_storage
-from holdall.sources import InlineSource, PayloadSource
-from holdall.storages import SAME_MOMENT
-from holdall.store import ResultStore
+from holdall.maintenance.known_storages import SAME_MOMENT
+from holdall.results import spool
+from holdall.results.layout import NAMES, candidates, is_own
+from holdall.results.load import open_storage
+from holdall.results.payload.reader import InlineSource, PayloadSource
+from holdall.results.references import ResultLiteral, ResultReference, from_json
+from holdall.results.store import ResultStore
+from holdall.security.redact import masked
+from holdall.settings import model as settings
+from holdall.storage import guard
 from holdall.types import Trust
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 
     from holdall.abc.catalog import Catalog
     from holdall.abc.storage import Storage
-    from holdall.record import Payload, Record
+    from holdall.results.record import Payload, Record
     from holdall.types import ReferenceRow, RunRow
 
 _LISTED: Final = 1000
@@ -94,7 +97,7 @@ class Whereabouts:
         try:
             record = self.record()
         except MissingResultError:
-            if boundary.exists(storage, self.key):
+            if guard.exists(storage, self.key):
                 raise  # of another run
             said = [f"The record {self.title} was gone from {self.label} already; the catalog has forgotten it now."]
         except CorruptResultError:
@@ -183,7 +186,7 @@ def _in_storage(name: str, storage: Storage, catalog: Catalog, *, whole: bool) -
     except (CorruptResultError, UntrustedResultError):
         if whole:
             raise
-        key, called = next((each for each in candidates(name) if boundary.exists(storage, each)), name), None
+        key, called = next((each for each in candidates(name) if guard.exists(storage, each)), name), None
     except MissingResultError as error:
         near = suggestion(name, _names(store), cutoff=0.8)
         raise MissingResultError(
@@ -194,10 +197,10 @@ def _in_storage(name: str, storage: Storage, catalog: Catalog, *, whole: bool) -
 
 def _names(store: ResultStore) -> Iterator[str]:
     """What results are called here. Names of users are read from records, and so not all of them."""
-    for meta in islice(boundary.scan(store.storage), _LISTED):
+    for meta in islice(guard.scan(store.storage), _LISTED):
         if is_own(meta.key) and not meta.key.startswith(NAMES):
             yield meta.key
-    for meta in islice(boundary.scan(store.storage, NAMES), _READ):
+    for meta in islice(guard.scan(store.storage, NAMES), _READ):
         with suppress(ResultError, StorageError):
             yield store.record(meta.key).name or meta.key
 

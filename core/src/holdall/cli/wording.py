@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.cli.output import moment, size
-from holdall.copies import copy_of
-from holdall.redact import masked
+from holdall.results.payload.readable_copy import copy_of
+from holdall.security.redact import masked
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
     from holdall.cli.whereabouts import Literal, Whereabouts
-    from holdall.record import Payload, Record
+    from holdall.results.record import Payload, Record
 
 LITERALS: Final = {True: "true", False: "false", None: "null"}
 
@@ -79,7 +79,7 @@ def document(record: Record, /) -> dict[str, Any]:
 
 
 def literal_document(found: Literal, /) -> dict[str, Any]:
-    from holdall.record import timestamp  # noqa: PLC0415 - not every result is one
+    from holdall.results.record import timestamp
 
     run = found.run
     return {

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from holdall.abc._compressing import CHUNK
 from holdall.errors import ConfigurationError, CorruptResultError
+from holdall.serialization.compression_ import CHUNK
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource
 from holdall.types import Trust
@@ -18,7 +18,7 @@ from holdall.types import Trust
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdall.abc.compression import CompressionSerializer
+    from holdall.serialization.compression import CompressionSerializer
 
 
 class Raw(NamedTuple):

@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from holdall import _registry
+from holdall.plugins import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,30 +56,30 @@ def on_path(*folders: Path) -> Iterator[None]:
         for name in set(sys.modules) - modules:
             if str(getattr(sys.modules[name], "__file__", None) or "").startswith(places):
                 del sys.modules[name]
-        _registry.refresh()
+        registry.refresh()
 
 
 @contextmanager
 def registrations_undone() -> Iterator[None]:
     """Start from a fresh scan, and undo what `holdall.register` does inside the `with` block."""
-    state = _registry._state  # noqa: SLF001 - the one place that puts the registry back
+    state = registry._state  # noqa: SLF001 - the one place that puts the registry back
     registered, replacing = dict(state.registered), set(state.replacing)
     types = {name: dict(classes) for name, classes in state.types.items()}
-    _registry.refresh()
+    registry.refresh()
     try:
         yield
     finally:
         state.registered, state.replacing, state.types = registered, replacing, types
-        _registry.refresh()
+        registry.refresh()
 
 
 @contextmanager
 def absent(name: str, /) -> Iterator[None]:
     """Look-ups inside find nothing of the distribution, installed or not, as where it is not installed."""
-    _registry.refresh()
-    left = tuple(entry for entry in _registry.all_entries() if entry.distribution != name)
-    _registry._state.scanned = left  # noqa: SLF001 - what a scan remembers is what look-ups know
+    registry.refresh()
+    left = tuple(entry for entry in registry.all_entries() if entry.distribution != name)
+    registry._state.scanned = left  # noqa: SLF001 - what a scan remembers is what look-ups know
     try:
         yield
     finally:
-        _registry.refresh()
+        registry.refresh()

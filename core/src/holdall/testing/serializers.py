@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from holdall.abc.codec import Codec
-from holdall.abc.sameness import difference
 from holdall.errors import HoldallError, SerializationError
+from holdall.serialization.compare import difference
 from holdall.testing.sources import BytesSource
 from holdall.types import Trust
 

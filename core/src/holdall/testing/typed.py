@@ -1,4 +1,4 @@
-"""A value for every form of `holdall.abc.typed`, for tests of serializers that claim to keep them all."""
+"""A value for every form of `holdall.serialization.typed`, for tests of serializers that claim to keep them all."""
 
 from __future__ import annotations
 

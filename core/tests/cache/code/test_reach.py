@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from holdall import settings
 from holdall.cache.code.reach import alone, reach, reached_by
 from holdall.cache.digest import Walk
 from holdall.cache.source import texts
+from holdall.settings import model as settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 import pyarrow as pa
 
-from holdall.abc.typed.jsontree import JSONReader, JSONWriter
 from holdall.errors import CorruptResultError, HoldallError, SerializationError
+from holdall.serialization.typed.json import JSONReader, JSONWriter
 from holdall_arrow import pandas_columns, pandas_dtypes
 from holdall_arrow.files import read_back
 from holdall_arrow.kinds import refused

@@ -22,22 +22,22 @@ class TableSerializer(Serializer, ABC):
     expands: ClassVar[bool] = True
 
     def dump(self, obj: Any, /) -> Parts:
-        from holdall_arrow import files, kinds  # noqa: PLC0415 - they import pyarrow
+        from holdall_arrow import files, kinds
 
         return files.Parts(*kinds.to_arrow(obj, self), self)
 
     def decoded_size(self, parts: Parts, /) -> int | None:
-        from holdall_arrow import files  # noqa: PLC0415 - as in dump
+        from holdall_arrow import files
 
         return parts.decoded if isinstance(parts, files.Parts) else None
 
     def load(self, source: Source, /) -> Any:
-        from holdall_arrow import files, kinds  # noqa: PLC0415 - as in dump
+        from holdall_arrow import files, kinds
 
         return kinds.from_arrow(files.table(source, self, None), source.trust, self.slug)
 
     def load_columns(self, source: Source, columns: Sequence[str], /) -> Any:
-        from holdall_arrow import files, kinds  # noqa: PLC0415 - as in dump
+        from holdall_arrow import files, kinds
 
         return kinds.from_arrow(files.table(source, self, list(columns)), source.trust, self.slug)
 

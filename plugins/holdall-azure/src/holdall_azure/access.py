@@ -101,7 +101,7 @@ def _secrets(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _tokens(secrets: Mapping[str, str]) -> AsyncTokenCredential:
-    from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential  # noqa: PLC0415 - keys need no tokens
+    from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
 
     if "client_secret" in secrets:
         return ClientSecretCredential(secrets["tenant_id"], secrets["client_id"], secrets["client_secret"])

@@ -188,6 +188,6 @@ class Azure(ObjectBlock):
         )
 
     def new_client(self) -> AzureClient:
-        from holdall_azure.client import AzureClient  # noqa: PLC0415 - azure is imported when the first byte moves
+        from holdall_azure.client import AzureClient
 
         return AzureClient(self)

@@ -16,7 +16,7 @@ class Ed25519(SignatureScheme):
     slug: ClassVar[str] = "ed25519"
 
     def generate(self) -> bytes:
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 - for who makes a key
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import (
             Ed25519PrivateKey,
         )
 
@@ -29,8 +29,8 @@ class Ed25519(SignatureScheme):
         return _opened(private).sign(message)
 
     def verify(self, message: bytes, signature: bytes, public: bytes, /) -> bool:
-        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - when the first signature is checked
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 - as above
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
         key = Ed25519PublicKey.from_public_bytes(public)
         try:
@@ -41,7 +41,7 @@ class Ed25519(SignatureScheme):
 
 
 def _opened(private: bytes) -> Ed25519PrivateKey:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 - when the first key is used
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
         Ed25519PrivateKey,
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from typing import IO, TYPE_CHECKING
 
-from holdall.abc.ranged import RangeReader
 from holdall.errors import CorruptResultError
+from holdall.serialization.sources import RangeReader
 from holdall_crypto.frames import TAG, nonce
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Opened:
         return io.BufferedReader(RangeReader(self), self._header.chunk)
 
     def _chunk(self, number: int) -> bytes:
-        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - the cipher has imported it
+        from cryptography.exceptions import InvalidTag
 
         size = self._header.chunk + TAG
         at = self._start + number * size

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from holdall.errors import ConfigurationError, CorruptResultError
 
 if TYPE_CHECKING:
-    from holdall.abc.keyring import KeyRing
+    from holdall.security.keyring import KeyRing
 
 
 class KeyProvider(ABC):
@@ -38,13 +38,13 @@ class RingProvider(KeyProvider):
         self.ring = ring
 
     def wrap(self, data_key: bytes, /) -> tuple[str, bytes]:
-        from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415 - when the first value moves
+        from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
         key = self.ring.current
         return key.id, aes_key_wrap(key.secret, data_key)
 
     def unwrap(self, key_id: str, wrapped: bytes, /) -> bytes:
-        from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap  # noqa: PLC0415 - as in wrap
+        from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
         key = self.ring.get(key_id)
         if key is None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ConfigDict, PrivateAttr
 
-from holdall.abc import WrappingSerializer
-from holdall.abc.keyring import MAKE_ONE
-from holdall.abc.wrapping import Wrapped
 from holdall.errors import ConfigurationError
+from holdall.security.keyring import MAKE_ONE
+from holdall.serialization import WrappingSerializer
+from holdall.serialization.wrapping import Wrapped
 from holdall.types import CALLS, Trust
 from holdall_crypto.frames import KEY_SIZE, LONGEST_HEADER, Header, encrypted
 from holdall_crypto.opened import Opened
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from holdall.abc.codec import Codec
-    from holdall.abc.policy import Policy
+    from holdall.security.policy import Policy
     from holdall.types import Buffer, Parts, Source
 
 
@@ -92,7 +92,7 @@ class EncryptedSerializer(WrappingSerializer):
         return Encrypting(parts, self._provider(Trust()))
 
     def unwrap(self, source: Source, /) -> Opened:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - when the first value moves
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         header = Header.read(bytes(source.read_range(0, LONGEST_HEADER)))
         data_key = self._provider(source.trust).unwrap(header.key_id, header.wrapped)
@@ -133,7 +133,7 @@ class Encrypting(Wrapped):
         self._provider = provider
 
     def __iter__(self) -> Iterator[Buffer]:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - when the first value moves
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         data_key = os.urandom(KEY_SIZE)
         header = Header.make(*self._provider.wrap(data_key))

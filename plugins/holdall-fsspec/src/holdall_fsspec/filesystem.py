@@ -217,7 +217,7 @@ class FsspecFileSystem(RemoteBlock):
         path = self.path_of(self.client, key)
         if self.protocol == "memory":
             # fsspec's own looks first and writes then; a dictionary can do both at once.
-            from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]  # noqa: PLC0415 - as in new_client
+            from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]
 
             file = MemoryFile(self.client, path, whole)
             if self.client.store.setdefault(path, file) is not file:

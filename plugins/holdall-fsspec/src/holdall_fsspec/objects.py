@@ -69,7 +69,7 @@ class ObjectBlock(RemoteBlock):
             client: ObjectClient = self.client  # which may find no credentials
         if create and not client.creates_in_pieces:
             return self._create_large(key, name, pending, guard)
-        from holdall_fsspec.upload import upload  # noqa: PLC0415 - small objects are all that many runs write
+        from holdall_fsspec.upload import upload
 
         etag, size = upload(
             client, name, pending, create=create, together=self.concurrency, deadline=deadline, guard=guard
@@ -158,12 +158,12 @@ class ObjectBlock(RemoteBlock):
         return run(self.client.loop, self._downloading(name, begin, stop, etag), deadline)
 
     def _downloading(self, name: str, begin: int, stop: int | None, etag: str | None) -> Coroutine[Any, Any, Buffer]:
-        from holdall_fsspec.download import download  # noqa: PLC0415 - asyncio, which comes with the client
+        from holdall_fsspec.download import download
 
         return download(self.client, name, begin, stop, etag, self._plan())
 
     def _plan(self) -> Plan:
-        from holdall_fsspec.download import Plan  # noqa: PLC0415 - as above
+        from holdall_fsspec.download import Plan
 
         return Plan(self.chunk_size, self.concurrency, self.max_attempts, self.map_above, arriving.get())
 

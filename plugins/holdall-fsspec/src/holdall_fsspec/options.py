@@ -63,7 +63,7 @@ def filesystem_class(protocol: str, /) -> Any:
     Raises:
         UnusableError: it has none, or the package of it is not installed.
     """
-    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 - nothing of the backend is imported before it is needed
+    import fsspec  # type: ignore[import-untyped]
 
     try:
         return fsspec.get_filesystem_class(protocol)
@@ -92,7 +92,7 @@ def _refuse_strangers(settings: Mapping[str, Any], protocol: str) -> None:
 
 
 def _without_package(protocol: str) -> UnusableError:
-    from fsspec.registry import known_implementations  # type: ignore[import-untyped]  # noqa: PLC0415 - as fsspec above
+    from fsspec.registry import known_implementations  # type: ignore[import-untyped]
 
     needs = known_implementations.get(protocol, {}).get("err", "the error below names it")
     return UnusableError(f"the filesystem of {protocol}:// needs a package that is not installed: {needs}.")
@@ -101,7 +101,7 @@ def _without_package(protocol: str) -> UnusableError:
 def _limits(block: FsspecFileSystem, protocol: str) -> dict[str, Any]:
     """The timeouts, as far as the filesystem has options for them that are known here."""
     if protocol in HTTP:
-        import aiohttp  # noqa: PLC0415 - as fsspec above
+        import aiohttp
 
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=block.connect_timeout, sock_read=block.read_timeout)
         return {"client_kwargs": {"timeout": timeout}}

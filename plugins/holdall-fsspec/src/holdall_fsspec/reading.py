@@ -123,7 +123,7 @@ class Reading:
                     view[:] = whole[begin:stop]
                     return data
                 starts = starts[1:]
-            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - for large objects alone
+            from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(self._block.concurrency) as pool:
                 list(pool.map(fetch, starts))

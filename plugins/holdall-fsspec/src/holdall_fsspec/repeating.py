@@ -22,7 +22,7 @@ async def repeated(ask: Callable[[], Awaitable[T]], attempts: int, /) -> T:
     What is raised in the end says how often it was repeated: `Answer.retries`. For clients whose library cannot be told
     what to repeat, or does not say how often it did: the first answer to a conditional write may have been lost.
     """
-    from asyncio import sleep  # noqa: PLC0415 - comes with the client; who only names a block does without
+    from asyncio import sleep
 
     for attempt in range(attempts):
         try:

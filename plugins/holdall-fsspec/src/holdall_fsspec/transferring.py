@@ -39,14 +39,14 @@ def start(loop: AbstractEventLoop, work: Coroutine[Any, Any, T], deadline: Deadl
     except TimeoutError:
         work.close()
         raise
-    import asyncio  # noqa: PLC0415 - comes with the client; who only names a block does without
+    import asyncio
 
     return asyncio.run_coroutine_threadsafe(work if left is None else asyncio.wait_for(work, left), loop)
 
 
 def finished(future: Future[T], /) -> T:
     """What came of it; where this thread is interrupted while it waits, the work is cancelled as well."""
-    from concurrent.futures import CancelledError  # noqa: PLC0415 - as above
+    from concurrent.futures import CancelledError
 
     try:
         return future.result()

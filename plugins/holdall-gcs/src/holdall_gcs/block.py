@@ -147,6 +147,6 @@ class GCS(ObjectBlock):
         )
 
     def new_client(self) -> GCSClient:
-        from holdall_gcs.client import GCSClient  # noqa: PLC0415 - gcsfs is imported when the first byte moves
+        from holdall_gcs.client import GCSClient
 
         return GCSClient(self)

@@ -56,6 +56,6 @@ class PictureSerializer(Serializer):
         return decoded(parts)
 
     def load(self, source: Source, /) -> Any:
-        from PIL import Image  # noqa: PLC0415 - when the first value moves
+        from PIL import Image
 
         return opened(source, Image)

@@ -19,7 +19,7 @@ class PlotlySerializer(Serializer):
     suffix: ClassVar[str] = ".plotly.json"
 
     def dump(self, obj: Any, /) -> Parts:
-        from plotly import graph_objects, io  # noqa: PLC0415 - when the first value moves
+        from plotly import graph_objects, io
 
         if type(obj) is not graph_objects.Figure:
             raise SerializationError(
@@ -32,7 +32,7 @@ class PlotlySerializer(Serializer):
 
     def load(self, source: Source, /) -> Any:
         try:
-            from plotly import io  # noqa: PLC0415 - as in dump
+            from plotly import io
         except ImportError as error:
             raise SerializationError(
                 "The stored figure is one of plotly, which is not installed here. Install it: pip install plotly"

@@ -37,7 +37,7 @@ class PNGSerializer(Serializer):
     compress_level: int = 6
 
     def dump(self, obj: Any, /) -> Parts:
-        from PIL import Image  # noqa: PLC0415 - when the first value moves
+        from PIL import Image
 
         if not isinstance(obj, Image.Image):
             raise _refused(obj, f"is a {type(obj).__qualname__}, and no image of Pillow")
@@ -58,7 +58,7 @@ class PNGSerializer(Serializer):
         return decoded(parts)
 
     def load(self, source: Source, /) -> Any:
-        from PIL import Image  # noqa: PLC0415 - as in dump
+        from PIL import Image
 
         return opened(source, Image)
 
@@ -75,7 +75,7 @@ def opened(source: Source, library: Any, /) -> Any:
     Raises:
         CorruptResultError: it is none, or one of more pixels than the record declares.
     """
-    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415 - when the first value moves
+    from PIL.PngImagePlugin import PngImageFile
 
     try:
         # Not `Image.open`, which has one limit for the whole process and for whatever it opens.

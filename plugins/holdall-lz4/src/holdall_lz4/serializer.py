@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from holdall.abc import Compression, CompressionSerializer
+from holdall.serialization import Compression, CompressionSerializer
 
 if TYPE_CHECKING:
-    from holdall.abc.compression import Compressor, Decompressor
+    from holdall.serialization.compression import Compressor, Decompressor
 
 _HEADER: Final = bytes.fromhex("04224d18 60 60 51")
 """Magic number; independent blocks without checksums, of at most 1 MiB; the check byte of the two before it."""

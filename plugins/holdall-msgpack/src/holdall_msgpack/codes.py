@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from holdall.abc.typed import FORMS
+from holdall.serialization.typed import FORMS
 
 CODES: Final = {
     "int": 0,

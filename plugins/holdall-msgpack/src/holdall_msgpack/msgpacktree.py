@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from msgpack import ExtType, Timestamp  # type: ignore[import-untyped] # it ships no annotations
 
-from holdall.abc.typed import Reader, Writer
 from holdall.errors import CorruptResultError
+from holdall.serialization.typed import Reader, Writer
 from holdall_msgpack.codes import CODES, PAYLOADS, SCALAR, TAGS
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.lib import format as npy_format
 
-from holdall.abc.typed.refusal import described, key_step
 from holdall.errors import SerializationError
+from holdall.serialization.typed.errors import described, key_step
 from holdall_numpy import npy
 
 if TYPE_CHECKING:

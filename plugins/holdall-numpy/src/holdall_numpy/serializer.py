@@ -37,7 +37,7 @@ class NumpySerializer(Serializer):
         return f".{self.format}"
 
     def dump(self, obj: Any, /) -> Parts:
-        from holdall_numpy import npy, npz, refusals  # noqa: PLC0415 - they import NumPy
+        from holdall_numpy import npy, npz, refusals
 
         try:
             if self.format == "npz":
@@ -50,7 +50,7 @@ class NumpySerializer(Serializer):
         return parts if array.nbytes >= _STREAMED and not array.flags.forc else list(parts)
 
     def load(self, source: Source, /) -> Any:
-        from holdall_numpy import npy, npz  # noqa: PLC0415 - as in dump
+        from holdall_numpy import npy, npz
 
         view = memoryview(source.buffer()).cast("B")
         if not view.nbytes:

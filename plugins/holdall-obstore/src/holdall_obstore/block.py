@@ -220,7 +220,7 @@ class ObjectStore(Operations):
         return _ADVICE[self.provider]
 
     def new_client(self) -> Any:
-        from holdall_obstore.client import ObstoreClient  # noqa: PLC0415 - obstore is imported when the first byte moves
+        from holdall_obstore.client import ObstoreClient
 
         try:
             return ObstoreClient(making(self))

@@ -135,7 +135,7 @@ class Operations(RemoteBlock):
     def _download(
         self, client: ObstoreClient, name: str, begin: int, stop: int | None, etag: str | None, deadline: Deadline
     ) -> Buffer:
-        from holdall_obstore.download import Plan, download  # noqa: PLC0415 - reading needs it, and nothing else
+        from holdall_obstore.download import Plan, download
 
         plan: Plan = Plan(self.chunk_size, self.concurrency, self.map_above, arriving.get())
         return download(client, name, begin, stop, etag, plan, deadline)

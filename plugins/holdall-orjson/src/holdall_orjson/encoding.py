@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from holdall.abc.typed import MAX_LEVELS
+from holdall.serialization.typed import MAX_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

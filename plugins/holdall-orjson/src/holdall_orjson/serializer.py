@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from holdall.abc import Serializer
-from holdall.abc.typed.jsontree import JSONReader, JSONWriter, may_hold_forms
 from holdall.errors import CorruptResultError, SerializationError
+from holdall.serialization.typed.json import JSONReader, JSONWriter, may_hold_forms
 
 if TYPE_CHECKING:
     from holdall.types import Parts, Source
@@ -24,7 +24,7 @@ class OrjsonSerializer(Serializer):
     suffix: ClassVar[str] = ".json"
 
     def dump(self, obj: Any, /) -> Parts:
-        from holdall_orjson.encoding import encode, encode_plain  # noqa: PLC0415 - orjson loads with the first value
+        from holdall_orjson.encoding import encode, encode_plain
 
         data = encode_plain(obj)
         if data is None:
@@ -36,7 +36,7 @@ class OrjsonSerializer(Serializer):
         return [data]
 
     def load(self, source: Source, /) -> Any:
-        from holdall_orjson.encoding import decode  # noqa: PLC0415 - as in dump
+        from holdall_orjson.encoding import decode
 
         data = source.buffer()
         try:

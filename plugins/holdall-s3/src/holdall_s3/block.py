@@ -143,7 +143,7 @@ class S3(ObjectBlock):
         )
 
     def new_client(self) -> S3Client:
-        from holdall_s3.client import S3Client  # noqa: PLC0415 - s3fs is imported when the first byte moves
+        from holdall_s3.client import S3Client
 
         return S3Client(self)
 

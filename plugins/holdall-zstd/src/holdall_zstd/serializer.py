@@ -6,10 +6,10 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from holdall.abc import Compression, CompressionSerializer
+from holdall.serialization import Compression, CompressionSerializer
 
 if TYPE_CHECKING:
-    from holdall.abc.compression import Compressor, Decompressor
+    from holdall.serialization.compression import Compressor, Decompressor
 
 _LIBRARY: Final = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 

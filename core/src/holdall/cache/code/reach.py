@@ -144,7 +144,7 @@ class Reach:
 
     def unfollowed(self, walk: Walk, /) -> list[Unfollowed]:
         """What names do not lead to: where it is, and why."""
-        from holdall.cache.code.unfollowed import unfollowed_in  # noqa: PLC0415 - parses sources, for explanations alone
+        from holdall.cache.code.unfollowed import unfollowed_in
 
         return unfollowed_in(self.now(walk).functions)
 

@@ -62,9 +62,9 @@ _FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "stdlib.open_file": ("_io:_IOBase", "_io:TextIOWrapper"),
     "stdlib.generator": ("_random:Random",),
     "stdlib.row": ("sqlite3:Row",),
-    "ours.reference": ("holdall.results:ResultReference",),
-    "ours.state": ("holdall.states:State",),
-    "ours.future": ("holdall.futures:Future",),
+    "ours.reference": ("holdall.results.references:ResultReference",),
+    "ours.state": ("holdall.engine.state:State",),
+    "ours.future": ("holdall.engine.future:Future",),
     "numpy.array": ("numpy:ndarray", "numpy:memmap"),  # a map is a way to lie in memory, and no other content
     "numpy.masked": ("numpy.ma:MaskedArray", "numpy.ma.core:MaskedArray"),
     "numpy.scalar": ("numpy:generic",),
@@ -246,11 +246,11 @@ def _genuine(base: type, name: str) -> bool:
 
 def _installed(base: type) -> Callable[[Any], Any] | None:
     # A scan of what is installed, for types that the table has not.
-    from holdall import _registry  # noqa: PLC0415 - as above
-    from holdall._loading import target_of  # noqa: PLC0415 - as above
+    from holdall.plugins import registry
+    from holdall.plugins.loading import target_of
 
-    name = _registry.full_name(base)
-    entries = [each for each in _registry.all_entries() if each.group == GROUP and each.name == name]
+    name = registry.full_name(base)
+    entries = [each for each in registry.all_entries() if each.group == GROUP and each.name == name]
     entries = [each for each in entries if each.shadowed_by is None]
     if len(entries) > 1:
         said = " and ".join(map(str, entries))

@@ -17,21 +17,21 @@ _TILE: Final = 64
 
 
 def array(value: Any) -> Any:
-    import numpy as np  # noqa: PLC0415 - such a value is at hand
+    import numpy as np
 
     plain = value.view(np.ndarray) if type(value) is not np.ndarray else value
     return dtype(value.dtype), value.shape, items(plain)
 
 
 def scalar(value: Any) -> Any:
-    import numpy as np  # noqa: PLC0415 - such a value is at hand
+    import numpy as np
 
     return array(np.asarray(value))
 
 
 def masked(value: Any) -> Any:
     """The data below the mask counts too: it can be seen again. A mask that was never made is one that hides nothing."""
-    import numpy as np  # noqa: PLC0415 - such a value is at hand
+    import numpy as np
 
     fill = value._fill_value  # noqa: SLF001 - asking for fill_value would make one
     if fill is None:
@@ -128,7 +128,7 @@ def _blocks(value: Any) -> Iterator[Any]:
 
 def _copied(value: Any) -> Any:
     """A copy in C order, made tile by tile: row by row, one of Fortran's arrays takes twice the time."""
-    import numpy as np  # noqa: PLC0415 - such a value is at hand
+    import numpy as np
 
     found = np.empty(value.shape, value.dtype)
     for first in range(0, value.shape[-1], _TILE):
@@ -138,7 +138,7 @@ def _copied(value: Any) -> Any:
 
 def _normal(block: Any) -> Any:
     """Little-endian, and every not-a-number the same; the block itself where that changes nothing."""
-    import numpy as np  # noqa: PLC0415 - such a value is at hand
+    import numpy as np
 
     kind = block.dtype.kind
     if kind == "V":
@@ -159,7 +159,7 @@ def _normal(block: Any) -> Any:
 
 def _long(block: Any) -> Any:
     """Of the extended format of x86 the bytes that say something: what pads them is whatever was there before."""
-    import numpy as np  # noqa: PLC0415 - such a value is at hand
+    import numpy as np
 
     if np.finfo(np.longdouble).nmant != 63:
         return block

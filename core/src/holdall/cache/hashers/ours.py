@@ -9,8 +9,8 @@ from holdall.errors import ResultError
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
-    from holdall.results import ResultReference
-    from holdall.states import State
+    from holdall.engine.state import State
+    from holdall.results.references import ResultReference
 
 
 def reference(value: ResultReference) -> Any:

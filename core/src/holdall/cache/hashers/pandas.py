@@ -29,7 +29,7 @@ def _more(value: Any) -> Any:
 
 def index(value: Any) -> Any:
     """By kind, names and labels; of moments also by frequency. How a MultiIndex splits its labels into levels does not count."""
-    import pandas as pd  # noqa: PLC0415 - such a value is at hand
+    import pandas as pd
 
     kind = next(each.__name__ for each in type(value).__mro__ if each.__module__.startswith("pandas"))
     names = Step(".names", list(value.names))
@@ -56,7 +56,7 @@ def values(value: Any) -> Any:
 
 def _values(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of array
     """What an array holds, by its dtype."""
-    import pandas as pd  # noqa: PLC0415 - such a value is at hand
+    import pandas as pd
 
     arrays = pd.arrays
     kind = dtype(value.dtype)
@@ -86,16 +86,16 @@ def _values(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of array
 def _texts(value: Any) -> Any:
     """Texts that lie in Arrow's memory are taken from there; others are objects."""
     if value.dtype.storage == "pyarrow":
-        import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+        import pyarrow as pa
 
         return _arrow(value, pa.large_string())
     return value.astype(object).tolist()
 
 
 def _arrow(value: Any, kind: Any = None) -> Any:
-    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    import pyarrow as pa
 
-    from holdall.cache.hashers.pyarrow import column as arrow_column  # noqa: PLC0415 - as above
+    from holdall.cache.hashers.pyarrow import column as arrow_column
 
     found = value.__arrow_array__()
     chunks = found.chunks if isinstance(found, pa.ChunkedArray) else [found]
@@ -103,8 +103,8 @@ def _arrow(value: Any, kind: Any = None) -> Any:
 
 
 def dtype(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of dtype
-    import numpy as np  # noqa: PLC0415 - pandas has imported it
-    import pandas as pd  # noqa: PLC0415 - such a value is at hand
+    import numpy as np
+    import pandas as pd
 
     if isinstance(value, np.dtype):
         return numpy.dtype(value)
@@ -123,7 +123,7 @@ def dtype(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of dtype
     if isinstance(value, pd.StringDtype):
         return name, value.storage, "NA" if value.na_value is pd.NA else "nan"
     if isinstance(value, pd.ArrowDtype):
-        from holdall.cache.hashers.pyarrow import data_type  # noqa: PLC0415 - such a value is at hand
+        from holdall.cache.hashers.pyarrow import data_type
 
         return name, data_type(value.pyarrow_dtype)
     own = tuple((each, Step(f".{each}", getattr(value, each))) for each in value._metadata)  # noqa: SLF001 - what pandas asks dtypes to declare

@@ -21,7 +21,7 @@ def _series(value: Any) -> Any:
 
 
 def _values(value: Any) -> Any:
-    import polars as pl  # noqa: PLC0415 - such a value is at hand
+    import polars as pl
 
     if value.dtype == pl.Object:
         return value.to_list()
@@ -29,7 +29,7 @@ def _values(value: Any) -> Any:
         # By their texts: which number stands for which is a matter of the process, or of the dtype.
         value = value.cast(pl.String)
     try:
-        from holdall.cache.hashers.pyarrow import column  # noqa: PLC0415 - such a value is at hand
+        from holdall.cache.hashers.pyarrow import column
 
         arrow = value.to_arrow(compat_level=pl.CompatLevel.oldest())
     except ImportError as error:
@@ -44,7 +44,7 @@ def query(value: Any) -> Any:
 
 
 def dtype(value: Any) -> Any:
-    import polars as pl  # noqa: PLC0415 - such a value is at hand
+    import polars as pl
 
     if isinstance(value, pl.Enum):
         return "Enum", value.categories.to_list()

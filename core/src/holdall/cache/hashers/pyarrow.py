@@ -46,7 +46,7 @@ def _metadata(value: Any) -> Any:
 
 def data_type(value: Any) -> Any:
     """By its parameters and, in nested ones, their fields. The width of a dictionary's indices is one of its encoding."""
-    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    import pyarrow as pa
 
     if isinstance(value, pa.DictionaryType):
         return "dictionary", data_type(value.value_type), value.ordered
@@ -68,7 +68,7 @@ def data_type(value: Any) -> Any:
 
 
 def scalar(value: Any) -> Any:
-    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    import pyarrow as pa
 
     return array(pa.array([value.as_py()], type=value.type))
 
@@ -79,8 +79,8 @@ def buffer(value: Any) -> Any:
 
 def column(kind: Any, chunks: Iterable[Any]) -> Any:  # noqa: PLR0911 - one line a kind of array
     """The values of one type: which are there, and those. Under a null there may be anything, which does not count."""
-    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
-    from pyarrow import compute  # noqa: PLC0415 - as above
+    import pyarrow as pa
+    from pyarrow import compute
 
     pieces = [chunk for chunk in chunks if len(chunk)]
     if (plain := _with_offsets(kind)) is not None:
@@ -105,7 +105,7 @@ def column(kind: Any, chunks: Iterable[Any]) -> Any:  # noqa: PLR0911 - one line
 
 def _with_offsets(kind: Any) -> Any:
     """For types whose items lie anywhere, the one with the same items where they lie in a row."""
-    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    import pyarrow as pa
 
     if kind == pa.string_view():
         return pa.large_string()
@@ -118,7 +118,7 @@ def _with_offsets(kind: Any) -> Any:
 
 def _words(kind: Any, pieces: list[Any]) -> Any:
     """The dictionary of an ordered one, whose order says which value is less."""
-    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    import pyarrow as pa
 
     whole = pa.chunked_array(pieces, type=kind).unify_dictionaries()
     return column(kind.value_type, [whole.chunk(0).dictionary]) if whole.num_chunks else None
@@ -130,7 +130,7 @@ def _presence(chunk: Any) -> Any:
 
 def _bytes_of(flags: Any) -> Any:
     """One byte for each of a boolean array without nulls."""
-    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    import pyarrow as pa
 
     found = flags.cast(pa.uint8())
     return memoryview(found.buffers()[1])[found.offset : found.offset + len(found)]
@@ -138,7 +138,7 @@ def _bytes_of(flags: Any) -> Any:
 
 def _values(kind: Any, pieces: list[Any]) -> Any:  # noqa: PLR0911 - as above
     """Of arrays without nulls."""
-    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
+    import pyarrow as pa
 
     types = pa.types
     if types.is_boolean(kind):
@@ -170,15 +170,15 @@ def _lists(pieces: list[Any], lengths: Callable[[Any], Any]) -> Any:
 
 
 def _lengths(chunk: Any) -> Any:
-    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
-    from pyarrow import compute  # noqa: PLC0415 - as above
+    import pyarrow as pa
+    from pyarrow import compute
 
     return _little(compute.list_value_length(chunk).cast(pa.int64()), 8)
 
 
 def _map_lengths(chunk: Any) -> Any:
-    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
-    from pyarrow import compute  # noqa: PLC0415 - as above
+    import pyarrow as pa
+    from pyarrow import compute
 
     ends = chunk.offsets.cast(pa.int64())
     return _little(compute.subtract(ends[1:], ends[:-1]), 8)
@@ -195,8 +195,8 @@ def _between(kind: Any, pieces: list[Any], what: str) -> Any:
 
 def _texts(pieces: list[Any], letter: str) -> Any:
     """Lengths, and all bytes in a row."""
-    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
-    from pyarrow import compute  # noqa: PLC0415 - as above
+    import pyarrow as pa
+    from pyarrow import compute
 
     def data(chunk: Any) -> Any:
         _, ends, buffer = chunk.buffers()
@@ -210,8 +210,8 @@ def _texts(pieces: list[Any], letter: str) -> Any:
 
 
 def _fixed(kind: Any, chunk: Any) -> Iterator[Any]:
-    import pyarrow as pa  # noqa: PLC0415 - such a value is at hand
-    from pyarrow import compute  # noqa: PLC0415 - as above
+    import pyarrow as pa
+    from pyarrow import compute
 
     width = kind.bit_width // 8
     if not pa.types.is_floating(kind):
@@ -230,7 +230,7 @@ def _little(chunk: Any, width: int) -> Any:
     found = memoryview(chunk.buffers()[1])[chunk.offset * width : (chunk.offset + len(chunk)) * width]
     if sys.byteorder == "little":
         return found
-    from array import array  # noqa: PLC0415 - on machines that are seldom met
+    from array import array
 
     letter = {1: "B", 2: "H", 4: "I", 8: "Q"}.get(width)
     if letter is None:  # decimals and the like: pairs of words, the lower first

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def ordered(value: OrderedDict[Any, Any]) -> Any:
-    from collections import OrderedDict  # noqa: PLC0415 - such a value is at hand
+    from collections import OrderedDict
 
     return tuple((key, Step(key_step(key), dict.__getitem__(value, key))) for key in OrderedDict.__iter__(value))
 
@@ -34,7 +34,7 @@ def defaulting(value: defaultdict[Any, Any]) -> Any:
 
 
 def queue(value: deque[Any]) -> Any:
-    from collections import deque  # noqa: PLC0415 - such a value is at hand
+    from collections import deque
 
     return value.maxlen, list(deque.__iter__(value))
 
@@ -54,7 +54,7 @@ def path(value: PurePath) -> Any:
 
 def decimal(value: dec.Decimal) -> str:
     """With its exponent: `1.0` and `1.00` differ."""
-    from decimal import Decimal  # noqa: PLC0415 - such a value is at hand
+    from decimal import Decimal
 
     return Decimal.__str__(value)
 
@@ -99,7 +99,7 @@ def pattern(value: re.Pattern[Any]) -> Any:
 
 def numbers(value: array[Any]) -> Any:
     """By its type code, the size that this has here, and its items; which not-a-number one is does not count."""
-    from array import array  # noqa: PLC0415 - such a value is at hand
+    from array import array
 
     found = value
     if value.typecode in "fd" and any(each != each for each in value):  # noqa: PLR0124 - what is not a number

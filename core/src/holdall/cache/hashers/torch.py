@@ -9,7 +9,7 @@ from holdall.cache.hashers.parts import Chunks, Step
 
 
 def tensor(value: Any) -> Any:
-    import torch  # noqa: PLC0415 - such a value is at hand
+    import torch
 
     plain = value.detach()
     facts = str(value.dtype), tuple(value.shape), str(value.layout), value.device.type, value.requires_grad
@@ -28,7 +28,7 @@ def tensor(value: Any) -> Any:
 
 
 def _items(value: Any) -> Any:
-    import torch  # noqa: PLC0415 - such a value is at hand
+    import torch
 
     value = (value.rename(None) if _names(value) else value).cpu().resolve_conj().resolve_neg()
     if value.dtype is torch.bfloat16:
@@ -46,7 +46,7 @@ def _names(value: Any) -> tuple[str | None, ...]:
 
 
 def _scales(value: Any) -> Any:
-    import torch  # noqa: PLC0415 - such a value is at hand
+    import torch
 
     if value.qscheme() in {torch.per_tensor_affine, torch.per_tensor_symmetric}:
         return value.q_scale(), value.q_zero_point()

@@ -10,7 +10,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall import _fork
+from holdall._system import fork
 from holdall.cache.source import bytecode
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _INLINED: Final = re.compile(r"<(?:listcomp|setcomp|dictcomp|genexpr)>\.(?:<loca
 _CONTINUES: Final = b" \t\r\n\f#)]}\"'\\"
 """What a line begins with that does not begin a statement of a module."""
 _TRIES: Final = 20
-_one_at_a_time = _fork.renewed(threading.Lock())
+_one_at_a_time = fork.renewed(threading.Lock())
 
 _IMPORTS: Final = (b"import ", b"from ")
 

@@ -8,9 +8,9 @@ from hashlib import sha256
 from threading import get_ident
 from typing import TYPE_CHECKING
 
-from holdall import settings
 from holdall.cache.source import bytecode
 from holdall.cache.source.syntax import FORM, Syntax
+from holdall.settings import model as settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

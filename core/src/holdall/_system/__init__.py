@@ -1,0 +1,1 @@
+"""What the operating system is asked beyond the standard library: forks, time that passed, files opened safely."""

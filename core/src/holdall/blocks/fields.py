@@ -1,0 +1,190 @@
+"""The fields of a configured block as they stand in variables or in a file, and how they become a block."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from holdall.errors import ConfigurationError
+from holdall.settings import user
+from holdall.settings.model import BLOCK_PREFIX, DEFAULT
+from holdall.suggest import suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pydantic import ValidationError
+
+    from holdall.abc import StorageBlock
+    from holdall.settings.model import Settings
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{")
+
+
+class RawBlock(NamedTuple):
+    """What one source says of one slug."""
+
+    slug: str
+    source: str
+    """The place, for people."""
+    fields: Mapping[str, Any]
+    labels: Mapping[str, str]
+    """Field -> the variable it came from, where it came from one."""
+
+
+def variable_prefix(slug: str, /) -> str:
+    """`HOLDALL_BLOCK__S3__PROD__` for `s3/prod`."""
+    return BLOCK_PREFIX + "__".join(re.sub(r"[^A-Z0-9]", "_", part) for part in slug.upper().split("/")) + "__"
+
+
+def from_environment(slug: str, settings: Settings, /) -> RawBlock | None:
+    """The variables of a block, each under the rest of its name in lower case; None where there are none."""
+    prefix = variable_prefix(slug)
+    labels = {key[len(prefix) :].lower(): key for key in settings.environ if key.upper().startswith(prefix)}
+    if not labels:
+        return None
+    fields = {name: settings.environ[variable] for name, variable in labels.items()}
+    return RawBlock(slug, f"environment variables {prefix}*", fields, labels)
+
+
+def slugs_in_environment(settings: Settings, /) -> dict[str, str]:
+    """Prefix of the variables -> slug, in lower case with dashes: which separators it had cannot be seen there."""
+    found = {}
+    for key in settings.environ:
+        kind, _, rest = key.upper().removeprefix(BLOCK_PREFIX).partition("__")
+        name, _, field = rest.partition("__")
+        if key.upper().startswith(BLOCK_PREFIX) and kind and name and field:
+            slug = f"{kind}/{name}".lower().replace("_", "-")
+            found[variable_prefix(slug)] = slug
+    return found
+
+
+def from_file(slug: str, settings: Settings, /) -> RawBlock:
+    """The table of a block that `settings.blocks` has, each `${NAME}` replaced.
+
+    Raises:
+        ConfigurationError: a variable is not set; names block, field and variable.
+    """
+    source = settings.sources[f"blocks.{slug}"]
+    table = settings.blocks[slug]
+    fields = {
+        name: _interpolated(value, settings.environ, f"{source}, block {slug!r}, field {name!r}")
+        for name, value in table.items()
+    }
+    from_a_variable = re.fullmatch(r"\$\{\w+\}", str(table.get("signing_key"))) is not None
+    user.refuse_block(fields, f"{source}: the block {slug!r}", key_is_of_the_user=from_a_variable)
+    return RawBlock(slug, source, fields, {})
+
+
+def refuse_of_projects(fields: Mapping[str, Any], where: str, settings: Settings, /) -> None:
+    """Raises `ConfigurationError` where a catalog that a project's file names has a block that says who is believed."""
+    source = settings.sources.get("home", DEFAULT)
+    if source != DEFAULT and not source.startswith("environment variable"):
+        user.refuse_block(fields, f"{where}, which {source} names,", key_is_of_the_user=False)
+
+
+def _interpolated(value: Any, environ: Mapping[str, str], where: str) -> Any:
+    if isinstance(value, list):
+        return [_interpolated(each, environ, where) for each in value]
+    if isinstance(value, dict):
+        return {key: _interpolated(each, environ, where) for key, each in value.items()}
+    if not isinstance(value, str) or "${" not in value:
+        return value
+
+    def replacement(match: re.Match[str]) -> str:
+        if match[0] == "$${":
+            return "${"
+        if match[1] is None:
+            raise ConfigurationError(
+                f"{where}: a '${{' must begin the name of a variable, as ${{NAME}}; $${{ is a plain ${{."
+            )
+        if match[1] not in environ:
+            raise ConfigurationError(f"{where}: the environment variable {match[1]} is not set.")
+        return environ[match[1]]
+
+    return _REFERENCE.sub(replacement, value)
+
+
+def build(cls: type[StorageBlock], raw: RawBlock, /) -> StorageBlock:
+    """The block, checked by its class. Text that a field does not take as it is may be its JSON.
+
+    Raises:
+        ConfigurationError: names source and field; repeats no secret.
+    """
+    from pydantic import ValidationError
+
+    if raw.labels:  # names of variables say nothing of upper and lower case
+        names = {name.lower(): name for name in cls.model_fields}
+        raw = raw._replace(
+            fields={names.get(name, name): value for name, value in raw.fields.items()},
+            labels={names.get(name, name): value for name, value in raw.labels.items()},
+        )
+    fields = dict(raw.fields)
+    try:
+        return cls.model_validate(fields).named(raw.slug)
+    except ValidationError as error:
+        decoded, refused = _decoded(fields, error), error
+    if decoded:
+        try:
+            return cls.model_validate({**fields, **decoded}).named(raw.slug)
+        except ValidationError as error:
+            refused = error
+    # Not chained: what a validator of a plugin says may repeat what it was given.
+    raise ConfigurationError(_refusal(cls, raw, refused)) from None
+
+
+def said_by(error: ValueError, /) -> str:
+    """The message of a refused value, of pydantic's too, without the value."""
+    faults = getattr(error, "errors", None)
+    if faults is None:
+        return str(error)
+    return "; ".join(
+        _plain(fault["msg"]) for fault in faults(include_url=False, include_context=False, include_input=False)
+    )
+
+
+def _decoded(fields: Mapping[str, Any], error: ValidationError) -> dict[str, Any]:
+    decoded = {}
+    for name in {str(fault["loc"][0]) for fault in error.errors(include_input=False) if fault["loc"]}:
+        if isinstance(fields.get(name), str):
+            try:
+                decoded[name] = json.loads(fields[name])
+            except ValueError:
+                continue
+    return decoded
+
+
+def _refusal(cls: type[StorageBlock], raw: RawBlock, error: ValidationError) -> str:
+    secret = cls.secret_fields()
+    hidden = [str(raw.fields[name]) for name in secret if raw.fields.get(name)]
+    said = []
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        where = raw.labels.get(name) or name or "as a whole"
+        if fault["type"] == "missing":
+            variable = f" ({variable_prefix(raw.slug)}{name.upper()} is not set)" if raw.labels else ""
+            said.append(f"the field {name!r} is missing{variable}")
+        elif fault["type"] == "extra_forbidden":
+            said.append(f"{where}: there is no such field{_nearest(name, cls.model_fields)}")
+        elif name in secret:
+            said.append(f"{where}: not valid (its value is a secret and not shown)")
+        else:
+            message = _plain(fault["msg"])
+            for value in hidden:
+                message = message.replace(value, "**********")
+            said.append(f"{where}: {message}")
+    own = cls.own_fields()
+    return (
+        f"The block {raw.slug!r} ({raw.source}) is not right: {'; '.join(said)}. "
+        f"Fields of {cls.__name__}: {', '.join(sorted(cls.model_fields, key=lambda name: name not in own))}."
+    )
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = suggest(name, known)
+    return f", did you mean {near!r}?" if near else ""

@@ -1,0 +1,164 @@
+"""From a recorded place back to a storage: the location as it was written, the credentials as they are here today."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from contextlib import suppress
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, cast
+
+from holdall.abc.component import HOW
+from holdall.blocks import fields as block_fields
+from holdall.blocks import lookup as blocks
+from holdall.blocks import secrets as vault
+from holdall.blocks.fields import said_by, variable_prefix
+from holdall.catalog.open import open_catalog
+from holdall.errors import CatalogError, ConfigurationError, HoldallWarning, PluginError
+from holdall.plugins import registry
+from holdall.results.references import StorageReference
+from holdall.security.redact import masked
+from holdall.types import BlockDocument
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from holdall.abc.block import StorageBlock
+    from holdall.settings.model import Settings
+
+
+def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
+    """The block at a recorded place.
+
+    Raises:
+        UnknownBlockError, PluginError: its slug or its type means nothing here.
+        ConfigurationError: the slug leads to another type or another endpoint today, or the place is at a server that
+            nothing here is configured for; credentials are sent nowhere else.
+    """
+    if where.slug is None:
+        cls = cast("type[StorageBlock]", registry.load("storage", where.type, prefer=settings.plugins_prefer))
+        document = _remembered(where, settings)
+        if document is None:
+            _refuse_stranger(cls, where, settings)
+        token = None if document is None else document.secrets
+        secrets = {} if token is None else vault.decrypt(token, settings, block=_anonymous(where))
+        block_fields.refuse_of_projects(secrets, f"The catalog in {settings.home}", settings)
+        return _made(cls, where.location, {}, secrets)
+    block = blocks.find(where.slug, settings)
+    if block.slug == where.type and block.location() == dict(where.location):
+        return block
+    secrets = block.secret_values()
+    mine, recorded = block.endpoint_of(block.location()), block.endpoint_of(where.location)
+    differing = [name for name in mine if mine[name] != recorded[name]]
+    if block.slug != where.type or (secrets and differing):
+        what = (
+            f"type {block.slug!r}"
+            if block.slug != where.type
+            else f"{differing[0]} {masked(block.location().get(differing[0]))!r}"
+        )
+        raise ConfigurationError(
+            f"The result was written to {masked(where.location)} by the block {where.slug!r}, which has the {what} here: "
+            "its credentials are not sent to another place. Configure the block as it was, or read with storage=…."
+        )
+    if differing:
+        _refuse_stranger(type(block), where, settings)
+    # How it signs in, and all else that says nothing of the place, is as it is here today.
+    here = {name: value for name, value in block.plain_fields().items() if name not in {*block.location(), *mine}}
+    return _made(type(block), where.location, here, secrets).named(where.slug)
+
+
+def _refuse_stranger(cls: type[StorageBlock], where: StorageReference, settings: Settings) -> None:
+    """A reference may name any server, and whoever reads it would send what the environment has for credentials there.
+
+    Raises:
+        ConfigurationError: nothing here is configured for the server, and nothing was written to it from here.
+    """
+    server = cls.server_of(where.location)
+    if server is None or any(cls.server_of(each) == server for each in _locations(where.type, settings)):
+        return
+    variable = variable_prefix(f"{where.type}/name")
+    raise ConfigurationError(
+        f"The result lies at {masked(server)}, which no {where.type} block here is configured for, and a reference alone is "
+        "no reason to send credentials there. If you know that server, configure a block for it (save one with "
+        f".save('name'), or set {variable}<FIELD>), or read with holdall.load_result(key=…, storage=…)."
+    )
+
+
+def _locations(kind: str, settings: Settings) -> Iterator[Mapping[str, Any]]:
+    """Places of blocks of that type that are configured here, and of those that this catalog remembers."""
+    for slug in blocks.configured(settings):
+        with suppress(ConfigurationError, PluginError):
+            block = blocks.find(slug, settings)
+            if block.slug == kind:
+                yield block.location()
+    with suppress(CatalogError):
+        yield from (each.fields for each in open_catalog(settings).blocks() if each.type == kind)
+
+
+def _made(
+    cls: type[StorageBlock], location: Mapping[str, Any], how: Mapping[str, Any], secrets: Mapping[str, str]
+) -> StorageBlock:
+    """A block of this process's `how` and `secrets` at a place that stored data names.
+
+    Raises:
+        ConfigurationError: the place is none, or says how to use it, which is this process's to say.
+    """
+    said = sorted(HOW.intersection(location))
+    if said:
+        raise ConfigurationError(
+            f"A reference says where a result lies, and this one has {', '.join(said)} beside the place of its {cls.slug} "
+            "block: how a storage is used and whom to believe there is not for stored data to say. Configure the block "
+            "here, and read by its slug."
+        )
+    try:
+        return cls.model_validate({**how, **location, **secrets})
+    except ValueError as error:
+        raise ConfigurationError(
+            f"A {cls.slug} block cannot be made from the recorded {masked(location)}: {said_by(error)}"
+        ) from None
+
+
+def remember(block: StorageBlock, settings: Settings) -> None:
+    """Keep the place of a block without a slug, and its secrets, encrypted, for other processes with this catalog.
+
+    Where it has no secrets, and is at no server but its platform's own, there is nothing to know.
+    """
+    secrets = block.secret_values()
+    if block.block_slug is not None or not (secrets or block.server_of(block.location()) is not None):
+        return
+    where = StorageReference(slug=None, type=block.slug, location=block.location())
+    document = BlockDocument(
+        slug=_anonymous(where),
+        type=block.slug,
+        fields=block.location(),
+        secrets=vault.encrypt(secrets, settings) if secrets else None,
+        created=time.time(),
+    )
+    try:
+        open_catalog(settings).save_block(document, overwrite=True)
+    except CatalogError as error:
+        warnings.warn(
+            f"The {block.slug} block has no slug, and its place and credentials could not be kept, so other processes "
+            f"cannot read its results unless a block of theirs is configured for it: {error}",
+            HoldallWarning,
+            stacklevel=2,
+        )
+
+
+def _remembered(where: StorageReference, settings: Settings) -> BlockDocument | None:
+    try:
+        return open_catalog(settings).block(_anonymous(where))
+    except CatalogError as error:
+        warnings.warn(
+            f"The {where.type} block has no slug, and the catalog cannot say whether it keeps credentials for it, so "
+            f"the result is read with those of the environment, if at all: {error}",
+            HoldallWarning,
+            stacklevel=2,
+        )
+        return None
+
+
+def _anonymous(where: StorageReference) -> str:
+    place = json.dumps(dict(where.location), sort_keys=True)
+    return f"{where.type}/{blocks.ANONYMOUS}{sha256(place.encode()).hexdigest()[:16]}"

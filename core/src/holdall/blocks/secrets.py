@@ -1,0 +1,217 @@
+"""The secrets of saved blocks, encrypted; and the key, which is a variable or a file and never in the catalog."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import stat
+import warnings
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast, runtime_checkable
+
+from holdall._system.safe_open import open_own
+from holdall.errors import ConfigurationError, HoldallWarning
+from holdall.settings.model import SECRET_KEY
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
+    from holdall.abc import Storage
+    from holdall.settings.model import Settings
+
+_FILE = "secret.key"
+_MAKE_ONE = "holdall key new"
+
+
+@runtime_checkable
+class _WithSecrets(Protocol):
+    def secret_values(self) -> dict[str, str]: ...
+    def with_secrets(self, values: dict[str, str], /) -> Storage: ...
+
+
+class _Keys(NamedTuple):
+    text: str
+    """Fernet keys, separated by commas; the first encrypts, all decrypt."""
+    source: str
+
+
+def encrypt(values: dict[str, str], settings: Settings) -> str:
+    """The values as one ASCII token. Makes the key file where there is no key yet.
+
+    Raises:
+        ConfigurationError: the key is malformed, or the key file cannot be read or made.
+    """
+    keys = _keys(settings) or _made(settings)
+    return _fernet(keys).encrypt(json.dumps(values).encode()).decode("ascii")
+
+
+def decrypt(token: str, settings: Settings, *, block: str) -> dict[str, str]:
+    """What `encrypt` was given; `block` names the owner of the secrets in errors.
+
+    Raises:
+        ConfigurationError: there is no key here, it is malformed, or it is another one than encrypted the token.
+    """
+    from cryptography.fernet import InvalidToken
+
+    path = key_file(settings)
+    keys = _keys(settings)
+    if keys is None:
+        raise ConfigurationError(
+            f"The secrets of the block {block!r} are encrypted, and there is no key here: {SECRET_KEY} is not set and "
+            f"there is no {path}. Set {SECRET_KEY} to the key that they were saved with, or save the block again."
+        )
+    try:
+        values: dict[str, str] = json.loads(_fernet(keys).decrypt(token))
+    except InvalidToken:
+        other = f" It may have been the one in {path}." if keys.source == SECRET_KEY and os.path.exists(path) else ""
+        raise ConfigurationError(
+            f"The secrets of the block {block!r} do not open with the key from {keys.source}: they were saved with "
+            f"another one.{other} Set {SECRET_KEY} to that one (or to both, separated by a comma: the first encrypts), "
+            "or save the block again with overwrite."
+        ) from None
+    return values
+
+
+def pack(storage: Storage, key: bytes, /) -> bytes:
+    """A storage on its way to another process, its secrets encrypted; the Fernet key must go another way."""
+    secrets = storage.secret_values() if isinstance(storage, _WithSecrets) else {}
+    token = None
+    if secrets:
+        from cryptography.fernet import Fernet
+
+        token = Fernet(key).encrypt(json.dumps(secrets).encode())
+    if type(storage).__module__ == "__main__":
+        import cloudpickle
+
+        return bytes(cloudpickle.dumps((storage, token)))
+    return pickle.dumps((storage, token), protocol=5)
+
+
+def unpack(packed: bytes, key: bytes, /) -> Storage:
+    """What `pack` was given. For bytes that this program sent to itself: they are unpickled.
+
+    Raises:
+        ConfigurationError: the secrets were encrypted with another key.
+    """
+    storage: Storage
+    storage, token = pickle.loads(packed)  # noqa: S301 - as the docstring says
+    if token is None:
+        return storage
+    from cryptography.fernet import Fernet, InvalidToken
+
+    try:
+        secrets = json.loads(Fernet(key).decrypt(token))
+    except InvalidToken:
+        raise ConfigurationError(
+            f"The secrets of {storage.block_slug or type(storage).__name__} came under another key than the one that "
+            "this process was given."
+        ) from None
+    return cast("_WithSecrets", storage).with_secrets(secrets)
+
+
+def key_file(settings: Settings) -> str:
+    """Where the key lies if `HOLDALL_SECRET_KEY` is not set."""
+    return os.path.join(settings.home, _FILE)
+
+
+def _fernet(keys: _Keys) -> MultiFernet:
+    from cryptography.fernet import Fernet, MultiFernet
+
+    parts = [part.strip() for part in keys.text.split(",") if part.strip()]
+    try:
+        return MultiFernet([Fernet(part) for part in parts])
+    except ValueError:
+        # Not chained: the cause may carry the key.
+        raise ConfigurationError(
+            f"{keys.source} holds no valid key: a key is 32 bytes in URL-safe base64, several are separated by commas. "
+            f"Make one with: {_MAKE_ONE}"
+        ) from None
+
+
+def _keys(settings: Settings) -> _Keys | None:
+    text = settings.environ.get(SECRET_KEY)
+    if text:
+        return _Keys(text, SECRET_KEY)
+    path = key_file(settings)
+    try:
+        with open(open_own(path, os.O_RDONLY), encoding="ascii") as stream:
+            _close_to_others(path, stream.fileno())
+            text = stream.read().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"The key file {path} cannot be read ({error}). Make it a file, and no link to one, that this user alone can "
+            f"read, or set {SECRET_KEY}."
+        ) from error
+    return _Keys(text, path)
+
+
+def _close_to_others(path: str, descriptor: int) -> None:
+    status = os.fstat(descriptor)
+    if os.name != "posix":
+        return
+    if status.st_uid not in {0, os.geteuid()}:
+        raise ConfigurationError(
+            f"The key file {path} belongs to another user (uid {status.st_uid}), who knows the key. Move it away, so that "
+            f"a new one is made, or set {SECRET_KEY}."
+        )
+    if not stat.S_IMODE(status.st_mode) & 0o077:
+        return
+    try:
+        os.fchmod(descriptor, 0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The key file {path} can be read by other users, and this one may not change that ({error.strerror}). "
+            f"Have its owner run: chmod 600 {path}"
+        ) from error
+    warnings.warn(
+        f"The key file {path} could be read by other users; its mode is 0600 now. If somebody may have read it, save "
+        "blocks that hold secrets again with a new key, and replace the secrets.",
+        HoldallWarning,
+        stacklevel=2,
+    )
+
+
+def _made(settings: Settings) -> _Keys:
+    from cryptography.fernet import Fernet
+
+    path = key_file(settings)
+    temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
+    try:
+        os.makedirs(settings.home, mode=0o700, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(descriptor, "wb") as stream:
+                stream.write(Fernet.generate_key())
+                stream.flush()
+                # A key that a power loss takes away takes the saved secrets with it.
+                os.fsync(stream.fileno())
+            _publish(temporary, path)
+        finally:
+            os.unlink(temporary)
+    except OSError as error:
+        raise ConfigurationError(
+            f"No key file can be made at {path} ({error.strerror}), and the block has secrets to encrypt. Set "
+            f"{SECRET_KEY}, made with: {_MAKE_ONE}"
+        ) from error
+    keys = _keys(settings)
+    if keys is None:
+        raise ConfigurationError(f"The key file {path} was removed while it was being made. Try again.")
+    return keys
+
+
+def _publish(temporary: str, path: str) -> None:
+    # A link appears with its content and only where nothing is: of two processes at once, both read the winner's key.
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return
+    except OSError:
+        # A filesystem without hard links. O_EXCL still lets one win; the loser may see it empty for a moment.
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return
+        with open(temporary, "rb") as source, open(descriptor, "wb") as target:
+            target.write(source.read())

@@ -1,0 +1,194 @@
+"""Locks between machines: leases in any storage that can create an object only where none is."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+
+from holdall.abc.lock import Lease, LockManager
+from holdall.builtin.leases.generations import Generations, Mark, listed
+from holdall.builtin.leases.lease import StorageLease, given_up, uptime
+from holdall.errors import HoldallWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdall.abc.storage import Storage
+    from holdall.types import ObjectMeta
+
+_LONGEST_WAIT: Final = 1.0
+
+
+class _Verdict(NamedTuple):
+    """Whether a storage can lock, and the owner of the lease that found out."""
+
+    can_lock: bool
+    judge: str
+
+
+_verdicts: dict[str, _Verdict] = {}  # what was found of each place: a fact about it, so forks and threads may share it
+
+
+class Unlocked(Lease):
+    """What everybody gets where the storage turned out not to lock: it keeps nobody out."""
+
+    token = 0
+
+    def refresh(self) -> None:
+        """Nothing to put off."""
+
+    def release(self) -> None:
+        """Nothing to give back."""
+
+
+class LeaseManager(LockManager):
+    """Leases of `ttl` seconds below `folder`, over a `put(mode="create")` that is atomic and a listing that is current.
+
+    Each holder of a key creates the generation after the newest one, conditionally: `<folder>/<sha256 of the key>/<20
+    digits>`. That number is its token. It then rewrites its object every third of the ttl, and marks it as released at
+    the end. The newest generation stays, so that numbers grow; who takes over removes the older ones.
+
+    No machine's clock is trusted: a waiter takes a holder for dead whose object it has seen unchanged for that holder's
+    ttl. That needs one manager to be asked again; a holder that should have been done minutes ago costs no wait.
+
+    A storage that does not refuse a second creation cannot lock. That is found out with the first lease in a process,
+    is one `HoldallWarning`, and from then on everybody gets a lease at once, which keeps nobody out.
+    """
+
+    slug: ClassVar[str] = "lease"
+
+    def __init__(
+        self, storage: Storage, /, *, folder: str = "locks", ttl: float = 30.0, clock: Callable[[], float] = uptime
+    ) -> None:
+        self.storage = storage
+        self.folder = folder
+        self.ttl = ttl
+        self.patience = min(_LONGEST_WAIT, ttl / 3)
+        self._clock = clock
+        self._place = json.dumps([storage.slug, storage.location()], sort_keys=True, default=str)
+        self._seen: dict[str, tuple[tuple[int, bytes], float]] = {}
+        self._asked: set[str] = set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_seen": {}}  # by this machine's clock
+
+    def acquire(self, key: str, /, *, timeout: float | None = None) -> Lease | None:
+        """Raises `StorageError` where the storage cannot be asked, or does not let us write."""
+        end = None if timeout is None else time.monotonic() + timeout
+        wait = self.patience / 50
+        while (lease := self._try(key)) is None:
+            left = self.patience if end is None else end - time.monotonic()
+            if left <= 0:
+                return None
+            time.sleep(min(wait, left))
+            wait = min(wait * 2, self.patience)
+        return lease
+
+    def _try(self, key: str) -> Lease | None:
+        verdict = _verdicts.get(self._place)
+        if verdict is not None and not verdict.can_lock:
+            return Unlocked()
+        generations = self._generations(key)
+        if generations.folder not in self._asked:
+            # Most keys are locked once, and then to look what is there costs more than to find out that something is.
+            self._asked.add(generations.folder)
+            if (lease := self._take(generations, [])) is not None:
+                return lease
+        before = generations.numbers()
+        if before and not self._is_free(generations, before[-1]):
+            return None
+        return self._take(generations, before)
+
+    def _take(self, generations: Generations, before: list[int]) -> Lease | None:
+        """What the caller gets that saw these generations, the newest of them free, when it looked."""
+        lease = StorageLease(generations, before[-1] + 1 if before else 1, ttl=self.ttl, clock=self._clock)
+        try:
+            if not lease.create():
+                return None
+            confirmed = self._confirmed(lease, {*generations.numbers()} - {*before})
+            if confirmed is lease and self._lives(generations):
+                confirmed = None
+        except BaseException:
+            lease.give_up()
+            raise
+        if confirmed is not lease:
+            generations.discard([lease.token])
+            return confirmed
+        generations.discard(before)
+        if not lease.held:
+            lease.refresh()  # the storage took longer than the ttl to say so
+        lease.begin()
+        return lease
+
+    def _confirmed(self, lease: StorageLease, since: set[int]) -> Lease | None:
+        """What the caller gets, given the generations that have come since it looked for the first time."""
+        if not since <= {lease.token}:
+            return None  # others came, with a higher number or, where all had been tidied away, from 1 again
+        if self._place not in _verdicts:
+            can_lock = lease.token in since and not lease.create()
+            if not can_lock and (lease.is_lost() if lease.token in since else lease.is_gone()):
+                return None  # this process stood still before it looked, and was followed and tidied away
+            if not self._judged(lease, can_lock=can_lock):
+                return Unlocked()
+        return lease if lease.token in since else None
+
+    def _generations(self, key: str) -> Generations:
+        from hashlib import sha256
+
+        digest = sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+        return Generations(self.storage, f"{self.folder}/{digest}")
+
+    def _is_free(self, generations: Generations, newest: int) -> bool:
+        asked = self._clock()
+        found = generations.read(newest)
+        if found is None:
+            return False  # somebody came or tidied up meanwhile: look again
+        mark = Mark.parse(found, ttl=self.ttl)
+        if mark.over(time.time()) or mark.owner in given_up:
+            self._seen.pop(generations.folder, None)
+            return True
+        seen, since = self._seen.get(generations.folder, (None, 0.0))
+        if seen != (newest, found):
+            self._seen[generations.folder] = ((newest, found), self._clock())
+            return False
+        return asked - since >= mark.ttl
+
+    def _lives(self, generations: Generations) -> bool:
+        """Whether a holder that was taken for dead has spoken before it could see its successor."""
+        seen, _ = self._seen.pop(generations.folder, (None, 0.0))
+        return seen is not None and generations.read(seen[0]) != seen[1]
+
+    def _judged(self, lease: StorageLease, *, can_lock: bool) -> bool:
+        """Whether the storage can lock, as was found out first; says so once where it cannot."""
+        verdict = _verdicts.setdefault(self._place, _Verdict(can_lock, lease.owner))
+        if not verdict.can_lock and verdict.judge == lease.owner:
+            where = self.storage.block_slug or f"{self.storage.slug} {next(iter(self.storage.location().values()), '')}"
+            warnings.warn(
+                f"{where} cannot lock: an object that was created only where none is could be created again, or was not "
+                "listed (the server may ignore If-None-Match and its like). Machines that miss one cached result at once "
+                "may each compute it, and the last one stays. Use a server that honours conditional writes where a result "
+                "must be computed once.",
+                HoldallWarning,
+                stacklevel=7,
+            )
+        return verdict.can_lock
+
+    def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
+        now = time.time()
+        removed: list[ObjectMeta] = []
+        for folder, found in groupby(listed(self.storage.scan(f"{self.folder}/")), key=lambda each: each[0]):
+            generations = list(found)
+            if any((meta.modified or 0.0) >= before for _, _, meta in generations):
+                continue
+            data = Generations(self.storage, folder).read(generations[-1][1])
+            mark = None if data is None else Mark.parse(data, ttl=self.ttl)
+            if mark is None or mark.at >= before or not mark.over(now):
+                continue
+            for _, _, meta in generations:
+                if not dry_run:
+                    self.storage.delete(meta.key)
+                removed.append(meta)
+        return removed

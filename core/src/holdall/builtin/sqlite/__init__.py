@@ -1,0 +1,27 @@
+"""The catalog in an SQLite database."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from holdall.builtin.sqlite.catalog import SQLiteCatalog
+
+_HOMES = {
+    "SQLiteCatalog": "catalog",
+}
+
+__all__ = [
+    "SQLiteCatalog",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from holdall._lazy import attribute
+
+    return attribute(globals(), _HOMES, name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,1 @@
+"""The catalog of this process and the background writer of run rows."""

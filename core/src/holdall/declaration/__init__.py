@@ -1,0 +1,1 @@
+"""What a task or flow declares, and the rules that resolve it (pure)."""

@@ -1,0 +1,224 @@
+"""What tasks and flows have in common: a function, its options, and what can be asked of them without running."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, ParamSpec, Self, TypeVar
+
+from holdall._cached import cached
+from holdall.declaration.options import Options, check, said, unsaid
+from holdall.errors import ConfigurationError
+from holdall.suggest import suggest
+
+if TYPE_CHECKING:
+    import inspect
+    from collections.abc import Callable, Mapping
+
+    from holdall.cache.function import Function
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
+_COROUTINE: Final = 0x80  # inspect.CO_COROUTINE, without importing inspect
+_GENERATOR: Final = 0x20 | 0x200  # inspect.CO_GENERATOR, CO_ASYNC_GENERATOR
+_CALL_KEYWORDS: Final = frozenset({"return_state", "wait_for"})
+
+
+class Unit(Generic[P, R_co]):
+    """A function that holdall runs. Compared by identity; pickles by name where its module holds it."""
+
+    kind: ClassVar[Literal["task", "flow"]]
+    fn: Callable[P, R_co]
+    bound_from: tuple[Any, object] | None = None
+    """The unbound unit and the instance, where this is a method of one."""
+    named: bool | None = None
+    """Whether its name tells it from all others, where another process has said so."""
+
+    def __init__(self, fn: Callable[P, R_co], options: Options) -> None:
+        code = _code(fn)
+        _check_function(fn, code, options.name, self.kind)
+        check(options, self.kind)
+        module = getattr(fn, "__module__", None) or type(fn).__module__
+        self.fn = fn
+        self.options = options
+        self.is_async = bool(code is not None and code.co_flags & _COROUTINE)
+        self.function_name = f"{module}.{getattr(fn, '__qualname__', type(fn).__qualname__)}"
+        self.shared: dict[str, Any] = {}
+        self.plan_alone: Any = None
+        self.plan_key = object()
+        self.__wrapped__ = fn
+        self.__name__ = getattr(fn, "__name__", options.name)
+        self.__qualname__ = getattr(fn, "__qualname__", options.name)
+        self.__module__ = module
+        self.__doc__ = fn.__doc__
+
+    @property
+    def name(self) -> str:
+        return self.options.name
+
+    @cached
+    def signature(self) -> inspect.Signature:
+        from inspect import signature
+
+        return signature(self.fn)
+
+    @cached
+    def trusted(self) -> frozenset[str]:
+        """Modules that the return annotation names in full, as a text does whose module is imported for types alone."""
+        said = getattr(self.fn, "__annotations__", {}).get("return")
+        if not isinstance(said, str):
+            return frozenset()  # what it names is imported already
+        dotted = re.findall(r"[A-Za-z_]\w*(?:\.\w+)+", said)
+        return frozenset(name.rpartition(".")[0] for name in dotted)
+
+    @property
+    def identity(self) -> Function:
+        """Which function it is, for cache keys and replays; one for all variants that `with_options` makes."""
+        found: Function | None = self.shared.get("identity")
+        if found is None:
+            from holdall.cache.function import Function
+
+            try:
+                signature = self.signature
+            except (ValueError, TypeError):  # a builtin that says nothing of its parameters, and so marks none
+                signature = None
+            found = self.shared.setdefault("identity", Function(self.fn, signature, named=self.named))
+        return found
+
+    @cached
+    def key_function(self) -> str | None:
+        """The digest of its `cache_key_fn`, for records; None where it has none."""
+        from holdall.cache.function import Function
+
+        try:
+            return Function(self.options.cache_key_fn, None).as_task()
+        except ConfigurationError:
+            return None  # it closes over what cannot be counted
+
+    @cached
+    def uncached(self) -> Self:
+        """The same without caching: how a call runs whose cache key is None."""
+        return self.replaced({"cache_key_fn": None, "cache_policy": None})
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Parameters by name, defaults included. Raises TypeError as the call itself would."""
+        if len(args) == self._plain_names and not kwargs:
+            return dict(zip(self.signature.parameters, args, strict=True))
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        instance = getattr(self.fn, "__self__", None)
+        return bound.arguments if instance is None else {"self": instance, **bound.arguments}
+
+    @cached
+    def _plain_names(self) -> int:
+        """How many parameters there are where all may go by position, else -1: `bind` then need not ask inspect."""
+        kinds = [parameter.kind for parameter in self.signature.parameters.values()]
+        plain = all(kind.name in {"POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD"} for kind in kinds)
+        return len(kinds) if plain and not hasattr(self.fn, "__self__") else -1
+
+    def bound_to(self, instance: object) -> Self:
+        """As a method of the instance; shares the resolved plans, as the options are the same."""
+        if not hasattr(self.fn, "__get__"):
+            return self  # a builtin or a callable object: no method in a plain class either
+        bound = object.__new__(type(self))
+        bound.__dict__.update(self.__dict__)
+        bound.shared = {}
+        for name in ("signature", "_plain_names"):
+            bound.__dict__.pop(name, None)
+        bound.fn = self.fn.__get__(instance)
+        bound.bound_from = (self, instance)
+        return bound
+
+    def replaced(self, changes: Mapping[str, Any]) -> Self:
+        """A copy with other options; None takes one back to what it is when nobody says."""
+        check_names(self.kind, changes)
+        options = replace(self.options, **said(changes), **unsaid(changes))
+        if self.bound_from is None:
+            variant = type(self)(self.fn, options)
+            variant.shared, variant.named = self.shared, self.named
+            return variant
+        unbound, instance = self.bound_from
+        return type(self)(unbound.fn, options).bound_to(instance)
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.function_name}>"
+
+    def __reduce__(self) -> Any:
+        # By name where the name leads back here; else by value, which needs cloudpickle for the function.
+        if self.bound_from is not None:
+            return type(self).bound_to, self.bound_from
+        if self.__module__ != "__main__":
+            named = _found(self.__module__, self.__qualname__)
+            if named is self:
+                return _found, (self.__module__, self.__qualname__)
+            if type(named) is type(self) and named.fn is self.fn:
+                return _varied, (self.__module__, self.__qualname__, self.options)
+        # Where a name leads, only the program that it is of can tell.
+        return type(self), (self.fn, self.options), {"named": self.identity.named} if self.options.caching else None
+
+
+def check_names(kind: str, options: Mapping[str, Any]) -> None:
+    """Raises ConfigurationError for an option that does not exist, with the nearest that does."""
+    known = Options.__dataclass_fields__
+    for name in options:
+        if name not in known:
+            near = suggest(name, known)
+            hint = f" Did you mean {near!r}?" if near else f" It has {', '.join(sorted(known))}."
+            raise ConfigurationError(f"A {kind} has no option {name!r}.{hint}")
+
+
+def _found(module: str, qualname: str) -> Any:
+    try:
+        found: Any = import_module(module)
+        for part in qualname.split("."):
+            found = found.__dict__[part] if isinstance(found, type) else getattr(found, part)
+    except (ImportError, AttributeError, KeyError):
+        return None
+    return found
+
+
+def _varied(module: str, qualname: str, options: Options) -> Any:
+    unit = _found(module, qualname)
+    return type(unit)(unit.fn, options)
+
+
+def _code(fn: Any) -> Any:
+    """The code that a call runs, through partials, methods and callable objects; None where it is not Python's."""
+    while not hasattr(fn, "__code__"):
+        inner = getattr(fn, "func", None) or getattr(fn, "__func__", None)
+        if inner is None or not callable(inner):
+            called = getattr(type(fn), "__call__", None)  # noqa: B004 - its code is looked for
+            return None if isinstance(fn, type) else getattr(called, "__code__", None)
+        fn = inner
+    return fn.__code__
+
+
+def _check_function(fn: Any, code: Any, name: str, kind: str) -> None:
+    if isinstance(fn, Unit):
+        raise ConfigurationError(
+            f"{fn!r} is a {fn.kind} already; {fn.name}.with_options(…) makes one with other options."
+        )
+    if isinstance(fn, (classmethod, staticmethod)):
+        raise ConfigurationError(
+            f"@{kind} stands below @{type(fn).__name__}, next to the function {fn.__func__.__qualname__}."
+        )
+    if not callable(fn):
+        raise ConfigurationError(f"@{kind} decorates a function, not {fn!r}.")
+    taken = _CALL_KEYWORDS.intersection(_parameters(fn, code))
+    if taken:
+        raise ConfigurationError(
+            f"{name} has a parameter named {min(taken)!r}, which is a keyword of every {kind} call. Rename it."
+        )
+    if code is not None and code.co_flags & _GENERATOR:
+        raise ConfigurationError(
+            f"{name} is a generator function: its body would run after the run has ended. Return a list, or make what "
+            f"loops over it the {kind}."
+        )
+
+
+def _parameters(fn: Any, code: Any) -> tuple[str, ...]:
+    inner = getattr(fn, "__wrapped__", None)
+    own: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount] if code is not None else ()
+    return own if inner is None else (*own, *_parameters(inner, _code(inner)))

@@ -1,0 +1,206 @@
+"""A call that may be the same as an earlier one: its key, its hit, and one computation for all who miss at once."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from holdall.cache import CacheContext
+from holdall.engine.context import current
+from holdall.engine.outcome import Done, row_of
+from holdall.engine.persist import lookup, unlocked
+from holdall.engine.single_flight import Flight
+from holdall.engine.steps import Blocking
+from holdall.errors import ConfigurationError, HoldallWarning, KeyMissing, PluginError, ResultError, StorageError
+from holdall.hooks.discovery import ear
+from holdall.results.layout import record_key
+from holdall.results.record import quoted
+from holdall.results.spool import may_hold
+from holdall.types import UNSET
+
+if TYPE_CHECKING:
+    from holdall.declaration.definition import Unit
+    from holdall.engine.persist import Kept
+    from holdall.engine.plan import Plan
+    from holdall.engine.run import Run
+    from holdall.engine.steps import Steps
+    from holdall.results.record import Record
+    from holdall.results.store import ResultStore
+
+
+Overtaken = Callable[[], "Steps[Done | None]"]
+"""Asked before a value is kept: the result of whoever took over the turn meanwhile, or None."""
+
+
+class Keyed(NamedTuple):
+    """The parameters by name and the cache key, where they were worked out already; `absent`: nothing is kept there."""
+
+    parameters: dict[str, Any]
+    key: str | None
+    absent: bool = False
+
+
+def call_cached(
+    unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, Keyed]:
+    """The value of a small hit, or UNSET and what `execute` need not work out again.
+
+    A hit is the call that caching is for, so it takes no generator, no state and no second look at its record. Whatever
+    is not plainly a hit goes the long way, where every error has its place.
+    """
+    started = time.time()
+    parameters = unit.bind(args, kwargs)
+    key = cache_key(unit, run, parameters)
+    keyed = Keyed(parameters, key)
+    # Where something is in the spool, it may be newer than what the storage has.
+    if key is None or plan.store is None or may_hold(run.root.settings.home):
+        return UNSET, keyed
+    path = record_key(key)
+    # Equal texts of two key functions are worth a word, which the long way has.
+    having = b"" if unit.options.cache_key_fn is None else f'"function": {quoted(unit.function_name)}'.encode()
+    try:
+        found = plan.store.read_quickly(path, having=having)
+    except KeyMissing:
+        return UNSET, keyed._replace(absent=True)
+    except (StorageError, ResultError, ConfigurationError, PluginError):
+        return UNSET, keyed  # the long way says what is wrong
+    if found is None:
+        return UNSET, keyed
+    value, run_id = found
+    text = plan.store.reference_json(path, run_id)
+    run.root.recorder.record(row_of(unit, run, "completed", "cached", started, text, cached=True))
+    return value, keyed
+
+
+def cache_key(unit: Unit[Any, Any], run: Run, parameters: dict[str, Any] | None) -> str | None:
+    flow_run = run.flow if unit.kind == "task" else (run.parent.flow if run.parent is not None else None)
+    context = CacheContext(task=unit, run=run, flow_run=flow_run, parameters=parameters or {})
+    options = unit.options
+    if options.cache_key_fn is not None:
+        key = options.cache_key_fn(context, dict(context.parameters))
+    else:
+        key = options.cache_policy.key(context)
+    if key is not None and not isinstance(key, str):
+        raise ConfigurationError(
+            f"The cache key of {unit.name!r} is a text, or None for a call that is not cached; its {options.caching} "
+            f"returned a {type(key).__name__}."
+        )
+    return key
+
+
+def key_parts(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, str]:
+    """What the key of a call made here would count, as `Runnable.key_parts` says."""
+    options = unit.options
+    around = current.get()
+    flow_run = None if around is None else around.flow
+    context = CacheContext(task=unit, run=around, flow_run=flow_run, parameters=unit.bind(args, kwargs))
+    if options.cache_key_fn is not None:
+        return {"cache_key_fn": str(options.cache_key_fn(context, dict(context.parameters)))}
+    if options.caching is None:
+        return {}
+    return dict(sorted(options.cache_policy.shown(context).items()))
+
+
+def cached(
+    unit: Unit[Any, Any],
+    run: Run,
+    store: ResultStore,
+    key: str,
+    compute: Callable[[Overtaken], Steps[Done]],
+    *,
+    absent: bool = False,
+) -> Steps[Done]:
+    """The hit, or what `compute` gives: once per storage where it can lock, while others wait for the record.
+
+    `absent`: the storage has just been asked, and nothing was there.
+
+    Between the body and the keeping of its value `compute` asks what it is given: a lease may have been lost meanwhile.
+    """
+    options = unit.options
+    complained: list[str] = []
+    look = partial(
+        lookup,
+        store,
+        key,
+        complained=complained,
+        home=run.root.settings.home,
+        cache_in_memory=options.cache_result_in_memory,
+        accept=unit.trusted | run.root.settings.results_accept,
+        on_storage_error=options.on_storage_error,
+        seen=None if options.cache_key_fn is None else partial(_warn_of_strangers, unit),
+    )
+    if not (absent or options.refresh_cache) and (hit := (yield Blocking(look))) is not None:
+        return _hit(unit, run, hit)
+    store.check_signer()
+    if ear.active:
+        from holdall.hooks import bus
+
+        bus.cache_miss(run_id=run.id, name=unit.name, key=record_key(key))
+    flight = Flight(store, record_key(key), lease_seconds=run.root.settings.results_lease_seconds)
+
+    def overtaken() -> Steps[Done | None]:
+        if flight.held or (newer := (yield Blocking(partial(_newer, flight, look)))) is None:
+            return None
+        became = (
+            "what is kept there now is replaced, as refresh_cache=True asks"
+            if options.refresh_cache
+            else "its result is returned and stays"
+        )
+        warnings.warn(
+            f"While {unit.kind} {unit.name!r} ran its body, this process stood still or did not reach the storage for so "
+            f"long that another caller took over and may have computed the same: {became}.",
+            HoldallWarning,
+            stacklevel=2,
+        )
+        return None if options.refresh_cache else _hit(unit, run, newer)
+
+    try:
+        try:
+            yield from flight.enter()
+        except StorageError as error:
+            unlocked(error, options.on_storage_error, complained, spools=store.spools)
+        # Somebody may have computed it meanwhile, but not before the first holder of all.
+        if not (flight.is_first or options.refresh_cache) and (hit := (yield Blocking(look))) is not None:
+            return _hit(unit, run, hit)
+        return (yield from compute(overtaken))
+    except GeneratorExit:
+        flight.release()  # a generator that is being closed takes no step any more
+        raise
+    finally:
+        yield from flight.leave()
+
+
+def _warn_of_strangers(unit: Unit[Any, Any], record: Record) -> None:
+    """Say once that two key functions make the same text for two functions: they may have been meant to, or not."""
+    made_by, keyed_by = record.producer.get("function"), record.producer.get("cache_key_fn")
+    if made_by == unit.function_name or keyed_by in {None, unit.key_function} or unit.shared.get("stranger"):
+        return
+    unit.shared["stranger"] = True
+    warnings.warn(
+        f"The call of {unit.kind} {unit.name!r} was answered with a result of {made_by}: the cache_key_fn of each made the "
+        "same text, which makes them the same call. If they are not, put the name of the task into the text: "
+        'f"{context.task.name}-…".',
+        HoldallWarning,
+        stacklevel=2,
+    )
+
+
+def _newer(flight: Flight, look: Callable[[], tuple[Any, Kept] | None]) -> tuple[Any, Kept] | None:
+    """What is kept where somebody else took over; None where nobody did, or has kept nothing yet."""
+    try:
+        flight.refresh()
+        return None if flight.held else look()
+    except StorageError:
+        return None  # keeping the value meets the same trouble, and has a place for both
+
+
+def _hit(unit: Unit[Any, Any], run: Run, hit: tuple[Any, Kept]) -> Done:
+    value, kept = hit
+    if ear.active:
+        from holdall.hooks import bus
+
+        bus.cache_hit(run_id=run.id, name=unit.name, reference=kept.json)
+    return Done(value, kept, cached=True, message="cached")

@@ -1,0 +1,114 @@
+"""A call as its caller sees it: inputs made ready, the run taken through, the value, state or exception given back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from holdall.engine.execute import begin, call_kept, call_plain, execute
+from holdall.engine.inputs import MATTER, has_deferred, listed, pending, resolved
+from holdall.engine.outcome import failure_of, state_of
+from holdall.engine.state import State
+from holdall.engine.steps import adrive, drive
+from holdall.errors import told
+from holdall.hooks.discovery import ear
+from holdall.results.references import ResultLiteral, is_literal
+from holdall.types import UNSET
+
+if TYPE_CHECKING:
+    from holdall.declaration.definition import Unit
+    from holdall.engine.outcome import Outcome
+    from holdall.engine.plan import Plan
+    from holdall.engine.run import Run
+
+
+def call(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What `task(...)` and `flow(...)` do; a coroutine for an async function."""
+    return_state, wait_for = unit.options.return_state, unit.options.wait_for
+    if kwargs:
+        return_state = kwargs.pop("return_state", return_state)
+        wait_for = kwargs.pop("wait_for", wait_for)
+    if unit.is_async:
+        return _acall(unit, args, kwargs, wait_for, return_state=return_state)
+    if wait_for is not None:
+        resolved(listed(wait_for))
+    if not MATTER.isdisjoint(map(type, args)) or (kwargs and not MATTER.isdisjoint(map(type, kwargs.values()))):
+        args, kwargs = _ready(args, kwargs)
+    plan, run = begin(unit)
+    if plan.plain and not return_state and not ear.active:
+        return call_plain(unit, run, plan, args, kwargs)
+    keyed = None
+    if plan.kept and run.replays is None and not return_state and not ear.active:
+        return call_kept(unit, run, plan, args, kwargs)
+    if plan.quick and run.replays is None and not return_state and not ear.active:
+        from holdall.engine.cached_call import call_cached
+
+        value, keyed = call_cached(unit, run, plan, args, kwargs)
+        if value is not UNSET:
+            return value
+    return _given(drive(execute(unit, run, plan, args, kwargs, keyed)), return_state=return_state)
+
+
+async def _acall(
+    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any, *, return_state: bool
+) -> Any:
+    inputs = (*args, *kwargs.values(), listed(wait_for))
+    if has_deferred(inputs):
+        from asyncio import to_thread
+
+        for future in pending(inputs):
+            await future.finished()
+        await to_thread(resolved, inputs[-1])
+        args, kwargs = await to_thread(_ready, args, kwargs)
+    plan, run = begin(unit)
+    return _given(await adrive(execute(unit, run, plan, args, kwargs)), return_state=return_state)
+
+
+def call_state(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> State[Any]:
+    """What a runner's worker does: the state, whatever happens; an async function gets an event loop of its own."""
+    try:
+        if not MATTER.isdisjoint(map(type, args)) or kwargs:
+            args, kwargs = _ready(args, kwargs)
+        plan, run = begin(unit)
+        if plan.plain and not unit.is_async and not ear.active:
+            return _plain_state(unit, run, plan, args, kwargs)
+        steps = execute(unit, run, plan, args, kwargs)
+        if unit.is_async:
+            from asyncio import run as run_loop
+
+            return run_loop(adrive(steps)).state
+        return drive(steps).state
+    except Exception as error:  # noqa: BLE001 - refused before the body ran: whoever asks for the result gets it
+        return not_started(unit, error)
+
+
+def _plain_state(
+    unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> State[Any]:
+    try:
+        value = call_plain(unit, run, plan, args, kwargs)
+    except BaseException as error:  # noqa: BLE001 - the state holds it
+        kind, message = failure_of(error)
+        return state_of(unit, run, kind, message, None, UNSET, error)
+    literal = ResultLiteral(value=value) if is_literal(value) and not plan.resolution.forbidden else None
+    return state_of(unit, run, "completed", None, literal, value, None)
+
+
+def not_started(unit: Unit[Any, Any], error: BaseException) -> State[Any]:
+    """The state of a run that never was: an input failed, or its options cannot work."""
+    message = f"not started: {told(error)}"
+    return State(type="failed", kind=unit.kind, run_id="", name=unit.name, message=message, _error=error)
+
+
+def _ready(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return tuple(resolved(each) for each in args), {name: resolved(each) for name, each in kwargs.items()}
+
+
+def _given(outcome: Outcome, *, return_state: bool) -> Any:
+    if return_state:
+        return outcome.state
+    if outcome.error is None:
+        return outcome.value
+    try:
+        raise outcome.error
+    finally:
+        del outcome  # the traceback holds this frame, and the outcome would hold the traceback

@@ -1,0 +1,288 @@
+"""One run from call to record: bind, look for a kept result, call, retry, keep, record.
+
+A plain call (nothing to look up, retry or keep) takes `call_plain`; every other one is the generator `execute`, which a
+driver of steps.py takes through. Neither raises what the body raised: the state holds it, and the caller decides.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from holdall.engine.attempts import attempts, claims_of, identified, replay, settle
+from holdall.engine.context import current, leave
+from holdall.engine.inputs import resolved
+from holdall.engine.outcome import Done, Failed, Outcome, failure_of, row_of
+from holdall.engine.persist import keep_uncatalogued, key_of
+from holdall.engine.persist_ import secure
+from holdall.engine.plan import Plan, plan
+from holdall.engine.run import Replays, Root, Run
+from holdall.engine.steps import Blocking
+from holdall.errors import ConfigurationError
+from holdall.hooks.discovery import discover, ear
+from holdall.results.references import ResultLiteral
+from holdall.settings import model as settings
+from holdall.types import UNSET
+
+if TYPE_CHECKING:
+    from holdall.declaration.definition import Unit
+    from holdall.engine.cached_call import Keyed, Overtaken
+    from holdall.engine.run import Identity
+    from holdall.engine.steps import Steps
+
+_LITERAL = '{"type": "result"'
+_LITERAL_JSON = {each: ResultLiteral(value=each).json() for each in (None, True, False)}
+
+
+def begin(unit: Unit[Any, Any]) -> tuple[Plan, Run]:
+    """Resolve a call where it stands. What cannot work is refused here, before the body runs."""
+    parent = current.get()
+    if parent is None:
+        directory = _working_directory()
+        found = settings.current(directory)
+        alone = unit.plan_alone
+        if alone is not None and alone[0] is found and alone[1].directory == directory:
+            return alone[2], Run(unit.kind, unit.name, None, alone[1])
+        discover()
+        root = Root(found, directory)
+        made = plan(unit, None, root)
+        # A slug may lead elsewhere by the next call; whatever else was resolved stays true while the settings do.
+        if not _is_slug(made):
+            unit.plan_alone = (found, root, made)
+        return made, Run(unit.kind, unit.name, None, root)
+    plans = parent.plans
+    if plans is None:
+        return plan(unit, parent, parent.root), Run(unit.kind, unit.name, parent, parent.root)
+    known: Plan | None = plans.get(unit.plan_key)
+    if known is None:
+        known = plans[unit.plan_key] = plan(unit, parent, parent.root)
+    return known, Run(unit.kind, unit.name, parent, parent.root)
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            "The working directory of this process has been removed, and a run takes its settings and relative paths "
+            "from it. Change to a directory that is there (os.chdir) before the run starts."
+        ) from error
+
+
+def _is_slug(made: Plan) -> bool:
+    return made.store is not None and made.store.where.slug is not None
+
+
+def call_plain(unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A sync task with nothing to look up, retry or keep: the body, and one row for the catalog."""
+    token = current.set(run)
+    started = time.time()
+    state, message, result = "completed", None, None
+    if run.replays is not None:
+        run.identified = partial(identified, unit, args, kwargs)
+    try:
+        value = unit.fn(*args, **kwargs)
+        if run.runner is not None:
+            value = resolved(value)
+        if value is None or value is True or value is False:
+            result = None if plan.resolution.forbidden else _LITERAL_JSON[value]
+    except BaseException as error:
+        state, message = failure_of(error)
+        raise
+    else:
+        return value
+    finally:
+        current.reset(token)
+        try:
+            if run.runner is not None:
+                settle(run)
+        finally:
+            run.root.recorder.record(row_of(unit, run, state, message, started, result, cached=False))
+
+
+def call_kept(unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A sync task that keeps its result, with nothing to look up or retry: as `call_plain`, and the result."""
+    token = current.set(run)
+    started = time.time()
+    recorder = run.root.recorder
+    state, message, result = "completed", None, None
+    try:
+        value = unit.fn(*args, **kwargs)
+        if run.runner is not None:
+            settle(run)
+            value = resolved(value)
+        kept = secure(unit, run, plan, value, None, None)
+        result = None if kept is None else kept.json
+    except BaseException as error:
+        state, message = failure_of(error)
+        raise
+    finally:
+        current.reset(token)
+        try:
+            if run.runner is not None:
+                settle(run)
+        finally:
+            recorder.record(row_of(unit, run, state, message, started, result, cached=False))
+    if result is not None and result.startswith(_LITERAL) and plan.store is not None and not recorder.flush():
+        keep_uncatalogued(unit, run, plan.store, value)
+    return value
+
+
+def execute(
+    unit: Unit[Any, Any],
+    run: Run,
+    plan: Plan,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    keyed: Keyed | None = None,
+) -> Steps[Outcome]:
+    """Every other call. Sets the context for its own time, records the run, never raises an Exception."""
+    token = current.set(run)
+    started = time.time()
+    recorder = run.root.recorder
+    try:
+        if unit.kind == "flow":
+            _enter_flow(unit, run, plan)
+            recorder.record(row_of(unit, run, "running", None, started, None, cached=False))
+        if ear.active:
+            from holdall.hooks import bus
+
+            bus.run_started(run_id=run.id, kind=unit.kind, name=unit.name)
+        try:
+            done = yield from _produce(unit, run, plan, args, kwargs, keyed)
+        except BaseException as raised:  # noqa: BLE001 - the outcome holds it; drivers raise it to the caller
+            error = raised.error if type(raised) is Failed else raised
+            kind, message = failure_of(error)
+            outcome = Outcome(unit, run, kind, message, None, UNSET, UNSET, error)
+            del error
+        else:
+            held = done.value if unit.options.cache_result_in_memory or done.kept is None else UNSET
+            outcome = Outcome(
+                unit, run, "completed", done.message, done.kept, done.value, held, None, cached=done.cached
+            )
+        result_json = None if outcome.kept is None else outcome.kept.json
+        recorder.record(row_of(unit, run, outcome.kind, outcome.message, started, result_json, cached=outcome.cached))
+        if ear.active:
+            from holdall.hooks import bus
+
+            bus.run_finished(
+                run_id=run.id,
+                kind=unit.kind,
+                name=unit.name,
+                state=outcome.kind,
+                duration=time.time() - started,
+                cached=outcome.cached,
+            )
+        is_literal = result_json is not None and result_json.startswith(_LITERAL) and not outcome.cached
+        if (unit.kind == "flow" and run.parent is None) or (is_literal and plan.store is not None):
+            # A reference is durable by now; a literal lives in the run's row alone.
+            written = yield Blocking(recorder.flush)
+            if not written and is_literal and plan.store is not None:
+                yield Blocking(partial(keep_uncatalogued, unit, run, plan.store, outcome.value))
+        try:
+            return outcome
+        finally:
+            del outcome  # a failure's traceback may hold this frame
+    finally:
+        leave(current, token)
+
+
+def _enter_flow(unit: Unit[Any, Any], run: Run, made: Plan) -> None:
+    run.flow = run
+    run.plans = {}
+    around = run.parent.scope if run.parent is not None else None
+    run.scope = made.resolution.scope(unit.options, around)
+    if unit.options.task_runner is not None:
+        run.task_runner = unit.options.task_runner
+
+
+def _produce(
+    unit: Unit[Any, Any],
+    run: Run,
+    made: Plan,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    keyed: Keyed | None,
+) -> Steps[Done]:
+    """The value: replayed, out of the cache, or computed and kept."""
+    options = unit.options
+    if keyed is None:
+        needed = options.caching is not None or options.result_storage_key is not None
+        parameters = unit.bind(args, kwargs) if needed else None
+        key = _cache_key(unit, run, parameters) if options.caching is not None else None
+        absent = False
+    else:
+        parameters, key, absent = keyed
+    if options.caching is not None and key is None:
+        made = plan(unit.uncached, run.parent, run.root)
+    replays = run.replays
+    if unit.kind == "flow" and options.retries:
+        run.replays = Replays(replays)
+    claims = claims_of(unit, replays, run, args, kwargs, kept=made.store is not None) if replays is not None else []
+    for table, identity in claims:
+        if (result := table.kept(identity)) is not None:
+            replayed = yield Blocking(partial(replay, unit, result))
+            if replayed is not None:
+                return replayed  # type: ignore[no-any-return]  # what _replay returns
+    if key is None or made.store is None:
+        done = yield from _compute(unit, run, made, args, kwargs, None, parameters)
+    else:
+        from holdall.engine.cached_call import cached
+
+        done = yield from cached(
+            unit,
+            run,
+            made.store,
+            key,
+            partial(_compute, unit, run, made, args, kwargs, key, parameters),
+            absent=absent,
+        )
+    return _for_replays(done, claims)
+
+
+def _for_replays(done: Done, claims: list[tuple[Replays, Identity]]) -> Done:
+    """Keep what is to be replayed; what else is to be known of it."""
+    if done.kept is None:
+        return done
+    for table, identity in claims:
+        table.keep(identity, done.kept.result)
+    return done._replace(kept=None) if done.kept.for_replays_alone else done
+
+
+def _cache_key(unit: Unit[Any, Any], run: Run, parameters: dict[str, Any] | None) -> str | None:
+    from holdall.engine.cached_call import cache_key
+
+    return cache_key(unit, run, parameters)
+
+
+def _compute(
+    unit: Unit[Any, Any],
+    run: Run,
+    made: Plan,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    key: str | None,
+    parameters: dict[str, Any] | None,
+    overtaken: Overtaken | None = None,
+) -> Steps[Done]:
+    options = unit.options
+    named = None
+    if made.store is not None and options.result_storage_key is not None:
+        named = key_of(
+            unit, run, parameters, made.store
+        )  # before the body: what cannot be filled in must not cost its work
+    value, error = yield from attempts(unit, run, made, args, kwargs)
+    if error is not None:
+        try:
+            # In a wrapping, as a StopIteration raised in a generator would become another error.
+            raise Failed(error)
+        finally:
+            del error
+    if made.resolution.forbidden:
+        return Done(value, None, cached=False)
+    if overtaken is not None and (newer := (yield from overtaken())) is not None:
+        return newer
+    kept = yield Blocking(partial(secure, unit, run, made, value, key, named))
+    return Done(value, kept, cached=False)

@@ -1,0 +1,147 @@
+"""A resolution made concrete: the store it leads to, and the shortest way to run what it is about."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, cast
+
+from holdall.abc.codec import Codec
+from holdall.abc.storage import Storage
+from holdall.blocks import urls
+from holdall.builtin.local.directory import Directory
+from holdall.builtin.pickle.codec import PickleCodec
+from holdall.declaration.resolution import resolve
+from holdall.errors import ConfigurationError, PersistenceRequiredError, StorageError
+from holdall.results.policy import policy_of
+from holdall.results.store import ResultStore
+from holdall.storage import guard
+
+if TYPE_CHECKING:
+    from holdall.abc.block import StorageBlock
+    from holdall.declaration.definition import Unit
+    from holdall.declaration.options import Options
+    from holdall.declaration.resolution import Resolution
+    from holdall.engine.run import Root, Run
+
+
+class Plan:
+    """How one task or flow runs at one place.
+
+    `plain`: a task with nothing to look up, to retry or to keep but the run itself. `kept`: the same, whose result is
+    kept. `quick`: a task that may have a cached result.
+    """
+
+    __slots__ = ("kept", "plain", "quick", "resolution", "store")
+
+    def __init__(self, options: Options, resolution: Resolution, store: ResultStore | None) -> None:
+        self.resolution = resolution
+        self.store = store
+        simple = resolution.kind == "task" and options.result_storage_key is None
+        cached = options.caching is not None
+        self.plain = simple and store is None and not resolution.needs
+        self.kept = simple and store is not None and not resolution.needs
+        self.quick = simple and store is not None and cached and not options.refresh_cache
+
+
+def plan(unit: Unit[Any, Any], parent: Run | None, root: Root) -> Plan:
+    """Resolve, refuse what cannot work, and look up block and serializer: all before a body runs.
+
+    Raises:
+        PersistenceRequiredError: caching with `persist_result=False`.
+        UnknownBlockError, UnknownSerializerError, PluginError, ConfigurationError: the place or the format.
+    """
+    options = unit.options
+    resolution = resolve(unit.kind, options, parent.scope if parent is not None else None, root.settings)
+    if options.caching is not None and resolution.forbidden:
+        raise PersistenceRequiredError(refusal(resolution, options.caching))
+    if not resolution.persist.value:
+        return Plan(options, resolution, None)
+    store = make_store(resolution, root)
+    # A cached call may be a hit, for which nobody signs; and what is kept for retries alone is never the reason to fail.
+    if options.caching is None and not resolution.for_retries_alone:
+        store.check_signer()
+    try:
+        guard.check_place(store.storage)
+    except StorageError as error:
+        # Whoever asked for its work to be done in spite of its storage has it done: it may be better by then.
+        if not (store.spools or resolution.for_retries_alone or options.on_storage_error == "run"):
+            raise ConfigurationError(
+                f"{error} Nothing was run. Give another result_storage, or clear this one."
+            ) from error
+    return Plan(options, resolution, store)
+
+
+def refusal(resolution: Resolution, need: str) -> str:
+    what = f"The {resolution.kind} {resolution.name!r}"
+    return (
+        f"{what} has {need}, which needs its result to be kept, and {resolution.persist.reason}. "
+        f"Set persist_result=True on it, give it a result_storage, or drop {need}; "
+        f"print({resolution.name}.explain()) shows every rule."
+    )
+
+
+def make_store(resolution: Resolution, root: Root) -> ResultStore:
+    storage, serializer = resolution.storage.value, resolution.serializer.value
+    key = (_by_value(storage), _by_value(serializer))
+    found = root.stores.get(key)
+    if found is None:
+        where = make_storage(storage, root)
+        store = ResultStore(where, _codec(serializer), policy=policy_of(where, root.settings))
+        if store.policy.no_pickle and store.codec.trusted_only:
+            raise ConfigurationError(
+                f"The {resolution.kind} {resolution.name!r} keeps its result as {store.codec.slug}, which may run code when "
+                f"it is read, and {store.label} takes nothing of that kind (no_pickle of the block, or "
+                'HOLDALL_RESULTS_NO_PICKLE). Give it another serializer, as result_serializer="auto" or "json".'
+            )
+        store.codec.check()
+        # The values stay alive with the entry: an id is theirs alone for as long.
+        found = root.stores[key] = (store, (storage, serializer))
+    return found[0]
+
+
+def _by_value(value: Any) -> Any:
+    return value if isinstance(value, (str, os.PathLike)) else id(value)
+
+
+def make_storage(value: Any, root: Root) -> Storage:
+    if isinstance(value, (str, os.PathLike)):
+        path = urls.path(value, root.directory)
+        if path is not None:
+            return Directory(path)
+        from holdall.blocks import lookup as blocks
+
+        storage = blocks.from_value(value, settings=root.settings, directory=root.directory)
+    elif isinstance(value, Storage):
+        storage = value.resolved(root.directory)
+    else:
+        raise ConfigurationError(
+            f"result_storage is a slug as 's3/prod', a block as LocalFileSystem(basepath='results'), a path or a URL, "
+            f"not {_what(value)}."
+        )
+    if hasattr(storage, "secret_values"):
+        from holdall.blocks.reopen import remember
+
+        remember(cast("StorageBlock", storage), root.settings)
+    return storage
+
+
+def _codec(value: Any) -> Codec:
+    if isinstance(value, str) and value == "pickle":
+        return PickleCodec()
+    if isinstance(value, str):
+        from holdall.plugins import registry
+
+        return registry.serializer(value)
+    if isinstance(value, Codec):
+        return value
+    raise ConfigurationError(
+        f"result_serializer is a name as 'json' or 'compressed/pickle', or a serializer as "
+        f"JSONSerializer(jsonlib='orjson'), not {_what(value)}."
+    )
+
+
+def _what(value: Any) -> str:
+    """The mistake in words; the class in the place of an instance is the most common."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}: make an instance, {value.__name__}(…)"
+    return f"a value of type {type(value).__name__}"

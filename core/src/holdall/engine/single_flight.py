@@ -1,0 +1,149 @@
+"""Who computes a missing result: one at a time per key in this process, and between processes where storage locks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextvars import ContextVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
+
+from holdall._system import fork
+from holdall.engine.context import leave
+from holdall.engine.steps import Blocking, Sleep
+from holdall.storage.locks import LEASE_SECONDS, lock_manager
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from holdall.abc.lock import Lease, LockManager
+    from holdall.engine.steps import Steps
+    from holdall.results.store import ResultStore
+
+_LONGEST_WAIT: Final = 0.05  # for another thread
+_GROWTHS: Final = 50  # from a first wait to the longest
+
+# Keys that the calls around this one are computing already: a recursion on its own key must not wait for itself.
+computing: ContextVar[tuple[str, ...]] = ContextVar("holdall_computing", default=())
+
+
+class _Turn:
+    """A lock that can be weakly referenced."""
+
+    __slots__ = ("__weakref__", "lock")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+
+_turns: WeakValueDictionary[str, _Turn] = WeakValueDictionary()
+_making = threading.Lock()
+
+
+def _turn_of(name: str) -> _Turn:
+    """The same lock for a name as long as anybody has it."""
+    with _making:
+        found = _turns.get(name)
+        if found is None:
+            found = _turns[name] = _Turn()
+        return found
+
+
+class Flight:
+    """One caller's turn at a key; `entered` says whether it has come."""
+
+    def __init__(self, store: ResultStore, key: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
+        self._name = f"{store.place}\0{key}"
+        self._key = key
+        self._nested = self._name in computing.get()
+        self._turn: _Turn | None = None
+        self._manager = None if self._nested else lock_manager(store.storage, lease_seconds=lease_seconds)
+        self._lease: Lease | None = None
+        self._over = False
+        self._mutex = fork.renewed(threading.Lock())
+        self._token: Any = None
+
+    def enter(self) -> Steps[None]:
+        """Wait for the turn in short steps, so that a waiter keeps neither an event loop nor one of its threads.
+
+        Raises:
+            StorageError: the storage cannot lock where it said that it can.
+        """
+        if self._nested:
+            return
+        turn = _turn_of(self._name)
+        waits = _waits(_LONGEST_WAIT)
+        while not turn.lock.acquire(blocking=False):
+            yield Sleep(next(waits))
+        self._turn = turn
+        self._token = computing.set((*computing.get(), self._name))
+        if self._manager is None:
+            return
+        acquire = partial(self._acquire, self._manager)
+        waits = _waits(self._manager.patience)
+        while not (yield Blocking(acquire)):
+            yield Sleep(next(waits))
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nobody has had the turn before, here or elsewhere."""
+        return self._lease is not None and self._lease.token == 1
+
+    @property
+    def held(self) -> bool:
+        """Whether the turn is still this caller's alone, as far as can be said without asking the storage."""
+        return self._lease is None or self._lease.held
+
+    def refresh(self) -> None:
+        """Ask the storage. Raises `StorageError` where it does not answer."""
+        if (lease := self._lease) is not None:
+            lease.refresh()
+
+    def _acquire(self, manager: LockManager) -> bool:
+        lease = manager.acquire(self._key, timeout=0)
+        with self._mutex:
+            if self._over and lease is not None:
+                lease.release()  # whoever wanted it was cancelled while this thread asked for it
+            else:
+                self._lease = lease
+        return lease is not None
+
+    def leave(self) -> Steps[None]:
+        """Idempotent; also where the turn has not come. Takes a step only where there is a lease to release."""
+        if self._token is not None:
+            leave(computing, self._token)
+            self._token = None
+        try:
+            if self._lease is not None and self._manager is not None and self._manager.remote:
+                yield Blocking(self.release)
+        finally:
+            self.release()
+            turn, self._turn = self._turn, None
+            if turn is not None:
+                turn.lock.release()
+
+    def release(self) -> None:
+        """Let other machines have the turn; `leave` does that too."""
+        with self._mutex:
+            self._over = True
+            lease, self._lease = self._lease, None
+        if lease is not None:
+            lease.release()
+
+
+def _waits(longest: float) -> Iterator[float]:
+    wait = longest / _GROWTHS
+    while True:
+        # Of waiters that always wake together, one a round gets in; so no two sleep equally long.
+        yield wait * (0.5 + time.monotonic_ns() % 1_009 / 2_018)
+        wait = min(wait * 2, longest)
+
+
+def _forget() -> None:
+    global _making  # noqa: PLW0603 - another thread of the parent may have held it
+    _making = threading.Lock()
+    _turns.clear()
+
+
+fork.register(in_child=_forget)

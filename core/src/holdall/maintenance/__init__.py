@@ -1,0 +1,1 @@
+"""Copy, move, push, collect, rebuild: jobs over whole storages."""

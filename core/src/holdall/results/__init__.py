@@ -1,0 +1,53 @@
+"""Stored results: record format, layout, commit protocol, reading."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from holdall.results.load import load_result
+    from holdall.results.record import Record
+    from holdall.results.references import (
+        ResultLiteral,
+        ResultReference,
+        SerializerReference,
+        StorageReference,
+        from_json,
+        is_literal,
+    )
+    from holdall.results.store import ResultStore
+
+_HOMES = {
+    "Record": "record",
+    "ResultLiteral": "references",
+    "ResultReference": "references",
+    "ResultStore": "store",
+    "SerializerReference": "references",
+    "StorageReference": "references",
+    "from_json": "references",
+    "is_literal": "references",
+    "load_result": "load",
+}
+
+__all__ = [
+    "Record",
+    "ResultLiteral",
+    "ResultReference",
+    "ResultStore",
+    "SerializerReference",
+    "StorageReference",
+    "from_json",
+    "is_literal",
+    "load_result",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from holdall._lazy import attribute
+
+    return attribute(globals(), _HOMES, name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

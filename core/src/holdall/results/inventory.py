@@ -1,0 +1,112 @@
+"""What lies in a storage: records, what was one, and what is somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
+
+from holdall.errors import CorruptResultError, KeyMissing, StorageError
+from holdall.results import record as records
+from holdall.results.layout import is_lock, is_own, payload_made_at
+from holdall.results.owner import at_home
+from holdall.storage import guard
+from holdall.types import ByteRange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from holdall.abc.storage import Storage
+    from holdall.results.record import Record
+    from holdall.types import ObjectMeta
+
+_T = TypeVar("_T")
+_START: Final = 16  # bytes that tell a record from other files
+
+Kind = Literal["record", "damaged", "unreadable", "foreign"]
+
+
+class Track(Protocol):
+    """Hands on what it is given, and may show how far that has come."""
+
+    def __call__(self, items: Sequence[_T], what: str, /) -> Iterable[_T]: ...
+
+
+def untracked(items: Sequence[_T], what: str, /) -> Iterable[_T]:
+    """For whoever has nobody to show it to."""
+    del what
+    return items
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One object that is neither payload nor lease; `data` are its bytes where it is or was a record.
+
+    `damaged` was a record, or is one of a newer holdall, or that of another key. `unreadable` is what the storage does
+    not give out, and may be a record. `problem` says in a sentence why it is no `record`.
+    """
+
+    kind: Kind
+    meta: ObjectMeta
+    record: Record | None = None
+    data: bytes = b""
+    problem: str = ""
+
+
+def survey(
+    storage: Storage,
+    label: str,
+    /,
+    *,
+    track: Track = untracked,
+    only: Callable[[ObjectMeta], bool] = lambda _: True,
+) -> Iterator[Found]:
+    """Every object but payloads and leases, in key order. Those that are deleted meanwhile are left out.
+
+    `only` says by an object's listing whether it is looked at.
+
+    Raises:
+        StorageError: the storage cannot be listed or reached.
+    """
+    metas = [meta for meta in guard.scan(storage) if payload_made_at(meta.key) is None and not is_lock(meta.key)]
+    for meta in track(list(filter(only, metas)), f"Reading {label}"):
+        try:
+            yield look(storage, meta, label)
+        except KeyMissing:
+            continue
+
+
+def look(storage: Storage, meta: ObjectMeta, label: str, /) -> Found:
+    """What one object is.
+
+    Raises:
+        KeyMissing: it is gone.
+        StorageError: the storage cannot be reached.
+    """
+    own = is_own(meta.key)
+    where = f"{meta.key} in {label}"
+    try:
+        # Elsewhere lie copies for other tools and other programs' files, which may be large.
+        if not own and not _begins_as_a_record(storage, meta):
+            return Found(kind="foreign", meta=meta, problem=f"{where} is no record.")
+        data = bytes(guard.get(storage, meta.key))
+        record = records.parse(data, where=where)
+    except KeyMissing:
+        raise
+    except StorageError as error:
+        if error.transient:
+            raise
+        return Found(kind="unreadable", meta=meta, problem=str(error))
+    except CorruptResultError as error:
+        return Found(kind="damaged", meta=meta, data=data, problem=str(error))
+    try:
+        at_home(record, meta.key, where=where)
+    except CorruptResultError as error:
+        # Elsewhere it is somebody's copy; where a record of another key belongs, it has taken that one's place.
+        return Found(kind="damaged" if own else "foreign", meta=meta, record=record, data=data, problem=str(error))
+    return Found(kind="record", meta=meta, record=record, data=data)
+
+
+def _begins_as_a_record(storage: Storage, meta: ObjectMeta) -> bool:
+    if not meta.size:
+        return False
+    return records.is_ours(guard.get(storage, meta.key, ByteRange(0, min(meta.size, _START))))

@@ -1,0 +1,145 @@
+"""Where records, payloads and readable copies lie in a storage."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from holdall.errors import ConfigurationError
+from holdall.ids import made_at, shard
+
+PAYLOADS: Final = "payloads/"
+NAMES: Final = "names/"
+LOCKS: Final = "locks"
+"""The folder of leases, in storages that lock by them."""
+OURS: Final = frozenset({"results", "cache", "names", "payloads", LOCKS})
+"""The folders directly below a storage's base that are holdall's own: no name of a user's leads into one."""
+FILE_LOCKS: Final = ".locks"
+"""The same, of the locks of local folders."""
+UNFINISHED: Final = ".holdall-tmp-"
+"""How the names of files begin that are being written; no key has such a segment."""
+_SHA256: Final = 64  # hexadecimal digits
+_LONGEST: Final = 1000
+"""Bytes of a user's name: object stores take 1,024 for a key, the prefix and the extension included."""
+_BREAKS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]").search
+_SUFFIX: Final = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9-]*)+").fullmatch
+_LIKE_A_SUFFIX: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9-]*_*\Z").search
+
+
+def own_key(run_id: str) -> str:
+    """Of a result that is looked up by its run alone."""
+    return f"results/{shard(run_id)}/{run_id}.json"
+
+
+def record_key(cache_key: str) -> str:
+    """Of a cached result: by the key's digest alone, as keys may be sensitive."""
+    hashed = _digest(cache_key)
+    return f"cache/{hashed[:2]}/{hashed}.json"
+
+
+def name_key(name: str) -> str:
+    """Of a result with a `result_storage_key`: by the name's digest, so that records of two names cannot meet."""
+    hashed = _digest(name)
+    return f"{NAMES}{hashed[:2]}/{hashed}.json"
+
+
+def _digest(text: str) -> str:
+    from hashlib import sha256
+
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_own(key: str) -> bool:
+    """Whether it is a name that `own_key`, `record_key` or `name_key` gives, and so that of a record."""
+    kind, _, rest = key.partition("/")
+    folder, _, name = rest.partition("/")
+    unique, _, suffix = name.partition(".")
+    if suffix != "json":
+        return False
+    if kind == "results":
+        return made_at(unique) is not None and folder == shard(unique)
+    return kind in {"cache", "names"} and len(unique) == _SHA256 and folder == unique[:2]
+
+
+def candidates(name: str) -> tuple[str, ...]:
+    """Where the record may lie of what somebody calls `name`, first the most likely: a record's key, or a user's name.
+
+    The last two have those that were written before names had a folder of their own.
+    """
+    return (name,) if is_own(name) else (name_key(name), name, f"{name}.record")
+
+
+def is_lock(key: str) -> bool:
+    """Whether it is a name below `LOCKS` that a lease has: a digest, and a number."""
+    folder, _, rest = key.partition("/")
+    digest, _, number = rest.partition("/")
+    return folder == LOCKS and len(digest) == _SHA256 and len(number) == 20 and number.isdigit()
+
+
+def payload_made_at(key: str) -> float | None:
+    """When the payload of that name was begun, in seconds since the epoch; None for a name that is no payload's."""
+    folder, _, name = key.removeprefix(PAYLOADS).partition("/")
+    unique = name.partition(".")[0]
+    moment = made_at(unique) if key.startswith(PAYLOADS) else None
+    return moment if moment is not None and folder == shard(unique) and "/" not in name else None
+
+
+def suffix_of(payload: str) -> str:
+    """The format's extension in the name of a payload."""
+    return "." + payload.rpartition("/")[2].partition(".")[2]
+
+
+def copy_name(name: str, suffix: str) -> str:
+    """The name of the readable copy of what is called `name`, in a format with the extension `suffix`.
+
+    Copies of two names never meet, nor does one stand where another has a folder: in each segment that could be taken
+    for a file of some format an underscore follows, and no extension ends in one. So a copy's name without its
+    extension, and without one underscore where there is any, is the name.
+
+    Raises:
+        ConfigurationError: the extension is none.
+    """
+    if _SUFFIX(suffix) is None:
+        raise ConfigurationError(
+            f"A format with the extension {suffix!r} cannot be published under a result_storage_key: an extension is a dot, "
+            "a letter, and more letters, digits and hyphens, once or several times, as .tar.gz. Tell the serializer's author."
+        )
+    return "/".join(f"{each}_" if _LIKE_A_SUFFIX(each) else each for each in name.split("/")) + suffix
+
+
+def name_fault(name: str) -> str | None:
+    """What is wrong with a `result_storage_key` in any storage, as the end of a sentence; None where nothing is."""
+    segments = name.split("/")
+    first = segments[0].lower()
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return "contains half of a surrogate pair, which is no text"
+    rules = (
+        (not name.strip("/"), "is no name"),
+        (size > _LONGEST, f"has {size} bytes, and object stores take {_LONGEST}: shorten it, or name a digest of it"),
+        (_BREAKS(name), "contains a line break or a control character"),
+        (not all(segments), "has an empty part: write parts with one / between them, and none at the ends"),
+        (not {".", ".."}.isdisjoint(segments), "has a part . or .., which could lead out of the storage"),
+        (
+            first in OURS or first == FILE_LOCKS,
+            f"begins with {segments[0]}, where holdall's own objects lie: put another part before it, as named/{name[:60]}",
+        ),
+        (
+            any(each.lower().startswith(UNFINISHED) for each in segments),
+            f"has a part {UNFINISHED}…, as unfinished files",
+        ),
+    )
+    return next((fault for broken, fault in rules if broken), None)
+
+
+def check_name(name: str, /, *, what: str = "The name") -> None:
+    """Refuse what no storage can hold as a user's name, or what is holdall's own.
+
+    Raises:
+        ConfigurationError: it says what is wrong and how to put it right; `what` begins the sentence.
+    """
+    fault = name_fault(name)
+    if fault is not None:
+        shown = name if len(name) <= 100 else f"{name[:100]}…"
+        raise ConfigurationError(f"{what} {shown!r} {fault}.")

@@ -1,0 +1,1 @@
+"""Payloads of results: written, checked, bounded and decoded."""

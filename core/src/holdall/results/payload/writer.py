@@ -1,0 +1,195 @@
+"""The bytes of one result on their way into a storage: inside the record where they are few, else an object of their own."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from holdall._system.elapsed import NEVER, Since
+from holdall.errors import HoldallError, MissingResultError, SerializationError, StorageError, told
+from holdall.ids import new_id, shard
+from holdall.results import record as records
+from holdall.results.checksum import Checksummer
+from holdall.results.payload import roundtrip
+from holdall.results.payload.reader import InlineSource, PayloadSource
+from holdall.storage import guard, progress_
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from holdall.abc.codec import Codec
+    from holdall.abc.signature import Signer
+    from holdall.abc.storage import Storage
+    from holdall.security.policy import Policy
+    from holdall.types import Buffer, Parts
+
+
+_LATE: Final = 1.0  # seconds from a payload to its record: a writer that needs more was stopped, or its storage is slow
+_YOUNG: Final = 60.0  # seconds: what is this young, no `gc` takes for garbage
+
+
+class Written(NamedTuple):
+    """A payload that is in its storage, or about to be as a part of its record.
+
+    `member` is the JSON that the record says of it. `path` is None where it is inlined; `size` is in bytes. `given` is
+    when the storage had all of its bytes, `taken` when it said so, or when what it took was found to be right.
+    """
+
+    codec: Codec
+    written_with: Mapping[str, str]
+    member: str
+    path: str | None
+    size: int
+    given: Since | None = None
+    taken: Since | None = None
+
+    def is_doubtful(self, storage: Storage, /) -> bool:
+        """Whether `holdall gc` may have taken the payload for garbage, or be about to, as no record names it yet.
+
+        Who comes straight from writing it does not ask the storage. Who was stopped in between (a process that got
+        SIGSTOP, a machine that slept) cannot know what somebody is about to do; who took long in writing it looks.
+        """
+        return (self.taken is not None and self.taken.seconds > _LATE) or self.is_gone(storage)
+
+    def is_gone(self, storage: Storage, /) -> bool:
+        """Whether the payload is no longer there; asks nobody where there was no time for that."""
+        if self.path is None or self.given is None or self.given.seconds <= _LATE:
+            return False
+        return not guard.exists(storage, self.path)
+
+    @property
+    def is_old(self) -> bool:
+        """Whether its record came so late that somebody who had looked before may still remove it."""
+        return self.taken is not None and self.taken.seconds > _YOUNG
+
+
+def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label: str, policy: Policy) -> Written:
+    """Serialise with what the codec chooses, and store what is too large for a record.
+
+    Raises:
+        SerializationError: the value cannot be serialised; it is on the error.
+        StorageError: the storage did not take it.
+    """
+    try:
+        codec, dumped = codec.dump_as(value)
+        parts = dumped
+        due = roundtrip.is_due(codec, value, policy)
+        if inline:
+            small, parts = _small(dumped, storage.inline_limit)
+            if small is not None:
+                form, data = records.inline_form(small, codec.media_type)
+                member = (
+                    f'{{"size":{len(small)},{_declared(codec, dumped)}"media_type":"{codec.media_type}",'
+                    f'"inline":"{form}"}},"data":{data.decode()}'
+                )
+                noted = roundtrip.check(codec, value, InlineSource(small, roundtrip.TRUST), policy) if due else {}
+                return Written(codec, _noted(codec.written_with(dumped), noted), member, None, len(small))
+        unique = new_id()
+        path = f"payloads/{shard(unique)}/{unique}{codec.suffix}"
+        given = [Since.now()]
+        through = Checksummer("xxh3_64" if policy.signing is None else "sha256")
+        streamed = parts if isinstance(parts, list) else guard.streamed(parts, codec.slug)
+        known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
+        progress_.send(storage, path, _timed(through.through(streamed), given), label=label, size=known)
+        taken = Since.now()
+        declared = _declared(codec, dumped)
+    except SerializationError as error:
+        error.value = value
+        raise
+    except HoldallError:
+        raise
+    except Exception as error:  # the boundary to plugins: whatever else a codec raises is no error of the storage
+        raise SerializationError(
+            f"The {codec.slug} serializer cannot write a {type(value).__qualname__}: {told(error)}.",
+            value=value,
+        ) from error
+    checksum = through.checksum()
+    noted = {}
+    if due and (policy.verify == "always" or through.size <= roundtrip.LARGEST_SAMPLE):
+        source = PayloadSource(storage, path, through.size, checksum, roundtrip.TRUST)
+        try:
+            noted = roundtrip.check(codec, value, source, policy)
+        except SerializationError:
+            discard(storage, path)
+            raise
+        except MissingResultError:  # gone already
+            taken = NEVER
+        if taken.seconds < _YOUNG:
+            taken = Since.now()  # what took its time was the reading, and `given` still says so
+    member = (
+        f'{{"size":{through.size},{declared}"media_type":"{codec.media_type}","path":"{path}",'
+        f'"checksum":{checksum.json()}}}'
+    )
+    return Written(codec, _noted(codec.written_with(dumped), noted), member, path, through.size, given[-1], taken)
+
+
+def commit(
+    storage: Storage,
+    draft: Callable[..., str],
+    addresses: list[tuple[str, str]],
+    path: str | None,
+    key: Signer | None,
+    /,
+) -> None:
+    """Write a result's records: `draft` is `record.body` without its `key` and `belongings`, which `addresses` has.
+
+    Signed with the `key`, if any. Where not even the first is taken, the payload at `path` is removed.
+
+    Raises:
+        StorageError: the storage did not take one.
+    """
+    for each, belongings in addresses:
+        body = draft(key=each, belongings=belongings).encode()
+        try:
+            guard.put(storage, each, [records.seal(body, key)])
+        except StorageError:
+            if path is not None and each == addresses[0][0]:
+                discard(storage, path)
+            raise
+
+
+def _declared(codec: Codec, parts: Parts) -> str:
+    size = codec.decoded_size(parts)
+    return "" if size is None else f'"decoded":{size:d},'
+
+
+def discard(storage: Storage, path: str | None, /) -> None:
+    """Remove a payload that no record names, where that works: if not, it is garbage to `gc`."""
+    if path is not None:
+        with suppress(StorageError):  # the storage is in trouble already, and says so
+            guard.delete(storage, path)
+
+
+def _timed(parts: Iterator[Buffer], given: list[Since]) -> Iterator[Buffer]:
+    yield from parts
+    given.append(Since.now())
+
+
+def _noted(written_with: Mapping[str, str], noted: Mapping[str, str]) -> Mapping[str, str]:
+    return {**written_with, **noted} if noted else written_with
+
+
+def _small(parts: Parts, limit: int) -> tuple[bytes | None, Parts]:
+    """All bytes where they fit the limit, else None; and the parts, still whole."""
+    if isinstance(parts, list):
+        if sum(map(_nbytes, parts)) <= limit:
+            return b"".join(parts) if len(parts) != 1 else bytes(parts[0]), parts
+        return None, parts
+    taken: list[Buffer] = []
+    size = 0
+    stream = iter(parts)
+    for part in stream:
+        taken.append(part)
+        size += _nbytes(part)
+        if size > limit:
+            return None, _chained(taken, stream)
+    return b"".join(taken), taken
+
+
+def _chained(taken: list[Buffer], stream: Iterator[Buffer]) -> Iterator[Buffer]:
+    yield from taken
+    yield from stream
+
+
+def _nbytes(part: Buffer) -> int:
+    return part.nbytes if isinstance(part, memoryview) else len(part)

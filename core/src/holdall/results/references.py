@@ -1,0 +1,225 @@
+"""What holdall remembers of a return value: the value itself, or where it lies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from holdall.errors import ConfigurationError
+from holdall.results.members import Members, loads
+from holdall.security.redact import masked
+from holdall.types import UNSET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from holdall.results.record import Record
+
+_LITERALS: Final = {None: "null", True: "true", False: "false"}
+_VALUES: Final = {text: value for value, text in _LITERALS.items()}
+
+
+def is_literal(value: object) -> bool:
+    """Whether the catalog holds the value itself. Exactly these types: `1` equals True and is none."""
+    return value is None or value is True or value is False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultLiteral:
+    """True, False or None, kept in the catalog with no object in storage."""
+
+    value: bool | None
+
+    def __post_init__(self) -> None:
+        if not is_literal(self.value):
+            raise ConfigurationError(
+                f"A ResultLiteral holds True, False or None, not a {type(self.value).__name__}. "
+                "Other values are written to a storage and kept as a ResultReference."
+            )
+
+    def json(self) -> str:
+        return f'{{"type": "result", "value": "{_LITERALS[self.value]}"}}'
+
+    def get(self) -> bool | None:
+        return self.value
+
+    async def aget(self) -> bool | None:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageReference:
+    """A place with no secret in it: the block's slug where it has one, its type, and its location."""
+
+    slug: str | None
+    type: str
+    location: Mapping[str, Any] = field(hash=False)
+
+    @property
+    def label(self) -> str:
+        """In words: its slug, or its type and place."""
+        if self.slug is not None:
+            return self.slug
+        place = next(iter(self.location.values()), "")
+        return f"{self.type}:{masked(place)}"
+
+    @property
+    def identity(self) -> str:
+        """The same for two ways to one place: a slug is none of it."""
+        return json.dumps([self.type, dict(self.location)], sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerializerReference:
+    """A serializer by name, with the options that differ from its defaults."""
+
+    type: str
+    options: Mapping[str, Any] = field(hash=False, default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultReference:
+    """Where a result lies and how to read it: the key of its record, the storage, the serializer.
+
+    `run_id` is the run that made it: for a hit, the one that wrote the entry. A record of another run, which has come to
+    lie under the key since, is not read; where it is None, as in references of before, whatever lies there is. `name`
+    is the user's own name for it (`result_storage_key`), if any.
+
+    Goes through pickle and JSON and works in another process. The object it resolved stays with it, but never in
+    equality, `repr`, pickle or JSON.
+    """
+
+    key: str
+    storage: StorageReference
+    serializer: SerializerReference
+    run_id: str | None = None
+    name: str | None = None
+    cache_in_memory: bool = field(default=True, compare=False, repr=False)
+    _object: Any = field(default=UNSET, compare=False, repr=False)
+    _store: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def title(self) -> str:
+        """In messages: the user's name, where there is one, before the key."""
+        return self.key if self.name is None else f"{self.name} ({self.key})"
+
+    def json(self) -> str:
+        return json.dumps(
+            {
+                "type": "reference",
+                "key": self.key,
+                "run_id": self.run_id,
+                **({} if self.name is None else {"name": self.name}),
+                "storage": {
+                    "slug": self.storage.slug,
+                    "type": self.storage.type,
+                    "location": dict(self.storage.location),
+                },
+                "serializer": {"type": self.serializer.type, "options": dict(self.serializer.options)},
+            }
+        )
+
+    def get(self, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
+        """The object: read, checked and deserialised on the first call.
+
+        `accept` names modules that stored data may have imported, and what else readers refuse otherwise: `pickle`,
+        `unsigned`. With `columns`, those of a table are read from storage, and not kept in memory.
+
+        Raises:
+            MissingResultError: the record or its payload is gone, or the record is another run's by now.
+            ExpiredResultError: it was kept until a moment that has passed.
+            CorruptResultError: the bytes are not those that were written.
+            UntrustedResultError: the data names a module that this process has not imported or accepted, is a pickle that
+                this reader does not accept, or is not signed as it has to be.
+            ConfigurationError: the result has no such `columns`.
+            StorageError: the storage cannot be reached or refuses.
+        """
+        if self._object is not UNSET and columns is None:
+            return self._object
+        from holdall.results import load as retrieval
+
+        value = retrieval.fetch(self, accept=accept, columns=columns)
+        if self.cache_in_memory and columns is None:
+            object.__setattr__(self, "_object", value)
+        return value
+
+    def _record(self) -> Record:
+        """What is known of the result without reading it: its size, its checksum, who made it and when.
+
+        Raises:
+            MissingResultError, ExpiredResultError, CorruptResultError, UntrustedResultError, StorageError: as `get`.
+        """
+        from holdall.results import load as retrieval
+
+        return retrieval.find(self)
+
+    async def aget(self, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
+        """As `get`, without blocking the event loop."""
+        if self._object is not UNSET and columns is None:
+            return self._object
+        from asyncio import to_thread
+
+        return await to_thread(self.get, accept=accept, columns=columns)
+
+    def hold(self, value: Any, /) -> None:
+        """Let `get` answer with this object, unless it has one or may keep none; `UNSET` changes nothing."""
+        if self._object is UNSET and self.cache_in_memory:
+            object.__setattr__(self, "_object", value)
+
+    @classmethod
+    def from_record(cls, record: Record | bytes, /) -> ResultReference:
+        """The reference to what a record, or the bytes of one as they lie in storage, keeps.
+
+        Raises:
+            CorruptResultError: the bytes are no record, a damaged one, or one of a newer version.
+        """
+        if isinstance(record, (bytes, bytearray, memoryview)):
+            from holdall.results.record import parse
+
+            record = parse(record, where="this record")
+        return cls(
+            key=record.key,
+            storage=record.storage,
+            serializer=record.serializer,
+            run_id=record.run_id,
+            name=record.name,
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.json(), self.cache_in_memory)
+
+
+def _rebuild(text: str, cache_in_memory: bool) -> ResultReference:
+    found = from_json(text)
+    if not isinstance(found, ResultReference):
+        raise ConfigurationError("This pickle of a ResultReference holds a literal.")
+    return replace(found, cache_in_memory=cache_in_memory)
+
+
+def _reference(document: Members) -> ResultReference:
+    storage, serializer = document.members("storage"), document.members("serializer")
+    return ResultReference(
+        key=document.text("key"),
+        storage=StorageReference(
+            slug=storage.text_or_none("slug"), type=storage.text("type"), location=storage.plain("location")
+        ),
+        serializer=SerializerReference(type=serializer.text("type"), options=serializer.plain("options")),
+        run_id=document.text_or_none("run_id", absent=True),
+        name=document.text_or_none("name", absent=True),
+    )
+
+
+def from_json(text: str | bytes, /) -> ResultLiteral | ResultReference:
+    """What `.json()` of either type wrote.
+
+    Raises:
+        ConfigurationError: the text is of neither type, or a member is odd.
+    """
+    try:
+        document = Members(loads(text if isinstance(text, str) else text.decode()))
+        if document.one_of("type", "result", "reference") == "reference":
+            return _reference(document)
+        return ResultLiteral(value=_VALUES[document.one_of("value", *_VALUES)])
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ConfigurationError(f"This is not the JSON of a ResultLiteral or a ResultReference: {error}.") from error

@@ -1,0 +1,1 @@
+"""Submission to task runners and calls in other processes."""

@@ -1,0 +1,118 @@
+"""What a run in another process gave, made fit for the way back: each value and exception arrives, or says why not."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from holdall.errors import SerializationError, told
+from holdall.types import UNSET
+
+if TYPE_CHECKING:
+    from holdall.engine.state import State
+
+_HEAP_TYPE: Final = 1 << 9  # of __flags__: made by a class statement
+
+
+class _Carried(Exception):  # noqa: N818 - pickles as the exception that it carries
+    """Pickles an exception by its class, arguments and attributes, and never through its `__init__`.
+
+    An exception whose `__init__` takes other arguments than it hands to `Exception` can be pickled, and not unpickled.
+    """
+
+    def __init__(self, error: BaseException, *, linked: bool) -> None:
+        super().__init__()
+        self.error = error
+        self.linked = linked
+
+    def __reduce__(self) -> Any:
+        error = self.error
+        links: list[_Carried | None] = [None, None]
+        if self.linked:
+            links = [None if each is None else _Carried(each, linked=True) for each in _links(error)]
+        inner = None
+        # As the builtin around it sees itself: that of OSError adds the file's name to the arguments.
+        args = _builtin(type(error)).__reduce__(error)[1]
+        if isinstance(error, BaseExceptionGroup):
+            inner = [_Carried(each, linked=self.linked) for each in error.exceptions]
+            args = error.args[:1]
+        return _rebuilt, (type(error), args, dict(error.__dict__), inner, links, error.__suppress_context__)
+
+
+def _links(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
+    return error.__cause__, error.__context__
+
+
+def _builtin(cls: type[BaseException]) -> Any:
+    """The nearest of its bases that is not written in Python: what keeps the arguments."""
+    return next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE)
+
+
+def _rebuilt(
+    cls: type[BaseException],
+    args: tuple[Any, ...],
+    attributes: dict[str, Any],
+    inner: Any,
+    links: list[BaseException | None],
+    suppress: bool,
+) -> Any:
+    base = _builtin(cls)
+    if inner is not None:
+        error: BaseException = base.__new__(cls, args[0], inner)
+    else:
+        error = base.__new__(cls, *args)
+        base.__init__(error, *args)
+    error.__dict__.update(attributes)
+    error.__cause__, error.__context__ = links
+    error.__suppress_context__ = suppress
+    return error
+
+
+def packed(state: State[Any]) -> bytes:
+    """The state as bytes; where it cannot be pickled, one that says what could not."""
+    error = state._error  # noqa: SLF001 - asking would raise it
+    if error is not None:
+        return _dumps(replace(state, _error=_carried(error)))
+    try:
+        return _dumps(state)
+    except Exception as refusal:  # noqa: BLE001 - a user's __reduce__ may raise anything
+        message = (
+            f"The result of {state.kind} {state.name!r} cannot travel back from its process: it is a "
+            f"{type(state._value).__qualname__}, and cannot be pickled ({told(refusal)}). Return something plain, or "  # noqa: SLF001
+            "keep it (persist_result=True, cache_result_in_memory=False) with a serializer that takes it."
+        )
+        return _dumps(replace(state, type="failed", message=message, _value=UNSET, _error=SerializationError(message)))
+
+
+def unpacked(data: bytes) -> State[Any]:
+    """What `packed` made. For bytes that come from this program's own workers: they are unpickled."""
+    return pickle.loads(data)  # type: ignore[no-any-return]  # noqa: S301 - as the docstring says
+
+
+def _carried(error: BaseException) -> BaseException:
+    """The exception as it pickles; its traceback, which does not, as a note."""
+    trace = "".join(traceback.format_exception(error))
+    error.add_note(f"In a worker process:\n{trace}")
+    refusal: Exception | None = None
+    own = hasattr(type(error).__reduce__, "__code__")  # a class that knows how to pickle itself
+    for carried in (*([error] if own else []), _Carried(error, linked=True), _Carried(error, linked=False)):
+        try:
+            pickle.loads(_dumps(carried))  # noqa: S301 - what this process has just written
+        except Exception as refused:  # noqa: BLE001 - as in packed
+            refusal = refusal or refused
+        else:
+            return carried
+    stand_in = SerializationError(
+        f"The run failed with {told(error)}. This stands in for that exception, which cannot be pickled"
+        f"{'' if refusal is None else f' ({told(refusal)})'}."
+    )
+    stand_in.add_note(f"In a worker process:\n{trace}")
+    return stand_in
+
+
+def _dumps(value: Any) -> bytes:
+    from cloudpickle import dumps
+
+    return dumps(value)  # type: ignore[no-any-return]  # bytes

@@ -1,0 +1,218 @@
+"""Calls on their way to a runner: when their inputs are ready, and with what they need there."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextvars
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from holdall._system import fork
+from holdall.abc.runner import TaskRunner
+from holdall.engine.call import call_state, not_started
+from holdall.engine.context import current
+from holdall.engine.future import Future, Futures
+from holdall.engine.inputs import MATTER, has_deferred, listed, pending, resolved
+from holdall.engine.run import Submitted
+from holdall.engine.state import State
+from holdall.errors import ConfigurationError
+from holdall.runners.remote import send
+from holdall.runners.submit_ import unmapped
+from holdall.types import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from holdall.declaration.definition import Unit
+    from holdall.engine.run import Run
+
+
+def submit(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None) -> Future[Any]:
+    """Hand a call to the runner of the run around it; without one, to a runner of its own."""
+    run = current.get()
+    if run is not None:
+        return _submit(unit, args, kwargs, listed(wait_for), run, _runner_of(run))
+    alone = make_runner(unit.options.task_runner)
+    future = _submit(unit, args, kwargs, listed(wait_for), None, alone)
+    _shut_down_after([future], alone)
+    return future
+
+
+def submit_all(
+    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None
+) -> Futures[Any]:
+    """One call for each position of the iterables; what is no iterable (texts and bytes count as none) goes to all."""
+    calls = list(_spread(unit, args, kwargs))
+    wait_for = listed(wait_for)
+    run = current.get()
+    runner = _runner_of(run) if run is not None else make_runner(unit.options.task_runner)
+    futures = Futures(_submit(unit, a, k, wait_for, run, runner) for a, k in calls)
+    if run is None:
+        _shut_down_after(futures, runner)
+    return futures
+
+
+def _shut_down_after(futures: list[Future[Any]], runner: TaskRunner) -> None:
+    """Not before: a call that waits for its inputs has not reached the runner yet."""
+    left = len(futures)
+    lock = fork.renewed(threading.Lock())
+
+    def done(_: Any) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            last = left == 0
+        if last:
+            runner.shutdown(wait=False)
+
+    for future in futures:
+        future.inner.add_done_callback(done)
+    if not futures:
+        runner.shutdown(wait=False)
+
+
+def _spread(
+    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterable[tuple[tuple[Any, ...], dict[str, Any]]]:
+    given = [*((f"argument {n}", each) for n, each in enumerate(args, 1)), *kwargs.items()]
+    # A future of an iterable is mapped over; a future of anything else is an input like any other.
+    named = [(name, resolved(each) if isinstance(each, (Future, State)) else each) for name, each in given]
+    columns = {name: list(each) for name, each in named if _is_mapped(each)}
+    if not columns:
+        raise ConfigurationError(f"{unit.name}.map needs an iterable to map over; every input given goes to all calls.")
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise ConfigurationError(
+            f"{unit.name}.map takes iterables of one length, and {told}. "
+            "Wrap what every call gets whole in unmapped(…)."
+        )
+    for position in range(next(iter(lengths.values()))):
+        picked = [columns[name][position] if name in columns else _plain(each) for name, each in named]
+        yield tuple(picked[: len(args)]), dict(zip(kwargs, picked[len(args) :], strict=True))
+
+
+def _is_mapped(value: Any) -> bool:
+    if isinstance(value, (unmapped, str, bytes, bytearray, dict)):
+        return False
+    return hasattr(value, "__iter__") and not isinstance(value, type)
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, unmapped) else value
+
+
+def _runner_of(run: Run) -> TaskRunner:
+    """The run's own pool, made on its first submit: a task that waits for its own children cannot starve them."""
+    if run.submitted is None:
+        run.submitted = Submitted()
+    if run.runner is None:
+        run.runner = make_runner(run.task_runner)
+    return run.runner
+
+
+def make_runner(value: Any) -> TaskRunner:
+    if isinstance(value, TaskRunner):
+        return value.duplicate()
+    name = "threads" if value is None else value
+    if not isinstance(name, str):
+        raise ConfigurationError(
+            f"task_runner is 'threads', 'processes', a plugin's name or a TaskRunner, not a {type(value).__name__}."
+        )
+    if name == "threads":
+        from holdall.builtin.threads import ThreadRunner
+
+        return ThreadRunner()
+    if name == "processes":
+        from holdall.builtin.processes import ProcessRunner
+
+        return ProcessRunner()
+    from holdall.plugins import registry
+
+    return registry.load("runners", name)()  # type: ignore[no-any-return]  # the registry checks the base class
+
+
+def _submit(
+    unit: Unit[Any, Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    wait_for: list[Any],
+    run: Run | None,
+    runner: TaskRunner,
+) -> Future[Any]:
+    inputs = (*args, *kwargs.values(), *wait_for)
+    if not MATTER.isdisjoint(map(type, inputs)) and has_deferred(inputs):
+        waiting = list(dict.fromkeys(pending(inputs)))
+        inner = _Waiting(unit, args, kwargs, wait_for, runner, run).start(waiting)
+    else:
+        inner = _started(unit, args, kwargs, runner, run)
+    future: Future[Any] = Future(inner, unit.name)
+    if run is not None and run.submitted is not None:
+        run.submitted.add(future)
+    return future
+
+
+def _started(
+    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], runner: TaskRunner, run: Run | None
+) -> concurrent.futures.Future[Any]:
+    if runner.remote:
+        return send(unit, args, kwargs, runner, run)
+    return runner.submit(Call(run=_run_here, task=unit, args=args, kwargs=kwargs))
+
+
+def _run_here(call: Call, _: bytes | None) -> State[Any]:
+    return call_state(call.task, call.args, dict(call.kwargs))
+
+
+class _Waiting:
+    """A call that is submitted when the last of its inputs is done, so that no worker sits waiting for another."""
+
+    def __init__(self, unit: Unit[Any, Any], *call: Any) -> None:
+        self._unit = unit
+        self._call: Any = call
+        self._context = contextvars.copy_context()
+        self._promise: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self._promise.set_running_or_notify_cancel()
+        self._lock = fork.renewed(threading.Lock())
+        self._left = 0
+
+    def start(self, waiting: list[Future[Any]]) -> concurrent.futures.Future[Any]:
+        promise = self._promise
+        self._left = len(waiting)
+        for each in waiting:
+            each.inner.add_done_callback(self._count)
+        if not waiting:
+            self._go()
+        return promise
+
+    def _count(self, _: Any) -> None:
+        with self._lock:
+            self._left -= 1
+            last = self._left == 0
+        if last:
+            self._go()
+
+    def _go(self) -> None:
+        # Let go of here: the inputs' own callbacks hold this object, and would hold inputs and results in a circle.
+        (args, kwargs, wait_for, runner, run), self._call = self._call, None
+        promise, context = self._promise, self._context
+        del self._promise, self._context
+        try:
+            resolved(wait_for)
+            ready = tuple(resolved(each) for each in args)
+            named = {name: resolved(each) for name, each in kwargs.items()}
+            inner = context.run(_started, self._unit, ready, named, runner, run)
+        except BaseException as error:  # noqa: BLE001 - whoever asks for the result gets it
+            promise.set_result(not_started(self._unit, error))
+        else:
+            inner.add_done_callback(partial(_finish, self._unit, promise))
+
+
+def _finish(
+    unit: Unit[Any, Any], promise: concurrent.futures.Future[Any], inner: concurrent.futures.Future[Any]
+) -> None:
+    try:
+        promise.set_result(inner.result())
+    except BaseException as error:  # noqa: BLE001 - as in _go; a runner that was shut down cancels
+        promise.set_result(not_started(unit, error))

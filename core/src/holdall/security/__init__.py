@@ -1,0 +1,1 @@
+"""Trust, key rings, policies and record signatures."""

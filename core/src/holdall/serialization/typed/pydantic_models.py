@@ -1,0 +1,152 @@
+"""Pydantic models, put back as `BaseModel.__setstate__` does it: no validator, no default factory, no code of the class."""
+
+from __future__ import annotations
+
+from enum import Enum
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel, RootModel
+from pydantic_core import PydanticUndefined
+
+from holdall.errors import SerializationError
+from holdall.serialization.typed.class_names import class_name
+from holdall.serialization.typed.classes import filled, names_of, state, stored_state
+from holdall.serialization.typed.datetimes import MOMENTS
+from holdall.serialization.typed.errors import Refused, described
+from holdall.serialization.typed.form import Form
+from holdall.serialization.typed.instance_layout import Layout
+from holdall.serialization.typed.scalars import SCALARS
+from holdall.serialization.typed.static_lookup import Missing, descends, names, raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdall.serialization.typed.reader import Reader
+    from holdall.serialization.typed.writer import Writer
+
+_OWN: Final = (BaseModel, RootModel)
+_FIELDS_SET: Final[Any] = names(BaseModel)["__pydantic_fields_set__"]
+_EXTRA: Final = "__pydantic_extra__"
+_PRIVATE: Final = "__pydantic_private__"
+_UNCHANGING: Final = {kind for form in (*SCALARS, *MOMENTS) for kind in form.types} - {bytearray} | {
+    str,
+    bool,
+    NoneType,
+    range,
+    slice,
+}
+
+
+def model_plan(kind: type, /) -> Callable[[Writer, Any, int], Any] | None:
+    if not descends(kind, BaseModel):
+        return None
+    if raw(kind, "__pydantic_generic_metadata__")["origin"] is not None:
+        raise Refused(
+            f"is {described(kind)}, a generic model with its parameters filled in, which has no importable name (make "
+            f"a subclass of it)"
+        )
+    layout, known = Layout(kind, known=_OWN), tuple(_described(kind, "__pydantic_fields__"))
+    name = class_name(kind)
+
+    def write(writer: Writer, obj: BaseModel, level: int) -> Any:
+        held = layout.held(obj)
+        try:
+            fields = {field: held.pop(field) for field in known}
+            was_set, extra, private = _FIELDS_SET.__get__(obj), _slot(obj, _EXTRA), _slot(obj, _PRIVATE)
+        except KeyError as error:
+            raise Refused(f"is {described(kind)} with a field that is not set: {error.args[0]}") from None
+        except AttributeError:
+            raise Refused(f"is {described(kind)} that pydantic has not finished") from None
+        if extra and not extra.keys().isdisjoint(fields):
+            raise Refused(f"is {described(kind)} with an extra that has the name of a field")
+        fields |= extra or {}
+        more: dict[str, Any] = {}
+        if unset := [field for field in fields if field not in was_set]:
+            more["unset"] = unset
+        if private:
+            more["private"] = writer.fields(private, level, owner=obj, attributes=True)
+        more |= state(writer, held, obj, level)
+        return writer.tagged("model", writer.fields(fields, level, owner=obj, attributes=True), name=name, more=more)
+
+    return write
+
+
+def _described(kind: type, name: str) -> dict[str, Any]:
+    found = raw(kind, name)
+    return found if type(found) is dict else {}
+
+
+def _find_model(cls: type) -> tuple[Layout, dict[str, Any], dict[str, Any], bool] | None:
+    if not descends(cls, BaseModel) or cls is BaseModel:
+        return None
+    fields, private = _described(cls, "__pydantic_fields__"), _described(cls, "__private_attributes__")
+    return Layout(cls, known=_OWN), fields, private, _described(cls, "model_config").get("extra") == "allow"
+
+
+def _read_model(reader: Reader, name: str, value: Any, more: dict[str, Any]) -> Any:
+    layout, known, known_private, extends = reader.known_class("model", name, _find_model)
+    names_of(value)
+    unset, private = more.pop("unset", []), more.pop("private", {})
+    names_of(private)
+    kept = stored_state(more, {**known, **value})
+    if type(unset) is not list or not value.keys() >= set(unset):
+        raise ValueError("unset")
+    if (unknown := value.keys() - known) and not extends:
+        raise SerializationError(f"The stored model {name!r} has fields that it lacks here: {sorted(unknown)}.")
+    if unknown := private.keys() - known_private:
+        raise SerializationError(
+            f"The stored model {name!r} has private attributes that it lacks here: {sorted(unknown)}."
+        )
+    fields = {field: value[field] if field in value else _default(name, field, info) for field, info in known.items()}
+    for field, info in known_private.items():
+        # One with neither a value nor a default is none that was forgotten.
+        if field not in private and (info.default is not PydanticUndefined or info.default_factory is not None):
+            private[field] = _default(name, field, info)
+    reader.note(layout)
+    made = layout.made({**fields, **kept})
+    _FIELDS_SET.__set__(made, value.keys() - set(unset))
+    _fill_slot(made, _EXTRA, {field: value[field] for field in value if field not in known} if extends else None)
+    _fill_slot(made, _PRIVATE, private if known_private else None)
+    return made
+
+
+def _slot(obj: Any, name: str) -> Any:
+    """A root model has None in the place of some of the slots."""
+    slot = raw(type(obj), name)
+    return None if slot is None else slot.__get__(obj)
+
+
+def _fill_slot(made: Any, name: str, value: Any) -> None:
+    slot = raw(type(made), name)
+    if slot is not None:
+        slot.__set__(made, value)
+
+
+def _default(name: str, field: str, info: Any) -> Any:
+    default = Missing if info.default is PydanticUndefined else info.default
+    return _copied(filled("model", name, field, default, info.default_factory), name, field)
+
+
+def _copied(default: Any, name: str, field: str) -> Any:
+    """As pydantic gives each instance a default of its own; what only code of a class could copy is refused."""
+    kind = type(default)
+    if kind in _UNCHANGING or descends(kind, Enum):
+        return default
+    if kind is dict:
+        return {key: _copied(each, name, field) for key, each in default.items()}
+    if kind is list or kind is tuple:
+        return kind(_copied(each, name, field) for each in default)
+    if (kind is set or kind is frozenset) and all(type(each) in _UNCHANGING for each in default):
+        return default.copy()
+    raise SerializationError(
+        f"The stored model {name!r} lacks the field {field!r}, whose default here is {described(kind)}: nothing of a class "
+        "is called for reading, and a copy of it might. Give it a plain default."
+    )
+
+
+def _by_plan(*_: Any) -> Any:
+    raise AssertionError("written by model_plan")
+
+
+MODELS: Final = (Form("model", "class", (), _by_plan, _read_model),)

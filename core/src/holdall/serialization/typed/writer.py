@@ -1,0 +1,212 @@
+"""The walk from an object to plain data."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from holdall.errors import SerializationError
+from holdall.serialization.typed.class_hashes import collide, has_own_hash, hashes_itself
+from holdall.serialization.typed.containers import pairs
+from holdall.serialization.typed.errors import Refused, described, key_step, too_deep
+from holdall.serialization.typed.form import MAX_LEVELS
+from holdall.serialization.typed.registry import BY_TYPE, plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+LEAST: Final = -(2**63)
+MOST: Final = 2**64 - 1
+_NoneType = type(None)
+
+
+class Writer:
+    """Makes one tree. What is plain already is returned as it is, not copied; nothing that is passed in is changed.
+
+    Dispatch is on the exact type: a subclass of `str` or `dict` would come back as its base, so it is not taken for it.
+    Lists of one plain type are checked without a Python-level loop.
+    """
+
+    native_bytes: ClassVar[bool] = False
+    native_nonfinite: ClassVar[bool] = False
+    reserved_key: ClassVar[str | None] = None
+    """A dict that has this key is written as a tagged list of pairs, because the format gives the key a meaning."""
+
+    __slots__ = ("_plans", "encoder", "hashes_itself", "serializer")
+
+    def __init__(self, serializer: str, /, *, encoder: Callable[[Any], Any] | None = None) -> None:
+        self.serializer = serializer
+        self.encoder = encoder
+        self.hashes_itself = False
+        """Whether an instance has been met whose class has a hash of its own."""
+        self._plans: dict[type, Callable[[Writer, Any, int], Any]] = {}
+
+    # What a format decides.
+
+    def tagged(
+        self, tag: str, payload: Any, /, *, name: str | None = None, more: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The node for a payload: `name` is that of a class, `more` what the form says beside the payload."""
+        raise NotImplementedError
+
+    def blob(self, data: bytes | bytearray, /) -> Any:
+        """The payload of a `blob` form."""
+        raise NotImplementedError
+
+    # The walk.
+
+    def write(self, obj: Any, /) -> Any:
+        """Raises `SerializationError` with the path of what has no form."""
+        try:
+            return self.value(obj, 1)
+        except Refused as refused:
+            raise refused.error(self.serializer, obj) from refused.__cause__
+        except RuntimeError as error:  # RecursionError, or a container that another thread changes meanwhile
+            raise SerializationError(
+                f"The {self.serializer} serializer could not walk the result: {error}.", value=obj
+            ) from error
+
+    def value(self, obj: Any, level: int, /) -> Any:  # noqa: PLR0911 - one line a type, in order of frequency
+        kind = type(obj)
+        if kind is str:
+            return self.text(obj)
+        if kind is dict:
+            return self.fields(obj, level)
+        if kind is list:
+            return self.items(obj, level)
+        if kind is int:
+            return obj if LEAST <= obj <= MOST else self.tagged("int", hex(obj))
+        if kind is float:
+            return obj if self.native_nonfinite or isfinite(obj) else self.tagged("float", repr(obj))
+        if kind is bool or obj is None:
+            return obj
+        if kind is bytes and self.native_bytes:
+            return obj
+        return self._formed(kind, obj, level)
+
+    def text(self, obj: str, /) -> str:
+        if not obj.isascii():
+            try:
+                obj.encode()
+            except UnicodeEncodeError:
+                raise Refused("is a string with a lone surrogate, which is no Unicode text") from None
+        return obj
+
+    def fields(  # noqa: C901, PLR0912 - the hottest loop: a call per item would double its cost
+        self, obj: dict[Any, Any], level: int, /, *, owner: Any = None, attributes: bool = False
+    ) -> Any:
+        """`owner` is the object whose fields these are; `attributes` says that the path to them is dotted."""
+        if level > MAX_LEVELS:
+            raise too_deep(MAX_LEVELS)
+        reserved = self.reserved_key
+        out = obj
+        key: Any = None
+        try:
+            for key, item in obj.items():
+                if type(key) is not str or key == reserved:
+                    break
+                if not key.isascii():
+                    self.text(key)
+                kind = type(item)
+                if kind is str:
+                    if item.isascii():
+                        continue
+                elif kind is int:
+                    if LEAST <= item <= MOST:
+                        continue
+                elif kind is bool or item is None:
+                    continue
+                written = self.value(item, level + 1)
+                if written is not item:
+                    if out is obj:
+                        out = obj.copy()
+                    out[key] = written
+            else:
+                return out
+        except Refused as refused:
+            raise refused.at(
+                f".{key}" if attributes else key_step(key), obj if owner is None else owner
+            ) from refused.__cause__
+        if level + 1 > MAX_LEVELS:
+            raise too_deep(MAX_LEVELS)
+        return self.tagged("dict", pairs(self, obj, level + 1, owner))
+
+    def items(
+        self, obj: list[Any], level: int, /, *, owner: Any = None, step: Callable[[int], str] = "[{}]".format
+    ) -> list[Any]:
+        """The items; `step` writes the path to one, `owner` is what they belong to, where not the list."""
+        if level > MAX_LEVELS:
+            raise too_deep(MAX_LEVELS)
+        if self._plain(obj):
+            return obj
+        out = obj
+        index = 0
+        try:
+            for index, item in enumerate(obj):
+                kind = type(item)
+                if kind is str:
+                    if item.isascii():
+                        continue
+                elif kind is bool or item is None:
+                    continue
+                written = self.value(item, level + 1)
+                if written is not item:
+                    if out is obj:
+                        out = obj.copy()
+                    out[index] = written
+        except Refused as refused:
+            raise refused.at(step(index), obj if owner is None else owner) from refused.__cause__
+        return out
+
+    def check_hashes(self, members: Collection[Any], /) -> None:
+        """Raises `Refused` for members of a set, or keys, that no reader would put there."""
+        if self.hashes_itself and hashes_itself(members):
+            raise Refused("has members or keys of a class with a hash of its own, which reading would have to call")
+        if collide(members):
+            raise Refused("has hundreds of members or keys with the same hash, which would take a reader for ever")
+
+    def _plain(self, obj: list[Any], /) -> bool:
+        """Whether the items are of one plain type and all within its bounds."""
+        kinds = set(map(type, obj))
+        if len(kinds) > 1:
+            return False
+        kind = kinds.pop() if kinds else bool
+        if kind is float:
+            return self.native_nonfinite or all(map(isfinite, obj))
+        if kind is int:
+            return bool(min(obj) >= LEAST and max(obj) <= MOST)
+        if kind is str:
+            return all(map(str.isascii, obj))
+        return kind is bool or kind is _NoneType or (kind is bytes and self.native_bytes)
+
+    def _formed(self, kind: type, obj: Any, level: int, /) -> Any:
+        """What the table has a form for, by exact type or by the kind of its class; the encoder has the rest."""
+        if level > MAX_LEVELS:
+            raise too_deep(MAX_LEVELS)
+        try:
+            form = BY_TYPE.get(kind)
+            if form is not None:
+                return self.tagged(form.tag, form.write(self, obj, level + 1))
+            write = self._plans.get(kind)
+            if write is None:
+                write = self._plans[kind] = plan(kind)
+                self.hashes_itself = self.hashes_itself or has_own_hash(kind)
+            return write(self, obj, level + 1)
+        except Refused as refused:
+            if self.encoder is None or refused.inside or refused.too_deep:
+                raise
+        return self._encoded(self.encoder, obj, level)
+
+    def _encoded(self, encoder: Callable[[Any], Any], obj: Any, level: int, /) -> Any:
+        kind = described(type(obj))
+        try:
+            encoded = encoder(obj)
+        except Exception as error:
+            # The user's function: whatever it raises means "no", with its cause.
+            raise Refused(f"is {kind}, and the object_encoder raised {type(error).__name__}: {error}") from error
+        if encoded is obj:
+            raise Refused(f"is {kind}, which the object_encoder gave back as it was")
+        try:
+            return self.tagged("custom", self.value(encoded, level + 1))
+        except Refused as refused:
+            raise refused.at("{encoded}", obj) from refused.__cause__

@@ -1,0 +1,65 @@
+"""Settings from the environment, holdall.toml and pyproject.toml."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from holdall.settings.model import (
+        BLOCK_PREFIX,
+        DEFAULT,
+        ENCRYPTION_KEY,
+        OF_THE_USER,
+        SECRET_KEY,
+        SIGNING_KEY,
+        Settings,
+        adjust,
+        adjust_with,
+        current,
+        default_home,
+        options,
+        variable,
+    )
+
+_HOMES = {
+    "BLOCK_PREFIX": "model",
+    "DEFAULT": "model",
+    "ENCRYPTION_KEY": "model",
+    "OF_THE_USER": "model",
+    "SECRET_KEY": "model",
+    "SIGNING_KEY": "model",
+    "Settings": "model",
+    "adjust": "model",
+    "adjust_with": "model",
+    "current": "model",
+    "default_home": "model",
+    "options": "model",
+    "variable": "model",
+}
+
+__all__ = [
+    "BLOCK_PREFIX",
+    "DEFAULT",
+    "ENCRYPTION_KEY",
+    "OF_THE_USER",
+    "SECRET_KEY",
+    "SIGNING_KEY",
+    "Settings",
+    "adjust",
+    "adjust_with",
+    "current",
+    "default_home",
+    "options",
+    "variable",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from holdall._lazy import attribute
+
+    return attribute(globals(), _HOMES, name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,1 @@
+"""Guarded access to storages: error mapping, circuit breaker, locks, progress, self-test."""

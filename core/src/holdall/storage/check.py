@@ -1,0 +1,239 @@
+"""Whether a storage does what holdall asks of storages: tried, with a verdict for each thing that was asked."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Final, Literal
+
+from holdall.errors import HoldallError, KeyExists, KeyMissing, StorageError
+from holdall.ids import new_id
+from holdall.storage import guard
+from holdall.types import ByteRange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from holdall.abc.storage import Storage
+
+Outcome = Literal["ok", "warning", "failed", "skipped"]
+
+CHECKS: Final = ("reach", "list", "write", "read", "range", "create", "delete", "latency", "throughput")
+_PREFIX: Final = "holdall-check-"
+"""Keys of one segment: of no folder that a file system would keep."""
+_BYTES: Final = 1024
+_ROUNDS: Final = 5
+_SIZES: Final = (1 << 18, 1 << 21, 1 << 24)
+_QUICK: Final = 0.25
+"""Seconds: only what took less is tried eight times as large, so that a slow line is measured in a few seconds too."""
+_NO_LOCKS: Final = (
+    "Results are kept and read as elsewhere, but nothing can lock here: callers of one cache key on several machines may "
+    "each compute it"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What came of one of the `CHECKS`.
+
+    `message` says what was found and, unless that is well, what to do. A `warning` keeps nobody from using the
+    storage; `skipped` was not tried, because of another failure. `seconds` is how long it took.
+    """
+
+    check: str
+    outcome: Outcome
+    message: str
+    seconds: float = 0.0
+
+
+def check(storage: Storage, /) -> Iterator[Verdict]:
+    """Try everything, in the order of `CHECKS`; nothing that it writes is left behind.
+
+    Raises nothing that is a storage's: those are verdicts.
+    """
+    trial = _Trial(storage)
+    try:
+        yield from trial.verdicts()
+    finally:
+        trial.clean_up()
+
+
+class _Answer(Exception):  # noqa: N818 - an outcome that is neither well nor an error of the storage
+    """Ends a check with an outcome of its own."""
+
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+        self.message = message
+
+
+class _Trial:
+    """One go at a storage; `left` are the keys that may be there because of it."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self.base = f"{_PREFIX}{new_id()}"
+        self.data = os.urandom(_BYTES)
+        self.left: set[str] = set()
+        self.passed: dict[str, bool] = {}
+        self.dead = False
+
+    def verdicts(self) -> Iterator[Verdict]:
+        tries: dict[str, Callable[[], str]] = {
+            "reach": self.reach,
+            "list": self.list,
+            "write": self.write,
+            "read": self.read,
+            "range": self.range,
+            "create": self.create,
+            "delete": self.delete,
+            "latency": self.latency,
+            "throughput": self.throughput,
+        }
+        for name, call in tries.items():
+            why_not = self._why_not(name)
+            verdict = (
+                self._tried(name, call) if why_not is None else Verdict(check=name, outcome="skipped", message=why_not)
+            )
+            self.passed[name] = verdict.outcome in {"ok", "warning"}
+            yield verdict
+
+    def _why_not(self, name: str) -> str | None:
+        if self.dead:
+            return "not tried: the storage cannot be reached"
+        if name in {"reach", "list", "write", "read"}:
+            return None
+        if not self.passed["write"]:
+            return "not tried: nothing could be written"
+        if name in {"latency", "throughput"} and not self.passed["delete"]:
+            return "not tried: what it writes could not be deleted"
+        if name in {"range", "latency", "throughput"} and not self.passed["read"]:
+            return "not tried: nothing could be read"
+        return None
+
+    def _tried(self, name: str, call: Callable[[], str]) -> Verdict:
+        started = time.perf_counter()
+        outcome: Outcome = "ok"
+        try:
+            message = call()
+        except _Answer as answer:
+            outcome, message = answer.outcome, answer.message
+        except HoldallError as error:
+            outcome, message = "failed", str(error)
+            # A storage that nobody reaches would keep each of the others waiting for its timeouts.
+            self.dead = isinstance(error, StorageError) and error.transient
+        return Verdict(check=name, outcome=outcome, message=message, seconds=time.perf_counter() - started)
+
+    def reach(self) -> str:
+        with suppress(KeyMissing):
+            guard.head(self.storage, self.base)
+            raise _Answer("failed", f"{self.base} was never written, and the storage says that it is there")
+        return "it answers, and says of a key that is not there that it is absent"
+
+    def list(self) -> str:
+        found = [meta.key for meta in guard.scan(self.storage, self.base)]
+        if found:
+            raise _Answer("failed", f"it lists {found[0]}, which was never written")
+        return "it can be listed"
+
+    def write(self) -> str:
+        self._put(self.base, self.data)
+        return "an object was written"
+
+    def read(self) -> str:
+        if self.passed["write"]:
+            self._expect(guard.get(self.storage, self.base), self.data)
+            return "the object reads as it was written"
+        try:
+            guard.get(self.storage, self.base)
+        except KeyMissing:
+            return "it may be read; there was nothing to try it on, as nothing could be written"
+        raise _Answer("failed", "an object is there that could not be written")
+
+    def range(self) -> str:
+        self._expect(guard.get(self.storage, self.base, ByteRange(100, 200)), self.data[100:200])
+        return "a part of the object reads as it was written"
+
+    def create(self) -> str:
+        key = f"{self.base}-create"
+        try:
+            self._put(key, self.data, create=True)
+        except KeyExists:
+            raise _Answer("failed", f"{key} was never written, and the storage says that it is taken") from None
+        except StorageError as error:
+            if error.transient:
+                raise
+            raise _Answer("warning", f"{error} {_NO_LOCKS}.") from error
+        try:
+            self._put(key, self.data, create=True)
+        except KeyExists:
+            return "of two who create one key, the second is refused"
+        raise _Answer(
+            "warning",
+            f"the storage ignores the condition: of two who create one key, both are told that they did. {_NO_LOCKS}. "
+            "Use a storage that honours it (If-None-Match) where that matters",
+        )
+
+    def delete(self) -> str:
+        for key in sorted(self.left):
+            self._remove(key)
+        if guard.exists(self.storage, self.base):
+            raise _Answer("failed", f"{self.base} is still there after it was deleted. Delete it by hand")
+        return "the object was deleted"
+
+    def latency(self) -> str:
+        written, read = [], []
+        for number in range(_ROUNDS):
+            key = f"{self.base}-{number}"
+            started = time.perf_counter()
+            self._put(key, self.data)
+            between = time.perf_counter()
+            self._expect(guard.get(self.storage, key), self.data)
+            written.append(between - started)
+            read.append(time.perf_counter() - between)
+            self._remove(key)
+        return f"{_number(median(written) * 1000)} ms to write 1 kB, {_number(median(read) * 1000)} ms to read it"
+
+    def throughput(self) -> str:
+        key = f"{self.base}-large"
+        told = ""
+        for size in _SIZES:
+            data = os.urandom(size)
+            started = time.perf_counter()
+            self._put(key, data)
+            between = time.perf_counter()
+            self._expect(guard.get(self.storage, key), data)
+            ended = time.perf_counter()
+            written, read = size / 1e6 / (between - started), size / 1e6 / (ended - between)
+            told = f"{_number(written)} MB/s written, {_number(read)} MB/s read, one object of {size / 1e6:.1f} MB"
+            if ended - started > _QUICK:
+                break
+        self._remove(key)
+        return told
+
+    def _put(self, key: str, data: bytes, *, create: bool = False) -> None:
+        self.left.add(key)
+        guard.put(self.storage, key, [data], mode="create" if create else "overwrite")
+
+    def _remove(self, key: str) -> None:
+        guard.delete(self.storage, key)
+        self.left.discard(key)
+
+    def _expect(self, found: bytes | bytearray | memoryview, expected: bytes) -> None:
+        if found != expected:
+            raise _Answer(
+                "failed",
+                f"other bytes came back than were written ({len(found)} of {len(expected)}). Do not keep results here",
+            )
+
+    def clean_up(self) -> None:
+        for key in sorted(self.left):
+            with suppress(HoldallError):  # the check that failed on it has said so
+                self._remove(key)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

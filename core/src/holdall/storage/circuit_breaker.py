@@ -1,0 +1,184 @@
+"""Storages that are down: said once, and left alone but for one try now and then.
+
+A place opens its circuit when `FAILURES` calls in a row failed for a passing reason, each after the retries of its own
+block: for more than one key, as one object may be broken or too large for its timeout, and each begun after another had
+failed, as what cuts many calls at once may be over when they are told. Until `PAUSE` seconds have passed, calls are
+refused without asking; then one is let through, and its success closes the circuit. Whatever a living storage answers
+closes it as well: that a key is absent or taken, that credentials are refused. A healthy process has nothing in
+`troubled`, and to see that is all that its calls pay.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from threading import Lock, get_ident
+from typing import TYPE_CHECKING, Final
+
+from holdall._system import fork
+from holdall.errors import HoldallWarning, StorageError
+
+if TYPE_CHECKING:
+    from holdall.abc.storage import Storage
+
+FAILURES: Final = 3
+"""One may be bad luck. Of more, each would keep its caller for the whole of a block's timeouts and retries."""
+PAUSE: Final = 10.0
+"""Seconds: long enough that the one call that finds out is few among many, short enough to wait for."""
+_LOST: Final = 60.0
+"""Seconds after which a try that has not come back gives its place to another."""
+_FORGOTTEN: Final = 300.0
+"""Seconds after which a failure says nothing of today."""
+
+
+class _Trouble:
+    """What went wrong at one place since it last worked. `again` is when the next call gets through, once it is down."""
+
+    __slots__ = ("again", "begun", "failures", "keys", "last", "refused", "said", "since", "trying")
+
+    def __init__(self) -> None:
+        self.since = time.time()
+        self.failures = 0
+        self.keys: set[str] = set()
+        self.begun: set[int] = set()  # threads whose calls began after the first failure
+        self.refused = 0
+        self.last = 0.0
+        self.said = ""
+        self.again: float | None = None
+        self.trying: int | None = None  # the thread of the call that is out to try it
+
+    def count(self, key: str) -> bool:
+        """Whether, with one more failure, that is what a storage does that is down."""
+        if self.failures and get_ident() not in self.begun:
+            return False
+        self.begun.discard(get_ident())
+        self.failures += 1
+        if len(self.keys) < FAILURES:
+            self.keys.add(key)
+        return self.failures >= FAILURES and len(self.keys) > 1
+
+
+troubled: dict[str, _Trouble] = {}
+"""By place. While it is empty, nothing has to be asked here."""
+_lock = Lock()
+
+
+def ask(storage: Storage, operation: str, key: str, /) -> None:
+    """Let a call go on, or refuse it.
+
+    Raises:
+        StorageError: the storage is down, and it is not yet time to try again.
+    """
+    now = time.monotonic()
+    place = _place(storage)
+    with _lock:
+        for old in [each for each, trouble in troubled.items() if now - trouble.last > _FORGOTTEN]:
+            del troubled[old]
+        found = troubled.get(place)
+        if found is None:
+            return
+        if found.again is None:
+            found.begun.add(get_ident())
+            return
+        wait = found.again - now
+        if wait <= 0:
+            found.again, found.trying = now + _LOST, get_ident()
+            return
+        found.refused += 1
+        others = "" if found.refused == 1 else f", as were {found.refused - 1} before it"
+        again = f"The first call after {wait:.1f} s tries it again"
+        then = again if found.trying is None else "Another call is trying it now"
+        message = (
+            f"{_named(storage)}: {operation} of {key!r} was refused without asking{others}: the storage is down since "
+            f"{_clock(found.since)}. {then}. Wait until it is back, or bring it back. Its last failure: {found.said}"
+        )
+    raise StorageError(
+        message,
+        block=storage.block_slug or storage.slug,
+        key=key,
+        operation=operation,
+        transient=True,
+    )
+
+
+def answered(storage: Storage, /) -> None:
+    """A call came back with what only a living storage says."""
+    with _lock:
+        troubled.pop(_place(storage), None)
+
+
+def failed(storage: Storage, key: str, error: BaseException, /) -> None:
+    """A call came back with an error, or was given up; the one that opens the circuit warns."""
+    if not isinstance(error, StorageError):
+        _nothing_learnt(storage)  # the caller's parts, or the key: the storage was perhaps not even asked
+    elif not error.transient:
+        if troubled:
+            answered(storage)
+    elif _noted(storage, key, error):
+        message = (
+            f"The storage {_named(storage)} is down: {FAILURES} calls in a row failed. Until it is back, calls to it "
+            f"are refused at once, and one every {PAUSE:g} s tries it. The last failure: {error}"
+        )
+        try:
+            warnings.warn(message, HoldallWarning, stacklevel=4)
+        except HoldallWarning:
+            error.add_note(message)  # warnings are errors here, and this one must not take the place of its cause
+
+
+def is_down(storage: Storage, /) -> bool:
+    """Whether the circuit is open, so that there is no use in trying once more."""
+    found = troubled.get(_place(storage)) if troubled else None
+    return found is not None and found.again is not None
+
+
+def _noted(storage: Storage, key: str, error: StorageError) -> bool:
+    """Whether this failure is the one that opens the circuit."""
+    now = time.monotonic()
+    place = _place(storage)
+    with _lock:
+        found = troubled.setdefault(place, _Trouble())
+        found.last = now
+        found.said = str(error)
+        if found.again is None:
+            opens = found.count(key)
+            found.again = now + PAUSE if opens else None
+            return opens
+        if found.trying == get_ident():  # others that fail now began before it was down, and put nothing off
+            found.again, found.trying = now + PAUSE, None
+        return False
+
+
+def _nothing_learnt(storage: Storage) -> None:
+    """The next call may try instead of this one, if this one was the try."""
+    if not troubled:
+        return
+    with _lock:
+        found = troubled.get(_place(storage))
+        if found is not None and found.trying == get_ident():
+            found.again, found.trying = time.monotonic(), None
+
+
+def _place(storage: Storage) -> str:
+    """The same for all storages of a kind that lead to one place, whichever of them is asked."""
+    kind = type(storage)
+    return f"{kind.__module__}.{kind.__qualname__} {json.dumps(storage.location(), sort_keys=True, default=str)}"
+
+
+def _named(storage: Storage) -> str:
+    if storage.block_slug is not None:
+        return storage.block_slug
+    return ":".join([storage.slug, *map(str, list(storage.location().values())[:1])])
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(seconds))
+
+
+def _forget() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
+    _lock = Lock()
+    troubled.clear()
+
+
+fork.register(in_child=_forget)
