@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from holdall import task
-from holdall.cli.app import app
 from holdall.errors import HoldallError
 from holdall.serializers import JSONSerializer, MsgpackSerializer
 from holdall.testing.sources import BytesSource
+from holdall_cli.app import app
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -25,7 +25,6 @@ from holdall.builtin.local.directory import Directory
 from holdall.builtin.pickle import frame
 from holdall.builtin.pickle.codec import PickleCodec
 from holdall.builtin.sqlite.catalog import SQLiteCatalog
-from holdall.cli import wording
 from holdall.errors import HoldallError
 from holdall.maintenance import known_storages
 from holdall.maintenance.copy_storage import copy
@@ -43,6 +42,7 @@ from holdall.security.policy import Policy
 from holdall.security.signing import verify
 from holdall.testing.sources import BytesSource
 from holdall_arrow import ParquetSerializer
+from holdall_cli.views import result_view
 from holdall_crypto import EncryptedSerializer
 from holdall_lz4 import LZ4Serializer
 from holdall_msgpack import MsgpackSerializer
@@ -146,7 +146,7 @@ def _well_sealed(data: bytes, folder: Path) -> None:
                 read()
         for each in survey(storage, "it"):
             if each.record is not None:
-                wording.document(each.record)
+                result_view.document(each.record)
         assert [] == [each.problem for each in rebuild([place], catalog) if each.problem]
         assert collect(place, expired=True, dry_run=True).problem is None
         copied = copy(place, known_storages.place_of(Directory(str(folder / "t"))), jobs=1)

@@ -93,7 +93,7 @@ def test_a_server_that_dies_in_mid_upload_loses_nothing(
 
     back(server)
     server.new_bucket(bucket)
-    pushed = program("-c", "from holdall.cli import main; main()", "result", "push").communicate(timeout=600)
+    pushed = program("-c", "from holdall.__main__ import main; main()", "result", "push").communicate(timeout=600)
 
     assert ("s3/prod: 3 results sent, 25.2 MB.\n", "") == pushed
     assert [] == [meta.key for folder in spool.folders(settings.current().home) for meta in folder.scan()]
@@ -110,7 +110,7 @@ def test_a_server_that_dies_in_mid_upload_loses_nothing(
 DEADLY = """
 import os, signal, sys
 from holdall.storage import guard as boundary
-from holdall.cli import main
+from holdall.__main__ import main
 name, left = sys.argv.pop(1), int(sys.argv.pop(1))
 real = getattr(boundary, name)
 def deadly(*arguments):

@@ -16,3 +16,11 @@ def suggest(name: str, names: Iterable[str], /, *, cutoff: float = 0.6) -> str |
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(name, names, n=1, cutoff=cutoff)), None)
+
+
+def suggestion(name: str, names: Iterable[str], /, *, cutoff: float = 0.7) -> str:
+    """` Did you mean a or b?`, to follow the sentence that `name` does not exist; empty where none is alike."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(dict.fromkeys(names)), n=3, cutoff=cutoff)
+    return f" Did you mean {' or '.join(near)}?" if near else ""

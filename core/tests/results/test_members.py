@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from holdall import load_result, task
 from holdall.builtin.local.directory import Directory
-from holdall.cli.app import app
+from holdall.catalog.open import open_catalog
 from holdall.errors import ConfigurationError, CorruptResultError, HoldallError, UntrustedResultError
+from holdall.filesystems import LocalFileSystem
+from holdall.maintenance.copy_storage import copy, move
+from holdall.maintenance.gc import collect
+from holdall.maintenance.known_storages import place_of
+from holdall.maintenance.push_spool import push
+from holdall.maintenance.rebuild_catalog import rebuild
 from holdall.results import record as records
 from holdall.results.checksum import Checksum
 from holdall.results.layout import name_key, record_key
@@ -21,6 +26,7 @@ from holdall.results.members import Members, loads, moment
 from holdall.results.references import from_json
 from holdall.results.store import ResultStore
 from holdall.serializers import JSONSerializer
+from holdall.settings import model as settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,23 +255,17 @@ ODD_RECORDS = [
 
 @pytest.mark.parametrize("changes", ODD_RECORDS, ids=str)
 def test_an_odd_record_stops_nothing_for_the_others(place: Path, changes: dict[str, Any]) -> None:
-    """`gc`, `rebuild`, `ls`, `copy`, `move` and `push` tell of it, and do the rest."""
+    """Garbage collection, rebuilding, copying and moving tell of it, and do the rest."""
     unit = task(result_storage="./s", result_serializer="json", return_state=True)
     odd: Any = unit(lambda: [1])().reference
     good: Any = unit(lambda: [2])().reference
     path = place / "s" / odd.key
     path.write_bytes(forged(path.read_bytes(), changes))
-    said = {}
-    for command in (
-        ["gc", "--expired", "--storage", "./s"],
-        ["catalog", "rebuild", "--storage", "./s"],
-        ["result", "ls", "--storage", "./s"],
-        ["result", "copy", "--from", "./s", "--to", "./t"],
-        ["result", "move", "--from", "./s", "--to", "./u", "--yes"],
-    ):
-        done = CliRunner().invoke(app, command)
-        assert done.exception is None or isinstance(done.exception, SystemExit), command
-        said[command[-1] if command[0] != "result" else command[1]] = done.output
+    here, there, elsewhere = (place_of(LocalFileSystem(basepath=place / each)) for each in "stu")
+    catalog = open_catalog(settings.current())
+    collect(here, grace=86_400, expired=True, catalog=catalog)
+    rebuild([here], catalog)
+    problems = [each.problem for moved in (copy(here, there), move(here, elsewhere, catalog)) for each in moved.items]
     for read in (
         from_json(odd.json()).get,
         lambda: load_result(key=odd.key, storage="./s"),
@@ -276,8 +276,7 @@ def test_an_odd_record_stops_nothing_for_the_others(place: Path, changes: dict[s
 
     assert [2] == load_result(key=good.key, storage="./t") == load_result(key=good.key, storage="./u")
     assert path.exists()
-    assert "is no valid record" in said["ls"]
-    assert "is no valid record" in said["copy"]
+    assert 2 == sum("is no valid record" in str(each) for each in problems)
 
 
 @pytest.mark.parametrize("changes", ODD_RECORDS, ids=str)
@@ -290,10 +289,11 @@ def test_an_odd_record_in_the_spool_stops_nothing_for_the_others(place: Path, ch
     (path,) = (place / "home" / "spool").rglob(odd.key.rpartition("/")[2])
     path.write_bytes(forged(path.read_bytes(), changes))
     (place / "s").unlink()
-    done = CliRunner().invoke(app, ["result", "push"])
+    done = list(push(str(place / "home")))
 
-    assert isinstance(done.exception, SystemExit)
-    assert "is no valid record" in done.output
+    assert [True] == [
+        "is no valid record" in str(each.problem) for moved in done for each in moved.items if each.problem
+    ]
     assert [2] == load_result(key=good.key, storage="./s")
     assert path.exists()
 

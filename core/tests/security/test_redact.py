@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
@@ -147,37 +145,6 @@ def test_settings_do_not_show_one(shape: str, tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=r"holdall\.toml") as caught:
             Settings.read(str(tmp_path), {"HOME": str(tmp_path)})
         assert SECRET not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["config", "show"],
-        ["config", "show", "--json"],
-        ["explain", "work.py:kept"],
-        ["explain", "work.py:kept", "--json"],
-        ["explain", "work.py:own"],
-        ["result", "ls"],
-        ["gc", "--dry-run"],
-        ["plugin", "doctor"],
-    ],
-)
-@pytest.mark.parametrize("shape", ["sftp://bob:{}@127.0.0.1:1/results", "https://host/x?sig={}"])
-def test_no_command_prints_one(shape: str, words: list[str], place: Path) -> None:
-    """From the configuration file of a project, and from the task itself."""
-    url = shape.format(SECRET)
-    (place / "holdall.toml").write_text(f"[results]\ndefault_storage = {json.dumps(url)}\npersist_by_default = true\n")
-    (place / "work.py").write_text(
-        f"from holdall import task\nkept = task(lambda: 1, name='kept')\nown = task(lambda: 1, result_storage={url!r})\n"
-    )
-
-    ran = subprocess.run(
-        [sys.executable, "-m", "holdall", *words], cwd=place, capture_output=True, text=True, check=False, timeout=60
-    )
-
-    assert "Traceback" not in ran.stderr
-    assert words[0] not in {"config", "explain"} or shown(url).rpartition(HIDDEN)[2] in ran.stdout
-    assert SECRET not in ran.stdout + ran.stderr
 
 
 class Open(MemoryFileSystem):

@@ -7,10 +7,8 @@ from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.testing import CliRunner
 
 from holdall import load_result, task
-from holdall.cli.app import app
 from holdall.errors import ConfigurationError, UntrustedResultError
 from holdall.filesystems import LocalFileSystem
 from holdall.maintenance.copy_storage import copy
@@ -241,9 +239,8 @@ def test_what_was_unsigned_is_copied_once_it_is_accepted(
     assert not own.exists()
 
 
-@pytest.mark.parametrize("by", ["store", "command", "command with a storage"])
 def test_what_is_not_believed_is_deleted_without_what_it_names(
-    own: Path, place: Path, monkeypatch: pytest.MonkeyPatch, by: str
+    own: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As the message asks for; a forged record may name the payload of another result."""
     reference, good = kept("x" * 20_000), kept("y" * 20_000)
@@ -254,13 +251,7 @@ def test_what_is_not_believed_is_deleted_without_what_it_names(
     monkeypatch.setenv("HOLDALL_SIGNING_KEY", ONE)
     with pytest.raises(UntrustedResultError, match="is not signed"):
         from_json(reference.json()).get()
-    if by == "store":
-        open_store(reference).delete(reference.key)
-    else:
-        more = ["--storage", "./.holdall-results"] if "storage" in by else []
-        found = CliRunner().invoke(app, ["result", "delete", "--yes", reference.key, *more])
-        assert 0 == found.exit_code
-        assert "not signed by anybody who is believed here" in found.stdout
+    open_store(reference).delete(reference.key)
 
     assert not record.exists()
     monkeypatch.delenv("HOLDALL_SIGNING_KEY")

@@ -236,12 +236,11 @@ print(sum(each.name == "holdall-progress" for each in threading.enumerate()), st
 def test_a_list_of_work_has_a_bar_of_items(tmp_path: Path) -> None:
     """What the commands use."""
     script = """
-import holdall.cli.progress as items
-
-items._LONG = 0.05
-for number in items.track(range(4), "Reading lake"):
-    if number == 2:
-        drawn(2)
+with progress.watched("Reading lake", 4, unit="items") as done:
+    for number in range(4):
+        if number == 2:
+            drawn(2)
+        done(1)
 """
 
     assert re.search(r"Reading lake .* 2/4 ", run(script, tmp_path)[1])

@@ -22,7 +22,6 @@ from holdall.abc.signature import Signer
 from holdall.builtin.memory import MemoryFileSystem
 from holdall.builtin.pickle.codec import PickleCodec
 from holdall.builtin.processes import ProcessRunner
-from holdall.cli.app import app
 from holdall.errors import (
     ConfigurationError,
     CorruptResultError,
@@ -45,6 +44,7 @@ from holdall.security.signing import signed, split, verify
 from holdall.settings import current
 from holdall.testing.distributions import absent
 from holdall.testing.signatures import SignatureSchemeContract
+from holdall_cli.app import app
 from holdall_crypto import Ed25519
 
 if TYPE_CHECKING:

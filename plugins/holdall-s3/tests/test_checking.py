@@ -38,7 +38,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def holdall(*arguments: str) -> Any:
-    from holdall.cli.app import app
+    from holdall_cli.app import app
 
     return CliRunner().invoke(app, list(arguments), catch_exceptions=False, prog_name="holdall")
 

@@ -35,21 +35,32 @@ def catalog_path(settings: Home, /) -> str:
     return os.path.join(settings.home, "catalog.db")
 
 
-def open_catalog(settings: Home, /) -> Catalog:
+def open_catalog(settings: Home, /, *, create: bool = True) -> Catalog:
     """The catalog under `settings.home`, the same object for every caller of this process.
 
     Costs nothing until it is used: no folder is made and no error raised before then.
+
+    Args:
+        settings: has the folder.
+        create: make the file on first use where there is none. With False it is made by nobody: a catalog that is not
+            there is empty, and writing to it is an error.
     """
     path = catalog_path(settings)
+    if not create and not os.path.lexists(path):
+        return _sqlite(path, create=False)
     found = _open.get(path)
     if found is not None:
         return found
     with _lock:
         if path not in _open:
-            from holdall.builtin.sqlite.catalog import SQLiteCatalog
-
-            _open[path] = SQLiteCatalog(path, timeout=_PATIENCE)
+            _open[path] = _sqlite(path)
         return _open[path]
+
+
+def _sqlite(path: str, *, create: bool = True) -> Catalog:
+    from holdall.builtin.sqlite.catalog import SQLiteCatalog
+
+    return SQLiteCatalog(path, timeout=_PATIENCE, create=create)
 
 
 @atexit.register

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from holdall.errors import ConfigurationError, PluginConflictError, PluginError
 from holdall.plugins import registry
-from holdall.plugins.loading import API_VERSIONS, target_of
+from holdall.plugins.loading import API_VERSIONS, NOUNS, target_of
 from holdall.plugins.lookup import serializer, serializer_class, serializers_for
 from holdall.plugins.options import Option, options
 from holdall.suggest import suggest
@@ -177,12 +177,14 @@ def _detail(info: PluginInfo, prefer: Preference) -> PluginDetail:
         info=info,
         status=status,
         api_version=getattr(found, "api_version", API_VERSIONS[1]),
-        summary=(getdoc(found) or "").partition("\n\n")[0],
+        summary=(getdoc(found) or "").partition("\n\n")[0] if hasattr(found, "__name__") else "",
         options=tuple(options(found)) if isinstance(found, type) and hasattr(found, "model_fields") else (),
     )
 
 
 def _load(info: PluginInfo, prefer: Preference) -> object:
+    if info.kind == "cli":  # what it may be, the command line knows
+        return target_of(registry.find("cli", info.name, prefer=prefer), noun=NOUNS["cli"])
     if info.kind != "hooks":
         return registry.load(_kind(info), info.name, prefer=prefer)
     entry = next(entry for entry in registry.all_entries() if _info("hooks", entry) == info)

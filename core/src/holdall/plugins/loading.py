@@ -16,6 +16,7 @@ API_VERSIONS: Final = (1, 1)
 """The oldest and the newest plugin API that this holdall speaks."""
 NOUNS: Final[dict[str, str]] = {
     "catalogs": "catalog",
+    "cli": "command",
     "locks": "lock manager",
     "runners": "task runner",
     "serializers": "serializer",

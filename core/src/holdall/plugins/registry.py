@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Preference = Mapping[str, str] | str | None
 
-Kind = Literal["catalogs", "locks", "runners", "serializers", "signatures", "storage"]
+Kind = Literal["catalogs", "cli", "locks", "runners", "serializers", "signatures", "storage"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 T = TypeVar("T", bound=type)

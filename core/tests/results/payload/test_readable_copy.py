@@ -6,18 +6,22 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.testing import CliRunner
 
 from holdall import load_result, task
 from holdall.builtin.local.directory import Directory
 from holdall.builtin.pickle.codec import PickleCodec
-from holdall.cli.app import app
+from holdall.catalog.open import open_catalog
 from holdall.errors import ConfigurationError, KeyMissing, StorageError
+from holdall.filesystems import LocalFileSystem
+from holdall.maintenance.copy_storage import move
+from holdall.maintenance.known_storages import place_of
+from holdall.maintenance.rebuild_catalog import rebuild
 from holdall.results.layout import name_key, own_key, record_key
 from holdall.results.record import parse, seal
 from holdall.results.references import ResultReference
 from holdall.results.store import ResultStore
 from holdall.serializers import CompressedSerializer, JSONSerializer
+from holdall.settings import model as settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,12 +183,12 @@ def test_deleting_one_of_two_records_leaves_the_other(place: Path, first: str) -
         cache_key_fn=lambda *_: "k", result_storage_key="report", result_storage="./s", result_serializer="json"
     )
     unit(lambda: large)()
+    store = ResultStore(Directory(str(place / "s")), JSONSerializer())
     keys = {"cached": record_key("k"), "named": name_key("report")}
     other = next(kind for kind in keys if kind != first)
     for key, left in ((keys[first], True), (keys[other], False)):
-        done = CliRunner().invoke(app, ["result", "delete", key, "--storage", "./s", "-y"], catch_exceptions=False)
+        store.delete(key, run_id=store.record(key).run_id)
 
-        assert 0 == done.exit_code
         assert left == bool(list((place / "s" / "payloads").rglob("*.json")))
         assert (left and other == "named") == (place / "s" / "report.json").exists()
         if left:
@@ -277,16 +281,13 @@ def test_names_of_before_stay_readable(place: Path) -> None:
 
     assert {"rows": 1} == load_result(key="report", storage="./s")
     assert {"rows": 2} == load_result(key="day.json", storage="./s")
-    assert CliRunner().invoke(app, ["catalog", "rebuild", "--storage", "./s"], catch_exceptions=False).exit_code == 0
+    here, there = (place_of(LocalFileSystem(basepath=place / each)) for each in "st")
+    rebuild([here], open_catalog(settings.current()))
     assert [{"rows": 1}, {"rows": 2}] == [load_result(key=name) for name in ("report", "day.json")]
-    for name in ("report", "day.json"):
-        done = CliRunner().invoke(app, ["result", "cat", name], catch_exceptions=False)
-        assert done.stdout.startswith('{"rows":')
 
     store.write({"rows": 3}, name="report")
     assert {"rows": 3} == load_result(key="report", storage="./s")
-    command = ["result", "move", "--from", "./s", "--to", "./t", "--yes"]
-    assert CliRunner().invoke(app, command, catch_exceptions=False).exit_code == 0
+    assert move(here, there, open_catalog(settings.current())).complete
     assert {"day.json", "day.json.record", "report", "report.json"} <= {path.name for path in (place / "t").iterdir()}
     assert {"rows": 2} == load_result(key="day.json", storage="./t")
 

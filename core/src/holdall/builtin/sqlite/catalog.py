@@ -16,7 +16,7 @@ from holdall._system import fork
 from holdall.abc.catalog import Catalog
 from holdall.builtin.sqlite.errors import explain, is_busy
 from holdall.builtin.sqlite.repoint import RESULTS, repoint
-from holdall.builtin.sqlite.schema import prepare
+from holdall.builtin.sqlite.schema import make_file, prepare
 from holdall.errors import CatalogError, ConfigurationError
 from holdall.types import BlockDocument, ReferenceRow, RunRow
 
@@ -53,15 +53,17 @@ class SQLiteCatalog(Catalog):
 
     What a method wrote survives SIGKILL when it returns, and power loss with `synchronous="FULL"` (saved blocks do in
     any case). `timeout` is in seconds: how long to wait for other processes. After an error, and after `close`, the
-    next call opens the file anew.
+    next call opens the file anew. With `create=False` no file is made: where there is none, reads find nothing,
+    there is nothing to delete, and every other write raises CatalogError.
     """
 
     slug: ClassVar[str] = "sqlite"
 
-    def __init__(self, path: str, *, synchronous: str = "NORMAL", timeout: float = 30.0) -> None:
+    def __init__(self, path: str, *, synchronous: str = "NORMAL", timeout: float = 30.0, create: bool = True) -> None:
         self.path = os.path.abspath(path)
         self.synchronous = synchronous.upper()
         self.timeout = timeout
+        self.create = create
         if self.synchronous not in {"OFF", "NORMAL", "FULL", "EXTRA"}:
             raise ConfigurationError(f"synchronous={synchronous!r}: use OFF, NORMAL, FULL or EXTRA.")
         self._lock = threading.RLock()
@@ -76,7 +78,7 @@ class SQLiteCatalog(Catalog):
         return f"{type(self).__name__}({self.path!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.path, self.synchronous, self.timeout)
+        return _rebuild, (type(self), self.path, self.synchronous, self.timeout, self.create)
 
     def add_runs(self, rows: Sequence[RunRow], /) -> None:
         try:
@@ -153,7 +155,7 @@ class SQLiteCatalog(Catalog):
 
     def delete_reference(self, storage: str, key: str, /) -> bool:
         query = "DELETE FROM result_references WHERE key = ? AND storage = ?"
-        return self._do("delete a reference", lambda connection: connection.execute(query, (key, storage)).rowcount) > 0
+        return self._delete("delete a reference", query, (key, storage))
 
     def repoint(self, moved: Callable[[str], tuple[str, str] | None], /) -> int:
         changes = [(text, *change) for (text,) in self._select(RESULTS, ()) if (change := moved(text)) is not None]
@@ -205,7 +207,7 @@ class SQLiteCatalog(Catalog):
 
     def delete_block(self, slug: str, /) -> bool:
         query = "DELETE FROM blocks WHERE slug = ?"
-        return self._do("delete a block", lambda connection: connection.execute(query, (slug,)).rowcount) > 0
+        return self._delete("delete a block", query, (slug,))
 
     def checkpoint(self) -> None:
         """Move a log of 32 MiB or more into the file. Other threads and processes go on writing meanwhile."""
@@ -220,10 +222,21 @@ class SQLiteCatalog(Catalog):
 
     def _select(self, query: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         # All rows at once: a cursor left open would hold a snapshot, and writes after it would fail at once as stale.
-        return self._do("look", lambda connection: connection.execute(query, values).fetchall())
+        return self._do("look", lambda connection: connection.execute(query, values).fetchall(), absent=[])
 
-    def _do(self, doing: str, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Run `work` alone on the connection; wait for other processes, also where SQLite itself gives up at once."""
+    def _delete(self, doing: str, query: str, values: tuple[str, ...]) -> bool:
+        return self._do(doing, lambda connection: connection.execute(query, values).rowcount, absent=0) > 0
+
+    def _absent(self) -> bool:
+        return not self.create and not os.path.lexists(self.path)
+
+    def _do(self, doing: str, work: Callable[[sqlite3.Connection], _T], *, absent: _T | None = None) -> _T:
+        """Run `work` alone on the connection; wait for other processes, also where SQLite itself gives up at once.
+
+        `absent` is the answer where there is no file and none may be made; without one that is an error.
+        """
+        if absent is not None and self._absent():
+            return absent
         deadline = time.monotonic() + self.timeout
         while True:
             with self._lock:
@@ -252,8 +265,10 @@ class SQLiteCatalog(Catalog):
         if self._connection is not None:  # forked where Python could not see it: closing would undo the parent's locks
             _inherited.append(self._connection)
             self._connection = None
+        if self._absent():
+            raise CatalogError(f"There is no catalog in {self.path} to write to, and create=False makes none.")
         with _making:
-            _make_file(self.path)
+            make_file(self.path)
         if not os.path.isfile(self.path):
             raise OSError(EINVAL, "it is a pipe, a socket, a device or a folder, and no file", self.path)
         connection = self._connect(self.timeout)
@@ -320,8 +335,14 @@ class SQLiteCatalog(Catalog):
             self._housekeeping.release()
 
 
-def _rebuild(cls: type[SQLiteCatalog], path: str, synchronous: str, timeout: float) -> SQLiteCatalog:
-    return cls(path, synchronous=synchronous, timeout=timeout)
+def _rebuild(
+    cls: type[SQLiteCatalog],
+    path: str,
+    synchronous: str,
+    timeout: float,
+    create: bool = True,  # pickles of before have none
+) -> SQLiteCatalog:
+    return cls(path, synchronous=synchronous, timeout=timeout, create=create)
 
 
 def _where(**conditions: str | None) -> tuple[str, tuple[str, ...]]:
@@ -347,23 +368,6 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-def _make_file(path: str) -> None:
-    """Make the folders and the file for their owner alone. SQLite gives the log the file's permissions."""
-    if os.path.lexists(path):
-        return
-    missing = []
-    folder = os.path.dirname(path)
-    while not os.path.lexists(folder):
-        missing.append(folder)
-        folder = os.path.dirname(folder)
-    for folder in reversed(missing):
-        with suppress(FileExistsError):
-            os.mkdir(folder, 0o700)
-    # Only ever a new file, and under a lock: closing a descriptor of one in use releases this process's locks on it.
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 # SQLite keeps one account of its locks per file and process. A forked child inherits the account without the locks, and

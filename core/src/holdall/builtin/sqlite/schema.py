@@ -1,9 +1,11 @@
-"""The tables of the SQLite catalog, and how a file comes to have them."""
+"""The file and the tables of the SQLite catalog, and how they are made."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from holdall.errors import CatalogError
@@ -48,6 +50,23 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     ),
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)
+
+
+def make_file(path: str, /) -> None:
+    """Make the folders and the file for their owner alone. SQLite gives the log the file's permissions."""
+    if os.path.lexists(path):
+        return
+    missing = []
+    folder = os.path.dirname(path)
+    while not os.path.lexists(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for folder in reversed(missing):
+        with suppress(FileExistsError):
+            os.mkdir(folder, 0o700)
+    # Only ever a new file, and under a lock: closing a descriptor of one in use releases this process's locks on it.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def prepare(connection: sqlite3.Connection, path: str, /, *, synchronous: str) -> None:

@@ -1,0 +1,112 @@
+"""Rows of `holdall result ls`: from the catalog, or from the records of a storage."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from holdall import settings
+from holdall.catalog.open import open_catalog
+from holdall.results import StorageReference
+from holdall.results import record as records
+from holdall.results.inventory import survey
+from holdall_cli.views.find_result import called_in, open_named
+from holdall_cli.views.output import working
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from holdall.abc.storage import Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Times are seconds since the epoch; what a record that cannot be read does not say is None.
+
+    `name` is that of the task or flow, `called` the user's own for the result.
+    """
+
+    key: str
+    name: str | None
+    storage: str
+    size: int | None
+    created: float | None
+    expires: float | None
+    run_id: str | None
+    problem: str | None = None
+    called: str | None = None
+
+    @property
+    def expired(self) -> bool:
+        return self.expires is not None and self.expires <= time.time()
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "result_storage_key": self.called,
+            "name": self.name,
+            "storage": self.storage,
+            "size": self.size,
+            "created": records.timestamp(self.created),
+            "expires": records.timestamp(self.expires),
+            "expired": self.expired,
+            "run_id": self.run_id,
+            "problem": self.problem,
+        }
+
+
+def in_catalog(name: str | None, limit: int, /) -> tuple[list[Row], bool]:
+    """The newest rows, and whether there are more."""
+    found = open_catalog(settings.current(), create=False).references(limit=limit + 1, name=name)
+    rows = [
+        Row(
+            key=each.key,
+            called=called_in(each),
+            name=each.name,
+            storage=each.storage,
+            size=each.size,
+            created=each.created,
+            expires=each.expires,
+            run_id=each.run_id,
+        )
+        for each in found[:limit]
+    ]
+    return rows, len(found) > limit
+
+
+def in_storage(value: str, name: str | None, limit: int, /) -> tuple[list[Row], bool]:
+    """The same from a storage, without the catalog: every record there is read."""
+    storage = open_named(value)
+    where = StorageReference(slug=storage.block_slug, type=storage.slug, location=storage.location()).label
+    with working(f"Reading the records in {where}"):
+        rows = [row for row in _records(storage, where) if name is None or row.name == name]
+    rows.sort(key=lambda row: row.created or 0.0, reverse=True)
+    return rows[:limit], len(rows) > limit
+
+
+def _records(storage: Storage, where: str) -> Iterator[Row]:
+    for found in survey(storage, where):
+        record = found.record
+        if found.kind == "record" and record is not None:
+            yield Row(
+                key=record.key,
+                called=record.name,
+                name=record.producer.get("name"),
+                storage=where,
+                size=0 if record.payload is None else record.payload.size,
+                created=record.created_at,
+                expires=record.expires_at,
+                run_id=record.run_id,
+            )
+        elif found.kind != "foreign":
+            yield Row(
+                key=found.meta.key,
+                name=None,
+                storage=where,
+                size=None,
+                created=found.meta.modified,
+                expires=None,
+                run_id=None,
+                problem=found.problem,
+            )
