@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from holdall_fsspec.faults import Answer
+from holdall_fsspec.errors import BackendError
 from holdall_fsspec.repeating import pause, repeated
 
 
@@ -37,7 +37,7 @@ def test_what_may_pass_is_sent_again_and_counted() -> None:
     sent, error = asked(500, 3)
 
     assert 3 == sent
-    assert 2 == Answer.of(error).retries
+    assert 2 == BackendError.of(error).retries
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 412, 416, 501, 507])
@@ -46,7 +46,7 @@ def test_what_stays_is_not_sent_again(status: int) -> None:
     sent, error = asked(status, 3)
 
     assert 1 == sent
-    assert 0 == Answer.of(error).retries
+    assert 0 == BackendError.of(error).retries
 
 
 def test_pauses_grow_and_differ() -> None:

@@ -156,13 +156,13 @@ def test_credentials_of_the_environment_are_googles(url: str, monkeypatch: pytes
     from holdall_gcs.signing import credentials
 
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/file")
-    block = GCS(bucket_path="bucket")
+    block = GCS(bucket_path="bucket").client_config
 
     assert credentials(block, url) is None
     for own in ("https://storage.googleapis.com/storage/v1/", "https://storage-x.p.googleapis.com"):
         with pytest.raises(DefaultCredentialsError, match="/no/such/file was not found"):
             credentials(block, own)
-    assert credentials(GCS(bucket_path="bucket", token=TOKEN), url) is not None
+    assert credentials(GCS(bucket_path="bucket", token=TOKEN).client_config, url) is not None
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 from holdall.errors import ConfigurationError
 from holdall_obstore import ObjectStore
-from holdall_obstore.stores import making
+from holdall_obstore.stores import store_arguments
 
 S3_SECRETS = {
     "aws_access_key_id": "AKIASECRETID",
@@ -123,7 +123,7 @@ def test_what_s3_is_made_with() -> None:
         **S3_SECRETS,
     )
 
-    made = making(block)
+    made = store_arguments(block.store_config)
 
     assert ("S3Store", "bucket") == (made.kind, made.bucket)
     assert {
@@ -151,12 +151,12 @@ def test_an_endpoint_of_the_environment_may_be_plain_http(monkeypatch: pytest.Mo
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     block = ObjectStore(url="s3://bucket", timeout=5)
-    before = making(block).client
+    before = store_arguments(block.store_config).client
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://host:9000")
 
     assert "allow_http" not in before
-    assert timedelta(seconds=5) == before["timeout"] == making(block).retry["retry_timeout"]
-    assert making(block).client["allow_http"]
+    assert timedelta(seconds=5) == before["timeout"] == store_arguments(block.store_config).retry["retry_timeout"]
+    assert store_arguments(block.store_config).client["allow_http"]
 
 
 def test_what_google_cloud_storage_is_made_with() -> None:
@@ -164,13 +164,13 @@ def test_what_google_cloud_storage_is_made_with() -> None:
     block = ObjectStore(url="gs://bucket/p", service_account_info=ACCOUNT, endpoint_url="https://storage.example.org")
     anonymous = ObjectStore(url="gs://bucket", anonymous=True, settings={"user_agent": "me"})
 
-    made = making(block)
+    made = store_arguments(block.store_config)
 
     assert ("GCSStore", "bucket") == (made.kind, made.bucket)
     assert {"service_account_key", "base_url"} == set(made.config)
     assert ACCOUNT == json.loads(made.config["service_account_key"])
-    assert {"skip_signature": True} == making(anonymous).config
-    assert "me" == making(anonymous).client["user_agent"]
+    assert {"skip_signature": True} == store_arguments(anonymous.store_config).config
+    assert "me" == store_arguments(anonymous.store_config).client["user_agent"]
     assert anonymous.client is not None
 
 
@@ -180,9 +180,11 @@ def test_what_azure_is_made_with() -> None:
     token = ObjectStore(url="az://box", account_name="me", sas_token="?sv=1&sig=2")
     principal = ObjectStore(url="az://box", account_name="me", tenant_id="t", client_id="c", client_secret="s")
 
-    assert {"account_name": "me", "account_key": "a2V5"} == making(key).config
-    assert {"account_name": "me", "sas_key": "sv=1&sig=2"} == making(token).config
-    assert {"account_name": "me", "tenant_id": "t", "client_id": "c", "client_secret": "s"} == making(principal).config
+    made = [store_arguments(block.store_config).config for block in (key, token, principal)]
+
+    assert {"account_name": "me", "account_key": "a2V5"} == made[0]
+    assert {"account_name": "me", "sas_key": "sv=1&sig=2"} == made[1]
+    assert {"account_name": "me", "tenant_id": "t", "client_id": "c", "client_secret": "s"} == made[2]
     assert all(block.client is not None for block in (key, token, principal))
 
 

@@ -23,9 +23,9 @@ from holdall.results.layout import candidates, copy_name, is_own, name_key
 from holdall.results.owner import at_home, of_run
 from holdall.results.payload import codecs, readable_copy, writer
 from holdall.results.payload import decode as reading
-from holdall.results.payload.reader import InlineSource
 from holdall.results.policy import believed, check_signer, policy_of
 from holdall.results.references import ResultReference, SerializerReference, StorageReference
+from holdall.serialization.sources import MemorySource
 from holdall.settings.model import current
 from holdall.storage import circuit_breaker, guard
 from holdall.types import CALLS, UNSET, Trust
@@ -312,7 +312,7 @@ class ResultStore:
         trust = reading.within_bounds(
             _NO_TRUST, self.codec, self.policy, stored=len(found.data), declared=found.decoded
         )
-        return codecs.load(self.codec, InlineSource(found.data, trust)), found.run_id
+        return codecs.load(self.codec, MemorySource(found.data, trust)), found.run_id
 
     def load(
         self,

@@ -1,21 +1,29 @@
-"""Any serializer's bytes, compressed: a `Compression` says how, a `CompressionSerializer` does it in bounded memory."""
+"""Compression around any serializer: a `Compression` is a format, a `CompressionSerializer` applies it in bounded memory."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from itertools import chain
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from holdall.abc.bound import within
-from holdall.errors import ConfigurationError
-from holdall.serialization.compression_ import Compressing, inflate
-from holdall.serialization.sources_ import Inflated
-from holdall.serialization.wrapping import WrappingSerializer
+from holdall.errors import ConfigurationError, CorruptResultError
+from holdall.serialization.sources import MemorySource
+from holdall.serialization.wrapping import Wrapped, WrappingSerializer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from holdall.abc.codec import Codec
     from holdall.types import Buffer, Parts, Source
+
+CHUNK: Final = 1 << 20
+"""What a compressor is given at most, in bytes, and a decompressor asked for."""
+
+_SLICES: Final = 8
+_SLICE: Final = 8 << 10
+_WORTH: Final = 0.9
+"""Compressing has to save a tenth: less does not make up for its time, on the way out and on each way back."""
 
 
 class Compressor(Protocol):
@@ -59,6 +67,86 @@ class Compression(ABC):
     def storing(self) -> Compressor | None:
         """Makes the same format without compressing, for data that would not shrink; None where it has no such way."""
         return None
+
+
+def inflate(file: IO[bytes], compression: Compression) -> Iterator[bytes]:
+    """Pieces of at most `CHUNK` bytes, whatever the bytes claim: memory grows with what is really there."""
+    name, errors = compression.name, compression.errors
+    engine = compression.decompressor()
+
+    def step(data: bytes) -> bytes:
+        try:
+            return engine.decompress(data, CHUNK)
+        except errors as error:
+            raise CorruptResultError(f"These bytes are not what {name} wrote: {error}.") from error
+
+    ended = False
+    while not ended and (chunk := file.read(CHUNK)):
+        yield step(chunk)
+        while not (ended := engine.eof) and not engine.needs_input:
+            yield step(b"")
+    if not ended:
+        raise CorruptResultError(f"The data compressed with {name} ends too early.")
+    if engine.unused_data or file.read(1):
+        raise CorruptResultError(f"Something follows the end of the data compressed with {name}.")
+
+
+class Compressing(Wrapped):
+    """A stream of compressed parts, read once; `inner` is what it compresses, `taken` how many bytes of that so far."""
+
+    def __init__(self, inner: Parts, compression: Compression, level: int | None) -> None:
+        self.inner = inner
+        self.taken = 0
+        self._stream = self._compress(compression, level)
+
+    def __iter__(self) -> Iterator[Buffer]:
+        return self._stream
+
+    def _compress(self, compression: Compression, level: int | None) -> Iterator[Buffer]:
+        parts = iter(self.inner)
+        ahead = list(parts) if isinstance(self.inner, list) else _first(parts)
+        storing = compression.storing()
+        pays = storing is None or _pays(ahead, compression.compressor(level))
+        compressor = compression.compressor(level) if pays or storing is None else storing
+        for part in chain(ahead, parts):
+            view = memoryview(part).cast("B")
+            self.taken += len(view)
+            for start in range(0, len(view), CHUNK):
+                if piece := compressor.compress(view[start : start + CHUNK]):
+                    yield piece
+        yield compressor.flush()
+
+
+def _first(parts: Iterator[Buffer]) -> list[Buffer]:
+    """As many as a sample is taken from."""
+    taken, size = [], 0
+    for part in parts:
+        taken.append(part)
+        size += len(part)
+        if size >= CHUNK:
+            break
+    return taken
+
+
+def _pays(parts: list[Buffer], compressor: Compressor) -> bool:
+    """Whether slices from all over the parts get smaller; what is small is not worth the question."""
+    size = sum(map(len, parts))
+    if size < CHUNK:
+        return True
+    sample = _sample(parts, size // _SLICES)
+    return len(compressor.compress(memoryview(sample))) + len(compressor.flush()) < _WORTH * len(sample)
+
+
+def _sample(parts: list[Buffer], step: int) -> bytes:
+    """The first bytes of each `step` bytes, over the borders of parts."""
+    slices, at = [], 0
+    for part in parts:
+        view = memoryview(part)
+        end = at + len(view)
+        starts = range(at // step * step, end, step)
+        slices += [view[max(start - at, 0) : max(start + _SLICE - at, 0)] for start in starts]
+        at = end
+    return b"".join(slices)
 
 
 class CompressionSerializer(WrappingSerializer, ABC):
@@ -107,11 +195,11 @@ class CompressionSerializer(WrappingSerializer, ABC):
     def wrap(self, parts: Parts, /) -> Compressing:
         return Compressing(parts, self.compression, self.level)
 
-    def unwrap(self, source: Source, /) -> Inflated:
+    def unwrap(self, source: Source, /) -> MemorySource:
         data = bytearray()
         left = source.trust
         with source.open() as file:
             for piece in inflate(file, self.compression):
                 left = within(source.trust, len(data) + len(piece))
                 data += piece
-        return Inflated(data, left)
+        return MemorySource(data, left)

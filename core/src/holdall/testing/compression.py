@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from holdall.errors import ConfigurationError, CorruptResultError
-from holdall.serialization.compression_ import CHUNK
+from holdall.serialization.compression import CHUNK
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource
 from holdall.types import Trust

@@ -22,7 +22,7 @@ from holdall.builtin.compressed.serializer import CompressedSerializer
 from holdall.builtin.pickle.codec import PickleCodec
 from holdall.errors import ConfigurationError, CorruptResultError, SerializationError, UnknownSerializerError
 from holdall.plugins import registry
-from holdall.serialization.compression_ import CHUNK, Compressing
+from holdall.serialization.compression import CHUNK, Compressing
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource
 from holdall.types import Trust

@@ -11,7 +11,8 @@ import pytest
 from holdall.builtin.local.directory import Directory
 from holdall.errors import CorruptResultError, MissingResultError
 from holdall.results.checksum import CHUNK, Checksummer
-from holdall.results.payload.reader import InlineSource, PayloadSource
+from holdall.results.payload.reader import PayloadSource
+from holdall.serialization.sources import MemorySource
 from holdall.types import Trust
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def source(tmp_path: Path) -> PayloadSource:
 
 def test_ranges_and_files_give_what_was_written(source: PayloadSource) -> None:
     """Across chunk borders, past the end, from the end; both kinds of source alike."""
-    for each in (source, InlineSource(DATA, Trust())):
+    for each in (source, MemorySource(DATA, Trust())):
         assert DATA == bytes(each.buffer())
         for start, stop in ((0, 1), (CHUNK - 1, CHUNK + 1), (5, len(DATA)), (len(DATA) - 1, len(DATA) + 9), (7, 7)):
             assert DATA[start:stop] == bytes(each.read_range(start, stop))

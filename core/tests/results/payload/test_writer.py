@@ -112,10 +112,10 @@ def test_a_stopped_writer_keeps_its_result(
 
 
 def source(data: Any) -> Any:
-    from holdall.results.payload.reader import InlineSource
+    from holdall.serialization.sources import MemorySource
     from holdall.types import Trust
 
-    return InlineSource(bytes(data), Trust(accept=frozenset({"pickle"})))
+    return MemorySource(bytes(data), Trust(accept=frozenset({"pickle"})))
 
 
 @pytest.mark.parametrize("target", TARGETS)

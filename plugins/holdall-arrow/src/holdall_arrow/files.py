@@ -11,41 +11,19 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from holdall.errors import ConfigurationError, CorruptResultError, UntrustedResultError
+from holdall.serialization.sources import PartsSink, RangeReader
 from holdall_arrow import batches, extensions, pages, sizes
-from holdall_arrow.reading import Groups, Ranges, arrow
-from holdall_arrow.serializer import ArrowSerializer, ParquetSerializer
+from holdall_arrow.reading import Groups, HeldRanges, arrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from holdall.types import Buffer, Source
-    from holdall_arrow.serializer import TableSerializer
+    from holdall_arrow.formats import TableFormat
 
 _BATCH: Final = 1 << 20
 """Rows of an Arrow file that are written at once."""
 _BROKEN: Final = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError)
-
-
-class _Out:
-    """What pyarrow writes to: keeps the buffers until they are taken."""
-
-    closed = False
-
-    def __init__(self) -> None:
-        self._pieces: list[Buffer] = []
-
-    def write(self, piece: Any) -> int:
-        view = memoryview(piece)  # of a buffer of pyarrow, at times
-        self._pieces.append(view)
-        return view.nbytes
-
-    def flush(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    def taken(self) -> list[Buffer]:
-        taken, self._pieces = self._pieces, []
-        return taken
 
 
 class Parts:
@@ -54,13 +32,13 @@ class Parts:
     `decoded` is how many bytes reading makes at most.
     """
 
-    def __init__(self, table: pa.Table, library: str, how: TableSerializer, /) -> None:
-        rows = how.row_group_size if isinstance(how, ParquetSerializer) else _BATCH
-        in_place = isinstance(how, ArrowSerializer) and how.compression == "none"
+    def __init__(self, table: pa.Table, library: str, how: TableFormat, /) -> None:
+        rows = _BATCH if how.row_group_size is None else how.row_group_size
+        in_place = how.row_group_size is None and how.compression == "none"
         self.decoded = 0
         if not in_place or library != "pyarrow":
             self.decoded = sizes.declared(table, library, max(-(-table.num_rows // rows), 1))
-        if not in_place and isinstance(how, ArrowSerializer):  # buffers of a slice may be those of the whole
+        if not in_place and how.row_group_size is None:  # buffers of a slice may be those of the whole
             self.decoded += sum(map(pa.ipc.get_record_batch_size, _one_dictionary(table).to_batches(_BATCH)))
         self._stream = _written(table, how)
 
@@ -68,20 +46,20 @@ class Parts:
         return self._stream
 
 
-def _written(table: pa.Table, how: TableSerializer, /) -> Iterator[Buffer]:
-    out = _Out()
-    if isinstance(how, ParquetSerializer):
-        with pq.ParquetWriter(pa.PythonFile(out, "w"), table.schema, compression=how.compression) as writer:
+def _written(table: pa.Table, how: TableFormat, /) -> Iterator[Buffer]:
+    sink = PartsSink()
+    if how.row_group_size is not None:
+        with pq.ParquetWriter(pa.PythonFile(sink, "w"), table.schema, compression=how.compression) as writer:
             for at in range(0, max(table.num_rows, 1), how.row_group_size):
                 writer.write_table(table.slice(at, how.row_group_size))
-                yield from out.taken()
-    elif isinstance(how, ArrowSerializer):
+                yield from sink.take()
+    else:
         options = pa.ipc.IpcWriteOptions(compression=None if how.compression == "none" else how.compression)
-        with pa.ipc.new_file(pa.PythonFile(out, "w"), _one_dictionary(table).schema, options=options) as ipc:
+        with pa.ipc.new_file(pa.PythonFile(sink, "w"), _one_dictionary(table).schema, options=options) as ipc:
             for batch in _one_dictionary(table).to_batches(_BATCH):
                 ipc.write_batch(batch)
-                yield from out.taken()
-    yield from out.taken()
+                yield from sink.take()
+    yield from sink.take()
 
 
 def _one_dictionary(table: pa.Table) -> pa.Table:
@@ -89,10 +67,10 @@ def _one_dictionary(table: pa.Table) -> pa.Table:
     return table.unify_dictionaries()
 
 
-def read_back(table: pa.Table, how: TableSerializer, /) -> pa.Table:
+def read_back(table: pa.Table, how: TableFormat, /) -> pa.Table:
     """What a small table is when it has been written and read; raises what pyarrow does where it cannot be written."""
     sink = pa.BufferOutputStream()
-    if isinstance(how, ParquetSerializer):
+    if how.row_group_size is not None:
         pq.write_table(table, sink, compression=how.compression)
         return pq.read_table(pa.BufferReader(sink.getvalue()))
     with pa.ipc.new_file(sink, table.schema) as writer:
@@ -100,7 +78,7 @@ def read_back(table: pa.Table, how: TableSerializer, /) -> pa.Table:
     return pa.ipc.open_file(sink.getvalue()).read_all()
 
 
-def table(source: Source, how: TableSerializer, columns: list[str] | None, /) -> pa.Table:
+def table(source: Source, how: TableFormat, columns: list[str] | None, /) -> pa.Table:
     """The table, or those of its columns, and its index where pandas wrote one.
 
     Raises:
@@ -110,8 +88,8 @@ def table(source: Source, how: TableSerializer, columns: list[str] | None, /) ->
     trust = source.trust
     with _corrupt(how):
         file, between = _opened(source, whole=columns is None)
-        extensions.check(between, source.size, trust, parquet=isinstance(how, ParquetSerializer))
-        if isinstance(how, ParquetSerializer):
+        extensions.check(between, source.size, trust, parquet=how.row_group_size is not None)
+        if how.row_group_size is not None:
             parquet = pq.ParquetFile(file)
             schema = parquet.schema_arrow
             wanted = _chosen(columns, schema)
@@ -142,8 +120,8 @@ def _opened(source: Source, *, whole: bool) -> tuple[Any, Callable[[int, int], B
     if whole:
         view = memoryview(source.buffer())
         return pa.BufferReader(pa.py_buffer(view)), lambda start, stop: view[max(start, 0) : stop]
-    ranges = Ranges(source)
-    return pa.PythonFile(io.BufferedReader(ranges), "r"), ranges.between
+    ranges = HeldRanges(source)
+    return pa.PythonFile(io.BufferedReader(RangeReader(ranges)), "r"), ranges.between
 
 
 def _chosen(columns: list[str] | None, schema: pa.Schema) -> list[str] | None:
@@ -163,7 +141,7 @@ def _index_columns(schema: pa.Schema) -> list[str]:
 
 
 @contextmanager
-def _corrupt(how: TableSerializer) -> Iterator[None]:
+def _corrupt(how: TableFormat) -> Iterator[None]:
     try:
         yield
     except (CorruptResultError, ConfigurationError, UntrustedResultError):

@@ -14,20 +14,21 @@ import pyarrow.ipc
 from holdall.abc.bound import within
 from holdall.errors import CorruptResultError, SerializationError
 from holdall_arrow import extensions, sizes
+from holdall_arrow.errors import refused
 from holdall_arrow.files import read_back
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from holdall.types import Trust
-    from holdall_arrow.serializer import TableSerializer
+    from holdall_arrow.formats import TableFormat
 
 META: Final = b"holdall"
 """The key of the file's metadata under which stands what Arrow does not keep, as JSON."""
-_MODULES: Final = {"pandas": "holdall_arrow.pandas_frames", "polars": "holdall_arrow.polars_frames"}
+_LIBRARIES: Final = frozenset({"pandas", "polars"})
 
 
-def to_arrow(obj: Any, how: TableSerializer, /) -> tuple[pa.Table, str]:
+def to_arrow(obj: Any, how: TableFormat, /) -> tuple[pa.Table, str]:
     """The table, with what else is to be kept in its metadata, and the library that the object is of.
 
     Raises:
@@ -37,7 +38,7 @@ def to_arrow(obj: Any, how: TableSerializer, /) -> tuple[pa.Table, str]:
         found, notes = obj, _plain_notes(obj, how)
     else:
         modules = [base.__module__.partition(".")[0] for base in type(obj).__mro__]
-        library = next((each for each in modules if each in _MODULES), "")
+        library = next((each for each in modules if each in _LIBRARIES), "")
         if not library:
             raise refused("result", f"is {_described(obj)}, and no table of pandas, polars or pyarrow", how.slug, obj)
         found, notes = _module(library).to_arrow(obj, how)
@@ -55,7 +56,7 @@ def to_arrow(obj: Any, how: TableSerializer, /) -> tuple[pa.Table, str]:
     return made, notes["library"]
 
 
-def _plain_notes(table: pa.Table, how: TableSerializer) -> dict[str, Any]:
+def _plain_notes(table: pa.Table, how: TableFormat) -> dict[str, Any]:
     """With the schema, where the format has no type of its own for one of its."""
     schema = table.schema.remove_metadata()
     try:
@@ -79,7 +80,7 @@ def from_arrow(table: pa.Table, trust: Trust, serializer: str, /) -> Any:
     plain = table.replace_schema_metadata(metadata or None)
     if library == "pyarrow":
         return _cast(plain, notes["schema"], trust) if "schema" in notes else plain
-    if library not in _MODULES:
+    if library not in _LIBRARIES:
         raise CorruptResultError(f"The stored table is of a library that is unknown here: {library!r:.40}.")
     module = _module(library)
     if trust.max_bytes is not None:
@@ -111,16 +112,6 @@ def _check_written_out(stored: pa.Schema, chosen: pa.Schema) -> None:
             )
 
 
-def refused(path: str, reason: str, serializer: str, value: Any, /) -> SerializationError:
-    """The error that names the part that cannot be kept."""
-    return SerializationError(
-        f'The {serializer} serializer cannot write this result: {path} {reason}. Use result_serializer="pickle" for it, or '
-        f"return something that {serializer} has a form for.",
-        path=path,
-        value=value,
-    )
-
-
 def _described(obj: Any) -> str:
     return f"a {type(obj).__module__}.{type(obj).__qualname__}"
 
@@ -133,4 +124,10 @@ def _module(library: str) -> ModuleType:
             raise SerializationError(
                 f"The stored table is one of {library}, which is not installed here. Install it: pip install {library}"
             ) from error
-    return import_module(_MODULES[library])
+    if library == "pandas":
+        from holdall_arrow import pandas_frames
+
+        return pandas_frames
+    from holdall_arrow import polars_frames
+
+    return polars_frames

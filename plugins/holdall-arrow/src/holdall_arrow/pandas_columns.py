@@ -13,10 +13,10 @@ import pyarrow.ipc
 
 from holdall.errors import CorruptResultError, SerializationError
 from holdall_arrow import batches
-from holdall_arrow.kinds import refused
+from holdall_arrow.errors import refused
 
 if TYPE_CHECKING:
-    from holdall_arrow.serializer import TableSerializer
+    from holdall_arrow.formats import TableFormat
 
 _ABSENT: Final[dict[str, Any]] = {"None": None, "nan": np.nan, "NaT": pd.NaT, "NA": pd.NA}
 _VALUES: Final = "values"
@@ -24,7 +24,7 @@ _WIDEST: Final = 16
 """Bytes of the largest number."""
 
 
-def note(column: pd.Series, stored: pa.ChunkedArray, path: str, how: TableSerializer, obj: Any) -> dict[str, Any]:
+def note(column: pd.Series, stored: pa.ChunkedArray, path: str, how: TableFormat, obj: Any) -> dict[str, Any]:
     """JSON: what makes a column that pandas reads from `stored` the one that it was; empty where nothing has to."""
     dtype: Any = column.dtype
     found: dict[str, Any] = {}
@@ -80,9 +80,7 @@ def _string(storage: Any, absent: str) -> Any:
         ) from error
 
 
-def _object_note(
-    column: pd.Series, stored: pa.ChunkedArray, path: str, how: TableSerializer, obj: Any
-) -> dict[str, Any]:
+def _object_note(column: pd.Series, stored: pa.ChunkedArray, path: str, how: TableFormat, obj: Any) -> dict[str, Any]:
     values = column.to_numpy()
     gone = (
         pd.isna(values)
@@ -167,7 +165,7 @@ def _absent(name: str) -> Any:
     return _ABSENT[name]
 
 
-def _packed(index: pd.Index, path: str, how: TableSerializer, obj: Any) -> dict[str, Any]:
+def _packed(index: pd.Index, path: str, how: TableFormat, obj: Any) -> dict[str, Any]:
     """Categories, all of them: Parquet keeps those that occur."""
     column = pd.Series(index.array, dtype=index.dtype, name=_VALUES)
     try:

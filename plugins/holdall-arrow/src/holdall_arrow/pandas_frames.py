@@ -10,18 +10,18 @@ import pyarrow as pa
 from holdall.errors import CorruptResultError, HoldallError, SerializationError
 from holdall.serialization.typed.json import JSONReader, JSONWriter
 from holdall_arrow import pandas_columns, pandas_dtypes
+from holdall_arrow.errors import refused
 from holdall_arrow.files import read_back
-from holdall_arrow.kinds import refused
 
 if TYPE_CHECKING:
     from holdall.types import Trust
-    from holdall_arrow.serializer import TableSerializer
+    from holdall_arrow.formats import TableFormat
 
 _VALUES: Final = "values"
 _BROKEN: Final = (pa.ArrowException, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 
 
-def to_arrow(obj: Any, how: TableSerializer, /) -> tuple[pa.Table, dict[str, Any]]:
+def to_arrow(obj: Any, how: TableFormat, /) -> tuple[pa.Table, dict[str, Any]]:
     notes: dict[str, Any] = {}
     if type(obj) is pd.DataFrame:
         frame = obj
@@ -129,7 +129,7 @@ def _level(index: pd.Index, number: int) -> pd.Series:
     return pd.Series(values.array, dtype=values.dtype)
 
 
-def _index_note(index: pd.Index, table: pa.Table, how: TableSerializer, obj: Any) -> dict[str, Any]:
+def _index_note(index: pd.Index, table: pa.Table, how: TableFormat, obj: Any) -> dict[str, Any]:
     if isinstance(index, pd.RangeIndex):
         return {"range": [index.start, index.stop, index.step]}
     found: dict[str, Any] = {}
@@ -144,7 +144,7 @@ def _index_note(index: pd.Index, table: pa.Table, how: TableSerializer, obj: Any
     return found
 
 
-def _check_labels(frame: pd.DataFrame, how: TableSerializer, obj: Any) -> None:
+def _check_labels(frame: pd.DataFrame, how: TableFormat, obj: Any) -> None:
     """What pyarrow would refuse in other words, or change with a warning."""
     columns = frame.columns
     if not columns.is_unique:
@@ -157,7 +157,7 @@ def _check_labels(frame: pd.DataFrame, how: TableSerializer, obj: Any) -> None:
             raise refused(_path(frame, number), "is sparse, and would come back dense", how.slug, obj)
 
 
-def _check(frame: pd.DataFrame, table: pa.Table, notes: dict[str, Any], how: TableSerializer, obj: Any) -> None:
+def _check(frame: pd.DataFrame, table: pa.Table, notes: dict[str, Any], how: TableFormat, obj: Any) -> None:
     """Read the empty beginning back: types, names and labels are to be the same; values are what Arrow keeps."""
     none = frame.iloc[:0]
     index = {key: value for key, value in notes["index"].items() if key not in {"range", "freq"}}
@@ -179,7 +179,7 @@ def _dtypes(index: pd.Index) -> list[Any]:
     return list(index.dtypes) if isinstance(index, pd.MultiIndex) else [index.dtype]
 
 
-def _no_form(frame: pd.DataFrame, error: Exception, how: TableSerializer, obj: Any) -> SerializationError:
+def _no_form(frame: pd.DataFrame, error: Exception, how: TableFormat, obj: Any) -> SerializationError:
     """Pyarrow names the column in words, if at all: the first that it refuses alone is the one."""
     for number in range(frame.shape[1]):
         try:
@@ -194,7 +194,7 @@ def _path(frame: pd.DataFrame, number: int) -> str:
     return f'result["{label}"]' if isinstance(label, str) else f"result[{label!r}]"
 
 
-def _json(value: Any, path: str, how: TableSerializer, obj: Any) -> Any:
+def _json(value: Any, path: str, how: TableFormat, obj: Any) -> Any:
     try:
         return JSONWriter(how.slug).write(value)
     except SerializationError as error:

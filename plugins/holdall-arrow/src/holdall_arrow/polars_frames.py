@@ -8,17 +8,17 @@ import polars as pl
 import pyarrow as pa
 
 from holdall.errors import CorruptResultError
+from holdall_arrow.errors import refused
 from holdall_arrow.files import read_back
-from holdall_arrow.kinds import refused
 
 if TYPE_CHECKING:
     from holdall.types import Trust
-    from holdall_arrow.serializer import TableSerializer
+    from holdall_arrow.formats import TableFormat
 
 _VALUES: Final = "values"
 
 
-def to_arrow(obj: Any, how: TableSerializer, /) -> tuple[pa.Table, dict[str, Any]]:
+def to_arrow(obj: Any, how: TableFormat, /) -> tuple[pa.Table, dict[str, Any]]:
     if isinstance(obj, pl.LazyFrame):
         raise refused(
             "result", "is a polars.LazyFrame, which holds no data yet: return result.collect()", how.slug, obj

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
@@ -22,46 +21,29 @@ _AHEAD: Final = 4 << 20
 """Bytes that an estimate may lie above the bound: what was read is counted exactly, right after it."""
 
 
-class Ranges(io.RawIOBase):
-    """A payload of which parts are read, as a file; what was looked at before pyarrow reads it is fetched once."""
+class HeldRanges:
+    """The bytes of a source by ranges; what was fetched with `between` is held and not fetched again."""
 
     def __init__(self, source: Source) -> None:
-        super().__init__()
+        self.size = source.size
         self._file = source.open()
-        self._size = source.size
-        self._at = 0
         self._held: dict[int, Buffer] = {}
 
-    def between(self, start: int, stop: int) -> Buffer:
-        """Bytes that are fetched and held."""
-        self._file.seek(start)
-        self._held[start] = data = self._file.read(stop - start)
+    def between(self, start: int, stop: int, /) -> Buffer:
+        """Fetches bytes and holds them."""
+        self._held[start] = data = self._fetch(start, stop)
         return data
 
-    def readable(self) -> bool:
-        return True
+    def read_range(self, start: int, stop: int, /) -> Buffer:
+        """Fewer bytes than asked for where those that are held end before `stop`."""
+        for at, data in self._held.items():
+            if at <= start < at + len(data):
+                return memoryview(data)[start - at : stop - at]
+        return self._fetch(start, stop)
 
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        self._at = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence] + offset
-        return self._at
-
-    def readinto(self, into: Any, /) -> int:
-        for start, data in self._held.items():
-            if start <= self._at < start + len(data):
-                piece = memoryview(data)[self._at - start : self._at - start + len(into)]
-                break
-        else:
-            self._file.seek(self._at)
-            piece = memoryview(self._file.read(len(into)))
-        into[: len(piece)] = piece
-        self._at += len(piece)
-        return len(piece)
+    def _fetch(self, start: int, stop: int) -> bytes:
+        self._file.seek(start)
+        return self._file.read(stop - start)
 
 
 class _Column(NamedTuple):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from holdall.abc import Serializer
+from holdall_arrow.formats import TableFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +22,15 @@ class TableSerializer(Serializer, ABC):
     exact: ClassVar[bool] = True
     expands: ClassVar[bool] = True
 
+    @property
+    @abstractmethod
+    def table_format(self) -> TableFormat:
+        """The format of the file that this writes."""
+
     def dump(self, obj: Any, /) -> Parts:
         from holdall_arrow import files, kinds
 
-        return files.Parts(*kinds.to_arrow(obj, self), self)
+        return files.Parts(*kinds.to_arrow(obj, self.table_format), self.table_format)
 
     def decoded_size(self, parts: Parts, /) -> int | None:
         from holdall_arrow import files
@@ -34,12 +40,12 @@ class TableSerializer(Serializer, ABC):
     def load(self, source: Source, /) -> Any:
         from holdall_arrow import files, kinds
 
-        return kinds.from_arrow(files.table(source, self, None), source.trust, self.slug)
+        return kinds.from_arrow(files.table(source, self.table_format, None), source.trust, self.slug)
 
     def load_columns(self, source: Source, columns: Sequence[str], /) -> Any:
         from holdall_arrow import files, kinds
 
-        return kinds.from_arrow(files.table(source, self, list(columns)), source.trust, self.slug)
+        return kinds.from_arrow(files.table(source, self.table_format, list(columns)), source.trust, self.slug)
 
 
 class ParquetSerializer(TableSerializer):
@@ -54,6 +60,10 @@ class ParquetSerializer(TableSerializer):
 
     compression: Literal["snappy", "zstd", "lz4", "gzip", "brotli", "none"] = "snappy"
     row_group_size: int = 1 << 20
+
+    @property
+    def table_format(self) -> TableFormat:
+        return TableFormat(self.slug, self.suffix, self.compression, self.row_group_size)
 
 
 class ArrowSerializer(TableSerializer):
@@ -71,3 +81,7 @@ class ArrowSerializer(TableSerializer):
     @property
     def suffix(self) -> str:  # type: ignore[override]  # depends on the format, and stays read-only
         return _SUFFIXES[self.format]
+
+    @property
+    def table_format(self) -> TableFormat:
+        return TableFormat(self.slug, self.suffix, self.compression)

@@ -6,8 +6,22 @@ Importing this imports neither fsspec nor any of its implementations: that happe
 from __future__ import annotations
 
 from holdall_fsspec.block import RemoteBlock
-from holdall_fsspec.client import Body, ObjectClient, Seen, Unfinished, Upload
+from holdall_fsspec.bucket import BucketBlock
+from holdall_fsspec.client import Body, ClientLimits, ObjectClient, ObjectInfo, Unfinished, Upload
+from holdall_fsspec.client import ObjectInfo as Seen  # its former name, for plugins that still import it
 from holdall_fsspec.filesystem import FsspecFileSystem
 from holdall_fsspec.objects import ObjectBlock
 
-__all__ = ["Body", "FsspecFileSystem", "ObjectBlock", "ObjectClient", "RemoteBlock", "Seen", "Unfinished", "Upload"]
+__all__ = [
+    "Body",
+    "BucketBlock",
+    "ClientLimits",
+    "FsspecFileSystem",
+    "ObjectBlock",
+    "ObjectClient",
+    "ObjectInfo",
+    "RemoteBlock",
+    "Seen",
+    "Unfinished",
+    "Upload",
+]

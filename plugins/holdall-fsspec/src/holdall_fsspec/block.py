@@ -10,7 +10,8 @@ from pydantic import Field, PrivateAttr
 
 from holdall.abc import StorageBlock
 from holdall_fsspec import keys
-from holdall_fsspec.faults import Guard
+from holdall_fsspec.client import ClientLimits
+from holdall_fsspec.errors import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +76,11 @@ class RemoteBlock(StorageBlock):
     def credentials_advice(self) -> str:
         """How to give this block credentials, as a sentence."""
         return "Give the block credentials, or set those of the environment."
+
+    @property
+    def limits(self) -> ClientLimits:
+        """The fields of this base that a client is made with."""
+        return ClientLimits(self.connect_timeout, self.read_timeout, self.timeout, self.concurrency, self.max_attempts)
 
     @property
     def client(self) -> Any:

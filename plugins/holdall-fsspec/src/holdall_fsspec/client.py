@@ -16,8 +16,18 @@ if TYPE_CHECKING:
     from holdall.types import Buffer
 
 
-class Seen(NamedTuple):
-    """An object as the store tells of it. `modified` is in seconds since the epoch; `name` is the whole name."""
+class ClientLimits(NamedTuple):
+    """What the fields of a block say of how its client asks. Times are in seconds, `concurrency` counts pieces of an object."""
+
+    connect_timeout: float
+    read_timeout: float
+    timeout: float | None
+    concurrency: int
+    max_attempts: int
+
+
+class ObjectInfo(NamedTuple):
+    """An object as the store describes it. `modified` is in seconds since the epoch; `name` is the whole name."""
 
     name: str
     size: int
@@ -92,7 +102,7 @@ class ObjectClient(ABC):
         """Ask for bytes `start` to `stop` (beyond the end, perhaps), of the version `etag` only where one is given."""
 
     @abstractmethod
-    async def head(self, name: str, /) -> Seen: ...
+    async def head(self, name: str, /) -> ObjectInfo: ...
 
     @abstractmethod
     async def remove(self, name: str, /) -> None:
@@ -107,7 +117,7 @@ class ObjectClient(ABC):
         await self.remove(name)
 
     @abstractmethod
-    def pages(self, prefix: str, /) -> AsyncIterator[list[Seen]]:
+    def pages(self, prefix: str, /) -> AsyncIterator[list[ObjectInfo]]:
         """What is listed under the prefix, in any order."""
 
     @abstractmethod

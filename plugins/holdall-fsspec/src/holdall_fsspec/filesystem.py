@@ -17,7 +17,7 @@ from holdall.errors import ConfigurationError, KeyMissing
 from holdall.types import ObjectMeta
 from holdall_fsspec import keys, options, protocols
 from holdall_fsspec.block import RemoteBlock
-from holdall_fsspec.faults import Answer, Guard, UnusableError
+from holdall_fsspec.errors import BackendError, Guard, UnusableError
 from holdall_fsspec.pieces import pieces
 from holdall_fsspec.pool import Pool
 from holdall_fsspec.protocols import Address
@@ -170,10 +170,10 @@ class FsspecFileSystem(RemoteBlock):
                 with self.lent() as filesystem:
                     return question(filesystem)
             except Exception as error:
-                answer = Answer.of(error)
-                if not answer.worth_repeating or attempt + 1 == attempts:
+                failure = BackendError.of(error)
+                if not failure.worth_repeating or attempt + 1 == attempts:
                     raise
-                sleep(pause(attempt, busy=answer.busy))
+                sleep(pause(attempt, busy=failure.busy))
         raise AssertionError("the last attempt returns or raises")
 
     def _refuse_writing(self, guard: Guard) -> None:

@@ -14,8 +14,8 @@ from holdall.abc import arriving
 from holdall.errors import KeyMissing, StorageError
 from holdall.types import ObjectMeta
 from holdall_fsspec import keys
-from holdall_fsspec.block import RemoteBlock
-from holdall_fsspec.faults import Answer
+from holdall_fsspec.bucket import BucketBlock
+from holdall_fsspec.errors import BackendError
 from holdall_fsspec.pieces import pieces
 from holdall_fsspec.repeating import pause
 from holdall_fsspec.transferring import Deadline, finished, run, start
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from holdall.types import Buffer, ByteRange, Parts, WriteMode
-    from holdall_fsspec.client import ObjectClient, Seen
+    from holdall_fsspec.client import ObjectClient, ObjectInfo
     from holdall_fsspec.download import Plan
-    from holdall_fsspec.faults import Guard
+    from holdall_fsspec.errors import Guard
 
 T = TypeVar("T")
 _CONFLICTS: Final = 6
@@ -36,8 +36,8 @@ _FIRST_PIECES: Final = 2_000
 """Of the 10,000 that S3 takes; later ones are eight times as large, as nobody knows the end yet."""
 
 
-class ObjectBlock(RemoteBlock):
-    """Base of blocks over an `ObjectClient`: say how to make one, and where in the bucket the keys begin."""
+class ObjectBlock(BucketBlock):
+    """Base of blocks over an `ObjectClient`: a subclass says how to make one and, as a `BucketBlock`, where the keys begin."""
 
     atomic_create: ClassVar[bool] = True
     at_once: ClassVar[int] = 5 << 30
@@ -100,11 +100,11 @@ class ObjectBlock(RemoteBlock):
             try:
                 return run(client.loop, client.write(name, data, create=create), deadline)
             except Exception as error:
-                answer = Answer.of(error)
-                if answer.conflict and (create or answer.transient) and attempt + 1 < _CONFLICTS:
+                failure = BackendError.of(error)
+                if failure.conflict and (create or failure.transient) and attempt + 1 < _CONFLICTS:
                     sleep(pause(attempt))  # S3 asks for that: who is first is known in a moment
                     continue
-                if create and answer.taken and answer.retries and self._holds(name, data, deadline):
+                if create and failure.taken and failure.retries and self._holds(name, data, deadline):
                     # The request was sent again after its answer was lost: it is our own object that is in the way.
                     return run(client.loop, client.head(name), deadline).etag
                 raise
@@ -127,7 +127,7 @@ class ObjectBlock(RemoteBlock):
         try:
             return self._download(name, begin, stop, None, Deadline(self.timeout))
         except Exception as error:
-            if Answer.of(error).status == 416:
+            if BackendError.of(error).status == 416:
                 return self._nothing(key, begin, guard)
             raise self._unread(guard, error) from error
 
@@ -168,7 +168,7 @@ class ObjectBlock(RemoteBlock):
         return Plan(self.chunk_size, self.concurrency, self.max_attempts, self.map_above, arriving.get())
 
     def _unread(self, guard: Guard, error: Exception) -> StorageError:
-        if Answer.of(error).status == 412:
+        if BackendError.of(error).status == 412:
             return guard.failed("the object was replaced while it was read. Read it again.", transient=True)
         return self._found_wanting(guard, guard.mapped(error), error)
 
@@ -185,22 +185,22 @@ class ObjectBlock(RemoteBlock):
     def _head(self, key: str, guard: Guard) -> ObjectMeta:
         name = self.name_of(key)
         try:
-            seen: Seen = self._run(self.client.head(name))
+            seen: ObjectInfo = self._run(self.client.head(name))
         except Exception as error:
             raise self._found_wanting(guard, guard.mapped(error), error) from error
         return ObjectMeta(key, seen.size, seen.etag, seen.modified)
 
     def _found_wanting(self, guard: Guard, mapped: StorageError, error: Exception) -> StorageError:
         """Of an answer that does not say what is missing, the object or the whole bucket: the error that is right."""
-        if not isinstance(mapped, KeyMissing) or Answer.of(error).names_object:
+        if not isinstance(mapped, KeyMissing) or BackendError.of(error).names_object:
             return mapped
         try:
             self._run(self.client.probe())
         except Exception as refused:  # noqa: BLE001 - whatever a client raises
-            answer = Answer.of(refused)
-            if answer.absent:
+            failure = BackendError.of(refused)
+            if failure.absent:
                 return guard.no_container()
-            if answer.status != 403:
+            if failure.status != 403:
                 return guard.mapped(refused)
         return mapped
 
@@ -220,7 +220,7 @@ class ObjectBlock(RemoteBlock):
             name = self.name_of(meta.key)
             self._remove(meta.key, lambda client: client.remove_unchanged(name, found.etag))
         except StorageError as error:
-            if error.__cause__ is None or Answer.of(error.__cause__).status != 412:
+            if error.__cause__ is None or BackendError.of(error.__cause__).status != 412:
                 raise
             return False
         return True
@@ -231,10 +231,10 @@ class ObjectBlock(RemoteBlock):
             self._run(request(self.client))
         except Exception as error:
             mapped = guard.mapped(error)
-            answer = Answer.of(error)
-            if not answer.absent or answer.names_container:
+            failure = BackendError.of(error)
+            if not failure.absent or failure.names_container:
                 raise mapped from error
-            if not answer.names_object:
+            if not failure.names_object:
                 self._confirm_container(guard)
 
     def _confirm_container(self, guard: Guard) -> None:
@@ -279,5 +279,5 @@ class ObjectBlock(RemoteBlock):
         return run(self.client.loop, work, Deadline(self.timeout))
 
 
-async def _listed(client: ObjectClient, prefix: str) -> list[Seen]:
+async def _listed(client: ObjectClient, prefix: str) -> list[ObjectInfo]:
     return [each async for page in client.pages(prefix) for each in page]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from holdall_fsspec.faults import UnusableError
+from holdall_fsspec.errors import UnusableError
 from holdall_fsspec.protocols import HTTP, SFTP, Address
 
 if TYPE_CHECKING:

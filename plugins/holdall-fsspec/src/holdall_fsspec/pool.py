@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
-from holdall_fsspec.faults import Answer
+from holdall_fsspec.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ class Pool:
             try:
                 yield client
             except BaseException as error:
-                if isinstance(error, Exception) and not Answer.of(error).transient:
+                if isinstance(error, Exception) and not BackendError.of(error).transient:
                     self._free.append(client)
                 else:
                     _close(client)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from holdall.types import ByteRange
 from holdall_fsspec.buffers import room
-from holdall_fsspec.faults import Answer, Guard
+from holdall_fsspec.errors import BackendError, Guard
 from holdall_fsspec.protocols import BY_REQUEST, HTTP, WHOLE
 from holdall_fsspec.transferring import Deadline
 
@@ -140,7 +140,7 @@ class Reading:
         try:
             return self._block.ask(cat)
         except Exception as error:
-            if begin and Answer.of(error).status == 416:
+            if begin and BackendError.of(error).status == 416:
                 return b""
             if self._block.protocol not in WHOLE:
                 self._block.head_of(self._key, self._guard)  # which says KeyMissing of a folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from holdall_fsspec.faults import Answer
+from holdall_fsspec.errors import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ _LONGEST_PAUSE: Final = 10.0
 async def repeated(ask: Callable[[], Awaitable[T]], attempts: int, /) -> T:
     """What comes of `ask()`, which is called up to `attempts` times while its failure is one that may pass.
 
-    What is raised in the end says how often it was repeated: `Answer.retries`. For clients whose library cannot be told
+    What is raised in the end says how often it was repeated: `BackendError.retries`. For clients whose library cannot be told
     what to repeat, or does not say how often it did: the first answer to a conditional write may have been lost.
     """
     from asyncio import sleep
@@ -28,11 +28,11 @@ async def repeated(ask: Callable[[], Awaitable[T]], attempts: int, /) -> T:
         try:
             return await ask()
         except Exception as error:
-            answer = Answer.of(error)
-            if not answer.worth_repeating or attempt + 1 == attempts:
-                Answer.mark(error, attempt)
+            failure = BackendError.of(error)
+            if not failure.worth_repeating or attempt + 1 == attempts:
+                BackendError.mark(error, attempt)
                 raise
-            wait = pause(attempt, busy=answer.busy)
+            wait = pause(attempt, busy=failure.busy)
         await sleep(wait)
     raise AssertionError("the last attempt returns or raises")
 

@@ -11,7 +11,7 @@ from holdall_fsspec.keys import TEMPORARY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdall_fsspec.faults import Guard
+    from holdall_fsspec.errors import Guard
 
 _RACES: Final = 5
 

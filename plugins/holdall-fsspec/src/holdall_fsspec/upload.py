@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from holdall_fsspec.client import ObjectClient, Upload
-    from holdall_fsspec.faults import Guard
+    from holdall_fsspec.errors import Guard
 
 _ABORT: Final = 30.0
 """Seconds for giving up, at most: the connection may be what failed."""

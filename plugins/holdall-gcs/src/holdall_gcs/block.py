@@ -6,16 +6,16 @@ import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from holdall_fsspec import ObjectBlock, keys
+from holdall_fsspec import ObjectBlock
+from holdall_fsspec.bucket import checked_endpoint, checked_path, one_way_in
+from holdall_gcs.config import GCSConfig
 
 if TYPE_CHECKING:
     from holdall_gcs.client import GCSClient
 
-_PATH = re.compile(r"(?P<bucket>[^/]+)(?:/+(?P<prefix>.*))?")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _KEY_FIELDS = ("client_email", "private_key", "token_uri")
 
@@ -56,19 +56,8 @@ class GCS(ObjectBlock):
     @field_validator("bucket_path")
     @classmethod
     def _bucket_and_prefix(cls, value: str) -> str:
-        path = re.sub(r"^gc?s://", "", value.strip()).rstrip("/")
-        found = _PATH.fullmatch(path)
-        if found is None:
-            raise ValueError("bucket_path names no bucket; write 'bucket' or 'bucket/prefix'")
-        if not _BUCKET.fullmatch(found["bucket"]):
-            # Not repeated: credentials may stand there, as before the @ of a URL.
-            raise ValueError(
-                "what bucket_path begins with is no name of a bucket: at least three lower case letters, digits, dots, "
-                "hyphens and underscores"
-            )
-        if reason := keys.prefix_fault(found["prefix"] or ""):
-            raise ValueError(f"the prefix in bucket_path {reason}")
-        return "/".join(filter(None, [found["bucket"], found["prefix"]]))
+        rule = "at least three lower case letters, digits, dots, hyphens and underscores"
+        return checked_path(value, scheme="gc?s", is_bucket=_BUCKET.fullmatch, rule=rule)
 
     @field_validator("service_account_info", mode="before")
     @classmethod
@@ -90,50 +79,28 @@ class GCS(ObjectBlock):
     @field_validator("endpoint_url")
     @classmethod
     def _plain_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        url = urlsplit(value)
-        if url.scheme not in {"http", "https"} or not url.hostname or url.port == 0:
-            raise ValueError("endpoint_url must be a URL such as 'http://127.0.0.1:4443'")
-        if url.username or url.password or url.query or url.path.strip("/"):
-            raise ValueError("endpoint_url must be scheme, host and port alone, with neither credentials nor a path")
-        return value.rstrip("/")
+        rule = "endpoint_url must be scheme, host and port alone, with neither credentials nor a path"
+        return checked_endpoint(value, example="http://127.0.0.1:4443", rule=rule, bare=True)
 
     @model_validator(mode="after")
     def _one_way_to_sign_in(self) -> Self:
-        ways = {
-            "anonymous=True": self.anonymous,
-            "service_account_info": self.service_account_info is not None,
-            "service_account_file": self.service_account_file is not None,
-            "token": self.token is not None,
-        }
-        if len(given := [name for name, is_given in ways.items() if is_given]) > 1:
-            raise ValueError(f"{' and '.join(given)} exclude each other: give one")
+        one_way_in(
+            {
+                "anonymous=True": self.anonymous,
+                "service_account_info": self.service_account_info is not None,
+                "service_account_file": self.service_account_file is not None,
+                "token": self.token is not None,
+            }
+        )
         if self.requester_pays and (self.project is None or self.anonymous):
             raise ValueError("requester_pays=True needs the project that is billed, and credentials that may bill it")
         return self
-
-    def location(self) -> dict[str, Any]:
-        where = {"bucket_path": self.bucket_path, "endpoint_url": self.endpoint_url}
-        return {name: value for name, value in where.items() if value is not None}
 
     @classmethod
     def server_of(cls, location: Mapping[str, Any], /) -> str | None:
         """None: an address that is not Google's is asked without credentials."""
         del location
         return None
-
-    @property
-    def bucket(self) -> str:
-        return self.bucket_path.partition("/")[0]
-
-    @property
-    def root(self) -> str:
-        return self.bucket_path.partition("/")[2]
-
-    @property
-    def container(self) -> str:
-        return f"the bucket {self.bucket!r}"
 
     @property
     def endpoint(self) -> str:
@@ -149,4 +116,18 @@ class GCS(ObjectBlock):
     def new_client(self) -> GCSClient:
         from holdall_gcs.client import GCSClient
 
-        return GCSClient(self)
+        return GCSClient(self.client_config)
+
+    @property
+    def client_config(self) -> GCSConfig:
+        """What the client is made with."""
+        return GCSConfig(
+            bucket=self.bucket,
+            token=self.token,
+            service_account_info=self.service_account_info,
+            service_account_file=self.service_account_file,
+            anonymous=self.anonymous,
+            billed=self.project if self.requester_pays else None,
+            endpoint_url=self.endpoint_url,
+            limits=self.limits,
+        )

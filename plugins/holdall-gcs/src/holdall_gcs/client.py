@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 from uuid import uuid4
 
-from holdall_fsspec import Body, ObjectClient, Seen
-from holdall_gcs.connection import Connection, Content, Refused
+from holdall_fsspec import Body, ObjectClient, ObjectInfo
+from holdall_gcs.connection import Connection, Content, ResponseError
 from holdall_gcs.upload import ResumableUpload
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from holdall.types import Buffer
     from holdall_fsspec import Upload
-    from holdall_gcs.block import GCS
+    from holdall_gcs.config import GCSConfig
 
 _FIELDS: Final = "name,size,generation,timeCreated"
 _BYTES: Final = "application/octet-stream"
@@ -28,10 +28,10 @@ _BYTES: Final = "application/octet-stream"
 class GCSClient(ObjectClient):
     """One bucket. An object's etag is its generation, which no two writes share."""
 
-    def __init__(self, block: GCS) -> None:
-        self._connection = Connection(block)
-        self._objects = f"/storage/v1/b/{quote(block.bucket)}/o"
-        self._pieces_at_once = max(block.concurrency // 2, 1)
+    def __init__(self, config: GCSConfig) -> None:
+        self._connection = Connection(config)
+        self._objects = f"/storage/v1/b/{quote(config.bucket)}/o"
+        self._pieces_at_once = max(config.limits.concurrency // 2, 1)
         self.loop = self._connection.loop
 
     async def write(self, name: str, data: bytes | IO[bytes], /, *, create: bool) -> str | None:
@@ -41,7 +41,7 @@ class GCSClient(ObjectClient):
         else:
             params, headers = {"uploadType": "media", "name": name}, {"Content-Type": _BYTES}
         answer = await self._connection.ask("POST", f"/upload{self._objects}", params, headers=headers, content=content)
-        return _generation(answer.told)
+        return _generation(answer.body)
 
     async def begin(self, name: str, /, *, create: bool) -> Upload:
         del create  # Google heeds a condition here as well; emulators don't
@@ -60,11 +60,11 @@ class GCSClient(ObjectClient):
             raise ConnectionError("what answered is not Google Cloud Storage")  # a portal that wants a password, say
         if etag and found != etag:  # emulators send what they have
             answer.close()
-            raise Refused(412, "conditionNotMet", f"generation {found} is there, and not {etag}")
+            raise ResponseError(412, "conditionNotMet", f"generation {found} is there, and not {etag}")
         return _GCSBody(answer, start, found)
 
-    async def head(self, name: str, /) -> Seen:
-        return _seen((await self._connection.ask("GET", self._object(name), {"fields": _FIELDS})).told)
+    async def head(self, name: str, /) -> ObjectInfo:
+        return _seen((await self._connection.ask("GET", self._object(name), {"fields": _FIELDS})).body)
 
     async def remove(self, name: str, /) -> None:
         await self._connection.ask("DELETE", self._object(name))
@@ -72,10 +72,10 @@ class GCSClient(ObjectClient):
     async def remove_unchanged(self, name: str, etag: str | None, /) -> None:
         await self._connection.ask("DELETE", self._object(name), {"ifGenerationMatch": etag} if etag else None)
 
-    async def pages(self, prefix: str, /) -> AsyncIterator[list[Seen]]:
+    async def pages(self, prefix: str, /) -> AsyncIterator[list[ObjectInfo]]:
         params = {"prefix": prefix, "fields": f"items({_FIELDS}),nextPageToken"}
         while True:
-            page = (await self._connection.ask("GET", self._objects, params)).told
+            page = (await self._connection.ask("GET", self._objects, params)).body
             yield [_seen(item) for item in page.get("items", ())]
             if not page.get("nextPageToken"):
                 return
@@ -85,7 +85,7 @@ class GCSClient(ObjectClient):
         path = f"{self._object(source)}/rewriteTo{self._object(target).removeprefix('/storage/v1')}"
         params: dict[str, str] = {}
         while True:
-            answer = (await self._connection.ask("POST", path, params)).told
+            answer = (await self._connection.ask("POST", path, params)).body
             if answer["done"]:
                 return
             params["rewriteToken"] = answer["rewriteToken"]
@@ -130,9 +130,9 @@ def _in_two_parts(name: str, content: Content) -> tuple[dict[str, str], dict[str
     return {"uploadType": "multipart", "ifGenerationMatch": "0"}, headers, whole
 
 
-def _seen(item: dict[str, Any]) -> Seen:
+def _seen(item: dict[str, Any]) -> ObjectInfo:
     modified = datetime.fromisoformat(item["timeCreated"]).timestamp()
-    return Seen(item["name"], int(item["size"]), _generation(item), modified)
+    return ObjectInfo(item["name"], int(item["size"]), _generation(item), modified)
 
 
 def _generation(item: dict[str, Any]) -> str | None:

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
     from holdall.types import Buffer
-    from holdall_gcs.block import GCS
+    from holdall_gcs.config import GCSConfig
 
 _SLICE: Final = 256 << 10
 _OF_UPLOADS: Final = frozenset({308, 499})
 """What Google answers to who uploads: it waits for more, and it has given up as it was told."""
 
 
-class Refused(Exception):  # noqa: N818 - it says what Google did
+class ResponseError(Exception):
     """An answer that is an error. `error_code` is Google's reason, or tells a missing bucket from a missing object."""
 
     def __init__(self, status: int, error_code: str, message: str) -> None:
@@ -62,23 +62,25 @@ class Content(NamedTuple):
         return cls(read, data.seek(0, 2))
 
 
-class Answered(NamedTuple):
-    """An answer that was read; `told` is the JSON of one that says yes."""
+class Response(NamedTuple):
+    """An answer that was read; `body` is the JSON of one that is no error."""
 
     status: int
     headers: Mapping[str, str]
-    told: dict[str, Any]
+    body: dict[str, Any]
 
 
 class Connection:
     """Signs in, sends, repeats what may pass. gcsfs's own requests hide status and reason, and read answers whole."""
 
-    def __init__(self, block: GCS) -> None:
+    def __init__(self, config: GCSConfig) -> None:
         self.loop = get_loop()
-        self._block = block
-        self._stalled = block.read_timeout
-        self._timeout = ClientTimeout(total=None, sock_connect=block.connect_timeout, sock_read=block.read_timeout)
-        self._billed = {"userProject": block.project} if block.requester_pays and block.project else {}
+        self._config = config
+        self._stalled = config.limits.read_timeout
+        self._timeout = ClientTimeout(
+            total=None, sock_connect=config.limits.connect_timeout, sock_read=config.limits.read_timeout
+        )
+        self._billed = {"userProject": config.billed} if config.billed else {}
         self._opening = asyncio.Lock()
         self._filesystem: GCSFileSystem | None = None
 
@@ -91,20 +93,20 @@ class Connection:
         *,
         headers: Mapping[str, str] | None = None,
         content: Content | None = None,
-    ) -> Answered:
+    ) -> Response:
         """A request to a path of the API, or to the URL of an upload."""
 
-        async def once() -> Answered:
+        async def once() -> Response:
             async with await self._sent(method, path, params, headers, content) as answer:
                 text = await answer.read()
-                told = json.loads(text) if text and answer.status < 300 else {}
-                return Answered(answer.status, answer.headers, told)
+                body = json.loads(text) if text and answer.status < 300 else {}
+                return Response(answer.status, answer.headers, body)
 
-        return await repeated(once, self._block.max_attempts)
+        return await repeated(once, self._config.limits.max_attempts)
 
     async def opened(self, path: str, /, params: Mapping[str, str], headers: Mapping[str, str]) -> ClientResponse:
         """An answer whose body is still to be read, and to be closed."""
-        return await repeated(lambda: self._sent("GET", path, params, headers, None), self._block.max_attempts)
+        return await repeated(lambda: self._sent("GET", path, params, headers, None), self._config.limits.max_attempts)
 
     async def close(self) -> None:
         if self._filesystem is not None:
@@ -142,7 +144,7 @@ class Connection:
             if answer.status < 300 or (of_upload and answer.status in _OF_UPLOADS):
                 return answer
             async with answer:
-                raise _refused(answer.status, await answer.read(), path)
+                raise _error_of(answer.status, await answer.read(), path)
 
     async def _slices(self, content: Content, stall: asyncio.Timeout) -> AsyncIterator[Buffer]:
         """The content in small pieces; aiohttp limits the time for reading only, so that for sending is limited here."""
@@ -160,13 +162,13 @@ class Connection:
                 # The plain class: the one that `gcsfs.GCSFileSystem` may be asks for the kind of each bucket first,
                 # by a protocol that emulators do not speak, and hangs.
                 filesystem = GCSFileSystem(
-                    endpoint_url=self._block.endpoint_url,
+                    endpoint_url=self._config.endpoint_url,
                     token="anon",  # noqa: S106 - no secret; what it signs in with is set below
                     skip_instance_cache=True,
                     use_listings_cache=False,
                     session_kwargs={"read_bufsize": 4 * _SLICE},
                 )
-                found = await asyncio.to_thread(credentials, self._block, filesystem.base)
+                found = await asyncio.to_thread(credentials, self._config, filesystem.base)
                 filesystem.credentials.credentials = found
                 filesystem.session_kwargs["proxy"] = _proxy(filesystem.base)
                 await filesystem._set_session()  # noqa: SLF001 - what each of its own requests begins with
@@ -180,7 +182,7 @@ def _proxy(url: str) -> str | None:
     return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
-def _refused(status: int, body: bytes, path: str) -> Refused:
+def _error_of(status: int, body: bytes, path: str) -> ResponseError:
     code, message = "", body.decode(errors="replace")[:500]
     with suppress(ValueError, LookupError, TypeError, AttributeError):  # a proxy's page, or a plain sentence
         error = json.loads(body)["error"]
@@ -192,4 +194,4 @@ def _refused(status: int, body: bytes, path: str) -> Refused:
             code = "NoSuchBucket"  # nothing else can be missing for an upload
         elif message.startswith("No such object"):
             code = "NoSuchKey"
-    return Refused(status, code, message)
+    return ResponseError(status, code, message)

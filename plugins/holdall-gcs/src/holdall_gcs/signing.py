@@ -16,12 +16,12 @@ from google.oauth2.service_account import Credentials as Account
 if TYPE_CHECKING:
     from google.auth.credentials import Credentials
 
-    from holdall_gcs.block import GCS
+    from holdall_gcs.config import GCSConfig
 
 _SCOPES: Final = ["https://www.googleapis.com/auth/devstorage.read_write"]
 
 
-def credentials(block: GCS, url: str, /) -> Credentials | None:
+def credentials(config: GCSConfig, url: str, /) -> Credentials | None:
     """The block's, else those of the environment for Google's own addresses; None to ask without.
 
     May ask the machine's metadata server. A token is good for whoever sees it: nobody else is shown one that the block
@@ -31,18 +31,18 @@ def credentials(block: GCS, url: str, /) -> Credentials | None:
         DefaultCredentialsError: there are none, or they cannot be read. Never raised from what says why: a file that
             is missing must not be taken for an object that is.
     """
-    if block.token is not None:
-        return Token(token=block.token.get_secret_value())  # type: ignore[no-untyped-call]
-    if block.service_account_info is not None:
-        return _account(block.service_account_info.get_secret_value(), "service_account_info")
-    if block.service_account_file is not None:
-        path = Path(block.service_account_file).expanduser()
+    if config.token is not None:
+        return Token(token=config.token.get_secret_value())  # type: ignore[no-untyped-call]
+    if config.service_account_info is not None:
+        return _account(config.service_account_info.get_secret_value(), "service_account_info")
+    if config.service_account_file is not None:
+        path = Path(config.service_account_file).expanduser()
         try:
             text = path.read_text()
         except (OSError, ValueError) as error:
             raise _unusable(f"{path} cannot be read", error) from None
         return _account(text, str(path))
-    if block.anonymous or not _googles(url):
+    if config.anonymous or not _googles(url):
         return None
     found: Credentials = google.auth.default(scopes=_SCOPES)[0]
     return found

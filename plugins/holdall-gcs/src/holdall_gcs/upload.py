@@ -60,8 +60,8 @@ class ResumableUpload(Upload):
             kept = answer.headers.get("Range")  # bytes=0-9; absent where it kept nothing
             self._stored = int(kept.rpartition("-")[2]) + 1 if kept else 0
             return
-        generation: str = answer.told["generation"]
-        size = int(answer.told["size"])
+        generation: str = answer.body["generation"]
+        size = int(answer.body["size"])
         if size != end:
             # Never so at Google. An emulator that gets a piece twice keeps it twice, and a new upload mends that. Not
             # asked before what it has: the same emulator takes that question for the end, and shows half an object.

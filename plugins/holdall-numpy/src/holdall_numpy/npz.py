@@ -6,13 +6,14 @@ before the data. The archive's comment says whether it was a dict, a tuple or a 
 
 from __future__ import annotations
 
-import io
 import struct
 from typing import TYPE_CHECKING, Any, Final
 from zipfile import BadZipFile, ZipFile, ZipInfo
 from zlib import crc32
 
 from holdall.errors import CorruptResultError
+from holdall.serialization.sources import MemorySource
+from holdall.types import Trust
 from holdall_numpy import npy
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def read(view: memoryview, /) -> dict[str, NDArray[Any]] | tuple[NDArray[Any], .
         CorruptResultError: these are not the bytes that `parts` made.
     """
     try:
-        with ZipFile(_View(view)) as archive:
+        with MemorySource(view, Trust()).open() as file, ZipFile(file) as archive:
             kind, infos = _KINDS.get(archive.comment), archive.infolist()
     except (BadZipFile, NotImplementedError, ValueError, OverflowError, OSError, struct.error) as error:
         raise CorruptResultError(f"The stored bytes are no .npz archive: {error}.") from error
@@ -144,34 +145,3 @@ def _bounds(view: memoryview, info: ZipInfo, least: int) -> tuple[int, int]:
         if magic == b"PK\x03\x04" and info.file_size == info.compress_size and end <= view.nbytes:
             return start, end
     raise CorruptResultError(f"The stored .npz archive does not hold {info.filename!r} as it was written.")
-
-
-class _View(io.RawIOBase):
-    """Reads memory in place, where BytesIO would copy it."""
-
-    def __init__(self, view: memoryview) -> None:
-        super().__init__()
-        self._view = view
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        at = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._view.nbytes}[whence] + offset
-        if at < 0:
-            raise OSError(f"a place {-at} bytes before the start")  # as a file does, which zipfile counts on
-        self._at = at
-        return at
-
-    def readinto(self, into: Any, /) -> int:
-        piece = self._view[self._at : self._at + len(into)]
-        into[: len(piece)] = piece
-        self._at += len(piece)
-        return len(piece)

@@ -6,15 +6,14 @@ import json
 import os
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from holdall.errors import ConfigurationError
-from holdall_fsspec import keys
+from holdall_fsspec.bucket import checked_endpoint, joined_path, one_way_in, split_path
 from holdall_fsspec.options import as_json, secret_names
 from holdall_obstore.operations import Operations
-from holdall_obstore.stores import ENDPOINTS, making
+from holdall_obstore.stores import PLATFORMS, StoreConfig, store_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,11 +29,6 @@ _SCHEMES: Final = {
     "abfss": "az",
 }
 _PROVIDERS: Final = {"s3": "S3", "gs": "Google Cloud Storage", "az": "Azure"}
-_FIELDS: Final = {
-    "s3": {"aws_access_key_id", "aws_secret_access_key", "aws_session_token", "region_name"},
-    "gs": {"service_account_info"},
-    "az": {"account_name", "account_key", "sas_token", "tenant_id", "client_id", "client_secret"},
-}
 _ACCOUNT: Final = re.compile(r"([^@/]+)@([a-z0-9]{3,24})\.(?:dfs|blob)\.core\.windows\.net(/.*)?")
 # Not all of amazonaws.com: anybody can have a machine or a gateway there.
 _PLATFORMS: Final = re.compile(
@@ -64,6 +58,7 @@ class ObjectStore(Operations):
     """
 
     slug: ClassVar[str] = "obstore"
+    location_fields: ClassVar[tuple[str, ...]] = ("url", "endpoint_url", "region_name", "account_name", "settings")
     endpoint_fields: ClassVar[tuple[str, ...]] = ("endpoint_url", "account_name", "settings")
 
     url: str
@@ -111,17 +106,14 @@ class ObjectStore(Operations):
             raise ValueError(
                 "url must be one such as 's3://bucket/prefix', 'gs://bucket/prefix' or 'az://container/prefix'"
             )
-        bucket, _, prefix = rest.rstrip("/").partition("/")
-        prefix = prefix.lstrip("/")
+        bucket, prefix = split_path(rest.rstrip("/"))
         if not bucket:
             raise ValueError(f"url names no bucket; write '{scheme}://bucket' or '{scheme}://bucket/prefix'")
         if "@" in bucket or ":" in bucket:
             raise ValueError("url must hold no credentials and no host: bucket and prefix alone")
         if not _BUCKET.fullmatch(bucket):
             raise ValueError(f"{bucket!r} is no name of a bucket: at least two letters, digits, dots and hyphens")
-        if reason := keys.prefix_fault(prefix):
-            raise ValueError(f"the prefix in url {reason}")
-        return f"{_SCHEMES[scheme]}://{'/'.join(filter(None, [bucket, prefix]))}"
+        return f"{_SCHEMES[scheme]}://{joined_path(bucket, prefix, field='url')}"
 
     @field_validator("region_name", "account_name")
     @classmethod
@@ -133,14 +125,8 @@ class ObjectStore(Operations):
     @field_validator("endpoint_url")
     @classmethod
     def _plain_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        url = urlsplit(value)
-        if url.scheme not in {"http", "https"} or not url.hostname or url.port == 0:
-            raise ValueError("endpoint_url must be a URL such as 'https://minio.example.org:9000'")
-        if url.username or url.password or url.query:
-            raise ValueError("endpoint_url must hold no credentials; there are fields for them")
-        return value.rstrip("/")
+        rule = "endpoint_url must hold no credentials; there are fields for them"
+        return checked_endpoint(value, example="https://minio.example.org:9000", rule=rule)
 
     @field_validator("service_account_info", "secret_settings", mode="before")
     @classmethod
@@ -156,8 +142,9 @@ class ObjectStore(Operations):
 
     @model_validator(mode="after")
     def _fields_of_one_platform(self) -> Self:
-        given = {name for names in _FIELDS.values() for name in names if getattr(self, name) is not None}
-        if foreign := sorted(given - _FIELDS[self.provider]):
+        fields = {name for platform in PLATFORMS.values() for name in platform.options}
+        given = {name for name in fields if getattr(self, name) is not None}
+        if foreign := sorted(given - PLATFORMS[self.provider].options.keys()):
             raise ValueError(f"{', '.join(foreign)} mean nothing to {_PROVIDERS[self.provider]}, where the url leads")
         if (self.aws_access_key_id is None) != (self.aws_secret_access_key is None):
             raise ValueError("aws_access_key_id and aws_secret_access_key go together: give both or neither")
@@ -166,21 +153,12 @@ class ObjectStore(Operations):
         if self.client_secret is not None and (self.client_id is None or self.tenant_id is None):
             raise ValueError("client_secret needs client_id and tenant_id")
         ways = ("aws_access_key_id", "service_account_info", "account_key", "sas_token", "client_secret")
-        used = [name for name in ways if getattr(self, name) is not None]
-        used += ["anonymous=True"] if self.anonymous else []
-        if len(used) > 1:
-            raise ValueError(f"{' and '.join(used)} exclude each other: give one")
+        one_way_in({**{name: getattr(self, name) is not None for name in ways}, "anonymous=True": self.anonymous})
         return self
 
     def location(self) -> dict[str, Any]:
-        where = {
-            "url": self.url,
-            "endpoint_url": self.endpoint_url,
-            "region_name": self.region_name,
-            "account_name": self.account_name,
-            "settings": self.settings or None,
-        }
-        return {name: value for name, value in where.items() if value is not None}
+        where = super().location()
+        return {name: value for name, value in where.items() if name != "settings" or value}
 
     @classmethod
     def server_of(cls, location: Mapping[str, Any], /) -> str | None:
@@ -188,7 +166,9 @@ class ObjectStore(Operations):
         url, settings = location.get("endpoint_url") or "", location.get("settings")
         own = {
             os.environ.get(name, "").rstrip("/")
-            for name in ENDPOINTS.get(str(location.get("url")).partition("://")[0], ())
+            for platform in [PLATFORMS.get(str(location.get("url")).partition("://")[0])]
+            if platform is not None
+            for name in platform.variables
         }
         if not settings and (url in own or _PLATFORMS(url)):
             return None
@@ -200,12 +180,8 @@ class ObjectStore(Operations):
         return self.url.partition("://")[0]
 
     @property
-    def bucket(self) -> str:
-        return self.url.partition("://")[2].partition("/")[0]
-
-    @property
-    def root(self) -> str:
-        return self.url.partition("://")[2].partition("/")[2]
+    def place(self) -> tuple[str, str]:
+        return split_path(self.url.partition("://")[2])
 
     @property
     def container(self) -> str:
@@ -219,11 +195,26 @@ class ObjectStore(Operations):
     def credentials_advice(self) -> str:
         return _ADVICE[self.provider]
 
+    @property
+    def store_config(self) -> StoreConfig:
+        """What the store of the client is made with."""
+        platform = PLATFORMS[self.provider]
+        return StoreConfig(
+            platform=platform,
+            bucket=self.bucket,
+            options={name: getattr(self, name) for name in platform.options},
+            endpoint_url=self.endpoint_url,
+            anonymous=self.anonymous,
+            settings=self.settings,
+            secret_settings=self.secret_settings,
+            limits=self.limits,
+        )
+
     def new_client(self) -> Any:
         from holdall_obstore.client import ObstoreClient
 
         try:
-            return ObstoreClient(making(self))
+            return ObstoreClient(store_arguments(self.store_config))
         except Exception as error:  # noqa: BLE001 - whatever a builder in Rust raises
             # Its text may quote what it was given.
             found = re.search(r"onfiguration key: '(\w+)'", str(error))

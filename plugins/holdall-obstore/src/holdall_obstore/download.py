@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall_obstore.refusals import told
+from holdall_obstore.errors import mapped_errors
 
 if TYPE_CHECKING:
     from holdall.abc.progress import Arrived
@@ -45,7 +45,7 @@ def download(
     size = first.meta["size"]
     length = max((size if stop is None else min(stop, size)) - start, 0)
     if length < _WRITABLE:
-        with told():
+        with mapped_errors():
             data = bytes(first.bytes())
         check(len(data), length)
         return data
@@ -76,7 +76,7 @@ def download(
 
 def _pour(answer: Any, part: memoryview, arrived: Arrived) -> None:
     filled = 0
-    with told():
+    with mapped_errors():
         for piece in answer.stream(min_chunk_size=_PIECE):
             part[filled : filled + len(piece)] = piece
             filled += len(piece)

@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from holdall.abc import arriving
 from holdall.errors import KeyMissing, StorageError
 from holdall.types import ObjectMeta
-from holdall_fsspec import RemoteBlock, keys
-from holdall_fsspec.faults import Answer
+from holdall_fsspec import BucketBlock, keys
+from holdall_fsspec.errors import BackendError
 from holdall_fsspec.transferring import Deadline
-from holdall_obstore.source import Source
+from holdall_obstore.pieces import UploadPieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
     from holdall.types import Buffer, ByteRange, Parts, WriteMode
-    from holdall_fsspec.faults import Guard
+    from holdall_fsspec.errors import Guard
     from holdall_obstore.client import ObstoreClient
     from holdall_obstore.download import Plan
 
 _CONFLICTS: Final = 6
 
 
-class Operations(RemoteBlock):
+class Operations(BucketBlock):
     """The storage over an `ObstoreClient`.
 
     No `ObjectBlock`, which is made of requests that an event loop awaits: those of obstore wait in the caller's thread,
@@ -42,37 +42,37 @@ class Operations(RemoteBlock):
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         name, guard = self.name_of(key), self.guard(key, "put")
         deadline = Deadline(self.timeout)
-        source = Source(parts, chunk=self.chunk_size, deadline=deadline)
-        if source.small is not None:
+        upload = UploadPieces(parts, chunk=self.chunk_size, deadline=deadline)
+        if upload.small is not None:
             with guard:
-                etag = self._write(name, source.small, deadline, create=mode == "create")
-            return ObjectMeta(key, len(source.small), etag)
+                etag = self._write(name, upload.small, deadline, create=mode == "create")
+            return ObjectMeta(key, len(upload.small), etag)
         if mode == "create":
-            return self._create_large(key, name, source, guard)
+            return self._create_large(key, name, upload, guard)
         client: ObstoreClient = self.client
         try:
             with guard:
-                etag = client.upload(name, source, chunk=self.chunk_size, together=self.concurrency)
+                etag = client.upload(name, upload, chunk=self.chunk_size, together=self.concurrency)
         except StorageError:
-            if source.raised is not None:
-                raise source.raised from None
+            if upload.raised is not None:
+                raise upload.raised from None
             raise
-        return ObjectMeta(key, source.size, etag)
+        return ObjectMeta(key, upload.size, etag)
 
-    def _create_large(self, key: str, name: str, source: Source, guard: Guard) -> ObjectMeta:
+    def _create_large(self, key: str, name: str, upload: UploadPieces, guard: Guard) -> ObjectMeta:
         """One conditional request from a temporary file: obstore has no condition on the end of an upload in parts."""
         if self.exists(key):  # spares the loser the writing; the request below decides
             raise guard.exists()
         with TemporaryFile(prefix="holdall-") as file:
-            for piece in source:
+            for piece in upload:
                 file.write(piece)
-            if source.size > self.at_once:
-                raise guard.failed(f"{source.size} bytes are more than one request takes, and mode='create' needs one.")
+            if upload.size > self.at_once:
+                raise guard.failed(f"{upload.size} bytes are more than one request takes, and mode='create' needs one.")
             file.flush()
             # Mapped, so that the pages are the file's and not this process's.
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view, guard:
                 etag = self._write(name, view, Deadline(self.timeout), create=True)
-        return ObjectMeta(key, source.size, etag)
+        return ObjectMeta(key, upload.size, etag)
 
     def _write(self, name: str, data: Buffer, deadline: Deadline, *, create: bool) -> str | None:
         client: ObstoreClient = self.client
@@ -80,14 +80,14 @@ class Operations(RemoteBlock):
             try:
                 return client.write(name, data, create=create)
             except Exception as error:
-                answer = Answer.of(error)
-                if create and answer.conflict and attempt + 1 < _CONFLICTS:
+                failure = BackendError.of(error)
+                if create and failure.conflict and attempt + 1 < _CONFLICTS:
                     sleep(0.05 * 2**attempt)  # S3 asks for that: who is first is known in a moment
                     continue
                 if (
                     create
-                    and answer.taken
-                    and answer.retries
+                    and failure.taken
+                    and failure.retries
                     and self._download(client, name, 0, None, None, deadline) == data
                 ):
                     # The request was sent again after its answer was lost: it is our own object that is in the way.
@@ -105,7 +105,7 @@ class Operations(RemoteBlock):
         try:
             return self._download(client, name, begin, stop, None, Deadline(self.timeout))
         except Exception as error:
-            if Answer.of(error).status == 416:
+            if BackendError.of(error).status == 416:
                 return self._nothing(key, begin, guard)
             raise self._unread(guard, name, error) from error
 
@@ -141,7 +141,7 @@ class Operations(RemoteBlock):
         return download(client, name, begin, stop, etag, plan, deadline)
 
     def _unread(self, guard: Guard, name: str, error: Exception) -> StorageError:
-        if Answer.of(error).status == 412:
+        if BackendError.of(error).status == 412:
             return guard.failed("the object was replaced while it was read. Read it again.", transient=True)
         return self._found_wanting(guard, name, error)
 
@@ -166,7 +166,7 @@ class Operations(RemoteBlock):
     def _found_wanting(self, guard: Guard, name: str, error: Exception) -> StorageError:
         """Of an answer that does not say what is missing, the object or the whole bucket: the error that is right."""
         mapped = guard.mapped(error)
-        if not isinstance(mapped, KeyMissing) or Answer.of(error).names_object:
+        if not isinstance(mapped, KeyMissing) or BackendError.of(error).names_object:
             return mapped
         return self._container_fault(guard, name) or mapped
 
@@ -175,10 +175,10 @@ class Operations(RemoteBlock):
         try:
             self.client.read(name, 0, 1, None)
         except Exception as refused:  # noqa: BLE001 - whatever a client raises
-            answer = Answer.of(refused)
-            if answer.names_container:
+            failure = BackendError.of(refused)
+            if failure.names_container:
                 return guard.no_container()
-            if not answer.absent and answer.status not in {403, 416}:
+            if not failure.absent and failure.status not in {403, 416}:
                 return guard.mapped(refused)
         return None
 
@@ -187,10 +187,10 @@ class Operations(RemoteBlock):
         try:
             client.remove(name)
         except Exception as error:
-            answer = Answer.of(error)
-            if not answer.absent or answer.names_container:
+            failure = BackendError.of(error)
+            if not failure.absent or failure.names_container:
                 raise guard.mapped(error) from error
-            if not answer.names_object and (fault := self._container_fault(guard, name)) is not None:
+            if not failure.names_object and (fault := self._container_fault(guard, name)) is not None:
                 raise fault from error
 
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr, field_validator, model_validator
 
-from holdall_fsspec import ObjectBlock, keys
+from holdall_fsspec import ObjectBlock
+from holdall_fsspec.bucket import checked_endpoint, checked_path, one_way_in
+from holdall_s3.config import S3Config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,7 @@ class S3(ObjectBlock):
     """
 
     slug: ClassVar[str] = "s3"
+    location_fields: ClassVar[tuple[str, ...]] = ("bucket_path", "endpoint_url", "region_name")
 
     bucket_path: str
     """`bucket` or `bucket/prefix`; a leading `s3://` is taken off."""
@@ -54,18 +56,8 @@ class S3(ObjectBlock):
     @field_validator("bucket_path")
     @classmethod
     def _bucket_and_prefix(cls, value: str) -> str:
-        path = re.sub(r"^s3a?://", "", value.strip()).rstrip("/")
-        found = _PATH.fullmatch(path)
-        if found is None:
-            raise ValueError("bucket_path names no bucket; write 'bucket' or 'bucket/prefix'")
-        if not _BUCKET.fullmatch(found["bucket"]):
-            # Not repeated: credentials may stand there, as before the @ of a URL.
-            raise ValueError(
-                "what bucket_path begins with is no name of a bucket: at least three letters, digits, dots and hyphens"
-            )
-        if reason := keys.prefix_fault(found["prefix"] or ""):
-            raise ValueError(f"the prefix in bucket_path {reason}")
-        return "/".join(filter(None, [found["bucket"], found["prefix"]]))
+        rule = "at least three letters, digits, dots and hyphens"
+        return checked_path(value, scheme="s3a?", is_bucket=_BUCKET.fullmatch, rule=rule, split=_split)
 
     @field_validator("region_name")
     @classmethod
@@ -77,16 +69,8 @@ class S3(ObjectBlock):
     @field_validator("endpoint_url")
     @classmethod
     def _plain_url(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        url = urlsplit(value)
-        if url.scheme not in {"http", "https"} or not url.hostname or url.port == 0:
-            raise ValueError("endpoint_url must be a URL such as 'https://minio.example.org:9000'")
-        if url.username or url.password or url.query:
-            raise ValueError(
-                "endpoint_url must hold no credentials; they go into aws_access_key_id and aws_secret_access_key"
-            )
-        return value.rstrip("/")
+        rule = "endpoint_url must hold no credentials; they go into aws_access_key_id and aws_secret_access_key"
+        return checked_endpoint(value, example="https://minio.example.org:9000", rule=rule)
 
     @model_validator(mode="after")
     def _one_way_to_sign(self) -> Self:
@@ -94,22 +78,14 @@ class S3(ObjectBlock):
             raise ValueError("aws_access_key_id and aws_secret_access_key go together: give both or neither")
         if self.aws_session_token is not None and self.aws_access_key_id is None:
             raise ValueError("aws_session_token needs aws_access_key_id and aws_secret_access_key")
-        ways = {
-            "anonymous=True": self.anonymous,
-            "profile": self.profile is not None,
-            "aws_access_key_id": self.aws_access_key_id is not None,
-        }
-        if len(given := [name for name, is_given in ways.items() if is_given]) > 1:
-            raise ValueError(f"{' and '.join(given)} exclude each other: give one")
+        one_way_in(
+            {
+                "anonymous=True": self.anonymous,
+                "profile": self.profile is not None,
+                "aws_access_key_id": self.aws_access_key_id is not None,
+            }
+        )
         return self
-
-    def location(self) -> dict[str, Any]:
-        where = {
-            "bucket_path": self.bucket_path,
-            "endpoint_url": self.endpoint_url,
-            "region_name": self.region_name,
-        }
-        return {name: value for name, value in where.items() if value is not None}
 
     @classmethod
     def server_of(cls, location: Mapping[str, Any], /) -> str | None:
@@ -120,16 +96,8 @@ class S3(ObjectBlock):
         return str(url)
 
     @property
-    def bucket(self) -> str:
-        return _split(self.bucket_path)[0]
-
-    @property
-    def root(self) -> str:
-        return _split(self.bucket_path)[1]
-
-    @property
-    def container(self) -> str:
-        return f"the bucket {self.bucket!r}"
+    def place(self) -> tuple[str, str]:
+        return _split(self.bucket_path)
 
     @property
     def endpoint(self) -> str:
@@ -145,9 +113,26 @@ class S3(ObjectBlock):
     def new_client(self) -> S3Client:
         from holdall_s3.client import S3Client
 
-        return S3Client(self)
+        return S3Client(self.client_config)
+
+    @property
+    def client_config(self) -> S3Config:
+        """What the client is made with."""
+        return S3Config(
+            bucket=self.bucket,
+            aws_access_key_id=self.aws_access_key_id,
+            aws_secret_access_key=self.aws_secret_access_key,
+            aws_session_token=self.aws_session_token,
+            endpoint_url=self.endpoint_url,
+            region_name=self.region_name,
+            profile=self.profile,
+            anonymous=self.anonymous,
+            addressing_style=self.addressing_style,
+            limits=self.limits,
+        )
 
 
-def _split(bucket_path: str) -> tuple[str, str]:
-    found = _PATH.fullmatch(bucket_path)
-    return (found["bucket"], found["prefix"] or "") if found else (bucket_path, "")
+def _split(path: str) -> tuple[str, str]:
+    """The bucket, or the access point, and the prefix."""
+    found = _PATH.fullmatch(path)
+    return (found["bucket"], found["prefix"] or "") if found else ("", "")

@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 from aiobotocore.httpsession import AIOHTTPSession  # type: ignore[import-untyped]
 from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
-from holdall_fsspec import Body, ObjectClient, Seen, Unfinished, Upload
-from holdall_fsspec.faults import Answer
+from holdall_fsspec import Body, ObjectClient, ObjectInfo, Unfinished, Upload
+from holdall_fsspec.errors import BackendError
 from holdall_fsspec.repeating import repeated
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from holdall.types import Buffer
-    from holdall_s3.block import S3
+    from holdall_s3.config import S3Config
 
 
 class S3Client(ObjectClient):
@@ -28,10 +28,10 @@ class S3Client(ObjectClient):
     missing, and say neither size nor etag of what they wrote.
     """
 
-    def __init__(self, block: S3) -> None:
-        self._filesystem = _connect(block)
-        self._bucket = block.bucket
-        self._attempts = block.max_attempts
+    def __init__(self, config: S3Config) -> None:
+        self._filesystem = _connect(config)
+        self._bucket = config.bucket
+        self._attempts = config.limits.max_attempts
         self._heard: Any = None
         self.loop = self._filesystem.loop
 
@@ -66,25 +66,25 @@ class S3Client(ObjectClient):
         condition = {"IfMatch": f'"{etag}"'} if etag else {}
         return _S3Body(await self.call("get_object", Key=name, Range=f"bytes={start}-{stop - 1}", **condition), start)
 
-    async def head(self, name: str, /) -> Seen:
+    async def head(self, name: str, /) -> ObjectInfo:
         try:
             found = await self.call("head_object", Key=name)
         except OSError as error:
-            if Answer.of(error).status in {400, 403}:
+            if BackendError.of(error).status in {400, 403}:
                 # The answer to HEAD has no body and so no reason in it; that to GET has.
                 (await self.read(name, 0, 1, None)).close()
             raise
-        return Seen(name, found["ContentLength"], _etag(found), found["LastModified"].timestamp())
+        return ObjectInfo(name, found["ContentLength"], _etag(found), found["LastModified"].timestamp())
 
     async def remove(self, name: str, /) -> None:
         await self.call("delete_object", Key=name)
 
-    async def pages(self, prefix: str, /) -> AsyncIterator[list[Seen]]:
+    async def pages(self, prefix: str, /) -> AsyncIterator[list[ObjectInfo]]:
         more: dict[str, Any] = {}
         while True:
             page = await self.call("list_objects_v2", Prefix=prefix, **more)
             yield [
-                Seen(item["Key"], item["Size"], _etag(item), item["LastModified"].timestamp())
+                ObjectInfo(item["Key"], item["Size"], _etag(item), item["LastModified"].timestamp())
                 for item in page.get("Contents", ())
             ]
             if not page.get("IsTruncated"):
@@ -114,7 +114,7 @@ class S3Client(ObjectClient):
         try:
             await self.call("abort_multipart_upload", Key=upload.name, UploadId=upload.id)
         except OSError as error:
-            if not Answer.of(error).absent:
+            if not BackendError.of(error).absent:
                 raise
 
     async def close(self) -> None:
@@ -141,7 +141,7 @@ class _S3Upload(Upload):
                 "complete_multipart_upload", **self._target, MultipartUpload={"Parts": parts}
             )
         except OSError as error:
-            if Answer.of(error).code == "NoSuchUpload" and Answer.of(error).retries:
+            if BackendError.of(error).code == "NoSuchUpload" and BackendError.of(error).retries:
                 # The first answer was lost, and the upload that it finished is no longer one.
                 found = await self._client.head(self._target["Key"])
                 if found.etag == self._expected():
@@ -175,26 +175,26 @@ class _S3Body(Body):
         self._body.close()
 
 
-def _connect(block: S3) -> S3FileSystem:
-    """A filesystem of this block alone. It connects on its first request."""
+def _connect(config: S3Config) -> S3FileSystem:
+    """A filesystem that no other client shares. It connects on its first request."""
     filesystem = S3FileSystem(
-        anon=block.anonymous,
-        key=_revealed(block.aws_access_key_id),
-        secret=_revealed(block.aws_secret_access_key),
-        token=_revealed(block.aws_session_token),
-        endpoint_url=block.endpoint_url,
-        client_kwargs={"region_name": block.region_name} if block.region_name else {},
+        anon=config.anonymous,
+        key=_revealed(config.aws_access_key_id),
+        secret=_revealed(config.aws_secret_access_key),
+        token=_revealed(config.aws_session_token),
+        endpoint_url=config.endpoint_url,
+        client_kwargs={"region_name": config.region_name} if config.region_name else {},
         config_kwargs={
-            "connect_timeout": block.connect_timeout,
-            "read_timeout": block.read_timeout,
+            "connect_timeout": config.limits.connect_timeout,
+            "read_timeout": config.limits.read_timeout,
             "retries": {"mode": "standard", "total_max_attempts": 1},  # `S3Client.call` repeats, and it alone
             "http_session_cls": _Session,
-            "s3": {"addressing_style": block.addressing_style},
-            "max_pool_connections": max(32, 2 * block.concurrency),
+            "s3": {"addressing_style": config.addressing_style},
+            "max_pool_connections": max(32, 2 * config.limits.concurrency),
         },
         skip_instance_cache=True,
         use_listings_cache=False,
-        **({"profile": block.profile} if block.profile else {}),
+        **({"profile": config.profile} if config.profile else {}),
     )
     filesystem.retries = 1
     return filesystem

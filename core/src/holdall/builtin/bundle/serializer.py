@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from holdall.abc.bound import within
 from holdall.abc.serializer import Serializer
@@ -16,7 +15,7 @@ from holdall.builtin.json.library import decode, encode
 from holdall.builtin.pickle.codec import PickleCodec
 from holdall.errors import CorruptResultError, HoldallError
 from holdall.plugins.lookup import serializer_class
-from holdall.serialization.sources import RangeReader
+from holdall.serialization.sources import SourceSection
 from holdall.serialization.typed.json import JSONReader
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def _shares(stored: list[_Stored], trust: Trust) -> list[Trust]:
 
 def _leaf(stored: _Stored, trust: Trust) -> Any:
     with _named(stored.member):
-        return stored.codec.load(_Section(stored.source, stored.member, trust))
+        return stored.codec.load(SourceSection(stored.source, stored.member.start, stored.member.stop, trust))
 
 
 @contextmanager
@@ -186,30 +185,6 @@ def _codec(slug: str, options: dict[str, Any]) -> Codec:
         return PickleCodec.from_options(options)
     # As for a record: making a codec from what is stored imports nothing that its options name.
     return serializer_class(slug).from_options(options)
-
-
-class _Section:
-    """One member as the source of its own serializer."""
-
-    def __init__(self, source: Source, member: Member, trust: Trust) -> None:
-        self._source = source
-        self._start = member.start
-        self.size = member.stop - member.start
-        self._trust = trust
-
-    @property
-    def trust(self) -> Trust:
-        return self._trust
-
-    def buffer(self) -> Buffer:
-        return self.read_range(0, self.size)
-
-    def read_range(self, start: int, stop: int, /) -> Buffer:
-        start, stop = max(start, 0), min(stop, self.size)
-        return self._source.read_range(self._start + start, self._start + stop) if start < stop else b""
-
-    def open(self) -> IO[bytes]:
-        return io.BufferedReader(RangeReader(self))
 
 
 class _Reader(JSONReader):

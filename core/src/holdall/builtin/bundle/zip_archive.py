@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from holdall.errors import CorruptResultError
+from holdall.serialization.sources import PartsSink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,42 +29,23 @@ class Member(NamedTuple):
     stop: int
 
 
-class _Out:
-    """What the archive writes to: keeps the buffers themselves until they are taken."""
-
-    def __init__(self) -> None:
-        self.pieces: list[Buffer] = []
-        self.at = 0
-
-    def write(self, piece: Buffer, /) -> int:
-        self.pieces.append(piece)
-        self.at += len(piece)
-        return len(piece)
-
-    def flush(self) -> None: ...
-
-    def taken(self) -> list[Buffer]:
-        taken, self.pieces = self.pieces, []
-        return taken
-
-
 def written(members: Iterable[tuple[str, Parts]], /) -> Iterator[Buffer]:
     """The archive; large parts are parts of it themselves. Each member starts at a multiple of 64 bytes."""
-    out = _Out()
-    with ZipFile(out, "w", ZIP_STORED) as archive:  # type: ignore[call-overload]  # all that it asks of a file
+    sink = PartsSink()
+    with ZipFile(sink, "w", ZIP_STORED) as archive:  # type: ignore[call-overload]  # all that it asks of a file
         for name, parts in members:
             info = ZipInfo(name)
             info.external_attr = 0o644 << 16
-            start = out.at + _LOCAL.size + len(name.encode()) + 4 + _EXTRA_64
+            start = sink.size + _LOCAL.size + len(name.encode()) + 4 + _EXTRA_64
             padding = -start % ALIGNMENT
             info.extra = struct.pack("<2H", _PADDING, padding) + bytes(padding)
             with archive.open(info, "w", force_zip64=True) as member:
                 for part in parts:
                     if memoryview(part).nbytes:
                         member.write(memoryview(part).cast("B"))
-                    yield from out.taken()
-            yield from out.taken()
-    yield from out.taken()
+                    yield from sink.take()
+            yield from sink.take()
+    yield from sink.take()
 
 
 def members(source: Source, /) -> dict[str, Member]:

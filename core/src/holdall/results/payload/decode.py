@@ -9,7 +9,8 @@ from holdall.abc.bound import OutgrownError
 from holdall.errors import ConfigurationError, ExpiredResultError, PluginError, ResultError
 from holdall.results.payload import codecs
 from holdall.results.payload.bounds import bounded, told_of
-from holdall.results.payload.reader import InlineSource, PayloadSource
+from holdall.results.payload.reader import PayloadSource
+from holdall.serialization.sources import MemorySource
 from holdall.storage import progress_
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ def _codec_of(store: ResultStore, record: Record, trust: Trust) -> Codec:
     return codec
 
 
-def _source(store: ResultStore, payload: Payload, trust: Trust) -> InlineSource | PayloadSource:
+def _source(store: ResultStore, payload: Payload, trust: Trust) -> MemorySource | PayloadSource:
     if payload.inline is not None:
-        return InlineSource(payload.inline, trust)
+        return MemorySource(payload.inline, trust)
     if payload.path is None or payload.checksum is None:
         raise TypeError("a payload is inline or has a path and a checksum")
     return PayloadSource(store.storage, payload.path, payload.size, payload.checksum, trust)

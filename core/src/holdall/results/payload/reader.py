@@ -17,26 +17,6 @@ if TYPE_CHECKING:
     from holdall.types import Buffer
 
 
-class InlineSource:
-    """A payload that came with its record, whose checksum covered it."""
-
-    __slots__ = ("_data", "size", "trust")
-
-    def __init__(self, data: bytes, trust: Trust) -> None:
-        self._data = data
-        self.size = len(data)
-        self.trust = trust
-
-    def buffer(self) -> Buffer:
-        return self._data
-
-    def read_range(self, start: int, stop: int, /) -> Buffer:
-        return self._data[start:stop]
-
-    def open(self) -> IO[bytes]:
-        return io.BytesIO(self._data)
-
-
 class PayloadSource:
     """A payload in a storage: read whole, or in ranges widened to whole chunks so that they can be checked."""
 

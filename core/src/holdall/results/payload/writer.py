@@ -11,7 +11,8 @@ from holdall.ids import new_id, shard
 from holdall.results import record as records
 from holdall.results.checksum import Checksummer
 from holdall.results.payload import roundtrip
-from holdall.results.payload.reader import InlineSource, PayloadSource
+from holdall.results.payload.reader import PayloadSource
+from holdall.serialization.sources import MemorySource
 from holdall.storage import guard, progress_
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
                     f'{{"size":{len(small)},{_declared(codec, dumped)}"media_type":"{codec.media_type}",'
                     f'"inline":"{form}"}},"data":{data.decode()}'
                 )
-                noted = roundtrip.check(codec, value, InlineSource(small, roundtrip.TRUST), policy) if due else {}
+                noted = roundtrip.check(codec, value, MemorySource(small, roundtrip.TRUST), policy) if due else {}
                 return Written(codec, _noted(codec.written_with(dumped), noted), member, None, len(small))
         unique = new_id()
         path = f"payloads/{shard(unique)}/{unique}{codec.suffix}"

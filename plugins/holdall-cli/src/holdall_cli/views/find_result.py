@@ -24,9 +24,10 @@ from holdall.maintenance.known_storages import SAME_MOMENT
 from holdall.results import ResultLiteral, ResultReference, from_json, spool
 from holdall.results.layout import NAMES, candidates, is_own
 from holdall.results.load import open_storage
-from holdall.results.payload.reader import InlineSource, PayloadSource
+from holdall.results.payload.reader import PayloadSource
 from holdall.results.store import ResultStore
 from holdall.security.redact import masked
+from holdall.serialization.sources import MemorySource
 from holdall.storage import guard
 from holdall.suggest import suggestion
 from holdall.types import Trust
@@ -75,7 +76,7 @@ class Whereabouts:
 
     def open(self, payload: Payload, /) -> IO[bytes]:
         if payload.inline is not None or payload.path is None or payload.checksum is None:
-            return InlineSource(payload.inline or b"", Trust()).open()
+            return MemorySource(payload.inline or b"", Trust()).open()
         return PayloadSource(self.store.storage, payload.path, payload.size, payload.checksum, Trust()).open()
 
     def path_of(self, key: str, /) -> str:

@@ -15,7 +15,7 @@ _PIECE: Final = 1 << 20
 """Small parts are put together up to here: each piece costs obstore a call."""
 
 
-class Source:
+class UploadPieces:
     """The parts, read once, as pieces of at most `chunk` bytes, copied only where they have to be.
 
     `small` has the whole where that is at most `chunk` bytes; reading of the rest begins with the first `next`.

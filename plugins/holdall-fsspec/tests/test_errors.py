@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from holdall.errors import KeyExists, KeyMissing, StorageError
-from holdall_fsspec.faults import Guard
+from holdall_fsspec.errors import Guard
 
 
 class AnsweredError(Exception):

@@ -1,6 +1,6 @@
 """What obstore raises, taken apart: it tells status, code and attempts in a text that is meant for people alone.
 
-The exceptions here carry them as `holdall_fsspec.faults` reads them, and nothing of the text: it quotes URLs.
+The exceptions here carry them as `holdall_fsspec.errors` reads them, and nothing of the text: it quotes URLs.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _CREDENTIALS: Final = re.compile(
 )
 
 
-class Refusal(Exception):  # noqa: N818 - the server's answer, which is an error only to those who expected another
-    """An answer of the server other than yes."""
+class ObstoreError(Exception):
+    """An error of obstore's, with what its text says of the server's answer."""
 
     def __init__(self, text: str, /) -> None:
         self.status = _number(_STATUS, text)
@@ -39,7 +39,7 @@ class Refusal(Exception):  # noqa: N818 - the server's answer, which is an error
         if self.code.isdigit():  # Azure's batches, in which obstore deletes
             self.status, self.code = int(self.code), ""
         self.retries = _number(_RETRIES, text) or 0
-        # As botocore's, which `Answer` reads.
+        # As botocore's, which `BackendError` reads.
         self.response = {
             "Error": {"Code": self.code},
             "ResponseMetadata": {"HTTPStatusCode": self.status, "RetryAttempts": self.retries},
@@ -47,38 +47,38 @@ class Refusal(Exception):  # noqa: N818 - the server's answer, which is an error
         super().__init__(" ".join(filter(None, [f"HTTP {self.status}" if self.status else "", self.code])))
 
 
-class NoConnectionError(Refusal, ConnectionError):
+class NoConnectionError(ObstoreError, ConnectionError):
     """Nobody answers there, or the connection broke."""
 
 
-class NotInTimeError(Refusal, TimeoutError):
+class NotInTimeError(ObstoreError, TimeoutError):
     """No answer within the timeouts."""
 
 
-class NoCredentialsError(Refusal):
+class NoCredentialsError(ObstoreError):
     """None were given, and those who might give some did not."""
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """What obstore raises inside leaves as a `Refusal`, with the original as its cause."""
+def mapped_errors() -> Iterator[None]:
+    """What obstore raises inside leaves as a `ObstoreError`, with the original as its cause."""
     try:
         yield
-    except (Refusal, TimeoutError):  # the second is ours: a deadline has passed
+    except (ObstoreError, TimeoutError):  # the second is ours: a deadline has passed
         raise
     except Exception as error:
-        raise of(error) from error
+        raise error_of(error) from error
 
 
-def of(error: Exception, /) -> Refusal:
+def error_of(error: Exception, /) -> ObstoreError:
     """What the exception says."""
     text = str(error)
     if _ISSUER.search(text) or _CREDENTIALS.search(text):
         return NoCredentialsError("")
-    refusal = Refusal(text)
-    if refusal.status is None and (kind := _first(_KIND, text)):
+    mapped = ObstoreError(text)
+    if mapped.status is None and (kind := _first(_KIND, text)):
         return NotInTimeError(text) if kind in {"Timeout", "TimedOut"} else NoConnectionError(text)
-    return refusal
+    return mapped
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:
