@@ -18,10 +18,13 @@ import pytest
 from holdall import ResultLiteral, ResultReference, flow, load_result, task
 from holdall.builtin.local.directory import Directory
 from holdall.builtin.pickle.codec import PickleCodec
+from holdall.catalog.open import open_catalog
+from holdall.catalog.recorder import recorder_for
 from holdall.errors import ConfigurationError, CorruptResultError, ExpiredResultError, MissingResultError
 from holdall.hooks import bus
-from holdall.results.references import from_json
+from holdall.results.references import SerializerReference, StorageReference, from_json
 from holdall.results.store import ResultStore
+from holdall.settings.model import current
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -233,3 +236,74 @@ def test_reading_a_reference_is_told(place: Path) -> None:
 
     assert [reference.json()] == [event.reference for event in Ear.seen]
     assert Ear.seen[0].size > 0
+
+
+ODD_TEXTS = ['say "x"', "tab\t\\", "é\u2028", "\U0001f600", "a/b c"]
+
+
+@pytest.mark.parametrize("name", [None, *ODD_TEXTS])
+@pytest.mark.parametrize("run_id", [None, *ODD_TEXTS])
+def test_the_json_of_a_reference_is_plain_json_of_its_fields(run_id: str | None, name: str | None) -> None:
+    """As `json.dumps` spells it, and read back to an equal reference."""
+    for key in ODD_TEXTS:
+        reference = ResultReference(
+            key=key,
+            storage=StorageReference(slug=name, type="shelf", location={"at": key, "depth": [1, True, None]}),
+            serializer=SerializerReference(type="json", options={"indent": 1}),
+            run_id=run_id,
+            name=name,
+        )
+
+        assert json.dumps(json.loads(reference.json())) == reference.json()
+        assert reference == from_json(reference.json())
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (",\n", " : ")])
+def test_references_of_before_are_read_whatever_their_spelling(separators: tuple[str, str]) -> None:
+    """Catalogs of before have rows without spaces."""
+    reference = kept([1])
+    text = json.dumps(json.loads(reference.json()), separators=separators)
+
+    assert reference == from_json(text)
+    assert [1] == from_json(text).get()
+
+
+@pytest.mark.parametrize("hits", [0, 1, 2])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"persist_result": True},
+        {"result_storage_key": 'the "{parameters[value]}"'},
+        {"cache_key_fn": lambda *_: "k"},
+        {"cache_key_fn": lambda *_: "k", "result_storage_key": "named", "result_serializer": "json"},
+        {"persist_result": True, "result_serializer": "auto"},
+        {"cache_key_fn": lambda *_: "k", "result_serializer": "auto"},
+    ],
+)
+def test_a_result_has_one_spelling_in_its_catalog(options: dict[str, Any], hits: int) -> None:
+    """In its run's row, in the row of the reference and in the state: kept, found quickly, found the long way."""
+    made = task(**options)(lambda value: [value])
+    for _ in range(hits):
+        made("x")
+    state = made("x", return_state=True)
+    made("x")
+    catalog = open_catalog(current())
+    recorder_for(catalog).flush()
+
+    assert isinstance(state.reference, ResultReference)
+    texts = {row.reference for row in catalog.references()} | {str(row.result) for row in catalog.runs()}
+    assert texts == {from_json(text).json() for text in texts}
+    assert state.reference.json() in texts
+
+
+@pytest.mark.parametrize("value", [None, True, False])
+@pytest.mark.parametrize("options", [{}, {"persist_result": True}, {"cache_key_fn": lambda *_: "k"}])
+def test_a_literal_has_the_same_spelling_there(value: Any, options: dict[str, Any]) -> None:
+    """Computed, and as a hit."""
+    made = task(**options)(lambda: value)
+    made()
+    made(return_state=True)
+    catalog = open_catalog(current())
+    recorder_for(catalog).flush()
+
+    assert {ResultLiteral(value=value).json()} == {row.result for row in catalog.runs()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from holdall.declaration.retry_delay import delay_before
 from holdall.engine.inputs import resolved
 from holdall.engine.outcome import Done, state_of
-from holdall.engine.persist import Kept
+from holdall.engine.persist import StoredResult
 from holdall.engine.plan import refusal
 from holdall.engine.steps import Blocking, Body, Sleep
 from holdall.errors import ConfigurationError, HoldallWarning, PersistenceRequiredError, ResultError, StorageError, told
@@ -65,10 +65,7 @@ def _attempt(run: Run, body: Body) -> Steps[tuple[Any, BaseException | None]]:
         failure = error
     try:
         if run.runner is not None:
-            # Nothing that this run submitted outlives it, and a future that it returns is its result.
-            yield Blocking(partial(settle, run))
-            if failure is None:
-                value = resolved(value)
+            value = yield Blocking(partial(settle, run, value))
     except BaseException as error:  # noqa: BLE001 - as above
         failure = error
     try:
@@ -87,8 +84,18 @@ def _may_retry(unit: Unit[Any, Any], run: Run, failure: Exception) -> bool:
     return bool(condition(unit, run, state_of(unit, run, "failed", told(failure), None, UNSET, failure)))
 
 
-def settle(run: Run) -> None:
-    """Wait for what the run submitted, and say what failed there if nobody asked."""
+def settle(run: Run, value: Any = UNSET) -> Any:
+    """Waits for all that the run submitted, and warns of failures that nobody asked for.
+
+    Returns the value, a future in which is its result: who returns one has asked for it.
+    """
+    try:
+        return resolved(value)
+    finally:
+        _join(run)
+
+
+def _join(run: Run) -> None:
     runner, run.runner = run.runner, None
     if runner is None:
         return
@@ -149,4 +156,4 @@ def replay(unit: Unit[Any, Any], result: ResultLiteral | ResultReference) -> Don
             stacklevel=2,
         )
         return None
-    return Done(value, Kept(result, result.json()), cached=True, message="replayed")
+    return Done(value, StoredResult(result, result.json()), cached=True, message="replayed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -10,21 +9,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdall.cache import CacheContext
 from holdall.engine.context import current
-from holdall.engine.outcome import Done, row_of
+from holdall.engine.outcome import Done
 from holdall.engine.persist import lookup, unlocked
 from holdall.engine.single_flight import Flight
 from holdall.engine.steps import Blocking
-from holdall.errors import ConfigurationError, HoldallWarning, KeyMissing, PluginError, ResultError, StorageError
+from holdall.errors import ConfigurationError, HoldallWarning, StorageError
 from holdall.hooks.discovery import ear
 from holdall.results.layout import record_key
-from holdall.results.record import quoted
-from holdall.results.spool import may_hold
-from holdall.types import UNSET
 
 if TYPE_CHECKING:
     from holdall.declaration.definition import Unit
-    from holdall.engine.persist import Kept
-    from holdall.engine.plan import Plan
+    from holdall.engine.persist import StoredResult
     from holdall.engine.run import Run
     from holdall.engine.steps import Steps
     from holdall.results.record import Record
@@ -35,44 +30,12 @@ Overtaken = Callable[[], "Steps[Done | None]"]
 """Asked before a value is kept: the result of whoever took over the turn meanwhile, or None."""
 
 
-class Keyed(NamedTuple):
+class CacheLookup(NamedTuple):
     """The parameters by name and the cache key, where they were worked out already; `absent`: nothing is kept there."""
 
     parameters: dict[str, Any]
     key: str | None
     absent: bool = False
-
-
-def call_cached(
-    unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Any, Keyed]:
-    """The value of a small hit, or UNSET and what `execute` need not work out again.
-
-    A hit is the call that caching is for, so it takes no generator, no state and no second look at its record. Whatever
-    is not plainly a hit goes the long way, where every error has its place.
-    """
-    started = time.time()
-    parameters = unit.bind(args, kwargs)
-    key = cache_key(unit, run, parameters)
-    keyed = Keyed(parameters, key)
-    # Where something is in the spool, it may be newer than what the storage has.
-    if key is None or plan.store is None or may_hold(run.root.settings.home):
-        return UNSET, keyed
-    path = record_key(key)
-    # Equal texts of two key functions are worth a word, which the long way has.
-    having = b"" if unit.options.cache_key_fn is None else f'"function": {quoted(unit.function_name)}'.encode()
-    try:
-        found = plan.store.read_quickly(path, having=having)
-    except KeyMissing:
-        return UNSET, keyed._replace(absent=True)
-    except (StorageError, ResultError, ConfigurationError, PluginError):
-        return UNSET, keyed  # the long way says what is wrong
-    if found is None:
-        return UNSET, keyed
-    value, run_id = found
-    text = plan.store.reference_json(path, run_id)
-    run.root.recorder.record(row_of(unit, run, "completed", "cached", started, text, cached=True))
-    return value, keyed
 
 
 def cache_key(unit: Unit[Any, Any], run: Run, parameters: dict[str, Any] | None) -> str | None:
@@ -188,7 +151,7 @@ def _warn_of_strangers(unit: Unit[Any, Any], record: Record) -> None:
     )
 
 
-def _newer(flight: Flight, look: Callable[[], tuple[Any, Kept] | None]) -> tuple[Any, Kept] | None:
+def _newer(flight: Flight, look: Callable[[], tuple[Any, StoredResult] | None]) -> tuple[Any, StoredResult] | None:
     """What is kept where somebody else took over; None where nobody did, or has kept nothing yet."""
     try:
         flight.refresh()
@@ -197,7 +160,7 @@ def _newer(flight: Flight, look: Callable[[], tuple[Any, Kept] | None]) -> tuple
         return None  # keeping the value meets the same trouble, and has a place for both
 
 
-def _hit(unit: Unit[Any, Any], run: Run, hit: tuple[Any, Kept]) -> Done:
+def _hit(unit: Unit[Any, Any], run: Run, hit: tuple[Any, StoredResult]) -> Done:
     value, kept = hit
     if ear.active:
         from holdall.hooks import bus

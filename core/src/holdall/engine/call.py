@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from holdall.engine.execute import begin, call_kept, call_plain, execute
+from holdall.engine.execute import begin, execute
 from holdall.engine.inputs import MATTER, has_deferred, listed, pending, resolved
-from holdall.engine.outcome import failure_of, state_of
+from holdall.engine.quick_path import call_hit, call_simple
 from holdall.engine.state import State
 from holdall.engine.steps import adrive, drive
 from holdall.errors import told
 from holdall.hooks.discovery import ear
-from holdall.results.references import ResultLiteral, is_literal
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
@@ -34,18 +33,20 @@ def call(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     if not MATTER.isdisjoint(map(type, args)) or (kwargs and not MATTER.isdisjoint(map(type, kwargs.values()))):
         args, kwargs = _ready(args, kwargs)
     plan, run = begin(unit)
-    if plan.plain and not return_state and not ear.active:
-        return call_plain(unit, run, plan, args, kwargs)
-    keyed = None
-    if plan.kept and run.replays is None and not return_state and not ear.active:
-        return call_kept(unit, run, plan, args, kwargs)
-    if plan.quick and run.replays is None and not return_state and not ear.active:
-        from holdall.engine.cached_call import call_cached
+    looked_up = None
+    if not ear.active:
+        if _is_simple(plan, run):
+            return call_simple(unit, run, plan, args, kwargs, return_state=return_state)
+        if plan.may_hit and run.replays is None and not return_state:
+            value, looked_up = call_hit(unit, run, plan, args, kwargs)
+            if value is not UNSET:
+                return value
+    return _given(drive(execute(unit, run, plan, args, kwargs, looked_up)), return_state=return_state)
 
-        value, keyed = call_cached(unit, run, plan, args, kwargs)
-        if value is not UNSET:
-            return value
-    return _given(drive(execute(unit, run, plan, args, kwargs, keyed)), return_state=return_state)
+
+def _is_simple(plan: Plan, run: Run) -> bool:
+    """Whether the call has nothing to look up or to retry: what a retried flow around it stored is to be replayed."""
+    return plan.simple and (plan.store is None or run.replays is None)
 
 
 async def _acall(
@@ -69,8 +70,8 @@ def call_state(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, An
         if not MATTER.isdisjoint(map(type, args)) or kwargs:
             args, kwargs = _ready(args, kwargs)
         plan, run = begin(unit)
-        if plan.plain and not unit.is_async and not ear.active:
-            return _plain_state(unit, run, plan, args, kwargs)
+        if not unit.is_async and not ear.active and _is_simple(plan, run):
+            return call_simple(unit, run, plan, args, kwargs, return_state=True)  # type: ignore[no-any-return]  # the state
         steps = execute(unit, run, plan, args, kwargs)
         if unit.is_async:
             from asyncio import run as run_loop
@@ -79,18 +80,6 @@ def call_state(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, An
         return drive(steps).state
     except Exception as error:  # noqa: BLE001 - refused before the body ran: whoever asks for the result gets it
         return not_started(unit, error)
-
-
-def _plain_state(
-    unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> State[Any]:
-    try:
-        value = call_plain(unit, run, plan, args, kwargs)
-    except BaseException as error:  # noqa: BLE001 - the state holds it
-        kind, message = failure_of(error)
-        return state_of(unit, run, kind, message, None, UNSET, error)
-    literal = ResultLiteral(value=value) if is_literal(value) and not plan.resolution.forbidden else None
-    return state_of(unit, run, "completed", None, literal, value, None)
 
 
 def not_started(unit: Unit[Any, Any], error: BaseException) -> State[Any]:

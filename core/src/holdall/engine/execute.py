@@ -1,7 +1,8 @@
-"""One run from call to record: bind, look for a kept result, call, retry, keep, record.
+"""Execution of one run: bind, look for a stored result, call, retry, store, record.
 
-A plain call (nothing to look up, retry or keep) takes `call_plain`; every other one is the generator `execute`, which a
-driver of steps.py takes through. Neither raises what the body raised: the state holds it, and the caller decides.
+A call that has nothing to look up or to retry takes the quick path (quick_path.py); every other one is the generator
+`execute`, which a driver of steps.py takes through. It does not raise what the body raised: the outcome holds it, and the
+caller decides.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from holdall.engine.attempts import attempts, claims_of, identified, replay, settle
+from holdall.engine.attempts import attempts, claims_of, replay
 from holdall.engine.context import current, leave
-from holdall.engine.inputs import resolved
 from holdall.engine.outcome import Done, Failed, Outcome, failure_of, row_of
 from holdall.engine.persist import keep_uncatalogued, key_of
 from holdall.engine.persist_ import secure
@@ -22,18 +22,14 @@ from holdall.engine.run import Replays, Root, Run
 from holdall.engine.steps import Blocking
 from holdall.errors import ConfigurationError
 from holdall.hooks.discovery import discover, ear
-from holdall.results.references import ResultLiteral
 from holdall.settings import model as settings
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
     from holdall.declaration.definition import Unit
-    from holdall.engine.cached_call import Keyed, Overtaken
+    from holdall.engine.cached_call import CacheLookup, Overtaken
     from holdall.engine.run import Identity
     from holdall.engine.steps import Steps
-
-_LITERAL = '{"type": "result"'
-_LITERAL_JSON = {each: ResultLiteral(value=each).json() for each in (None, True, False)}
 
 
 def begin(unit: Unit[Any, Any]) -> tuple[Plan, Run]:
@@ -75,68 +71,13 @@ def _is_slug(made: Plan) -> bool:
     return made.store is not None and made.store.where.slug is not None
 
 
-def call_plain(unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A sync task with nothing to look up, retry or keep: the body, and one row for the catalog."""
-    token = current.set(run)
-    started = time.time()
-    state, message, result = "completed", None, None
-    if run.replays is not None:
-        run.identified = partial(identified, unit, args, kwargs)
-    try:
-        value = unit.fn(*args, **kwargs)
-        if run.runner is not None:
-            value = resolved(value)
-        if value is None or value is True or value is False:
-            result = None if plan.resolution.forbidden else _LITERAL_JSON[value]
-    except BaseException as error:
-        state, message = failure_of(error)
-        raise
-    else:
-        return value
-    finally:
-        current.reset(token)
-        try:
-            if run.runner is not None:
-                settle(run)
-        finally:
-            run.root.recorder.record(row_of(unit, run, state, message, started, result, cached=False))
-
-
-def call_kept(unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A sync task that keeps its result, with nothing to look up or retry: as `call_plain`, and the result."""
-    token = current.set(run)
-    started = time.time()
-    recorder = run.root.recorder
-    state, message, result = "completed", None, None
-    try:
-        value = unit.fn(*args, **kwargs)
-        if run.runner is not None:
-            settle(run)
-            value = resolved(value)
-        kept = secure(unit, run, plan, value, None, None)
-        result = None if kept is None else kept.json
-    except BaseException as error:
-        state, message = failure_of(error)
-        raise
-    finally:
-        current.reset(token)
-        try:
-            if run.runner is not None:
-                settle(run)
-        finally:
-            recorder.record(row_of(unit, run, state, message, started, result, cached=False))
-    if result is not None and result.startswith(_LITERAL) and plan.store is not None and not recorder.flush():
-        keep_uncatalogued(unit, run, plan.store, value)
-    return value
-
-
 def execute(
     unit: Unit[Any, Any],
     run: Run,
     plan: Plan,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    keyed: Keyed | None = None,
+    looked_up: CacheLookup | None = None,
 ) -> Steps[Outcome]:
     """Every other call. Sets the context for its own time, records the run, never raises an Exception."""
     token = current.set(run)
@@ -151,7 +92,7 @@ def execute(
 
             bus.run_started(run_id=run.id, kind=unit.kind, name=unit.name)
         try:
-            done = yield from _produce(unit, run, plan, args, kwargs, keyed)
+            done = yield from _produce(unit, run, plan, args, kwargs, looked_up)
         except BaseException as raised:  # noqa: BLE001 - the outcome holds it; drivers raise it to the caller
             error = raised.error if type(raised) is Failed else raised
             kind, message = failure_of(error)
@@ -175,7 +116,7 @@ def execute(
                 duration=time.time() - started,
                 cached=outcome.cached,
             )
-        is_literal = result_json is not None and result_json.startswith(_LITERAL) and not outcome.cached
+        is_literal = outcome.kept is not None and outcome.kept.is_literal and not outcome.cached
         if (unit.kind == "flow" and run.parent is None) or (is_literal and plan.store is not None):
             # A reference is durable by now; a literal lives in the run's row alone.
             written = yield Blocking(recorder.flush)
@@ -204,17 +145,17 @@ def _produce(
     made: Plan,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    keyed: Keyed | None,
+    looked_up: CacheLookup | None,
 ) -> Steps[Done]:
     """The value: replayed, out of the cache, or computed and kept."""
     options = unit.options
-    if keyed is None:
+    if looked_up is None:
         needed = options.caching is not None or options.result_storage_key is not None
         parameters = unit.bind(args, kwargs) if needed else None
         key = _cache_key(unit, run, parameters) if options.caching is not None else None
         absent = False
     else:
-        parameters, key, absent = keyed
+        parameters, key, absent = looked_up
     if options.caching is not None and key is None:
         made = plan(unit.uncached, run.parent, run.root)
     replays = run.replays

@@ -11,7 +11,7 @@ from holdall.types import RunRow
 
 if TYPE_CHECKING:
     from holdall.declaration.definition import Unit
-    from holdall.engine.persist import Kept
+    from holdall.engine.persist import StoredResult
     from holdall.engine.run import Run
     from holdall.engine.state import StateType
 
@@ -20,7 +20,7 @@ class Done(NamedTuple):
     """A value and how it came about."""
 
     value: Any
-    kept: Kept | None
+    kept: StoredResult | None
     cached: bool
     message: str | None = None
 
@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
     run: Run
     kind: StateType
     message: str | None
-    kept: Kept | None
+    kept: StoredResult | None
     value: Any
     held: Any
     error: BaseException | None

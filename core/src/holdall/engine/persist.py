@@ -41,7 +41,7 @@ _LONG_SUFFIX: Final = ".extension.suffix"
 _LATEST: Final = 253_370_764_800.0  # the year 9999: what RFC 3339 can say
 
 
-class Kept(NamedTuple):
+class StoredResult(NamedTuple):
     """A result and the JSON that the catalog's run row holds of it.
 
     `for_replays_alone`: nobody asked for it by name, and its storage did not take it; so neither catalog nor state has it.
@@ -50,6 +50,11 @@ class Kept(NamedTuple):
     result: Result
     json: str
     for_replays_alone: bool = False
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether the row of its run is all that there is of it, unless a record says the same."""
+        return type(self.result) is ResultLiteral
 
 
 def lookup(
@@ -62,7 +67,7 @@ def lookup(
     on_storage_error: str,
     complained: list[str],
     seen: Callable[[Record], None] | None = None,
-) -> tuple[Any, Kept] | None:
+) -> tuple[Any, StoredResult] | None:
     """The value kept under a cache key, in the storage or the spool of `home`, or None for a miss. `seen` is given its record.
 
     A miss is: absent, expired, or read and found bad.
@@ -91,10 +96,10 @@ def lookup(
     return value, _found(store, record, value, cache_in_memory=cache_in_memory)
 
 
-def _found(store: ResultStore, record: Record, value: Any, *, cache_in_memory: bool) -> Kept:
+def _found(store: ResultStore, record: Record, value: Any, *, cache_in_memory: bool) -> StoredResult:
     if is_literal(value):
         literal = ResultLiteral(value=value)
-        return Kept(literal, literal.json())
+        return StoredResult(literal, literal.json())
     reference = store.reference(
         record.key,
         value,
@@ -103,12 +108,13 @@ def _found(store: ResultStore, record: Record, value: Any, *, cache_in_memory: b
         name=record.name,
         cache_in_memory=cache_in_memory,
     )
-    return Kept(reference, _json(reference, store))
+    return StoredResult(reference, _json(reference, store))
 
 
 def _json(reference: ResultReference, store: ResultStore) -> str:
-    own = reference.serializer == store.serializer and reference.name is None
-    return store.reference_json(reference.key, reference.run_id) if own else reference.json()
+    if reference.serializer is store.serializer:
+        return store.reference_json(reference.key, reference.run_id, reference.name)
+    return reference.json()
 
 
 def _complain(error: HoldallError, on_storage_error: str, complained: list[str]) -> None:
@@ -144,7 +150,7 @@ def keep(
     named: str | None,
     through: ResultStore | None = None,
     indexed: bool = True,
-) -> Kept | None:
+) -> StoredResult | None:
     """Store a value and its reference; when this returns, both survive SIGKILL.
 
     `through` writes in the place of `store`, to which the reference leads in any case. Unless `indexed`, nobody is told.
@@ -165,7 +171,7 @@ def keep(
             cached_under = None if key is None else record_key(key)
             if cached_under is not None or named is not None:
                 writer.write_literal(value, key=cached_under, name=named, producer=producer(unit, run), expires=expires)
-        return Kept(literal, literal.json())
+        return StoredResult(literal, literal.json())
     if store is None or writer is None:
         return None
     stored = writer.write(
@@ -188,7 +194,7 @@ def keep(
     )
     text = _json(reference, store)
     if not indexed:
-        return Kept(reference, text)
+        return StoredResult(reference, text)
     run.root.recorder.add_reference(
         ReferenceRow(store.label, reference.key, text, run.id, unit.name, stored.size, created, expires)
     )
@@ -196,7 +202,7 @@ def keep(
         from holdall.hooks import bus
 
         bus.result_written(reference=text, size=stored.size, seconds=time.time() - created)
-    return Kept(reference, text)
+    return StoredResult(reference, text)
 
 
 def key_of(unit: Unit[Any, Any], run: Run, parameters: Any, store: ResultStore) -> str:

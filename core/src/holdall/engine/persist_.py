@@ -13,13 +13,15 @@ from holdall.results.references import ResultReference
 
 if TYPE_CHECKING:
     from holdall.declaration.definition import Unit
-    from holdall.engine.persist import Kept
+    from holdall.engine.persist import StoredResult
     from holdall.engine.plan import Plan
     from holdall.engine.run import Run
     from holdall.results.store import ResultStore
 
 
-def secure(unit: Unit[Any, Any], run: Run, made: Plan, value: Any, key: str | None, named: str | None) -> Kept | None:
+def secure(
+    unit: Unit[Any, Any], run: Run, made: Plan, value: Any, key: str | None, named: str | None
+) -> StoredResult | None:
     """Keep a value. Where that fails, in the spool, and the run goes on where its block or its options say so.
 
     Raises:
@@ -51,7 +53,7 @@ def secure(unit: Unit[Any, Any], run: Run, made: Plan, value: Any, key: str | No
 
 def _spooled(
     unit: Unit[Any, Any], run: Run, store: ResultStore, value: Any, key: str | None, named: str | None, *, indexed: bool
-) -> Kept | None:
+) -> StoredResult | None:
     """What is kept in the spool, or None: the disk that failed may be the spool's, and the error carries the value."""
     try:
         through = spool.opened(store, run.root.settings.home)
@@ -66,7 +68,7 @@ def _folder(run: Run, store: ResultStore) -> str:
     return spool.folder(store.where, run.root.settings.home)
 
 
-def _tell(failure: HoldallError, kept: Kept, store: ResultStore, run: Run) -> None:
+def _tell(failure: HoldallError, kept: StoredResult, store: ResultStore, run: Run) -> None:
     folder = _folder(run, store)
     failure.kept = os.path.join(folder, kept.result.key) if isinstance(kept.result, ResultReference) else folder
     failure.add_note(
@@ -86,7 +88,9 @@ def _say_once(run: Run, store: ResultStore, failure: HoldallError) -> None:
     )
 
 
-def _warn(unit: Unit[Any, Any], run: Run, failure: Exception, kept: Kept | None, store: ResultStore | None) -> None:
+def _warn(
+    unit: Unit[Any, Any], run: Run, failure: Exception, kept: StoredResult | None, store: ResultStore | None
+) -> None:
     what = f"The result of {unit.kind} {unit.name!r} is returned"
     if kept is None or store is None:
         said = f"{what} but could not be kept, so it would be computed again where it is needed again: {failure}"

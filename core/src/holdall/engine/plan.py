@@ -27,20 +27,17 @@ if TYPE_CHECKING:
 class Plan:
     """How one task or flow runs at one place.
 
-    `plain`: a task with nothing to look up, to retry or to keep but the run itself. `kept`: the same, whose result is
-    kept. `quick`: a task that may have a cached result.
+    `simple`: a task with nothing to look up or to retry. `may_hit`: a task that may have a cached result.
     """
 
-    __slots__ = ("kept", "plain", "quick", "resolution", "store")
+    __slots__ = ("may_hit", "resolution", "simple", "store")
 
     def __init__(self, options: Options, resolution: Resolution, store: ResultStore | None) -> None:
         self.resolution = resolution
         self.store = store
-        simple = resolution.kind == "task" and options.result_storage_key is None
-        cached = options.caching is not None
-        self.plain = simple and store is None and not resolution.needs
-        self.kept = simple and store is not None and not resolution.needs
-        self.quick = simple and store is not None and cached and not options.refresh_cache
+        unnamed = resolution.kind == "task" and options.result_storage_key is None
+        self.simple = unnamed and not resolution.needs
+        self.may_hit = unnamed and store is not None and options.caching is not None and not options.refresh_cache
 
 
 def plan(unit: Unit[Any, Any], parent: Run | None, root: Root) -> Plan:

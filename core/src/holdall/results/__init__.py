@@ -15,6 +15,8 @@ if TYPE_CHECKING:
         StorageReference,
         from_json,
         is_literal,
+        origin_json,
+        reference_json,
     )
     from holdall.results.store import ResultStore
 
@@ -28,6 +30,8 @@ _HOMES = {
     "from_json": "references",
     "is_literal": "references",
     "load_result": "load",
+    "origin_json": "references",
+    "reference_json": "references",
 }
 
 __all__ = [
@@ -40,6 +44,8 @@ __all__ = [
     "from_json",
     "is_literal",
     "load_result",
+    "origin_json",
+    "reference_json",
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.errors import ConfigurationError
@@ -105,20 +106,7 @@ class ResultReference:
         return self.key if self.name is None else f"{self.name} ({self.key})"
 
     def json(self) -> str:
-        return json.dumps(
-            {
-                "type": "reference",
-                "key": self.key,
-                "run_id": self.run_id,
-                **({} if self.name is None else {"name": self.name}),
-                "storage": {
-                    "slug": self.storage.slug,
-                    "type": self.storage.type,
-                    "location": dict(self.storage.location),
-                },
-                "serializer": {"type": self.serializer.type, "options": dict(self.serializer.options)},
-            }
-        )
+        return reference_json(self.key, self.run_id, self.name, origin_json(self.storage, self.serializer))
 
     def get(self, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
         """The object: read, checked and deserialised on the first call.
@@ -188,6 +176,20 @@ class ResultReference:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.json(), self.cache_in_memory)
+
+
+def origin_json(storage: StorageReference, serializer: SerializerReference, /) -> str:
+    """Members of a reference's JSON that all results of one storage and serializer share."""
+    where = {"slug": storage.slug, "type": storage.type, "location": dict(storage.location)}
+    how = {"type": serializer.type, "options": dict(serializer.options)}
+    return json.dumps({"storage": where, "serializer": how})[1:-1]
+
+
+def reference_json(key: str, run_id: str | None, name: str | None, origin: str, /) -> str:
+    """The only spelling of a reference's JSON; `origin` comes from `origin_json`, which callers may keep."""
+    made_by = "null" if run_id is None else _quoted(run_id)
+    named = "" if name is None else f', "name": {_quoted(name)}'
+    return f'{{"type": "reference", "key": {_quoted(key)}, "run_id": {made_by}{named}, {origin}}}'
 
 
 def _rebuild(text: str, cache_in_memory: bool) -> ResultReference:

@@ -24,7 +24,13 @@ from holdall.results.owner import at_home, of_run
 from holdall.results.payload import codecs, readable_copy, writer
 from holdall.results.payload import decode as reading
 from holdall.results.policy import believed, check_signer, policy_of
-from holdall.results.references import ResultReference, SerializerReference, StorageReference
+from holdall.results.references import (
+    ResultReference,
+    SerializerReference,
+    StorageReference,
+    origin_json,
+    reference_json,
+)
 from holdall.serialization.sources import MemorySource
 from holdall.settings.model import current
 from holdall.storage import circuit_breaker, guard
@@ -59,8 +65,8 @@ class ResultStore:
     __slots__ = (
         "_familiar",
         "_heads",
+        "_origin",
         "_start",
-        "_tail",
         "codec",
         "label",
         "place",
@@ -94,8 +100,7 @@ class ResultStore:
         self.serializer, head = self._head(codec)
         self._start = head.encode()
         self._familiar = b""
-        how = _json({"type": self.serializer.type, "options": self.serializer.options})
-        self._tail = f',"storage":{self.place},"serializer":{how}}}'
+        self._origin = origin_json(self.where, self.serializer)
 
     def _head(self, codec: Codec) -> tuple[SerializerReference, str]:
         """How records name a codec, and how those begin that it wrote here."""
@@ -211,10 +216,9 @@ class ResultStore:
             _store=self,
         )
 
-    def reference_json(self, key: str, run_id: str | None, /) -> str:
-        """`ResultReference.json` for a key of this store, without dumping the storage and serializer anew."""
-        told = "null" if run_id is None else records.quoted(run_id)
-        return f'{{"type":"reference","key":{records.quoted(key)},"run_id":{told}{self._tail}'
+    def reference_json(self, key: str, run_id: str | None, name: str | None = None, /) -> str:
+        """`ResultReference.json` for a result of this store's own serializer, without dumping what all of them share."""
+        return reference_json(key, run_id, name, self._origin)
 
     def write_literal(
         self,

@@ -1,0 +1,114 @@
+"""Quick path of a call: a sync task that has nothing to look up or to retry, and a small cache hit.
+
+Every other call goes through the generator `engine.execute`. Both paths leave the same in storage and catalog; tests compare
+them. ADR 5 says why this path exists, and `python benchmarks/run.py calls small` measures it. On two noisy cores:
+
+* A task call without a stored result costs 3 to 7 us here and 12 to 20 us in `execute`; the limit is 15 us.
+* A hit costs about 5 times an open, a read and an unpickle here, and 8 to 15 times in `execute`; the limit is 5 times.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from holdall.engine.attempts import identified, settle
+from holdall.engine.context import current
+from holdall.engine.outcome import failure_of, row_of, state_of
+from holdall.engine.persist import StoredResult, keep_uncatalogued
+from holdall.engine.persist_ import secure
+from holdall.errors import ConfigurationError, KeyMissing, PluginError, ResultError, StorageError
+from holdall.results.layout import record_key
+from holdall.results.record import quoted
+from holdall.results.references import ResultLiteral
+from holdall.results.spool import may_hold
+from holdall.types import UNSET
+
+if TYPE_CHECKING:
+    from holdall.declaration.definition import Unit
+    from holdall.engine.cached_call import CacheLookup
+    from holdall.engine.plan import Plan
+    from holdall.engine.run import Run
+
+_LITERALS: Final = {
+    value: StoredResult(literal, literal.json())
+    for value in (None, True, False)
+    for literal in (ResultLiteral(value=value),)
+}
+
+
+def call_simple(
+    unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], *, return_state: bool
+) -> Any:
+    """Calls a sync task with nothing to look up or to retry: the body, its result if one is stored, one row for the catalog.
+
+    Returns the value; with `return_state` the state, whatever the body raises.
+    """
+    token = current.set(run)
+    started = time.time()
+    store, stored = plan.store, None
+    state, message = "completed", None
+    if run.replays is not None:
+        run.identified = partial(identified, unit, args, kwargs)
+    try:
+        try:
+            value = unit.fn(*args, **kwargs)
+            if run.runner is not None:
+                value = settle(run, value)
+        finally:
+            if run.runner is not None:
+                settle(run)
+        if store is not None:
+            stored = secure(unit, run, plan, value, None, None)
+        elif (value is None or value is True or value is False) and not plan.resolution.forbidden:
+            stored = _LITERALS[value]
+    except BaseException as error:
+        state, message = failure_of(error)
+        if return_state:
+            return state_of(unit, run, state, message, None, UNSET, error)
+        raise
+    finally:
+        current.reset(token)
+        result = None if stored is None else stored.json
+        run.root.recorder.record(row_of(unit, run, state, message, started, result, cached=False))
+    if store is not None and stored is not None and stored.is_literal and not run.root.recorder.flush():
+        keep_uncatalogued(unit, run, store, value)
+    if not return_state:
+        return value
+    held = value if unit.options.cache_result_in_memory or stored is None else UNSET
+    return state_of(unit, run, state, message, None if stored is None else stored.result, held, None)
+
+
+def call_hit(
+    unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, CacheLookup]:
+    """Returns the value of a small hit, or UNSET and what `execute` need not work out again.
+
+    A hit is the call that caching is for, so it takes no generator, no state and no second look at its record. Whatever
+    is not plainly a hit is left to `execute`, where every error has its place.
+    """
+    from holdall.engine.cached_call import CacheLookup, cache_key
+
+    started = time.time()
+    parameters = unit.bind(args, kwargs)
+    key = cache_key(unit, run, parameters)
+    looked_up = CacheLookup(parameters, key)
+    # Where something is in the spool, it may be newer than what the storage has.
+    if key is None or plan.store is None or may_hold(run.root.settings.home):
+        return UNSET, looked_up
+    path = record_key(key)
+    # Equal texts of two key functions are worth a word, which the long way has.
+    having = b"" if unit.options.cache_key_fn is None else f'"function": {quoted(unit.function_name)}'.encode()
+    try:
+        found = plan.store.read_quickly(path, having=having)
+    except KeyMissing:
+        return UNSET, looked_up._replace(absent=True)
+    except (StorageError, ResultError, ConfigurationError, PluginError):
+        return UNSET, looked_up  # the long way says what is wrong
+    if found is None:
+        return UNSET, looked_up
+    value, run_id = found
+    text = plan.store.reference_json(path, run_id)
+    run.root.recorder.record(row_of(unit, run, "completed", "cached", started, text, cached=True))
+    return value, looked_up
