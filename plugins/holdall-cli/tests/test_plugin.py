@@ -84,6 +84,8 @@ def test_config_says_where_each_value_comes_from(
     assert plain(found.stdout) == (
         "SETTING  VALUE  FROM\n"
         "home  <tmp>/home  HOLDALL_HOME\n"
+        "catalog  sqlite  default\n"
+        "locks  -  default\n"
         "results_persist_by_default  true  <tmp>/project/holdall.toml\n"
         "results_default_storage  -  default\n"
         "results_default_serializer  json  <tmp>/project/holdall.toml\n"

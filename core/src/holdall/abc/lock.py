@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from holdall.abc.storage import Storage
     from holdall.types import ObjectMeta
 
 
@@ -57,6 +58,21 @@ class LockManager(ABC):
     """Whether to take and to release a lease crosses a network, and so is kept off an event loop."""
     patience: float = 1.0
     """Seconds that a waiter sleeps at most between two calls of `acquire` with `timeout=0`."""
+
+    @classmethod
+    @abstractmethod
+    def for_storage(cls, storage: Storage, /, *, lease_seconds: float) -> Self | None:
+        """A manager of locks on keys of the storage; None where it cannot lock there.
+
+        Equal keys of two storages are two locks: `storage.location()` tells the storages apart.
+
+        Args:
+            storage: where the results lie that the locks are for. Its errors are `HoldallError`s.
+            lease_seconds: how long a lease outlives a holder that has died.
+
+        Raises:
+            ConfigurationError: what it needs is not configured.
+        """
 
     @abstractmethod
     def acquire(self, key: str, /, *, timeout: float | None = None) -> Lease | None:

@@ -6,7 +6,7 @@ import os
 import time
 from errno import EACCES, EAGAIN, EDEADLK, EDQUOT, EINVAL, ELOOP, ENOSPC, ENOTDIR, ENXIO, EROFS
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 from weakref import WeakSet
 
 from holdall._system import fork
@@ -17,6 +17,8 @@ from holdall.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from holdall.abc.storage import Storage
 
 _POLL: Final = 0.01
 _EXCLUSIVE: Final = 2 | 4  # LOCK_EX | LOCK_NB of fcntl
@@ -109,6 +111,13 @@ class FileLockManager(LockManager):
     slug: ClassVar[str] = "file"
     remote: ClassVar[bool] = False
     patience = 0.05
+
+    @classmethod
+    def for_storage(cls, storage: Storage, /, *, lease_seconds: float) -> Self | None:
+        """None where the storage has no `lock_path(key)`, which says where the lock file of a key lies."""
+        del lease_seconds  # the lock ends with its holder
+        path_for: Callable[[str], str] | None = getattr(storage, "lock_path", None)
+        return None if path_for is None else cls(path_for)
 
     def __init__(self, path_for: Callable[[str], str]) -> None:
         self._path_for = path_for

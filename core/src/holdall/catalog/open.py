@@ -1,4 +1,4 @@
-"""The open catalog of this process: one per file."""
+"""The open catalogs of this process: one for each home and kind of catalog."""
 
 from __future__ import annotations
 
@@ -8,59 +8,96 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from holdall._system import fork
+from holdall.errors import HoldallError, PluginBrokenError, told
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Protocol
 
     from holdall.abc.catalog import Catalog
 
-    class Home(Protocol):
+    class CatalogSettings(Protocol):
         """What is read of the settings."""
 
         @property
         def home(self) -> str:
             """An absolute folder."""
 
+        @property
+        def catalog(self) -> str:
+            """The slug of a kind of catalog."""
 
+        @property
+        def plugins_prefer(self) -> Mapping[str, str]:
+            """Which distribution provides a slug that several claim."""
+
+
+BUILTIN: Final = "sqlite"
+"""The catalog that is used without a look-up of what is installed."""
 # Seconds that a call waits for whoever holds the catalog. A batch of another process takes a tenth of one; who holds it
 # for longer is stuck, and a run is not to be: its rows wait in memory, its results are in their storages.
 _PATIENCE: Final = 5.0
 
-_open: dict[str, Catalog] = {}
+_open: dict[tuple[str, str], Catalog] = {}
 _lock = threading.Lock()
 
 
-def catalog_path(settings: Home, /) -> str:
-    """Where the catalog is, or will be."""
-    return os.path.join(settings.home, "catalog.db")
+def catalog_path(settings: CatalogSettings, /) -> str | None:
+    """The path of the catalog's file, which need not be there yet; None for a catalog that keeps none in the home.
+
+    Raises:
+        ConfigurationError, PluginError: as `open_catalog`.
+    """
+    return _class(settings).file_in(settings.home)
 
 
-def open_catalog(settings: Home, /, *, create: bool = True) -> Catalog:
-    """The catalog under `settings.home`, the same object for every caller of this process.
+def open_catalog(settings: CatalogSettings, /, *, create: bool = True) -> Catalog:
+    """The catalog of `settings.home`, the same object for every caller of this process.
 
-    Costs nothing until it is used: no folder is made and no error raised before then.
+    Costs nothing until it is used: no folder is made and no error of the catalog itself raised before then.
 
     Args:
-        settings: has the folder.
+        settings: has the folder and the slug.
         create: make the file on first use where there is none. With False it is made by nobody: a catalog that is not
             there is empty, and writing to it is an error.
+
+    Raises:
+        ConfigurationError: no plugin has the slug `settings.catalog`, or its catalog is not configured.
+        PluginError: the plugin is missing, broken or in conflict with another.
     """
-    path = catalog_path(settings)
-    if not create and not os.path.lexists(path):
-        return _sqlite(path, create=False)
-    found = _open.get(path)
+    if not create and (path := catalog_path(settings)) is not None and not os.path.lexists(path):
+        return _opened(settings, create=False)
+    which = (settings.catalog, settings.home)
+    found = _open.get(which)
     if found is not None:
         return found
     with _lock:
-        if path not in _open:
-            _open[path] = _sqlite(path)
-        return _open[path]
+        if which not in _open:
+            _open[which] = _opened(settings)
+        return _open[which]
 
 
-def _sqlite(path: str, *, create: bool = True) -> Catalog:
-    from holdall.builtin.sqlite.catalog import SQLiteCatalog
+def _opened(settings: CatalogSettings, *, create: bool = True) -> Catalog:
+    cls = _class(settings)
+    try:
+        return cls.open(settings.home, patience=_PATIENCE, create=create)
+    except HoldallError:
+        raise
+    except Exception as error:  # the boundary to plugins
+        raise PluginBrokenError(
+            f"The catalog {settings.catalog!r} ({cls.__module__}.{cls.__qualname__}) cannot be opened: {told(error)}. "
+            "Upgrade the plugin that it comes with, or unset HOLDALL_CATALOG."
+        ) from error
 
-    return SQLiteCatalog(path, timeout=_PATIENCE, create=create)
+
+def _class(settings: CatalogSettings) -> type[Catalog]:
+    if settings.catalog == BUILTIN:
+        from holdall.builtin.sqlite.catalog import SQLiteCatalog
+
+        return SQLiteCatalog
+    from holdall.plugins import registry
+
+    return registry.load("catalogs", settings.catalog, prefer=settings.plugins_prefer)
 
 
 @atexit.register

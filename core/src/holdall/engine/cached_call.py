@@ -102,7 +102,7 @@ def cached(
         from holdall.hooks import bus
 
         bus.cache_miss(run_id=run.id, name=unit.name, key=record_key(key))
-    flight = Flight(store, record_key(key), lease_seconds=run.root.settings.results_lease_seconds)
+    flight = Flight(store, record_key(key), run.root.settings)
 
     def overtaken() -> Steps[Done | None]:
         if flight.held or (newer := (yield Blocking(partial(_newer, flight, look)))) is None:

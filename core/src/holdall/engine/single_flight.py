@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from holdall._system import fork
 from holdall.engine.context import leave
 from holdall.engine.steps import Blocking, Sleep
-from holdall.storage.locks import LEASE_SECONDS, lock_manager
+from holdall.storage.locks import lock_manager
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from holdall.abc.lock import Lease, LockManager
     from holdall.engine.steps import Steps
     from holdall.results.store import ResultStore
+    from holdall.storage.locks import LockSettings
 
 _LONGEST_WAIT: Final = 0.05  # for another thread
 _GROWTHS: Final = 50  # from a first wait to the longest
@@ -53,12 +54,12 @@ def _turn_of(name: str) -> _Turn:
 class Flight:
     """One caller's turn at a key; `entered` says whether it has come."""
 
-    def __init__(self, store: ResultStore, key: str, *, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(self, store: ResultStore, key: str, settings: LockSettings, /) -> None:
         self._name = f"{store.place}\0{key}"
         self._key = key
         self._nested = self._name in computing.get()
         self._turn: _Turn | None = None
-        self._manager = None if self._nested else lock_manager(store.storage, lease_seconds=lease_seconds)
+        self._manager = None if self._nested else lock_manager(store.storage, settings)
         self._lease: Lease | None = None
         self._over = False
         self._mutex = fork.renewed(threading.Lock())

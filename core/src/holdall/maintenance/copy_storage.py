@@ -121,7 +121,7 @@ def _alone(*places: Place) -> Iterator[None]:
         for place in sorted(places, key=attrgetter("identity")):
             managers = [lock_manager(Directory(current().home))]
             if os.path.isdir(str(place.where.location.get("basepath", ""))):
-                managers.append(lock_manager(place.storage))
+                managers.append(lock_manager(place.storage, current()))
             for manager in managers:
                 with suppress(StorageError):  # what is wrong shows where it is written to
                     lease = None if manager is None else manager.acquire(f"move {place.identity}")
@@ -307,6 +307,6 @@ class Work:
         """What became so, from the source."""
         going = [seen for seen in self._seen if seen.item.what in what]
         # Who writes to the spool holds the lock of another storage, if any.
-        items, self.problem = vacate(self.source, going, jobs=self.jobs, locked=not self.as_written)
+        items, self.problem = vacate(self.source, going, jobs=self.jobs, locked=not self.as_written, settings=current())
         became = {item.key: item for item in items}
         self._seen = [seen._replace(item=became.get(seen.item.key, seen.item)) for seen in self._seen]

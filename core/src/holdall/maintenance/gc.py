@@ -17,9 +17,11 @@ from holdall.storage.locks import lock_manager
 
 if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
+    from holdall.abc.lock import LockManager
     from holdall.maintenance.known_storages import Place
     from holdall.results.inventory import Found, Track
     from holdall.results.record import Record
+    from holdall.storage.locks import LockSettings
     from holdall.types import ObjectMeta
 
 DAY: Final = 86_400.0
@@ -73,6 +75,7 @@ def collect(
     expired: bool = False,
     dry_run: bool = False,
     catalog: Catalog | None = None,
+    settings: LockSettings | None = None,
     track: Track = untracked,
 ) -> Collected:
     """Remove payloads that no record names, files of killed writers and old leases, once they are `grace` seconds old.
@@ -83,7 +86,7 @@ def collect(
     go, and nothing is removed that was written again since it was listed. A foreign file is never touched.
     """
     done = Collected(label=place.label)
-    work = _Work(place, done, dry_run=dry_run, catalog=catalog)
+    work = _Work(place, done, dry_run=dry_run, catalog=catalog, manager=lock_manager(place.storage, settings))
     before = time.time() - grace
     try:
         # Payloads are listed before records, so that whatever a record names was there when it was looked for.
@@ -105,12 +108,15 @@ class _Work:
     and for how many seconds it is good.
     """
 
-    def __init__(self, place: Place, done: Collected, /, *, dry_run: bool, catalog: Catalog | None) -> None:
+    def __init__(
+        self, place: Place, done: Collected, /, *, dry_run: bool, catalog: Catalog | None, manager: LockManager | None
+    ) -> None:
         self.storage = place.storage
         self.place = place
         self.done = done
         self.dry_run = dry_run
         self.catalog = catalog
+        self.manager = manager
         self.payloads: dict[str, ObjectMeta] = {}
         self.old: set[str] = set()
         self.in_use: set[str] = set()
@@ -133,8 +139,8 @@ class _Work:
     def unfinished(self, before: float) -> None:
         for meta in guard.sweep(self.storage, before, dry_run=self.dry_run):
             self.done.removed.append(Removed(what="unfinished", key=meta.key, size=meta.size))
-        if (manager := lock_manager(self.storage)) is not None:
-            for meta in manager.sweep(before, dry_run=self.dry_run):
+        if self.manager is not None:
+            for meta in self.manager.sweep(before, dry_run=self.dry_run):
                 self.done.removed.append(Removed(what="lease", key=meta.key, size=meta.size))
 
     def records(self, *, expired: bool, track: Track) -> None:
@@ -198,7 +204,7 @@ class _Work:
 
     def _remove_record(self, meta: ObjectMeta, record: Record, copy: ObjectMeta | None) -> bool:
         """Whether it is gone: not where somebody is writing it anew, or has just done so."""
-        manager = lock_manager(self.storage)
+        manager = self.manager
         lease = manager.acquire(record.key, timeout=0) if manager is not None else None
         if manager is not None and lease is None:
             return False

@@ -74,7 +74,7 @@ def damage(settings: Settings, /) -> str | None:
         CatalogError: it cannot be read for another reason (locked, no permission, of a newer holdall).
     """
     path = catalog_path(settings)
-    if not os.path.lexists(path):
+    if path is None or not os.path.lexists(path):
         return None
     catalog = open_catalog(settings)
     try:
@@ -85,7 +85,9 @@ def damage(settings: Settings, /) -> str | None:
         if is_damage(error):
             return str(error)
         raise
-    return _unsound(path)
+    from holdall.builtin.sqlite.catalog import SQLiteCatalog
+
+    return _unsound(path) if isinstance(catalog, SQLiteCatalog) else None
 
 
 def _unsound(path: str) -> str | None:
@@ -112,6 +114,10 @@ def move_aside(settings: Settings, /) -> str:
         CatalogError: the file cannot be renamed.
     """
     path = catalog_path(settings)
+    if path is None:
+        raise CatalogError(
+            f"The catalog {settings.catalog!r} keeps no file in {settings.home} that could be moved aside."
+        )
     close_catalogs()
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     aside, count = f"{path}.corrupt-{stamp}", 1

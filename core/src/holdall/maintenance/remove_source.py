@@ -21,9 +21,11 @@ from holdall.storage.locks import lock_manager
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from holdall.abc.lock import LockManager
     from holdall.abc.storage import Storage
     from holdall.maintenance.copy_report import Item, Seen
     from holdall.maintenance.known_storages import Place
+    from holdall.storage.locks import LockSettings
 
 _OWN: Final = "results/"  # such a record is the only one of its payload
 _REPLACED: Final = "It was replaced meanwhile, and the new one stays where it was."
@@ -45,15 +47,18 @@ def are_one(source: Place, target: Place, /) -> bool:
         guard.delete(target.storage, key)
 
 
-def vacate(source: Place, seen: Sequence[Seen], /, *, jobs: int, locked: bool) -> tuple[list[Item], str | None]:
+def vacate(
+    source: Place, seen: Sequence[Seen], /, *, jobs: int, locked: bool, settings: LockSettings
+) -> tuple[list[Item], str | None]:
     """Remove what was seen from `source`: what became of each, and what went wrong with payloads.
 
     Records first, so that no reader finds one without its payload; then payloads that no record names any more. Whatever
     was written again since it was looked at stays. With `locked`, cached results under their locks.
     """
     problem = None
+    manager = lock_manager(source.storage, settings) if locked else None
     with ThreadPoolExecutor(jobs, thread_name_prefix="holdall-move") as pool:
-        items = list(pool.map(partial(_remove_record, source.storage, locked=locked), seen))
+        items = list(pool.map(partial(_remove_record, source.storage, manager), seen))
         shared = {
             each.path
             for each, item in zip(seen, items, strict=True)
@@ -70,11 +75,11 @@ def vacate(source: Place, seen: Sequence[Seen], /, *, jobs: int, locked: bool) -
     return items, problem
 
 
-def _remove_record(storage: Storage, seen: Seen, *, locked: bool) -> Item:
+def _remove_record(storage: Storage, manager: LockManager | None, seen: Seen) -> Item:
     """A record, the readable copy of its payload, and the payload where no other record can name it."""
     item, lease = seen.item, None
     try:
-        if item.key.startswith(_CACHED) and locked and (manager := lock_manager(storage)) is not None:
+        if manager is not None and item.key.startswith(_CACHED):
             lease = manager.acquire(item.key, timeout=0)
             if lease is None:
                 return replace(item, what="failed", problem="It is being written anew, and stays where it was.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from holdall.catalog.open import catalog_path, open_catalog
 from holdall.catalog.recorder import recorder_for
-from holdall.errors import CatalogError, ConfigurationError, MissingResultError, UnknownBlockError
+from holdall.errors import CatalogError, ConfigurationError, MissingResultError, PluginError, UnknownBlockError
 from holdall.hooks.discovery import ear
 from holdall.results import references as results
 from holdall.results import spool
@@ -73,9 +73,10 @@ def find(reference: ResultReference, /) -> Record:
 
 def _say_where(error: MissingResultError, reference: ResultReference, found: settings.Settings) -> None:
     """Let the error name the storages where the catalog knows the result now: it may have been moved."""
-    if not os.path.lexists(catalog_path(found)):
-        return  # looking must not make one
-    with suppress(CatalogError, ConfigurationError):
+    with suppress(CatalogError, ConfigurationError, PluginError):
+        path = catalog_path(found)
+        if path is not None and not os.path.lexists(path):
+            return  # looking must not make one
         rows = [results.from_json(row.reference) for row in open_catalog(found).references(key=reference.key)]
         known = [row for row in rows if isinstance(row, ResultReference) and row.storage != reference.storage]
         others = [other for other in known if reference.run_id in {None, other.run_id}]

@@ -40,6 +40,10 @@ class Settings:
 
     home: str
     """Absolute path of the folder of the catalog and the key file; it need not exist."""
+    catalog: str = "sqlite"
+    """The slug of the catalog that remembers runs, references and saved blocks."""
+    locks: str | None = None
+    """The slug of the lock manager for cached results; None: files in local folders, leases elsewhere."""
     results_persist_by_default: bool | None = None
     results_default_storage: str | None = field(default=None, repr=False)
     """As it was written: whoever shows it masks what may be a password in it."""
@@ -106,8 +110,9 @@ class Settings:
         return {each.name: {} if each.name in hidden else getattr(self, each.name) for each in fields(self)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            object.__setattr__(self, name, value)
+        defaults = Settings(home=state["home"])
+        for each in fields(self):  # a pickle of an earlier release has not all that there is now
+            object.__setattr__(self, each.name, state.get(each.name, getattr(defaults, each.name)))
 
 
 def default_home(environ: Mapping[str, str], *, platform: str, directory: str) -> str:
@@ -140,6 +145,8 @@ class _Option(NamedTuple):
 
 _OPTIONS = (
     _Option("home", "home", values.path),
+    _Option("catalog", "catalog", values.text),
+    _Option("locks", "locks", values.text),
     _Option("results_persist_by_default", "results.persist_by_default", values.flag),
     _Option("results_default_storage", "results.default_storage", values.text),
     _Option("results_default_serializer", "results.default_serializer", values.text),

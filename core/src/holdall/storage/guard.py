@@ -10,7 +10,7 @@ from holdall.errors import ConfigurationError, HoldallError, SerializationError,
 from holdall.storage import circuit_breaker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from holdall.types import Buffer, ByteRange, ObjectMeta, Parts, WriteMode
 
@@ -118,6 +118,16 @@ class Guarded(Storage):
     @property
     def block_slug(self) -> str | None:
         return self.inner.block_slug
+
+    @property
+    def atomic_create(self) -> bool:
+        return self.inner.atomic_create
+
+    @property
+    def lock_path(self) -> Callable[[str], str]:
+        """As of the inner storage: there is none where that has none."""
+        found: Callable[[str], str] = self.inner.lock_path  # type: ignore[attr-defined]  # only local folders have one
+        return found
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         return put(self.inner, key, parts, mode=mode)

@@ -1,33 +1,87 @@
-"""Who can lock keys of a storage."""
+"""The lock manager of a storage: the one that the settings name, else the built-in one that fits."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from holdall.results.layout import LOCKS
+from holdall.errors import ConfigurationError, HoldallError, PluginBrokenError, told
 from holdall.storage.guard import Guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
+    from typing import Protocol
 
     from holdall.abc.lock import LockManager
     from holdall.abc.storage import Storage
 
+    class LockSettings(Protocol):
+        """What is read of the settings."""
+
+        @property
+        def locks(self) -> str | None:
+            """The slug of a lock manager; None: by the storage."""
+
+        @property
+        def results_lease_seconds(self) -> float:
+            """How long a lease outlives a holder that has died."""
+
+        @property
+        def plugins_prefer(self) -> Mapping[str, str]:
+            """Which distribution provides a slug that several claim."""
+
+
 LEASE_SECONDS: Final = 30.0
 
 
-def lock_manager(storage: Storage, /, *, lease_seconds: float = LEASE_SECONDS) -> LockManager | None:
-    """What locks keys between processes: files for a local folder, leases where an object can be created atomically.
+def lock_manager(storage: Storage, settings: LockSettings | None = None, /) -> LockManager | None:
+    """The manager of locks on keys of the storage, between processes; None where the storage has no way to lock.
 
-    None where the storage has no way to lock. `lease_seconds` is how long a lease outlives a holder that died.
+    Where `settings` name none, or are None, it is a file for each key of a local folder, and leases where an object can
+    be created atomically.
+
+    Raises:
+        ConfigurationError: no plugin has the slug that the settings name, or that manager cannot lock in this storage.
+        PluginError: the plugin is missing, broken or in conflict with another.
     """
-    lock_path: Callable[[str], str] | None = getattr(storage, "lock_path", None)
-    if lock_path is not None:
+    chosen = None if settings is None else settings.locks
+    slug = chosen if chosen is not None else _fitting(storage)
+    if slug is None:
+        return None
+    cls = _class(slug, None if settings is None else settings.plugins_prefer)
+    seconds = LEASE_SECONDS if settings is None else settings.results_lease_seconds
+    try:
+        found = cls.for_storage(Guarded(storage), lease_seconds=seconds)
+    except HoldallError:
+        raise
+    except Exception as error:  # the boundary to plugins
+        raise PluginBrokenError(
+            f"The lock manager {slug!r} ({cls.__module__}.{cls.__qualname__}) cannot be made: {told(error)}. Upgrade the "
+            "plugin that it comes with, or unset HOLDALL_LOCKS."
+        ) from error
+    if found is None and chosen is not None:
+        raise ConfigurationError(
+            f"The lock manager {slug!r}, which HOLDALL_LOCKS or the key locks of a configuration file asks for, cannot lock "
+            f"keys of {storage.block_slug or storage.slug}. Unset it, so that each storage has the locks that fit it, or "
+            "name another one."
+        )
+    return found
+
+
+def _fitting(storage: Storage) -> str | None:
+    if getattr(storage, "lock_path", None) is not None:
+        return "file"
+    return "lease" if storage.atomic_create else None
+
+
+def _class(slug: str, prefer: Mapping[str, str] | None) -> type[LockManager]:
+    if slug == "file":
         from holdall.builtin.filelock import FileLockManager
 
-        return FileLockManager(lock_path)
-    if storage.atomic_create:
+        return FileLockManager
+    if slug == "lease":
         from holdall.builtin.leases.manager import LeaseManager
 
-        return LeaseManager(Guarded(storage), folder=LOCKS, ttl=lease_seconds)
-    return None
+        return LeaseManager
+    from holdall.plugins import registry
+
+    return registry.load("locks", slug, prefer=prefer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import pytest
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from holdall.abc.storage import Storage
     from holdall.types import ObjectMeta, Parts, WriteMode
 
 
@@ -71,6 +72,10 @@ class _Everybody(LockManager):
 
     def __init__(self, _: str) -> None:
         self.tokens = itertools.count()
+
+    @classmethod
+    def for_storage(cls, storage: Storage, /, *, lease_seconds: float) -> Self:
+        return cls("")
 
     def acquire(self, key: str, /, *, timeout: float | None = None) -> Lease | None:
         return _Free(next(self.tokens))

@@ -6,7 +6,7 @@ import json
 import time
 import warnings
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
 from holdall.abc.lock import Lease, LockManager
 from holdall.builtin.leases.generations import Generations, Mark, listed
@@ -59,6 +59,11 @@ class LeaseManager(LockManager):
     """
 
     slug: ClassVar[str] = "lease"
+
+    @classmethod
+    def for_storage(cls, storage: Storage, /, *, lease_seconds: float) -> Self | None:
+        """None where the storage cannot create an object only where none is."""
+        return cls(storage, ttl=lease_seconds) if storage.atomic_create else None
 
     def __init__(
         self, storage: Storage, /, *, folder: str = "locks", ttl: float = 30.0, clock: Callable[[], float] = uptime

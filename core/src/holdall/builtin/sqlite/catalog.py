@@ -10,7 +10,7 @@ import time
 import weakref
 from contextlib import contextmanager, suppress
 from errno import EINVAL
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
 from holdall._system import fork
 from holdall.abc.catalog import Catalog
@@ -58,6 +58,14 @@ class SQLiteCatalog(Catalog):
     """
 
     slug: ClassVar[str] = "sqlite"
+
+    @classmethod
+    def open(cls, home: str, /, *, patience: float, create: bool = True) -> Self:
+        return cls(cls.file_in(home), timeout=patience, create=create)
+
+    @classmethod
+    def file_in(cls, home: str, /) -> str:
+        return os.path.join(home, "catalog.db")
 
     def __init__(self, path: str, *, synchronous: str = "NORMAL", timeout: float = 30.0, create: bool = True) -> None:
         self.path = os.path.abspath(path)

@@ -46,9 +46,9 @@ def rebuild(
     Reads every storage that the catalog, saved and configured blocks name, and .holdall-results of this folder. A
     damaged catalog is moved aside, never deleted.
 
-    JSON: an object with catalog (its path), moved_to (where a damaged one is now, or null), storages (a list of label,
-    restored, known, forgotten, copies, skipped (a list of key, reason, problem), problem), unopened (a list of label,
-    problem).
+    JSON: an object with catalog (its path, null for one without a file), moved_to (where a damaged one is now, or null),
+    storages (a list of label, restored, known, forgotten, copies, skipped (a list of key, reason, problem), problem),
+    unopened (a list of label, problem).
     """
     from holdall import settings
     from holdall.catalog.open import catalog_path, open_catalog

@@ -67,7 +67,9 @@ def gc(
     else:
         places, unopened = known_storages.known(found, catalog, directory)
     done = [
-        collecting.collect(place, grace=age, expired=expired, dry_run=dry_run, catalog=catalog, track=track)
+        collecting.collect(
+            place, grace=age, expired=expired, dry_run=dry_run, catalog=catalog, settings=found, track=track
+        )
         for place in places
     ]
     if not storage:
