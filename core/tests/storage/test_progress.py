@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.once
 
+ABSENT = """
+import sys
+sys.modules["rich"] = None  # as where it is not installed: importing it raises ModuleNotFoundError
+"""
 START = """
 import sys, threading, time
 from holdall.storage import progress
@@ -30,24 +34,31 @@ from holdall.store import ResultStore
 from holdall.testing.faults import FaultyStorage
 
 progress._LONG = 0.05
+absent = sys.modules.get("rich", 0) is None
+
+
+def tasks():
+    bars = progress._display.bars
+    return [] if bars is None else bars.tasks
 
 
 def shown(count):
-    # A bar is there, or could be by now where none is to be.
-    end = time.monotonic() + (20 if progress.wanted() else 0.2)
-    while time.monotonic() < end and len(progress._display._rows) < count:
+    # A bar is there and on the terminal, or could be by now where none is to be.
+    end = time.monotonic() + (20 if progress.wanted() and not absent else 0.2)
+    while time.monotonic() < end and len(tasks()) < count:
         time.sleep(0.01)
-    return len(progress._display._rows)
+    if tasks():
+        progress._display.bars.refresh()
+    return len(tasks())
 
 
 def drawn(amount):
     # So much is on the terminal.
     end = time.monotonic() + 20
-    while time.monotonic() < end:
-        with progress._display._changed:
-            bar = progress._display._bar
-            if bar is not None and any(task.completed >= amount for task in bar.tasks):
-                return
+    while time.monotonic() < end and not absent:
+        if any(task.completed >= amount for task in tasks()):
+            progress._display.bars.refresh()
+            return
         time.sleep(0.01)
 
 
@@ -89,7 +100,7 @@ value = bytearray(9_000_000)
 """
 
 
-def run(script: str, folder: Path, *, terminal: bool = True, **environment: str) -> tuple[str, str]:
+def run(script: str, folder: Path, *, terminal: bool = True, rich: bool = True, **environment: str) -> tuple[str, str]:
     """What the script writes on standard output, and on a standard error that is a terminal or a pipe."""
     environ = {name: value for name, value in os.environ.items() if name not in {"HOLDALL_PROGRESS", "NO_COLOR"}}
     environ |= {"HOLDALL_HOME": str(folder / "home"), "TERM": "xterm", **environment}
@@ -97,7 +108,11 @@ def run(script: str, folder: Path, *, terminal: bool = True, **environment: str)
     if terminal:
         termios.tcsetwinsize(slave, (24, 120))
     process = subprocess.Popen(
-        [sys.executable, "-c", START + script], stdout=subprocess.PIPE, stderr=slave, cwd=folder, env=environ
+        [sys.executable, "-c", ("" if rich else ABSENT) + START + script],
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        cwd=folder,
+        env=environ,
     )
     os.close(slave)
     seen = b""
@@ -152,10 +167,10 @@ sys.stderr.write("DONE")
     untold, _, rest = rest.partition("AGAIN")
     copied = rest.partition("DONE")[0]
 
-    assert re.search(r"Writing to faulty:default .*[4-8]\.\d MB of 9\.0 MB, ", wrote)
-    assert re.search(r"Reading from faulty:default .*4\.5 MB of 9\.0 MB, ", told)
-    assert re.search(r"Reading from faulty:default .*0 bytes of 9\.0 MB, ", untold)
-    assert re.search(r"Writing to faulty:default .*[4-8]\.\d MB of 9\.0 MB, ", copied)
+    assert re.search(r"Writing to faulty:default .*[4-8]\.\d MB of 9\.0 MB", wrote)
+    assert re.search(r"Reading from faulty:default .*4\.5 MB of 9\.0 MB", told)
+    assert re.search(r"Reading from faulty:default .*0 bytes of 9\.0 MB", untold)
+    assert re.search(r"Writing to faulty:default .*[4-8]\.\d MB of 9\.0 MB", copied)
     wiped = r"\r\x1b\[2K\x1b\[\?25h\r$"
     assert [True] * 4 == [bool(re.search(wiped, each)) for each in (wrote, told, untold, copied)]
 
@@ -193,6 +208,65 @@ print("rich" in sys.modules, threading.active_count())
     assert ("False 1\n", "") == run(script, tmp_path, terminal=terminal, **environment)
 
 
+def test_nothing_is_shown_where_rich_is_not_installed(tmp_path: Path) -> None:
+    """It comes with the command line. The work is done all the same, and the next one too."""
+    script = """
+for key in ("results/aa/x.json", "results/aa/y.json"):
+    store.write(value, key=key)
+    assert store.read(key) == value
+    assert 0 == storage.rows
+print(progress.wanted(), progress._display.bars, progress._display.works)
+"""
+
+    assert ("True None set()\n", "") == run(script, tmp_path, rich=False)
+
+
+def test_the_same_is_shown_where_rich_is_installed(tmp_path: Path) -> None:
+    """The program of the test before, so that it is known to come to a bar."""
+    script = """
+store.write(value, key="results/aa/x.json")
+assert 1 == storage.rows
+"""
+
+    assert "Writing to faulty:default" in run(script, tmp_path)[1]
+
+
+def test_short_work_shows_nothing(tmp_path: Path) -> None:
+    """Its bar would come after it is done: the timer is cancelled, and rich is not imported."""
+    script = """
+progress._LONG = 3600
+with progress.watched("Quick", 10) as advance:
+    advance(10)
+    (work,) = progress._display.works
+    assert work.timer.is_alive()
+work.timer.join(20)
+print(work.timer.is_alive(), "rich" in sys.modules, progress._display.works)
+"""
+
+    assert ("False False set()\n", "") == run(script, tmp_path)
+
+
+def test_many_at_once_fill_no_more_than_some_rows(tmp_path: Path) -> None:
+    """Those that were shown first; the next one takes the place of one that is done."""
+    script = """
+from contextlib import ExitStack
+
+with ExitStack() as stack:
+    first = stack.enter_context(ExitStack())
+    for number in range(progress._ROWS + 1):
+        (first if number == 0 else stack).enter_context(progress.watched(f"Work <{number}>", 5, after=0))
+        assert number + 1 == shown(number + 1)
+    sys.stderr.write("FULL")
+    first.close()
+    progress._display.bars.refresh()
+"""
+    full, _, after = run(script, tmp_path)[1].partition("FULL")
+
+    assert "Work <7>" in full
+    assert "Work <8>" not in full
+    assert "Work <8>" in after
+
+
 def test_small_results_start_nothing_in_a_terminal(tmp_path: Path) -> None:
     """No thread, and nothing is imported."""
     script = """
@@ -206,7 +280,7 @@ print("rich" in sys.modules, threading.active_count())
 
 
 def test_transfers_at_the_same_time_share_one_display(tmp_path: Path) -> None:
-    """A row for each, drawn by one thread; the size of what a generator gives is not known before."""
+    """A row for each, and none when they are done; the size of what a generator gives is not known before."""
     script = """
 from holdall.serializers import CompressedSerializer
 import os
@@ -223,14 +297,14 @@ for each in threads:
     each.start()
 for each in threads:
     each.join()
-print(sum(each.name == "holdall-progress" for each in threading.enumerate()), storage.rows, progress._display._rows)
+print(storage.rows, tasks(), progress._display.bars, progress._display.works)
 """
     out, seen = run(script, tmp_path)
     row = r"Writing to faulty:default [^\n]*(bytes|MB)"
 
-    assert "1 3 {}\n" == out
-    assert re.search(rf"{row} of 2\.0 MB, ", seen)
-    assert re.search(rf"{row}, ", seen)
+    assert "3 [] None set()\n" == out
+    assert re.search(rf"{row} of 2\.0 MB", seen)
+    assert re.search(rf"{row}(, | \x1b)", seen)
 
 
 def test_a_list_of_work_has_a_bar_of_items(tmp_path: Path) -> None:
@@ -254,7 +328,7 @@ import os
 store.write(value, key="results/aa/x.json")
 child = os.fork()
 if child == 0:
-    assert progress._display._thread is None
+    assert progress._display.bars is None and not progress._display.works
     store.write(value, key="results/aa/y.json")
     os._exit(0)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))

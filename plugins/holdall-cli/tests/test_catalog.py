@@ -147,7 +147,7 @@ def test_a_bar_is_drawn_in_a_terminal_when_it_takes_long(
     tracked = iter(output.track(range(50), "Reading [all] of it"))
     first = next(tracked)
     if drawn:
-        until(lambda: bool(_display._rows), seconds=20, what=lambda: "no bar")
+        until(lambda: _display.bars is not None, seconds=20, what=lambda: "no bar")
 
     assert list(range(50)) == [first, *tracked]
     assert drawn == ("Reading [all] of it" in capfd.readouterr().err)

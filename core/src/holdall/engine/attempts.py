@@ -14,7 +14,6 @@ from holdall.engine.persist import StoredResult
 from holdall.engine.plan import refusal
 from holdall.engine.steps import Blocking, Body, Sleep
 from holdall.errors import ConfigurationError, HoldallWarning, PersistenceRequiredError, ResultError, StorageError, told
-from holdall.hooks.discovery import ear
 from holdall.results.references import ResultReference
 from holdall.types import UNSET
 
@@ -48,10 +47,7 @@ def attempts(
         finally:
             del failure  # its traceback holds this frame
         delay = delay_before(run.attempt, retries=options.retries, delay=options.retry_delay_seconds)
-        if ear.active:
-            from holdall.hooks import bus
-
-            bus.retry_scheduled(run_id=run.id, name=unit.name, attempt=run.attempt, delay=delay)
+        listeners.retry_scheduled(run_id=run.id, name=unit.name, attempt=run.attempt, delay=delay)
         if delay:
             yield Sleep(delay)
         run.attempt += 1

@@ -14,7 +14,7 @@ from holdall.engine.persist import lookup, unlocked
 from holdall.engine.single_flight import Flight
 from holdall.engine.steps import Blocking
 from holdall.errors import ConfigurationError, HoldallWarning, StorageError
-from holdall.hooks.discovery import ear
+from holdall.hooks.listeners import listeners
 from holdall.results.layout import record_key
 
 if TYPE_CHECKING:
@@ -98,10 +98,7 @@ def cached(
     if not (absent or options.refresh_cache) and (hit := (yield Blocking(look))) is not None:
         return _hit(unit, run, hit)
     store.check_signer()
-    if ear.active:
-        from holdall.hooks import bus
-
-        bus.cache_miss(run_id=run.id, name=unit.name, key=record_key(key))
+    listeners.cache_miss(run_id=run.id, name=unit.name, key=record_key(key))
     flight = Flight(store, record_key(key), run.root.settings)
 
     def overtaken() -> Steps[Done | None]:
@@ -162,8 +159,5 @@ def _newer(flight: Flight, look: Callable[[], tuple[Any, StoredResult] | None]) 
 
 def _hit(unit: Unit[Any, Any], run: Run, hit: tuple[Any, StoredResult]) -> Done:
     value, kept = hit
-    if ear.active:
-        from holdall.hooks import bus
-
-        bus.cache_hit(run_id=run.id, name=unit.name, reference=kept.json)
+    listeners.cache_hit(run_id=run.id, name=unit.name, reference=kept.json)
     return Done(value, kept, cached=True, message="cached")

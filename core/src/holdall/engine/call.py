@@ -10,7 +10,7 @@ from holdall.engine.quick_path import call_hit, call_simple
 from holdall.engine.state import State
 from holdall.engine.steps import adrive, drive
 from holdall.errors import told
-from holdall.hooks.discovery import ear
+from holdall.hooks.listeners import listeners
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def call(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         args, kwargs = _ready(args, kwargs)
     plan, run = begin(unit)
     looked_up = None
-    if not ear.active:
+    if not listeners.active:
         if _is_simple(plan, run):
             return call_simple(unit, run, plan, args, kwargs, return_state=return_state)
         if plan.may_hit and run.replays is None and not return_state:
@@ -70,7 +70,7 @@ def call_state(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, An
         if not MATTER.isdisjoint(map(type, args)) or kwargs:
             args, kwargs = _ready(args, kwargs)
         plan, run = begin(unit)
-        if not unit.is_async and not ear.active and _is_simple(plan, run):
+        if not unit.is_async and not listeners.active and _is_simple(plan, run):
             return call_simple(unit, run, plan, args, kwargs, return_state=True)  # type: ignore[no-any-return]  # the state
         steps = execute(unit, run, plan, args, kwargs)
         if unit.is_async:

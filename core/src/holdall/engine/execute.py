@@ -21,7 +21,8 @@ from holdall.engine.plan import Plan, plan
 from holdall.engine.run import Replays, Root, Run
 from holdall.engine.steps import Blocking
 from holdall.errors import ConfigurationError
-from holdall.hooks.discovery import discover, ear
+from holdall.hooks import discovery as signals
+from holdall.hooks.listeners import listeners
 from holdall.settings import model as settings
 from holdall.types import UNSET
 
@@ -41,7 +42,10 @@ def begin(unit: Unit[Any, Any]) -> tuple[Plan, Run]:
         alone = unit.plan_alone
         if alone is not None and alone[0] is found and alone[1].directory == directory:
             return alone[2], Run(unit.kind, unit.name, None, alone[1])
-        discover()
+        if signals.is_due():
+            from holdall.hooks import bus
+
+            bus.discover()
         root = Root(found, directory)
         made = plan(unit, None, root)
         # A slug may lead elsewhere by the next call; whatever else was resolved stays true while the settings do.
@@ -87,10 +91,7 @@ def execute(
         if unit.kind == "flow":
             _enter_flow(unit, run, plan)
             recorder.record(row_of(unit, run, "running", None, started, None, cached=False))
-        if ear.active:
-            from holdall.hooks import bus
-
-            bus.run_started(run_id=run.id, kind=unit.kind, name=unit.name)
+        listeners.run_started(run_id=run.id, kind=unit.kind, name=unit.name)
         try:
             done = yield from _produce(unit, run, plan, args, kwargs, looked_up)
         except BaseException as raised:  # noqa: BLE001 - the outcome holds it; drivers raise it to the caller
@@ -105,17 +106,14 @@ def execute(
             )
         result_json = None if outcome.kept is None else outcome.kept.json
         recorder.record(row_of(unit, run, outcome.kind, outcome.message, started, result_json, cached=outcome.cached))
-        if ear.active:
-            from holdall.hooks import bus
-
-            bus.run_finished(
-                run_id=run.id,
-                kind=unit.kind,
-                name=unit.name,
-                state=outcome.kind,
-                duration=time.time() - started,
-                cached=outcome.cached,
-            )
+        listeners.run_finished(
+            run_id=run.id,
+            kind=unit.kind,
+            name=unit.name,
+            state=outcome.kind,
+            duration=time.time() - started,
+            cached=outcome.cached,
+        )
         is_literal = outcome.kept is not None and outcome.kept.is_literal and not outcome.cached
         if (unit.kind == "flow" and run.parent is None) or (is_literal and plan.store is not None):
             # A reference is durable by now; a literal lives in the run's row alone.

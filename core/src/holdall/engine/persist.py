@@ -20,7 +20,7 @@ from holdall.errors import (
     ResultError,
     StorageError,
 )
-from holdall.hooks.discovery import ear
+from holdall.hooks.listeners import listeners
 from holdall.results import spool
 from holdall.results.layout import check_name, copy_name, own_key, record_key
 from holdall.results.references import ResultLiteral, ResultReference, is_literal
@@ -198,10 +198,7 @@ def keep(
     run.root.recorder.add_reference(
         ReferenceRow(store.label, reference.key, text, run.id, unit.name, stored.size, created, expires)
     )
-    if ear.active:
-        from holdall.hooks import bus
-
-        bus.result_written(reference=text, size=stored.size, seconds=time.time() - created)
+    listeners.result_written(reference=text, size=stored.size, seconds=time.time() - created)
     return StoredResult(reference, text)
 
 

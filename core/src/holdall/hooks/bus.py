@@ -1,6 +1,7 @@
-"""Events for those who watch: metrics, tracing, audit.
+"""Events for listeners: metrics, tracing, audit.
 
-A listener is a module or an object with functions marked `@hookimpl`, named and called as in `Specs`:
+A listener is a module or an object with functions marked `@hookimpl`. Each is named for its event, as `run_finished` for
+`RunFinished`, and takes it, or nothing:
 
 ```python
 from holdall.hooks import RunFinished, hookimpl, listening
@@ -25,21 +26,13 @@ import os
 import warnings
 from contextlib import contextmanager
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from holdall._system import fork
 from holdall.errors import ConfigurationError, HoldallWarning, PluginBrokenError
-from holdall.hooks.discovery import GROUP, SWITCH, declared, ear
-from holdall.hooks.events import (
-    CacheHit,
-    CacheMiss,
-    ResultRead,
-    ResultWritten,
-    RetryScheduled,
-    RunFinished,
-    RunStarted,
-    Specs,
-)
+from holdall.hooks.discovery import GROUP, SWITCH, declared
+from holdall.hooks.events import CacheHit, CacheMiss, ResultRead, ResultWritten, RetryScheduled, RunFinished, RunStarted
+from holdall.hooks.listeners import listeners
 from holdall.plugins import registry
 from holdall.plugins.loading import target_of
 
@@ -47,8 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pluggy import HookimplMarker, PluginManager
-
-    Kind = Literal["task", "flow"]
 
     hookimpl: HookimplMarker
 
@@ -60,27 +51,27 @@ __all__ = [
     "RetryScheduled",
     "RunFinished",
     "RunStarted",
-    "Specs",
     "active",
-    "cache_hit",
-    "cache_miss",
     "discover",
     "hookimpl",
     "listen",
     "listening",
-    "result_read",
-    "result_written",
-    "retry_scheduled",
-    "run_finished",
-    "run_started",
     "unlisten",
 ]
 
-_HOOKS = tuple(name for name in vars(Specs) if not name.startswith("_"))
+_EVENTS: Final = {
+    "run_started": RunStarted,
+    "run_finished": RunFinished,
+    "result_written": ResultWritten,
+    "result_read": ResultRead,
+    "cache_hit": CacheHit,
+    "cache_miss": CacheMiss,
+    "retry_scheduled": RetryScheduled,
+}
 
 
 class _Bus:
-    """Who listens; whether anybody does is `signals.ear.active`."""
+    """The plugin manager, and the listeners that have been complained of; the lock is for both."""
 
     __slots__ = ("complained", "discovering", "lock", "manager")
 
@@ -94,15 +85,15 @@ class _Bus:
         if self.manager is None:
             from pluggy import HookspecMarker, PluginManager
 
-            mark = HookspecMarker("holdall")
-            for name in _HOOKS:
-                mark(getattr(Specs, name))
             self.manager = PluginManager("holdall")
-            self.manager.add_hookspecs(Specs)
+            spec = HookspecMarker("holdall")(_hook)
+            self.manager.add_hookspecs(type("Hooks", (), {name: staticmethod(spec) for name in _EVENTS}))
         return self.manager
 
-    def fire(self, hook: str, event: object) -> None:
-        # Called one by one: pluggy's own call stops at the first listener that raises.
+    def emit(self, hook: str, /, **fields: Any) -> None:
+        event = _EVENTS[hook](**fields)
+        # In pluggy's order, and one by one: its own call ends at the first listener that raises, and the call of a
+        # subset needs listeners that can be hashed.
         for listener in reversed(getattr(self.host().hook, hook).get_hookimpls()):
             try:
                 listener.function(*(event for _ in listener.argnames))
@@ -123,7 +114,12 @@ class _Bus:
             )
 
 
+def _hook(event: Any) -> None:
+    """Specification of every hook: it takes its event, or nothing, and what it returns is not used."""
+
+
 _bus = _Bus()
+listeners.emit = _bus.emit
 
 
 def __getattr__(name: str) -> Any:
@@ -155,7 +151,7 @@ def listen(listener: object, /, *, name: str | None = None) -> None:
         if problem is not None:
             host.unregister(listener)
             raise ConfigurationError(f"{label} cannot listen: {problem}")
-        ear.active = True
+        listeners.active = True
 
 
 def unlisten(listener: object, /) -> None:
@@ -163,7 +159,9 @@ def unlisten(listener: object, /) -> None:
     with _bus.lock:
         if _bus.manager is not None and _bus.manager.is_registered(listener):
             _bus.manager.unregister(listener)
-            ear.active = bool(_bus.manager.get_plugins())
+            listeners.active = bool(
+                _bus.manager.list_name_plugin()
+            )  # a set of them, as get_plugins() has, needs hashes
 
 
 @contextmanager
@@ -178,7 +176,7 @@ def listening(listener: object, /, *, name: str | None = None) -> Iterator[None]
 
 def active() -> bool:
     """Whether anybody listens: asked before an event is worked out that costs something to describe."""
-    return ear.active
+    return listeners.active
 
 
 def discover(*, wanted: bool | None = None) -> None:
@@ -189,13 +187,13 @@ def discover(*, wanted: bool | None = None) -> None:
     `entry_points.txt` on `sys.path` has the group in it (1 ms for 40 distributions). Listeners that only a custom
     finder or a zip file knows of need `HOLDALL_HOOKS=1`. docs/adr/0002-hooks-and-discovery-cost.md has the figures.
     """
-    if not ear.discovered:
+    if not listeners.discovered:
         _discover(wanted)
 
 
 def _discover(wanted: bool | None) -> None:
     with _bus.lock:
-        if ear.discovered or _bus.discovering:  # a listener's module may itself run a flow while it is imported
+        if listeners.discovered or _bus.discovering:  # a listener's module may itself run a flow while it is imported
             return
         if wanted is None:
             wanted = _switch()
@@ -206,7 +204,7 @@ def _discover(wanted: bool | None) -> None:
             if wanted:
                 _listen_to_installed()
         finally:
-            ear.discovered, _bus.discovering = True, False
+            listeners.discovered, _bus.discovering = True, False
 
 
 def _listen_to_installed() -> None:
@@ -242,56 +240,10 @@ def _free_name(host: PluginManager, wanted: str) -> str:
 def _unfit(host: PluginManager, listener: object) -> str | None:
     callers = host.get_hookcallers(listener) or []
     if not callers:
-        return f"none of its functions is marked @hookimpl. Hooks are {', '.join(_HOOKS)}."
+        return f"none of its functions is marked @hookimpl. Hooks are {', '.join(_EVENTS)}."
     for caller in callers:
         if not caller.has_spec():
-            return f"there is no hook {caller.name!r}. Hooks are {', '.join(_HOOKS)}."
+            return f"there is no hook {caller.name!r}. Hooks are {', '.join(_EVENTS)}."
         if any(found.wrapper or found.hookwrapper for found in caller.get_hookimpls() if found.plugin is listener):
             return f"{caller.name} is a wrapper, and events have nothing to wrap. Take wrapper=True away."
     return None
-
-
-# One typed function per event. Each builds its event only where somebody listens.
-
-
-def run_started(*, run_id: str, kind: Kind, name: str) -> None:
-    """Fire `RunStarted`."""
-    if ear.active:
-        _bus.fire("run_started", RunStarted(run_id=run_id, kind=kind, name=name))
-
-
-def run_finished(*, run_id: str, kind: Kind, name: str, state: str, duration: float, cached: bool = False) -> None:
-    """Fire `RunFinished`."""
-    if ear.active:
-        event = RunFinished(run_id=run_id, kind=kind, name=name, state=state, duration=duration, cached=cached)
-        _bus.fire("run_finished", event)
-
-
-def result_written(*, reference: str, size: int, seconds: float) -> None:
-    """Fire `ResultWritten`."""
-    if ear.active:
-        _bus.fire("result_written", ResultWritten(reference=reference, size=size, seconds=seconds))
-
-
-def result_read(*, reference: str, size: int, seconds: float) -> None:
-    """Fire `ResultRead`."""
-    if ear.active:
-        _bus.fire("result_read", ResultRead(reference=reference, size=size, seconds=seconds))
-
-
-def cache_hit(*, run_id: str, name: str, reference: str) -> None:
-    """Fire `CacheHit`."""
-    if ear.active:
-        _bus.fire("cache_hit", CacheHit(run_id=run_id, name=name, reference=reference))
-
-
-def cache_miss(*, run_id: str, name: str, key: str) -> None:
-    """Fire `CacheMiss`."""
-    if ear.active:
-        _bus.fire("cache_miss", CacheMiss(run_id=run_id, name=name, key=key))
-
-
-def retry_scheduled(*, run_id: str, name: str, attempt: int, delay: float) -> None:
-    """Fire `RetryScheduled`."""
-    if ear.active:
-        _bus.fire("retry_scheduled", RetryScheduled(run_id=run_id, name=name, attempt=attempt, delay=delay))

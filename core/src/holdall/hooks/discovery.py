@@ -1,10 +1,12 @@
-"""Whether anybody listens: all that a run without listeners pays for. hooks.py has the events, and who is told."""
+"""Whether installed listeners are to be looked for: all that a process without any pays for."""
 
 from __future__ import annotations
 
 import os
 import sys
 from typing import TYPE_CHECKING, Final
+
+from holdall.hooks.listeners import listeners
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,29 +15,17 @@ GROUP: Final = "holdall.hooks"
 SWITCH: Final = "HOLDALL_HOOKS"
 
 
-class _Ear:
-    """`active`: somebody listens. `discovered`: installed listeners have been looked for."""
+def is_due() -> bool:
+    """Whether the caller has to call `holdall.hooks.bus.discover`: it has not been called, and could find a listener.
 
-    __slots__ = ("active", "discovered")
-
-    def __init__(self) -> None:
-        self.active = False
-        self.discovered = False
-
-
-ear: Final = _Ear()
-
-
-def discover() -> None:
-    """Let installed listeners listen, once per process: what `holdall.hooks.bus.discover` does, where it would find any."""
-    if ear.discovered:
-        return
+    Where there is none to be found, that is noted, and no later call looks again.
+    """
+    if listeners.discovered:
+        return False
     if os.environ.get(SWITCH) or "holdall.plugins.registry" in sys.modules or declared(GROUP):
-        from holdall.hooks import bus
-
-        bus.discover()
-    else:
-        ear.discovered = True
+        return True
+    listeners.discovered = True
+    return False
 
 
 def declared(group: str, /) -> bool:

@@ -21,7 +21,7 @@ from holdall.results.checksum import Checksummer, verified
 from holdall.results.owner import at_home
 from holdall.results.payload import readable_copy
 from holdall.security.signing import split, verify
-from holdall.storage import guard, progress_
+from holdall.storage import guard, progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -182,7 +182,7 @@ class _Sending:
         )
 
     def _payload(self, payload: Payload, path: str) -> None:
-        progress_.send(self.target, path, _read(payload, path, self.source), label=self.label, size=payload.size)
+        progress.send(self.target, path, _read(payload, path, self.source), label=self.label, size=payload.size)
 
     def _record(self, body: bytes) -> bool:
         if _is_younger(_there(self.record, self.target), self.record):  # sending took its time
@@ -247,7 +247,7 @@ def _has(target: Storage, payload: Payload, name: str, *, sure: bool) -> bool:
         if guard.head(target, payload.path).size != payload.size:
             return False
         if sure:
-            for _ in progress_.counted(_read(payload, payload.path, target), f"Checking {name}", payload.size):
+            for _ in progress.counted(_read(payload, payload.path, target), f"Checking {name}", payload.size):
                 pass
     except (KeyMissing, MissingResultError, CorruptResultError):
         return False

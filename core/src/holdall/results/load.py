@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from holdall.catalog.open import catalog_path, open_catalog
 from holdall.catalog.recorder import recorder_for
 from holdall.errors import CatalogError, ConfigurationError, MissingResultError, PluginError, UnknownBlockError
-from holdall.hooks.discovery import ear
+from holdall.hooks.listeners import listeners
 from holdall.results import references as results
 from holdall.results import spool
 from holdall.results.layout import candidates, own_key
@@ -51,11 +51,9 @@ def fetch(reference: ResultReference, /, *, accept: Iterable[str] = (), columns:
     except MissingResultError as error:
         _say_where(error, reference, found)
         raise
-    if ear.active:
-        from holdall.hooks import bus
-
+    if listeners.active:
         size = record.payload.size if record.payload is not None else 0
-        bus.result_read(reference=reference.json(), size=size, seconds=time.time() - started)
+        listeners.result_read(reference=reference.json(), size=size, seconds=time.time() - started)
     return value
 
 

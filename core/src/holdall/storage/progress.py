@@ -1,7 +1,7 @@
-"""Bars on standard error for work that takes long: in a terminal, and where `HOLDALL_PROGRESS` is not 0.
+"""Progress bars on standard error for work that takes long: in a terminal, and where `HOLDALL_PROGRESS` is not 0.
 
-All work of a process shares one display, which a thread of its own draws: whoever waits for a network cannot. It starts
-with the first work that may take long, and neither it nor rich is there before.
+rich draws them, in a thread of its own. It comes with `holdall[cli]`; where it is not installed, no bar is shown. Neither it
+nor a display is there before some work has taken two seconds.
 """
 
 from __future__ import annotations
@@ -9,32 +9,36 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import time
 from contextlib import contextmanager, suppress
-from threading import Condition, Lock, Thread
+from functools import partial
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from holdall._system import fork
+from holdall.abc.progress import arriving
 from holdall.settings import model as settings
+from holdall.storage import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from holdall.abc.storage import Storage
+    from holdall.types import Buffer
 
 Unit = Literal["bytes", "items"]
 
 _LONG: Final = 2.0
 """Seconds: what is done before then needs no bar."""
-_OFTEN: Final = 0.1
-_IDLE: Final = 5.0
-"""Seconds that the thread waits for more to do: to start one costs as much as to write a megabyte."""
+_SMALL: Final = 1 << 20
+"""Bytes: what is smaller is there, or has failed, before a bar would show."""
 _PLAIN: Final = frozenset({"dumb", "unknown"})
 """Terminals that cannot go back on what is written."""
 _ROWS: Final = 8
-"""Of more at once, those that were begun first are shown."""
+"""Of more at once, those that were shown first stay."""
 
 
 def wanted() -> bool:
-    """Whether anybody would see a bar; some microseconds, and less where standard error is no terminal."""
+    """Whether a bar would be seen; some microseconds, and less where standard error is no terminal."""
     try:
         if not sys.stderr.isatty() or os.environ.get("TERM") in _PLAIN:
             return False
@@ -49,132 +53,176 @@ def wanted() -> bool:
 def watched(
     what: str, total: int | None, /, *, unit: Unit = "bytes", after: float | None = None
 ) -> Iterator[Callable[[int], None]]:
-    """A bar while the block runs, once that is `after` seconds (2); ask whether one is `wanted` first.
+    """Shows a bar while the block runs, once that is `after` seconds (2); ask whether one is `wanted` first.
 
     Gives what counts: call it, in any thread, with how many bytes or items have been done since the last call.
     """
-    work = _Work(what, total, unit, _LONG if after is None else after)
-    _display.add(work)
+    work = _Work(what, total, unit)
+    _display.add(work, _LONG if after is None else after)
     try:
-        yield work
+        yield partial(_display.advance, work)
     finally:
         _display.remove(work)
 
 
+def send(storage: Storage, path: str, parts: Iterator[Buffer], /, *, label: str, size: int | None) -> None:
+    """Writes a payload to a storage, with a bar; `size` is None where only its serializer will know it."""
+    if (size is not None and size < _SMALL) or not wanted():
+        guard.put(storage, path, parts)
+        return
+    with watched(f"Writing to {label}", size) as advance:
+        guard.put(storage, path, _counted(parts, advance))
+
+
+@contextmanager
+def receiving(label: str, size: int, /) -> Iterator[None]:
+    """Shows a bar of the bytes that storages report as arriving while the block runs."""
+    if size < _SMALL or not wanted():
+        yield
+        return
+    with watched(f"Reading from {label}", size) as advance:
+        token = arriving.set(advance)
+        try:
+            yield
+        finally:
+            arriving.reset(token)
+
+
+def counted(parts: Iterable[Buffer], what: str, size: int, /) -> Iterable[Buffer]:
+    """The parts, with a bar while they are gone through."""
+    return _watched(parts, what, size) if size >= _SMALL and wanted() else parts
+
+
+def _watched(parts: Iterable[Buffer], what: str, size: int) -> Iterator[Buffer]:
+    with watched(what, size) as advance:
+        yield from _counted(parts, advance)
+
+
+def _counted(parts: Iterable[Buffer], advance: Callable[[int], None]) -> Iterator[Buffer]:
+    for part in parts:
+        yield part
+        advance(memoryview(part).nbytes)  # the next one is asked for when this one is on its way
+
+
 class _Work:
-    """Something under way."""
+    """Work in progress; `row` is its task in rich's display, once it is shown."""
 
-    __slots__ = ("_lock", "begins", "done", "started", "total", "unit", "what")
+    __slots__ = ("done", "row", "timer", "total", "unit", "what")
 
-    def __init__(self, what: str, total: int | None, unit: Unit, after: float) -> None:
+    def __init__(self, what: str, total: int | None, unit: Unit) -> None:
         self.what = what
         self.total = total
         self.unit = unit
         self.done = 0
-        self.started = time.monotonic()
-        self.begins = self.started + after
-        self._lock = Lock()
-
-    def __call__(self, count: int) -> None:
-        with self._lock:
-            self.done += count
-
-    def columns(self) -> dict[str, Any]:
-        """What rich's bar of it says. One that nothing has come of yet only moves: perhaps nobody will tell."""
-        done = self.done if self.total is None else min(self.done, self.total)
-        return {
-            "completed": done,
-            "total": self.total if done else None,
-            "amount": _amount(done, self.total, self.unit, time.monotonic() - self.started),
-        }
+        self.row: Any = None
+        self.timer: Timer | None = None
 
 
 class _Display:
-    """The one display of this process."""
+    """The display of this process: rich's, while any work has taken long."""
+
+    __slots__ = ("bars", "closed", "lock", "works")
 
     def __init__(self) -> None:
-        self._changed = Condition()
-        self._works: list[_Work] = []
-        self._rows: dict[_Work, Any] = {}
-        self._bar: Any = None
-        self._thread: Thread | None = None
-        self._closed = False
+        self.reset()
 
-    def add(self, work: _Work) -> None:
-        with self._changed:
-            self._works.append(work)
-            if self._thread is None:
-                self._thread = Thread(target=self._draw, name="holdall-progress", daemon=True)
-                self._thread.start()
-            else:
-                self._changed.notify()
+    def reset(self) -> None:
+        """Begins anew, in a forked child too: the threads that draw and wait are those of the parent."""
+        self.lock = Lock()
+        self.works: set[_Work] = set()
+        self.bars: Any = None
+        self.closed = False
+
+    def add(self, work: _Work, after: float) -> None:
+        work.timer = Timer(after, self._show, [work])
+        work.timer.daemon = True
+        with self.lock:
+            self.works.add(work)
+        with suppress(RuntimeError):  # no thread can be started any more: then there is no bar
+            work.timer.start()
+
+    def advance(self, work: _Work, count: int) -> None:
+        with self.lock:
+            work.done += count
+            if self.bars is not None and work.row is not None:
+                self._update(work)
 
     def remove(self, work: _Work) -> None:
-        """When this returns, nothing of it is on the terminal, where the caller may write the next line."""
-        with self._changed:
-            self._works.remove(work)
-            if work in self._rows:
-                self._refresh()
+        """Ends the bar. When this returns, nothing of it is on the terminal, where the caller may write the next line."""
+        with self.lock:
+            if work not in self.works:  # of a parent process
+                return
+            self.works.remove(work)
+            if work.timer is not None:
+                work.timer.cancel()
+            if self.bars is None or work.row is None:
+                return
+            with suppress(OSError, ValueError):  # the terminal is gone, which is no failure of the work
+                self.bars.remove_task(work.row)
+                if self.bars.tasks:
+                    self.bars.refresh()
+                else:
+                    self._stop()
 
     def close(self) -> None:
-        """Take the display away for good, and give the cursor back, whatever is still under way."""
-        with self._changed:
-            self._closed = True
-            self._refresh()
+        """Ends the display for good, and gives the cursor back, whatever is still in progress."""
+        with self.lock:
+            self.closed = True
+            self._stop()
 
-    def _draw(self) -> None:
-        while not self._closed and self._wait():
-            bar = _bar() if self._bar is None else self._bar  # rich is imported without keeping anybody waiting
-            with self._changed:
-                self._bar = bar
-                self._refresh()
-                self._changed.wait(_OFTEN)
+    def _show(self, work: _Work) -> None:
+        try:
+            bars = self.bars or _bars()  # rich is imported without keeping anybody waiting
+        except ImportError:
+            return
+        with self.lock, suppress(OSError, ValueError):  # as in remove
+            if self.closed or work not in self.works:
+                return
+            if self.bars is None:
+                self.bars = bars
+                bars.start()
+            work.row = self.bars.add_task(work.what, total=None, unit=work.unit, whole=work.total)
+            self._update(work)
 
-    def _wait(self) -> bool:
-        """Wait until there is something to draw; False where nothing has been under way for a while."""
-        with self._changed:
-            while True:
-                if not self._works:
-                    if not self._changed.wait(_IDLE) and not self._works:
-                        self._thread = None
-                        return False
-                elif not self._rows and (wait := min(work.begins for work in self._works) - time.monotonic()) > 0:
-                    self._changed.wait(wait)
-                else:
-                    return True
+    def _update(self, work: _Work) -> None:
+        # Without a total, a bar only moves: until the first count, as not each storage reports what arrives.
+        done = work.done if work.total is None else min(work.done, work.total)
+        self.bars.update(work.row, completed=done, total=work.total if done else None)
 
-    def _refresh(self) -> None:
-        """Draw what is long under way, or take the display away; the lock is held."""
-        now = time.monotonic()
-        shown = [] if self._closed else [work for work in self._works if work.begins <= now][:_ROWS]
-        with suppress(OSError, ValueError):  # the terminal is gone, which is no trouble of whoever works
-            if shown and not self._rows:
-                self._bar.start()
-            for work in [each for each in self._rows if each not in shown]:
-                self._bar.remove_task(self._rows.pop(work))
-            for work in shown:
-                columns = work.columns()
-                if work not in self._rows:
-                    self._rows[work] = self._bar.add_task(work.what, **columns)
-                self._bar.update(self._rows[work], **columns)
-            if shown:
-                self._bar.refresh()
-            elif self._bar is not None:
-                self._bar.stop()
-                self._bar = None
+    def _stop(self) -> None:
+        bars, self.bars = self.bars, None
+        if bars is not None:
+            with suppress(OSError, ValueError):  # as in remove
+                for row in bars.task_ids:  # stopping a display that has rows moves the cursor to the next line and back
+                    bars.remove_task(row)
+                bars.stop()
 
 
-def _bar() -> Any:
+def _bars() -> Any:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.filesize import decimal
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
 
-    return Progress(
+    class Amount(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            done, whole = int(task.completed), task.fields["whole"]
+            if task.fields["unit"] == "items":
+                return Text(str(done) if whole is None else f"{done}/{whole}")
+            of = "" if whole is None else f" of {decimal(whole)}"
+            rate = f", {decimal(int(task.speed))}/s" if task.speed else ""
+            return Text(f"{decimal(done)}{of}{rate}")
+
+    class Bars(Progress):
+        def get_renderables(self) -> Iterable[Any]:
+            yield self.make_tasks_table(self.tasks[:_ROWS])
+
+    return Bars(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[amount]}", markup=False),
+        Amount(),
         TimeRemainingColumn(),
         console=Console(stderr=True, markup=False),
-        auto_refresh=False,
         transient=True,
         # What the program prints is its own, and no business of a library.
         redirect_stdout=False,
@@ -182,26 +230,6 @@ def _bar() -> Any:
     )
 
 
-def _amount(done: int, total: int | None, unit: Unit, seconds: float) -> str:
-    if unit == "items":
-        return str(done) if total is None else f"{done}/{total}"
-    from rich.filesize import decimal
-
-    of = "" if total is None else f" of {decimal(total)}"
-    return f"{decimal(done)}{of}, {decimal(int(done / max(seconds, 0.1)))}/s"
-
-
-_display = _Display()
-
-
-@atexit.register
-def _close() -> None:
-    _display.close()  # a thread may still be at work, after a second Ctrl-C as well
-
-
-def _forget() -> None:
-    global _display  # noqa: PLW0603 - the thread that draws stayed with the parent
-    _display = _Display()
-
-
-fork.register(in_child=_forget)
+_display: Final = _Display()
+atexit.register(_display.close)  # a thread may still be at work, after a second Ctrl-C as well
+fork.register(in_child=_display.reset)

@@ -11,7 +11,7 @@ from holdall.results.payload import codecs
 from holdall.results.payload.bounds import bounded, told_of
 from holdall.results.payload.reader import PayloadSource
 from holdall.serialization.sources import MemorySource
-from holdall.storage import progress_
+from holdall.storage import progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,7 @@ def value(store: ResultStore, record: Record, trust: Trust, columns: Sequence[st
         trust = within_bounds(trust, codec, store.policy, stored=size, declared=declared, partly=columns is not None)
         if record.payload.path is None:
             return codecs.load(codec, _source(store, record.payload, trust), columns)
-        with progress_.receiving(store.label, size):
+        with progress.receiving(store.label, size):
             return codecs.load(codec, _source(store, record.payload, trust), columns)
     except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
         # What reads the bytes knows neither where they lie nor what they are called.

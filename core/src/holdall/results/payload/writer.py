@@ -13,7 +13,7 @@ from holdall.results.checksum import Checksummer
 from holdall.results.payload import roundtrip
 from holdall.results.payload.reader import PayloadSource
 from holdall.serialization.sources import MemorySource
-from holdall.storage import guard, progress_
+from holdall.storage import guard, progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -91,7 +91,7 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
         through = Checksummer("xxh3_64" if policy.signing is None else "sha256")
         streamed = parts if isinstance(parts, list) else guard.streamed(parts, codec.slug)
         known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
-        progress_.send(storage, path, _timed(through.through(streamed), given), label=label, size=known)
+        progress.send(storage, path, _timed(through.through(streamed), given), label=label, size=known)
         taken = Since.now()
         declared = _declared(codec, dumped)
     except SerializationError as error:
