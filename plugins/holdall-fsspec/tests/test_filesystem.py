@@ -19,6 +19,7 @@ from holdall.errors import ConfigurationError, KeyExists, KeyMissing, StorageErr
 from holdall.results import StorageReference
 from holdall.types import ByteRange
 from holdall_fsspec import FsspecFileSystem
+from holdall_fsspec.adapters import ReadOnly, WholeObjects, adapter_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -326,3 +327,25 @@ def test_a_server_of_files_takes_names_of_files(protocol: str) -> None:
     for key in ("a" * 256, "a/" + "\u00e9" * 128, ".holdall-tmp-x", "a/.holdall-tmp-y/b"):
         with pytest.raises(ConfigurationError, match="has a segment"):
             block.check_key(key)
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_client_that_cannot_be_made_is_a_failure_of_the_storage(pieces: int) -> None:
+    """Whatever the size of what is written, and with the advice that says why."""
+    block = FsspecFileSystem(
+        basepath="gs://bucket/results", settings={"endpoint_url": "https://evil.org"}, chunk_size=5 * MIB
+    )
+
+    with pytest.raises(StorageError, match="names a server that tokens of the environment are not sent to") as caught:
+        block.put("k", [bytes(5 * MIB)] * pieces)
+    assert ("put", "k") == (caught.value.operation, caught.value.key)
+
+
+@pytest.mark.parametrize("protocol", fsspec.available_protocols())
+def test_each_protocol_has_a_family(protocol: str) -> None:
+    """What locks can create, what can create shows whole objects, and what can only be read is not written."""
+    family = adapter_of(protocol)
+
+    assert family.creates or not family.locks
+    assert family.copies or not family.creates
+    assert not (family.renames and issubclass(family, ReadOnly | WholeObjects))

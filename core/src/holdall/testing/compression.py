@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import tracemalloc
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
-from holdall.errors import ConfigurationError, CorruptResultError
+from holdall.errors import ConfigurationError, CorruptResultError, HoldallError
+from holdall.plugins import registry
 from holdall.serialization.compression import CHUNK
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource
@@ -19,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from holdall.serialization.compression import CompressionSerializer
+
+
+ROWS: Final = [{"id": number, "name": f"name {number}"} for number in range(100)]
+"""What the files of `FormatContract.vectors` hold."""
 
 
 class Raw(NamedTuple):
@@ -123,15 +131,109 @@ class CompressionContract(SerializerContract):
 
     def test_levels_are_those_of_the_format(self, serializer: CompressionSerializer, raw: Raw) -> None:
         """Each is read by anyone; a higher one makes fewer bytes; any other is refused."""
-        kind, levels = type(serializer), serializer.compression.levels
+        kind, levels, options = type(serializer), serializer.compression.levels, serializer.options()
         text = " ".join(str(number * number) for number in range(20_000))
         sizes = []
         for level in (levels[0], levels[-1]):
-            made = payload(kind(level=level), text)
+            made = payload(kind(**{**options, "level": level}), text)
             sizes.append(len(made))
 
             assert payload(serializer.serializer, text) == raw.decompress(made)
         for level in (levels[0] - 1, levels[-1] + 1):
             with pytest.raises(ConfigurationError, match=f"{levels[0]} to {levels[-1]}"):
-                kind(level=level)
+                kind(**{**options, "level": level})
         assert sizes[1] < sizes[0]
+
+    def test_noise_in_a_file_fails_cleanly(self, serializer: CompressionSerializer, values: list[Any]) -> None:
+        """Whatever stands where, the answer is a value or one of our errors."""
+        chance = random.Random(2)  # noqa: S311 - the same places in each run
+        made = payload(serializer, values[1])
+        for _ in range(300):
+            data = bytearray(made)
+            start, size = chance.randrange(len(data)), chance.randint(1, 6)
+            data[start : start + size] = chance.randbytes(size)
+            with suppress(HoldallError):
+                serializer.load(BytesSource(data, trust=Trust(max_bytes=CHUNK)))
+
+
+class FormatContract(CompressionContract):
+    """What holds for a distribution that brings a compressed format, beside what holds for its serializer.
+
+    It is installed, so that `serializer.slug` finds it. Keep files that each version wrote: later versions read them.
+    """
+
+    @pytest.fixture
+    def vectors(self) -> dict[str, bytes]:
+        """Files that earlier versions wrote of `ROWS` with `serializer="json"`, by name."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def frame(self) -> bytes:
+        """The whole file of `b"abc"`, stored as it is; its bytes do not change within a version of the format."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def greedy(self) -> list[bytes]:
+        """Beginnings of files whose headers claim gigabytes."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def library(self) -> str:
+        """The module that compresses, which is imported when the first value moves."""
+        raise NotImplementedError
+
+    def test_files_of_earlier_versions_are_read(
+        self, serializer: CompressionSerializer, vectors: dict[str, bytes]
+    ) -> None:
+        """There are some, and each holds the same rows."""
+        kind, options = type(serializer), serializer.options()
+
+        read = {name: kind(**{**options, "serializer": "json"}).load(BytesSource(vectors[name])) for name in vectors}
+
+        assert vectors
+        assert dict.fromkeys(vectors, ROWS) == read
+
+    def test_a_stored_file_in_full(self, serializer: CompressionSerializer, frame: bytes) -> None:
+        """Byte for byte as the format says."""
+        storing = serializer.compression.storing()
+
+        assert storing is not None
+        assert frame == bytes(storing.compress(memoryview(b"abc"))) + bytes(storing.flush())
+
+    def test_greedy_headers_get_an_error_and_no_memory(
+        self, serializer: CompressionSerializer, greedy: list[bytes]
+    ) -> None:
+        """The message names the format."""
+        peaks = []
+        for data in greedy:
+            tracemalloc.start()
+            with pytest.raises(CorruptResultError, match=serializer.compression.name):
+                serializer.load(BytesSource(data, trust=Trust(runs_code=True)))
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+
+        assert greedy
+        assert max(peaks) < 4 * CHUNK
+
+    def test_the_library_is_imported_with_the_first_value(
+        self, serializer: CompressionSerializer, library: str
+    ) -> None:
+        """Not with the package, and not with the serializer."""
+        kind = type(serializer)
+        code = (
+            f"import sys\nfrom {kind.__module__} import {kind.__qualname__} as kind\nmade = kind(**{serializer.options()!r})\n"
+            f"print({library!r} in sys.modules)\nlist(made.dump([1]))\nprint({library!r} in sys.modules)"
+        )
+
+        assert ["False", "True"] == subprocess.check_output([sys.executable, "-c", code], text=True).split()  # noqa: S603 - our own lines
+
+    def test_the_core_compresses_with_it(self, serializer: CompressionSerializer) -> None:
+        """As `compressionlib` of the serializer `compressed`, and both are read by either: the same bytes."""
+        name = serializer.compression.name
+        of_core = registry.load("serializers", "compressed")
+        own = registry.load("serializers", name)
+
+        made = payload(own(level=1), ROWS)
+
+        assert made == payload(of_core(compressionlib=name, level=1), ROWS)
+        assert ROWS == of_core(compressionlib=name).load(BytesSource(made))

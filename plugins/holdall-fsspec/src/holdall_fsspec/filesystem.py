@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack, nullcontext, suppress
-from functools import partial
-from itertools import chain
-from time import sleep
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
-from urllib.parse import quote
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
-from holdall.errors import ConfigurationError, KeyMissing
+from holdall.errors import ConfigurationError
 from holdall.types import ObjectMeta
 from holdall_fsspec import keys, options, protocols
+from holdall_fsspec.adapters import ReadOnly, adapter_of
 from holdall_fsspec.block import RemoteBlock
-from holdall_fsspec.errors import BackendError, Guard, UnusableError
+from holdall_fsspec.connection import FsspecConfig, filesystem_class
+from holdall_fsspec.errors import UnusableError
 from holdall_fsspec.pieces import pieces
 from holdall_fsspec.pool import Pool
 from holdall_fsspec.protocols import Address
 from holdall_fsspec.reading import Reading
-from holdall_fsspec.repeating import pause
-from holdall_fsspec.saving import is_temporary, make_folder, save_renamed, save_whole
+from holdall_fsspec.saving import is_temporary
 from holdall_fsspec.transferring import Deadline
-from holdall_fsspec.walking import listed, meta, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator, Mapping
 
     from holdall.types import Buffer, ByteRange, Parts, WriteMode
-
-T = TypeVar("T")
+    from holdall_fsspec.adapters import FileServer
+    from holdall_fsspec.errors import Guard
 
 
 class FsspecFileSystem(RemoteBlock):
@@ -96,7 +91,7 @@ class FsspecFileSystem(RemoteBlock):
 
     @property
     def atomic_create(self) -> bool:
-        return self.protocol in protocols.LOCKS
+        return self._family.locks
 
     @property
     def address(self) -> Address:
@@ -110,30 +105,6 @@ class FsspecFileSystem(RemoteBlock):
     def root(self) -> str:
         return self.address.root
 
-    def name_of(self, key: str, /) -> str:
-        name = super().name_of(key)
-        return name if self.protocol in protocols.BY_REQUEST else keys.checked_file(name)
-
-    def check_place(self) -> None:
-        if self.protocol in protocols.READ_ONLY:
-            raise ConfigurationError(f"{self.shown} cannot keep results: {self._why_read_only}")
-        try:
-            options.filesystem_class(self.protocol)
-        except UnusableError as error:
-            raise ConfigurationError(f"{self.shown} cannot keep results: {error}") from error
-
-    @property
-    def _why_read_only(self) -> str:
-        return (
-            f"{self.protocol}:// can only be read. Use another storage for what is written, such as a block of the server "
-            "behind it (s3, sftp) or a local folder."
-        )
-
-    def path_of(self, filesystem: Any, key: str, /) -> str:
-        """What the filesystem calls the key's object; not its URL, from which some cut off what follows a "?"."""
-        start = filesystem._strip_protocol(self.address.base).rstrip("/")  # noqa: SLF001 - fsspec's only way to say it
-        return f"{start}/{quote(key) if self.protocol in protocols.HTTP else key}"
-
     @property
     def container(self) -> str:
         return f"the bucket or container {self.address.host!r}"
@@ -146,10 +117,25 @@ class FsspecFileSystem(RemoteBlock):
     def credentials_advice(self) -> str:
         return "Give them in secret_settings (pickling leaves them out), or by the means that the filesystem documents."
 
+    @property
+    def _family(self) -> type[FileServer]:
+        return adapter_of(self.protocol)
+
+    @property
+    def adapter(self) -> FileServer:
+        """The way through the operations that the protocol's family has."""
+        config = FsspecConfig(
+            address=self.address,
+            settings=self.settings,
+            secret_settings=self.secret_settings,
+            chunk_size=self.chunk_size,
+            map_above=self.map_above,
+            limits=self.limits,
+        )
+        return self._family(config, lambda: self.client)
+
     def new_client(self) -> Any:
-        if self.protocol in protocols.ONE_AT_A_TIME:
-            return Pool(lambda: options.connect(self), self.concurrency)
-        return options.connect(self)
+        return self.adapter.new_client()
 
     def close(self) -> None:
         client = self._clients.get(os.getpid())
@@ -157,195 +143,81 @@ class FsspecFileSystem(RemoteBlock):
         if isinstance(client, Pool):
             client.close()
 
-    def lent(self) -> AbstractContextManager[Any]:
-        """A filesystem that is this thread's to use."""
-        client = self.client
-        return client.one() if isinstance(client, Pool) else nullcontext(client)
+    def name_of(self, key: str, /) -> str:
+        name = super().name_of(key)
+        return name if self._family.by_request else keys.checked_file(name)
 
-    def ask(self, question: Callable[[Any], T]) -> T:
-        """What the filesystem answers; asked again while the failure may pass. Not for what does more the second time."""
-        attempts = 1 if self.protocol in protocols.STORES else self.max_attempts
-        for attempt in range(attempts):
-            try:
-                with self.lent() as filesystem:
-                    return question(filesystem)
-            except Exception as error:
-                failure = BackendError.of(error)
-                if not failure.worth_repeating or attempt + 1 == attempts:
-                    raise
-                sleep(pause(attempt, busy=failure.busy))
-        raise AssertionError("the last attempt returns or raises")
-
-    def _refuse_writing(self, guard: Guard) -> None:
-        if self.protocol in protocols.READ_ONLY:
-            raise guard.failed(self._why_read_only)
+    def check_place(self) -> None:
+        adapter = self.adapter
+        if isinstance(adapter, ReadOnly):
+            raise ConfigurationError(f"{self.shown} cannot keep results: {adapter.reason}")
+        try:
+            filesystem_class(self.protocol)
+        except UnusableError as error:
+            raise ConfigurationError(f"{self.shown} cannot keep results: {error}") from error
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         self.name_of(key)
-        guard = self.guard(key, "put")
-        self._refuse_writing(guard)
-        if mode == "create" and self.protocol not in protocols.CREATES:
-            raise guard.failed(
-                f"{self.protocol}:// has no way to create an object only where none is. Use another storage for what "
-                "needs locks, such as cached results that several processes share."
-            )
+        guard, adapter, create = self.guard(key, "put"), self.adapter, mode == "create"
+        adapter.check_writable(guard, create=create)
         stream = _timed(pieces(parts, size=lambda _: self.chunk_size), Deadline(self.timeout), guard)
-        first = next(stream)
-        second = next(stream, None)
-        if self.protocol in protocols.WHOLE and (mode == "create" or second is None or self.protocol == "memory"):
-            # fsspec's files in memory are seen while they are written; no backend creates on condition from a stream.
-            whole = first if second is None else b"".join([first, second, *stream])
-            with guard:
-                if mode == "create":
-                    self._create(key, whole, guard)
-                else:
-                    self.client.pipe_file(self.path_of(self.client, key), whole)
-            return ObjectMeta(key, len(whole))
-        pending = iter([first]) if second is None else chain([first, second], stream)
-        del first, second
-        if self.protocol in protocols.WHOLE:
-            size = save_whole(self.client, self.path_of(self.client, key), pending, guard, block_size=self.chunk_size)
-        else:
-            with ExitStack() as stack:
-                with guard:
-                    self.ask(lambda filesystem: make_folder(filesystem, self.path_of(filesystem, key)))
-                    filesystem = stack.enter_context(self.lent())
-                size = save_renamed(filesystem, self.path_of(filesystem, key), pending, guard)
-        return ObjectMeta(key, size)
-
-    def _create(self, key: str, whole: bytes, guard: Guard) -> None:
-        path = self.path_of(self.client, key)
-        if self.protocol == "memory":
-            # fsspec's own looks first and writes then; a dictionary can do both at once.
-            from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]
-
-            file = MemoryFile(self.client, path, whole)
-            if self.client.store.setdefault(path, file) is not file:
-                raise guard.exists()
-            return
-        self.client.pipe_file(path, whole, mode="create")
+        return ObjectMeta(key, adapter.write(key, stream, guard, create=create))
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         guard = self.guard(key, "get")
         if byte_range is not None and (error := self.range_fault(guard, byte_range)) is not None:
             raise error
         self.name_of(key)
-        return Reading(self, key, guard).read(byte_range)
+        return Reading(self.adapter, key, guard).read(byte_range)
 
     def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
         self.name_of(key)
-        return Reading(self, key, self.guard(key, "get")).stream(chunk)
+        return Reading(self.adapter, key, self.guard(key, "get")).stream(chunk)
 
     def head(self, key: str, /) -> ObjectMeta:
-        return self.head_of(key, self.guard(key, "head"))
-
-    def head_of(self, key: str, guard: Guard, /) -> ObjectMeta:
-        """As `head`, in the course of another operation."""
         self.name_of(key)
-        try:
-            info = self.ask(lambda filesystem: filesystem.info(self.path_of(filesystem, key)))
-            if info.get("size") is None:  # http without Content-Length
-                info = {
-                    **info,
-                    "size": len(self.ask(lambda filesystem: filesystem.cat_file(self.path_of(filesystem, key)))),
-                }
-        except Exception as error:
-            raise self.unread(guard, error) from error
-        if info["type"] not in {"file", "link"}:
-            raise guard.missing()
-        return meta(key, info)
-
-    def unread(self, guard: Guard, error: Exception, /) -> Exception:
-        """The error for what reading raised."""
-        if isinstance(error, NotADirectoryError):  # a key below a key
-            return guard.missing()
-        mapped = guard.mapped(error)
-        if isinstance(mapped, KeyMissing):
-            self._confirm_container(guard)
-        return mapped
+        return self.adapter.head(key, self.guard(key, "head"))
 
     def delete(self, key: str, /) -> None:
         self.name_of(key)
-        guard = self.guard(key, "delete")
-        self._refuse_writing(guard)
-        try:
-            self.ask(partial(self._remove, key=key))
-        except FileNotFoundError:
-            self._confirm_container(guard)
-        except Exception as error:
-            if self.protocol in protocols.WHOLE or self._stands(key, guard):
-                raise guard.mapped(error) from error
-
-    def _stands(self, key: str, guard: Guard) -> bool:
-        """Whether it is an object: each filesystem has errors of its own for what is a folder, or lies below a file."""
-        try:
-            self.head_of(key, guard)
-        except KeyMissing:
-            return False
-        return True
+        guard, adapter = self.guard(key, "delete"), self.adapter
+        adapter.check_writable(guard)
+        adapter.delete(key, guard)
 
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
-        guard = self.guard(prefix, "scan")
-        if self.protocol in protocols.HTTP:
-            raise guard.failed(
-                f"{self.protocol}:// has no listings. Ask for single keys, or use a block of the server behind it."
-            )
+        guard, adapter = self.guard(prefix, "scan"), self.adapter
         folder = prefix.rpartition("/")[0]
         if keys.prefix_fault(folder):
             return iter(())  # no key can start so
-        found = self._found(folder, guard)
+        found = adapter.below(folder, guard)
         if not found:
-            self._confirm_container(guard)
+            adapter.confirm_container(guard)
         return self.listed([each for each in found if each.key.startswith(prefix) and not is_temporary(each.key)])
 
     def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
-        if self.protocol in protocols.WHOLE | protocols.READ_ONLY:
+        adapter = self.adapter
+        if not adapter.renames:
             return []
         guard = self.guard("", "sweep")
         old = [
             each
-            for each in self._found("", guard)
+            for each in adapter.below("", guard)
             if is_temporary(each.key) and each.modified is not None and each.modified < before
         ]
         for each in [] if dry_run else old:
             with guard, suppress(FileNotFoundError):  # its writer was alive after all
-                self.ask(partial(self._remove, key=each.key))
+                adapter.remove(each.key)
         return old
 
-    def _remove(self, filesystem: Any, *, key: str) -> None:
-        filesystem.rm_file(self.path_of(filesystem, key))
-
-    def _found(self, folder: str, guard: Guard) -> list[ObjectMeta]:
-        """Everything below a folder of the block, by its key."""
-
-        def look(filesystem: Any) -> list[ObjectMeta]:
-            start = self.path_of(filesystem, "").rstrip("/")
-            below = f"{start}/{folder}" if folder else start or "/"
-            found = listed(filesystem, below) if self.protocol in protocols.STORES else walk(filesystem, below)
-            return [meta(info["name"].removeprefix(start).lstrip("/"), info) for info in found]
-
-        with guard:
-            return self.ask(look)
-
     def publish(self, source: str, target: str, /) -> None:
-        if self.protocol not in protocols.WHOLE:
+        adapter = self.adapter
+        if not adapter.copies:
             super().publish(source, target)
             return
         self.head(source)
         self.name_of(target)
         with self.guard(target, "put"):
-            self.client.cp_file(self.path_of(self.client, source), self.path_of(self.client, target))
-
-    def _confirm_container(self, guard: Guard) -> None:
-        """Tell a key that is not there from a bucket that is not: only the first means absent."""
-        if self.protocol not in protocols.STORES:
-            return
-        try:
-            self.client.info(f"{self.protocol}://{self.address.host}")
-        except FileNotFoundError as error:
-            raise guard.no_container() from error
-        except Exception as error:
-            raise guard.mapped(error) from error
+            adapter.copy(source, target)
 
 
 def _timed(stream: Iterator[bytes], deadline: Deadline, guard: Guard) -> Iterator[bytes]:

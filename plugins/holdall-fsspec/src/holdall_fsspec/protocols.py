@@ -1,4 +1,4 @@
-"""What is known of fsspec's protocols: when an object is seen, who may create, what can only be read."""
+"""Protocols of fsspec by what stands in their URLs, and the parts of a base path."""
 
 from __future__ import annotations
 
@@ -14,15 +14,7 @@ ARCHIVES: Final = frozenset({"zip", "tar", "libarchive"})
 SFTP: Final = frozenset({"sftp", "ssh"})
 READ_ONLY: Final = HTTP | ARCHIVES | {"data", "git", "github", "reference"}
 STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss"})
-"""Object stores: their clients repeat requests themselves, and know no folders."""
-WHOLE: Final = STORES | {"memory"}
-"""Show an object when it is complete and not before."""
-CREATES: Final = WHOLE - {"oss"}
-"""Can create an object only where none is, atomically."""
-LOCKS: Final = CREATES - {"memory"}
-"""Do so for whoever asks, on any machine: leases stand on it."""
-BY_REQUEST: Final = STORES | HTTP | {"memory"}
-"""Are read by ranges, in pieces. All others are files: who has one open reads on in it when it is replaced."""
+"""Object stores: their host is a bucket or container."""
 ONE_AT_A_TIME: Final = SFTP | {"ftp", "ftps"}
 """Their clients are one connection, on which one thread may speak."""
 WITHOUT_A_SERVER: Final = STORES | HTTP | {"memory", "hf", "data"}

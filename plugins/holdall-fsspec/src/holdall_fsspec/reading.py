@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from holdall.types import ByteRange
 from holdall_fsspec.buffers import room
 from holdall_fsspec.errors import BackendError, Guard
-from holdall_fsspec.protocols import BY_REQUEST, HTTP, WHOLE
 from holdall_fsspec.transferring import Deadline
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from holdall.types import Buffer
-    from holdall_fsspec.filesystem import FsspecFileSystem
+    from holdall_fsspec.adapters import FileServer
 
 
 _SFTP_READ: Final = 32 << 10  # what every server of SFTP answers in one piece
@@ -25,49 +24,50 @@ _SFTP_READ: Final = 32 << 10  # what every server of SFTP answers in one piece
 class Reading:
     """Of one key. Errors leave it as `StorageError`s."""
 
-    def __init__(self, block: FsspecFileSystem, key: str, guard: Guard) -> None:
-        self._block = block
+    def __init__(self, adapter: FileServer, key: str, guard: Guard) -> None:
+        self._adapter = adapter
+        self._config = adapter.config
         self._key = key
         self._guard = guard
-        self._deadline = Deadline(block.timeout)
-        self._may_know_no_ranges = block.protocol in HTTP
+        self._deadline = Deadline(adapter.config.limits.timeout)
+        self._may_know_no_ranges = adapter.ignores_ranges
 
     def read(self, wanted: ByteRange | None, /) -> Buffer:
         """The bytes, all of one object; fewer where it ends before the range does."""
-        limit = self._block.chunk_size
+        limit = self._config.chunk_size
         begin, stop = wanted or ByteRange(0)
         if stop is not None and stop - begin <= limit:
             return self._at_once(begin, stop)
-        before = self._block.head_of(self._key, self._guard)
+        before = self._adapter.head(self._key, self._guard)
         if begin > before.size:
             raise self._past(begin, before.size)
         stop = before.size if stop is None else min(stop, before.size)
         if stop - begin <= limit:
             return self._at_once(begin, stop if wanted else None)
-        if self._block.protocol not in BY_REQUEST:
+        if not self._adapter.by_request:
             return self._through(begin, stop)
         data = self._in_pieces(begin, stop, before.size)
-        if self._block.head_of(self._key, self._guard) != before:
+        if self._adapter.head(self._key, self._guard) != before:
             raise self._replaced()
         return data
 
     def stream(self, chunk: int, /) -> Iterator[Buffer]:
         """The same piece by piece, none of it of another object than the first."""
-        before = self._block.head_of(self._key, self._guard)
-        if self._block.protocol not in BY_REQUEST:
+        before = self._adapter.head(self._key, self._guard)
+        if not self._adapter.by_request:
             yield from self._opened(0, before.size, chunk)
             return
         for begin in range(0, before.size, chunk):
             piece = self._at_once(begin, min(begin + chunk, before.size))
-            if self._block.head_of(self._key, self._guard) != before:
+            if self._adapter.head(self._key, self._guard) != before:
                 raise self._replaced()
             yield piece
 
     def _through(self, begin: int, stop: int) -> Buffer:
-        data = room(stop - begin, self._block.map_above)
+        data = room(stop - begin, self._config.map_above)
         filled = 0
         with memoryview(data) as view:
-            for piece in self._opened(begin, stop, self._block.chunk_size):
+            for piece in self._opened(begin, stop, self._config.chunk_size):
                 view[filled : filled + len(piece)] = piece
                 filled += len(piece)
         return data
@@ -76,8 +76,8 @@ class Reading:
         """From a file that stays open."""
         with ExitStack() as stack:
             with self._guard:
-                filesystem = stack.enter_context(self._block.lent())
-                file = stack.enter_context(filesystem.open(self._block.path_of(filesystem, self._key), "rb"))
+                filesystem = stack.enter_context(self._adapter.lent())
+                file = stack.enter_context(filesystem.open(self._adapter.path_of(filesystem, self._key), "rb"))
             for start in range(begin, stop, chunk):
                 end = min(start + chunk, stop)
                 with self._guard:
@@ -94,17 +94,17 @@ class Reading:
         data = self._piece(begin, stop) if stop is None or stop > begin else b""
         if self._may_know_no_ranges and begin and data:
             # What came may be the whole, from a server that knows no ranges, and fsspec does not say so.
-            size = self._block.head_of(self._key, self._guard).size
+            size = self._adapter.head(self._key, self._guard).size
             if begin > size:
                 raise self._past(begin, size)
             return data[begin:stop] if len(data) == size else data
-        if not data and begin > (size := self._block.head_of(self._key, self._guard).size):
+        if not data and begin > (size := self._adapter.head(self._key, self._guard).size):
             raise self._past(begin, size)
         return data if stop is None else data[: stop - begin]
 
     def _in_pieces(self, begin: int, stop: int, size: int) -> Buffer:
-        step = self._block.chunk_size
-        data = room(stop - begin, self._block.map_above)
+        step = self._config.chunk_size
+        data = room(stop - begin, self._config.map_above)
         with memoryview(data) as view:
 
             def fetch(start: int) -> bytes | None:
@@ -125,7 +125,7 @@ class Reading:
                 starts = starts[1:]
             from concurrent.futures import ThreadPoolExecutor
 
-            with ThreadPoolExecutor(self._block.concurrency) as pool:
+            with ThreadPoolExecutor(self._config.limits.concurrency) as pool:
                 list(pool.map(fetch, starts))
         return data
 
@@ -134,17 +134,17 @@ class Reading:
 
         def cat(filesystem: Any) -> bytes:
             self._deadline.left()
-            data: bytes = filesystem.cat_file(self._block.path_of(filesystem, self._key), **bounds)
+            data: bytes = filesystem.cat_file(self._adapter.path_of(filesystem, self._key), **bounds)
             return data
 
         try:
-            return self._block.ask(cat)
+            return self._adapter.ask(cat)
         except Exception as error:
             if begin and BackendError.of(error).status == 416:
                 return b""
-            if self._block.protocol not in WHOLE:
-                self._block.head_of(self._key, self._guard)  # which says KeyMissing of a folder
-            raise self._block.unread(self._guard, error) from error
+            if self._adapter.has_folders:
+                self._adapter.head(self._key, self._guard)  # which says KeyMissing of a folder
+            raise self._adapter.unread(self._guard, error) from error
 
     def _past(self, begin: int, size: int) -> Exception:
         return self._guard.failed(f"the range starts at {begin}, past the end of the object at {size}.")

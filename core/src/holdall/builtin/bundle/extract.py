@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from holdall.builtin.candidates import candidates
 from holdall.builtin.pickle.codec import PickleCodec
 from holdall.errors import SerializationError
-from holdall.serialization.typed.errors import Refused, described
+from holdall.serialization.typed.errors import UnsupportedValue, described
 from holdall.serialization.typed.json import JSONWriter
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ class LeafWriter(JSONWriter):
         if number is None:
             try:
                 return super()._formed(kind, obj, level)
-            except Refused as refused:
-                if refused.inside or refused.too_deep:
+            except UnsupportedValue as unsupported:
+                if unsupported.inside or unsupported.too_deep:
                     raise
-                number = self._last_resort(obj, refused)
+                number = self._last_resort(obj, unsupported)
         return self.tagged(LEAF, number)
 
     def _taken(self, kind: type, obj: Any) -> int | None:
@@ -73,17 +73,17 @@ class LeafWriter(JSONWriter):
                 continue  # as an array of objects is refused: the next one may do
         return None
 
-    def _last_resort(self, obj: Any, refused: Refused) -> int:
+    def _last_resort(self, obj: Any, unsupported: UnsupportedValue) -> int:
         if not self._pickle:
-            refused.remedy = "@holdall.register(types=[…]) on a serializer"
-            raise refused
+            unsupported.remedy = "@holdall.register(types=[…]) on a serializer"
+            raise unsupported
         if self._pickled >= _MOST_PICKLES:
-            raise refused
+            raise unsupported
         self._pickled += 1
         try:
             return self._leaf(obj, _PICKLE, _PICKLE.dump(obj))
         except SerializationError as error:
-            raise Refused(f"is {described(type(obj))}: {error}") from error
+            raise UnsupportedValue(f"is {described(type(obj))}: {error}") from error
 
     def _leaf(self, obj: Any, codec: Codec, parts: Parts) -> int:
         size = sum(memoryview(part).nbytes for part in parts) if isinstance(parts, list) else None

@@ -14,10 +14,10 @@ but through the reader's `Trust`, and nothing that data names is called unless i
 from __future__ import annotations
 
 from holdall.serialization.typed.class_names import class_name
-from holdall.serialization.typed.errors import Refused
-from holdall.serialization.typed.form import MAX_LEVELS, Form, Payload
+from holdall.serialization.typed.errors import UnsupportedValue
+from holdall.serialization.typed.form import MAX_LEVELS, Payload, TypeHandler
 from holdall.serialization.typed.reader import Reader
 from holdall.serialization.typed.registry import FORMS
 from holdall.serialization.typed.writer import Writer
 
-__all__ = ["FORMS", "MAX_LEVELS", "Form", "Payload", "Reader", "Refused", "Writer", "class_name"]
+__all__ = ["FORMS", "MAX_LEVELS", "Payload", "Reader", "TypeHandler", "UnsupportedValue", "Writer", "class_name"]

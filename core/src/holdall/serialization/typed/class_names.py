@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from holdall.errors import CorruptResultError, SerializationError
-from holdall.serialization.typed.errors import Refused, described
+from holdall.serialization.typed.errors import UnsupportedValue, described
 from holdall.serialization.typed.static_lookup import is_class, module_names, module_of, names, qualname_of
 
 if TYPE_CHECKING:
@@ -23,17 +23,17 @@ def class_name(cls: type, /) -> str:
     """The name under which a reader finds `cls`.
 
     Raises:
-        Refused: another process could not find it.
+        UnsupportedValue: another process could not find it.
     """
     module, qualname = module_of(cls), qualname_of(cls)
     if "<locals>" in qualname:
-        raise Refused(
+        raise UnsupportedValue(
             f"is {described(cls)}, a class made inside a function, which no other process can find by its name (move "
             f"it to the top of its module)"
         )
     loaded = sys.modules.get(module)
     if loaded is None or _walk(loaded, qualname) is not cls:
-        raise Refused(f"is {described(cls)}, and that class is not to be found under that name")
+        raise UnsupportedValue(f"is {described(cls)}, and that class is not to be found under that name")
     return f"{module}:{qualname}"
 
 

@@ -13,19 +13,18 @@ from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from holdall.errors import SerializationError
-from holdall.serialization.typed.errors import Refused, type_name
-from holdall.serialization.typed.form import Form
+from holdall.serialization.typed.errors import UnsupportedValue, type_name
+from holdall.serialization.typed.form import TypeHandler
 
 if TYPE_CHECKING:
-    from holdall.serialization.typed.reader import Reader
-    from holdall.serialization.typed.writer import Writer
+    from holdall.serialization.typed.form import TreeReader, TreeWriter
 
 _STAMP: Final = re.compile(
     r"([0-9T:.+-]+)(?:\[(?P<zone>[A-Za-z0-9_+./-]+)\]|\[_name=(?P<name>[^\]]*)\])?(\[_fold=1\])?"
 )
 
 
-def _write(_: Writer, obj: datetime | time, __: int) -> str:
+def _write(_: TreeWriter, obj: datetime | time, __: int) -> str:
     fold = "[_fold=1]" if obj.fold else ""
     zone = obj.tzinfo
     if zone is None or zone is UTC:
@@ -34,7 +33,7 @@ def _write(_: Writer, obj: datetime | time, __: int) -> str:
         return f"{obj.isoformat()}{_label(zone)}{fold}"
     if type(zone) is ZoneInfo and zone.key:
         return f"{obj.isoformat()}[{zone.key}]{fold}"
-    raise Refused(
+    raise UnsupportedValue(
         f"has the time zone {type_name(type(zone))}: only zoneinfo (by key) and datetime.timezone have a form"
     )
 
@@ -61,7 +60,7 @@ def _read(kind: type[datetime | time], text: str) -> Any:
     return moment.replace(tzinfo=zone, fold=1 if match[4] else 0)
 
 
-def _zone(_: Reader | None, key: str) -> ZoneInfo:
+def _zone(_: TreeReader | None, key: str) -> ZoneInfo:
     try:
         return ZoneInfo(key)
     except (ZoneInfoNotFoundError, OSError) as error:  # OSError: the key is a folder of the database
@@ -70,13 +69,13 @@ def _zone(_: Reader | None, key: str) -> ZoneInfo:
         ) from error
 
 
-def _write_zone(_: Writer, obj: ZoneInfo, __: int) -> str:
+def _write_zone(_: TreeWriter, obj: ZoneInfo, __: int) -> str:
     if not obj.key:
-        raise Refused("is a time zone without a key, which another process could not find")
+        raise UnsupportedValue("is a time zone without a key, which another process could not find")
     return obj.key
 
 
-def _read_offset(_: Reader, value: Any) -> timezone:
+def _read_offset(_: TreeReader, value: Any) -> timezone:
     days, seconds, microseconds, name = value
     offset = _delta(None, [days, seconds, microseconds])
     if name is None:
@@ -84,13 +83,13 @@ def _read_offset(_: Reader, value: Any) -> timezone:
     return timezone(offset, name)
 
 
-def _write_offset(writer: Writer, obj: timezone, level: int) -> list[Any]:
+def _write_offset(writer: TreeWriter, obj: timezone, level: int) -> list[Any]:
     offset = obj.utcoffset(None)
     name = obj.tzname(None) if _label(obj) else None
     return writer.items([offset.days, offset.seconds, offset.microseconds, name], level)
 
 
-def _delta(_: Reader | None, value: Any) -> timedelta:
+def _delta(_: TreeReader | None, value: Any) -> timedelta:
     days, seconds, microseconds = value
     if not all(type(part) is int for part in (days, seconds, microseconds)):
         raise TypeError("parts of a timedelta")
@@ -98,16 +97,16 @@ def _delta(_: Reader | None, value: Any) -> timedelta:
 
 
 MOMENTS: Final = (
-    Form("datetime", "text", (datetime,), _write, lambda _, text: _read(datetime, text)),
-    Form("date", "text", (date,), lambda _, obj, __: obj.isoformat(), lambda _, text: date.fromisoformat(text)),
-    Form("time", "text", (time,), _write, lambda _, text: _read(time, text)),
-    Form(
+    TypeHandler("datetime", "text", (datetime,), _write, lambda _, text: _read(datetime, text)),
+    TypeHandler("date", "text", (date,), lambda _, obj, __: obj.isoformat(), lambda _, text: date.fromisoformat(text)),
+    TypeHandler("time", "text", (time,), _write, lambda _, text: _read(time, text)),
+    TypeHandler(
         "timedelta",
         "tree",
         (timedelta,),
         lambda writer, obj, level: writer.items([obj.days, obj.seconds, obj.microseconds], level),
         _delta,
     ),
-    Form("timezone", "tree", (timezone,), _write_offset, _read_offset),
-    Form("zoneinfo", "text", (ZoneInfo,), _write_zone, _zone),
+    TypeHandler("timezone", "tree", (timezone,), _write_offset, _read_offset),
+    TypeHandler("zoneinfo", "text", (ZoneInfo,), _write_zone, _zone),
 )

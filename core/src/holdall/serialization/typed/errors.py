@@ -10,7 +10,7 @@ from holdall.serialization.typed.static_lookup import module_of, qualname_of
 _SHOWN = 60
 
 
-class Refused(Exception):  # noqa: N818 - internal signal; users see the SerializationError made from it
+class UnsupportedValue(Exception):  # noqa: N818 - internal signal; users see the SerializationError made from it
     """Raised where the trouble is, and told its way on the way up: no path is built while all goes well."""
 
     def __init__(self, reason: str, /, *, remedy: str = 'result_serializer="pickle"') -> None:
@@ -26,7 +26,7 @@ class Refused(Exception):  # noqa: N818 - internal signal; users see the Seriali
         """Whether the trouble lies inside the object at hand, and not with the object itself."""
         return bool(self._steps)
 
-    def at(self, step: str, owner: Any, /) -> Refused:
+    def at(self, step: str, owner: Any, /) -> UnsupportedValue:
         """Note one step of the path, innermost first, and the object that it starts from."""
         self._steps.append(step)
         self._owners.append(owner)
@@ -50,10 +50,10 @@ class Refused(Exception):  # noqa: N818 - internal signal; users see the Seriali
         )
 
 
-def too_deep(levels: int, /) -> Refused:
-    refused = Refused(f"is nested deeper than the {levels} levels that this format allows")
-    refused.too_deep = True
-    return refused
+def too_deep(levels: int, /) -> UnsupportedValue:
+    unsupported = UnsupportedValue(f"is nested deeper than the {levels} levels that this format allows")
+    unsupported.too_deep = True
+    return unsupported
 
 
 def key_step(key: Any, /) -> str:

@@ -7,12 +7,12 @@ from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.errors import SerializationError
-from holdall.serialization.typed.class_hashes import has_own_hash
-from holdall.serialization.typed.errors import Refused, described
+from holdall.serialization.typed.errors import UnsupportedValue, described
 from holdall.serialization.typed.static_lookup import (
     Missing,
     ancestry,
     descends,
+    has_own_hash,
     is_generated,
     is_written_in_python,
     names,
@@ -40,7 +40,7 @@ class Layout:
     __slots__ = ("_dict", "_dropped", "_slots", "kind", "own_hash")
 
     def __init__(self, kind: type, /, *, known: tuple[type, ...] = (), builtin: tuple[type, ...] = ()) -> None:
-        """Raises `Refused` where the class has ways of its own."""
+        """Raises `UnsupportedValue` where the class has ways of its own."""
         self.kind = kind
         self._dict: GetSetDescriptorType | None = None
         self._slots: dict[str, MemberDescriptorType] = {}
@@ -50,12 +50,12 @@ class Layout:
             if base is object or any(base is each for each in builtin):
                 continue
             if not is_written_in_python(base):
-                raise Refused(f"is {described(kind)}, whose instances are a {qualname_of(base)} as well")
+                raise UnsupportedValue(f"is {described(kind)}, whose instances are a {qualname_of(base)} as well")
             held = names(base)
             found = held.get("__dict__")
             if found is not None and self._dict is None:
                 if type(found) is not GetSetDescriptorType:
-                    raise Refused(f"is {described(kind)}, which has a __dict__ of its own making")
+                    raise UnsupportedValue(f"is {described(kind)}, which has a __dict__ of its own making")
                 self._dict = found
             if not any(base is each for each in known):
                 self._look_at(held)
@@ -64,11 +64,11 @@ class Layout:
     def _look_at(self, held: Mapping[str, Any]) -> None:
         for name in _OWN_WAYS:
             if name in held and not is_generated(held[name]):
-                raise Refused(f"is {described(self.kind)}, which has its own {name}")
+                raise UnsupportedValue(f"is {described(self.kind)}, which has its own {name}")
         for name, found in held.items():
             if type(found) is MemberDescriptorType:
                 if self._slots.setdefault(name, found) is not found:
-                    raise Refused(f"is {described(self.kind)}, which has the slot {name!r} twice")
+                    raise UnsupportedValue(f"is {described(self.kind)}, which has the slot {name!r} twice")
             elif descends(type(found), cached_property):
                 self._dropped.add(name)
         lazy = held.get("__getattr__")
@@ -90,7 +90,7 @@ class Layout:
                 except AttributeError:
                     continue
                 if name in state:
-                    raise Refused(f"is {described(self.kind)}, which holds {name!r} twice")
+                    raise UnsupportedValue(f"is {described(self.kind)}, which holds {name!r} twice")
                 state[name] = value
         if _HASH_CACHE in state:
             state[_HASH_CACHE] = None
@@ -126,7 +126,7 @@ def _refuse_metaclass(kind: type) -> None:
         if meta is type:
             return
         if "__call__" in names(meta) and not is_generated(names(meta)["__call__"]):
-            raise Refused(f"is {described(kind)}, whose metaclass has its own way of making instances")
+            raise UnsupportedValue(f"is {described(kind)}, whose metaclass has its own way of making instances")
 
 
 def default_of(default: Any, factory: Any, /) -> Any:

@@ -1,8 +1,12 @@
-"""Pydantic models, put back as `BaseModel.__setstate__` does it: no validator, no default factory, no code of the class."""
+"""Pydantic models and pydantic's own types: URLs, addresses of people, sizes, and secrets, which are refused.
+
+A model is restored as `BaseModel.__setstate__` does it: no validator, no default factory, no code of the class.
+"""
 
 from __future__ import annotations
 
 from enum import Enum
+from importlib import import_module
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,17 +17,16 @@ from holdall.errors import SerializationError
 from holdall.serialization.typed.class_names import class_name
 from holdall.serialization.typed.classes import filled, names_of, state, stored_state
 from holdall.serialization.typed.datetimes import MOMENTS
-from holdall.serialization.typed.errors import Refused, described
-from holdall.serialization.typed.form import Form
+from holdall.serialization.typed.errors import UnsupportedValue, described
+from holdall.serialization.typed.form import TypeHandler
 from holdall.serialization.typed.instance_layout import Layout
 from holdall.serialization.typed.scalars import SCALARS
-from holdall.serialization.typed.static_lookup import Missing, descends, names, raw
+from holdall.serialization.typed.static_lookup import Missing, ancestry, descends, module_of, names, qualname_of, raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdall.serialization.typed.reader import Reader
-    from holdall.serialization.typed.writer import Writer
+    from holdall.serialization.typed.form import TreeReader, TreeWriter
 
 _OWN: Final = (BaseModel, RootModel)
 _FIELDS_SET: Final[Any] = names(BaseModel)["__pydantic_fields_set__"]
@@ -36,30 +39,39 @@ _UNCHANGING: Final = {kind for form in (*SCALARS, *MOMENTS) for kind in form.typ
     range,
     slice,
 }
+# Compared by name: pydantic.networks is imported only where a URL is at hand.
+_URLS: Final = {
+    ("pydantic.networks", "_BaseUrl"): "Url",
+    ("pydantic.networks", "_BaseMultiHostUrl"): "MultiHostUrl",
+    ("pydantic_core._pydantic_core", "Url"): "Url",
+    ("pydantic_core._pydantic_core", "MultiHostUrl"): "MultiHostUrl",
+}
+_SECRETS: Final = frozenset({("pydantic.types", "_SecretBase"), ("pydantic.types", "Secret")})
+_HELD: Final = "_url"
 
 
-def model_plan(kind: type, /) -> Callable[[Writer, Any, int], Any] | None:
+def model_plan(kind: type, /) -> Callable[[TreeWriter, Any, int], Any] | None:
     if not descends(kind, BaseModel):
         return None
     if raw(kind, "__pydantic_generic_metadata__")["origin"] is not None:
-        raise Refused(
+        raise UnsupportedValue(
             f"is {described(kind)}, a generic model with its parameters filled in, which has no importable name (make "
             f"a subclass of it)"
         )
     layout, known = Layout(kind, known=_OWN), tuple(_described(kind, "__pydantic_fields__"))
     name = class_name(kind)
 
-    def write(writer: Writer, obj: BaseModel, level: int) -> Any:
+    def write(writer: TreeWriter, obj: BaseModel, level: int) -> Any:
         held = layout.held(obj)
         try:
             fields = {field: held.pop(field) for field in known}
             was_set, extra, private = _FIELDS_SET.__get__(obj), _slot(obj, _EXTRA), _slot(obj, _PRIVATE)
         except KeyError as error:
-            raise Refused(f"is {described(kind)} with a field that is not set: {error.args[0]}") from None
+            raise UnsupportedValue(f"is {described(kind)} with a field that is not set: {error.args[0]}") from None
         except AttributeError:
-            raise Refused(f"is {described(kind)} that pydantic has not finished") from None
+            raise UnsupportedValue(f"is {described(kind)} that pydantic has not finished") from None
         if extra and not extra.keys().isdisjoint(fields):
-            raise Refused(f"is {described(kind)} with an extra that has the name of a field")
+            raise UnsupportedValue(f"is {described(kind)} with an extra that has the name of a field")
         fields |= extra or {}
         more: dict[str, Any] = {}
         if unset := [field for field in fields if field not in was_set]:
@@ -84,7 +96,7 @@ def _find_model(cls: type) -> tuple[Layout, dict[str, Any], dict[str, Any], bool
     return Layout(cls, known=_OWN), fields, private, _described(cls, "model_config").get("extra") == "allow"
 
 
-def _read_model(reader: Reader, name: str, value: Any, more: dict[str, Any]) -> Any:
+def _read_model(reader: TreeReader, name: str, value: Any, more: dict[str, Any]) -> Any:
     layout, known, known_private, extends = reader.known_class("model", name, _find_model)
     names_of(value)
     unset, private = more.pop("unset", []), more.pop("private", {})
@@ -145,8 +157,80 @@ def _copied(default: Any, name: str, field: str) -> Any:
     )
 
 
+def _identity(kind: type) -> tuple[str, str]:
+    return module_of(kind), qualname_of(kind)
+
+
+def library_plan(kind: type, /) -> Callable[[TreeWriter, Any, int], Any] | None:
+    if not _SECRETS.isdisjoint(map(_identity, ancestry(kind))):
+        raise UnsupportedValue(
+            f"is {described(kind)}, and a secret is not written in the clear",
+            remedy="the name of the secret instead of its value",
+        )
+    if (found := _describe_url(kind)) is not None:
+        layout, core = found
+        name = class_name(kind)
+        return lambda writer, obj, _: writer.tagged("url", writer.text(_url_text(obj, layout, core)), name=name)
+    if _identity(kind) == ("pydantic.networks", "NameEmail"):
+        return lambda writer, obj, level: writer.tagged("name-email", writer.items([obj.name, obj.email], level))
+    if _identity(kind) == ("pydantic.types", "ByteSize"):
+        return lambda writer, obj, level: writer.tagged("byte-size", writer.value(int(obj), level))
+    return None
+
+
+def _describe_url(kind: type) -> tuple[Layout | None, Any] | None:
+    """The layout of a URL class, None for one of pydantic's core, and the class of the core that it holds or is."""
+    for base in ancestry(kind):
+        if (core := _URLS.get(_identity(base))) is not None:
+            inner = getattr(import_module("pydantic_core"), core)
+            return (None if kind is inner else Layout(kind)), inner
+    return None
+
+
+def _url_text(obj: Any, layout: Layout | None, core: Any) -> str:
+    held = {_HELD: obj} if layout is None else layout.held(obj)
+    inner: Any = held.get(_HELD)
+    if held.keys() != {_HELD} or type(inner) is not core:
+        raise UnsupportedValue(f"is {described(type(obj))} that holds more than its text")
+    text = str(inner)
+    again: Any = core
+    if again(text) != inner:
+        raise UnsupportedValue(f"is {described(type(obj))} whose text is read as another one")
+    return text
+
+
+def _read_url(reader: TreeReader, name: str, value: Any, _: dict[str, Any]) -> Any:
+    layout, core = reader.known_class("url", name, _describe_url)
+    if type(value) is not str:
+        raise TypeError("url")
+    inner: Any = core(value)
+    return inner if layout is None else layout.made({_HELD: inner})
+
+
+def _read_name_email(_: TreeReader, value: Any) -> Any:
+    from pydantic.networks import NameEmail
+
+    name, email = value
+    if type(name) is not str or type(email) is not str:
+        raise TypeError("name and address")
+    return NameEmail(name=name, email=email)
+
+
+def _read_byte_size(_: TreeReader, value: Any) -> Any:
+    from pydantic.types import ByteSize
+
+    if type(value) is not int:
+        raise TypeError("size")
+    return ByteSize(value)
+
+
 def _by_plan(*_: Any) -> Any:
-    raise AssertionError("written by model_plan")
+    raise AssertionError("written by model_plan or library_plan")
 
 
-MODELS: Final = (Form("model", "class", (), _by_plan, _read_model),)
+PYDANTIC: Final = (
+    TypeHandler("model", "class", (), _by_plan, _read_model),
+    TypeHandler("url", "class", (), _by_plan, _read_url),
+    TypeHandler("name-email", "tree", (), _by_plan, _read_name_email),
+    TypeHandler("byte-size", "tree", (), _by_plan, _read_byte_size),
+)

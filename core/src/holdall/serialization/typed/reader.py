@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from holdall.errors import CorruptResultError, SerializationError
-from holdall.serialization.typed.class_hashes import collide, hashes_itself
 from holdall.serialization.typed.class_names import find_class
-from holdall.serialization.typed.errors import Refused
+from holdall.serialization.typed.errors import UnsupportedValue
 from holdall.serialization.typed.form import MAX_LEVELS
 from holdall.serialization.typed.registry import BY_TAG
+from holdall.serialization.typed.static_lookup import collide, hashes_itself
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,10 +57,10 @@ class Reader:
             cls = find_class(name, trust=self.trust, kind=tag)
             try:
                 found = describe(cls)
-            except Refused as refused:
+            except UnsupportedValue as unsupported:
                 raise SerializationError(
                     f"The stored data holds a {tag} of class {name!r}, and nothing of a class is called for reading: the "
-                    f"class {refused.reason}."
+                    f"class {unsupported.reason}."
                 ) from None
             if found is None:
                 raise CorruptResultError(f"The stored data says that {name!r} is the class of a {tag}; it is not.")

@@ -11,14 +11,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.errors import SerializationError
-from holdall.serialization.typed.errors import Refused
-from holdall.serialization.typed.form import Form
+from holdall.serialization.typed.errors import UnsupportedValue
+from holdall.serialization.typed.form import TypeHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdall.serialization.typed.reader import Reader
-    from holdall.serialization.typed.writer import Writer
+    from holdall.serialization.typed.form import TreeReader, TreeWriter
 
 _FLOATS: Final = frozenset({"nan", "inf", "-inf"})
 _FLAGS: Final = int(re.ASCII | re.IGNORECASE | re.LOCALE | re.MULTILINE | re.DOTALL | re.VERBOSE | re.UNICODE)
@@ -45,8 +44,8 @@ _ADDRESSES: Final = {
 }
 
 
-def _text(tag: str, kind: type, read: Callable[[str], Any], show: Callable[[Any], str] = str) -> Form:
-    return Form(tag, "text", (kind,), lambda writer, obj, _: writer.text(show(obj)), lambda _, text: read(text))
+def _text(tag: str, kind: type, read: Callable[[str], Any], show: Callable[[Any], str] = str) -> TypeHandler:
+    return TypeHandler(tag, "text", (kind,), lambda writer, obj, _: writer.text(show(obj)), lambda _, text: read(text))
 
 
 def _int(text: str) -> int:
@@ -60,7 +59,7 @@ def _float(text: str) -> float:
     return float(text)
 
 
-def _complex(_: Reader, value: Any) -> complex:
+def _complex(_: TreeReader, value: Any) -> complex:
     real, imaginary = value
     return complex(_number(real), _number(imaginary))
 
@@ -71,13 +70,13 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _write_fraction(writer: Writer, obj: Fraction, level: int) -> list[Any]:
+def _write_fraction(writer: TreeWriter, obj: Fraction, level: int) -> list[Any]:
     if max(obj.numerator.bit_length(), obj.denominator.bit_length()) > _MOST_BITS:
-        raise Refused("is a fraction of numbers so long that reducing them again would take a reader seconds")
+        raise UnsupportedValue("is a fraction of numbers so long that reducing them again would take a reader seconds")
     return writer.items([obj.numerator, obj.denominator], level)
 
 
-def _fraction(_: Reader, value: Any) -> Fraction:
+def _fraction(_: TreeReader, value: Any) -> Fraction:
     if type(value) is not list or [type(part) for part in value] != [int, int]:
         raise TypeError("parts of a fraction")
     numerator, denominator = value
@@ -95,15 +94,15 @@ def _path(kind: type) -> Callable[[str], Any]:
     return read
 
 
-def _write_pattern(writer: Writer, obj: re.Pattern[Any], level: int) -> list[Any]:
+def _write_pattern(writer: TreeWriter, obj: re.Pattern[Any], level: int) -> list[Any]:
     if obj.flags & ~_FLAGS:
-        raise Refused("is a pattern with flags that cannot be kept")
+        raise UnsupportedValue("is a pattern with flags that cannot be kept")
     if _is_costly(obj.pattern):
-        raise Refused("is a pattern so large that compiling it would take a reader seconds")
+        raise UnsupportedValue("is a pattern so large that compiling it would take a reader seconds")
     return [writer.value(obj.pattern, level + 1), obj.flags]
 
 
-def _read_pattern(_: Reader, value: Any) -> re.Pattern[Any]:
+def _read_pattern(_: TreeReader, value: Any) -> re.Pattern[Any]:
     pattern, flags = value
     if type(flags) is not int or flags & ~_FLAGS or type(pattern) not in {str, bytes} or _is_costly(pattern):
         raise ValueError("pattern")
@@ -124,11 +123,15 @@ def _is_costly(pattern: str | bytes) -> bool:
 SCALARS: Final = (
     _text("int", int, _int, hex),
     _text("float", float, _float, repr),
-    Form("complex", "tree", (complex,), lambda writer, z, level: writer.items([z.real, z.imag], level), _complex),
-    Form("bytes", "blob", (bytes,), lambda writer, obj, _: writer.blob(obj), lambda _, blob: bytes(blob)),
-    Form("bytearray", "blob", (bytearray,), lambda writer, obj, _: writer.blob(obj), lambda _, blob: bytearray(blob)),
+    TypeHandler(
+        "complex", "tree", (complex,), lambda writer, z, level: writer.items([z.real, z.imag], level), _complex
+    ),
+    TypeHandler("bytes", "blob", (bytes,), lambda writer, obj, _: writer.blob(obj), lambda _, blob: bytes(blob)),
+    TypeHandler(
+        "bytearray", "blob", (bytearray,), lambda writer, obj, _: writer.blob(obj), lambda _, blob: bytearray(blob)
+    ),
     _text("decimal", Decimal, Decimal),
-    Form(
+    TypeHandler(
         "fraction",
         "tree",
         (Fraction,),
@@ -138,5 +141,5 @@ SCALARS: Final = (
     _text("uuid", uuid.UUID, uuid.UUID),
     *(_text(tag, kind, _path(kind)) for kind, tag in _PATHS.items()),
     *(_text(tag, kind, kind) for kind, tag in _ADDRESSES.items()),
-    Form("pattern", "tree", (re.Pattern,), _write_pattern, _read_pattern),
+    TypeHandler("pattern", "tree", (re.Pattern,), _write_pattern, _read_pattern),
 )

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import (
     BuiltinFunctionType,
     FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
     MethodDescriptorType,
     MethodType,
     ModuleType,
@@ -17,7 +20,7 @@ from types import (
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 _MRO: Final[Any] = type.__dict__["__mro__"]
 _NAMES: Final[Any] = type.__dict__["__dict__"]
@@ -28,6 +31,9 @@ _MODULE_NAMES: Final[Any] = vars(ModuleType)["__dict__"]
 _HEAP_TYPE: Final = 1 << 9
 _BUILTIN: Final = frozenset({BuiltinFunctionType, MethodDescriptorType, NoneType, WrapperDescriptorType})
 _MAKERS: Final = ("dataclasses", "attr._make", "enum")
+_MANY: Final = 1024
+_MOST_ALIKE: Final = 256
+_PLAIN: Final = frozenset({str, int, float, bool, bytes, NoneType})
 
 
 class Missing:
@@ -100,3 +106,48 @@ def is_generated(found: object, /) -> bool:
     code = found.__code__
     in_dataclass = code.co_filename == "<string>" and code.co_qualname.startswith("__create_fn__.<locals>.")
     return made or in_dataclass or code.co_filename.startswith("<attrs generated")
+
+
+def has_own_hash(kind: type, /) -> bool:
+    """Whether hashing or comparing an instance calls code that its class has written itself."""
+    found = (raw(kind, "__hash__"), raw(kind, "__eq__"))
+    return not all(is_builtin(each) or is_generated(each) for each in found)
+
+
+def collide(members: Collection[Any], /) -> bool:
+    """Whether so many have the same hash that putting them into a set would take for ever: numbers can be chosen so."""
+    return len(members) > _MANY and max(Counter(map(hash, members)).values()) > _MOST_ALIKE
+
+
+def hashes_itself(members: Iterable[Any], /) -> bool:
+    """Whether one of them, or something that it is made of, has a hash of its class's own."""
+    waiting, seen = list(members), set()
+    while waiting:
+        each = waiting.pop()
+        kind = type(each)
+        if kind in _PLAIN or id(each) in seen:
+            continue
+        seen.add(id(each))
+        if descends(kind, tuple):
+            waiting.extend(tuple.__iter__(each))
+        elif kind is frozenset:
+            waiting.extend(each)
+        if is_written_in_python(kind):
+            if has_own_hash(kind):
+                return True
+            waiting.extend(_parts(kind, each))
+    return False
+
+
+def _parts(kind: type, obj: Any) -> list[Any]:
+    found: list[Any] = []
+    for base in ancestry(kind):
+        for name, each in names(base).items():
+            if type(each) is MemberDescriptorType:
+                try:
+                    found.append(each.__get__(obj))
+                except AttributeError:
+                    continue
+            elif name == "__dict__" and type(each) is GetSetDescriptorType:
+                found.extend(each.__get__(obj).values())
+    return found

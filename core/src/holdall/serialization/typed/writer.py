@@ -6,11 +6,11 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from holdall.errors import SerializationError
-from holdall.serialization.typed.class_hashes import collide, has_own_hash, hashes_itself
 from holdall.serialization.typed.containers import pairs
-from holdall.serialization.typed.errors import Refused, described, key_step, too_deep
+from holdall.serialization.typed.errors import UnsupportedValue, described, key_step, too_deep
 from holdall.serialization.typed.form import MAX_LEVELS
 from holdall.serialization.typed.registry import BY_TYPE, plan
+from holdall.serialization.typed.static_lookup import collide, has_own_hash, hashes_itself
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -59,8 +59,8 @@ class Writer:
         """Raises `SerializationError` with the path of what has no form."""
         try:
             return self.value(obj, 1)
-        except Refused as refused:
-            raise refused.error(self.serializer, obj) from refused.__cause__
+        except UnsupportedValue as unsupported:
+            raise unsupported.error(self.serializer, obj) from unsupported.__cause__
         except RuntimeError as error:  # RecursionError, or a container that another thread changes meanwhile
             raise SerializationError(
                 f"The {self.serializer} serializer could not walk the result: {error}.", value=obj
@@ -89,7 +89,7 @@ class Writer:
             try:
                 obj.encode()
             except UnicodeEncodeError:
-                raise Refused("is a string with a lone surrogate, which is no Unicode text") from None
+                raise UnsupportedValue("is a string with a lone surrogate, which is no Unicode text") from None
         return obj
 
     def fields(  # noqa: C901, PLR0912 - the hottest loop: a call per item would double its cost
@@ -123,10 +123,10 @@ class Writer:
                     out[key] = written
             else:
                 return out
-        except Refused as refused:
-            raise refused.at(
+        except UnsupportedValue as unsupported:
+            raise unsupported.at(
                 f".{key}" if attributes else key_step(key), obj if owner is None else owner
-            ) from refused.__cause__
+            ) from unsupported.__cause__
         if level + 1 > MAX_LEVELS:
             raise too_deep(MAX_LEVELS)
         return self.tagged("dict", pairs(self, obj, level + 1, owner))
@@ -154,16 +154,20 @@ class Writer:
                     if out is obj:
                         out = obj.copy()
                     out[index] = written
-        except Refused as refused:
-            raise refused.at(step(index), obj if owner is None else owner) from refused.__cause__
+        except UnsupportedValue as unsupported:
+            raise unsupported.at(step(index), obj if owner is None else owner) from unsupported.__cause__
         return out
 
     def check_hashes(self, members: Collection[Any], /) -> None:
-        """Raises `Refused` for members of a set, or keys, that no reader would put there."""
+        """Raises `UnsupportedValue` for members of a set, or keys, that no reader would put there."""
         if self.hashes_itself and hashes_itself(members):
-            raise Refused("has members or keys of a class with a hash of its own, which reading would have to call")
+            raise UnsupportedValue(
+                "has members or keys of a class with a hash of its own, which reading would have to call"
+            )
         if collide(members):
-            raise Refused("has hundreds of members or keys with the same hash, which would take a reader for ever")
+            raise UnsupportedValue(
+                "has hundreds of members or keys with the same hash, which would take a reader for ever"
+            )
 
     def _plain(self, obj: list[Any], /) -> bool:
         """Whether the items are of one plain type and all within its bounds."""
@@ -192,8 +196,8 @@ class Writer:
                 write = self._plans[kind] = plan(kind)
                 self.hashes_itself = self.hashes_itself or has_own_hash(kind)
             return write(self, obj, level + 1)
-        except Refused as refused:
-            if self.encoder is None or refused.inside or refused.too_deep:
+        except UnsupportedValue as unsupported:
+            if self.encoder is None or unsupported.inside or unsupported.too_deep:
                 raise
         return self._encoded(self.encoder, obj, level)
 
@@ -203,10 +207,12 @@ class Writer:
             encoded = encoder(obj)
         except Exception as error:
             # The user's function: whatever it raises means "no", with its cause.
-            raise Refused(f"is {kind}, and the object_encoder raised {type(error).__name__}: {error}") from error
+            raise UnsupportedValue(
+                f"is {kind}, and the object_encoder raised {type(error).__name__}: {error}"
+            ) from error
         if encoded is obj:
-            raise Refused(f"is {kind}, which the object_encoder gave back as it was")
+            raise UnsupportedValue(f"is {kind}, which the object_encoder gave back as it was")
         try:
             return self.tagged("custom", self.value(encoded, level + 1))
-        except Refused as refused:
-            raise refused.at("{encoded}", obj) from refused.__cause__
+        except UnsupportedValue as unsupported:
+            raise unsupported.at("{encoded}", obj) from unsupported.__cause__

@@ -1,0 +1,361 @@
+"""How each family of fsspec's filesystems is used: file servers, object stores, memory, and what can only be read.
+
+An adapter is one family's way through the operations of a block. A protocol that `ADAPTERS` does not list is taken for a
+file server, which asks the least of a filesystem.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, nullcontext
+from functools import partial
+from itertools import chain
+from time import sleep
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from urllib.parse import quote
+
+from holdall.errors import KeyMissing
+from holdall_fsspec.connection import connect
+from holdall_fsspec.errors import BackendError
+from holdall_fsspec.pool import Pool
+from holdall_fsspec.protocols import ARCHIVES, HTTP, ONE_AT_A_TIME, READ_ONLY, SFTP, STORES
+from holdall_fsspec.repeating import pause
+from holdall_fsspec.saving import make_folder, save_renamed, save_whole
+from holdall_fsspec.walking import listed, meta, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    from holdall.types import ObjectMeta
+    from holdall_fsspec.connection import FsspecConfig
+    from holdall_fsspec.errors import Guard
+
+T = TypeVar("T")
+
+
+class FileServer:
+    """Files on a server that shows each while it is written, as smb and hdfs do. Base of the other families.
+
+    Args:
+        config: what the block says.
+        client: returns the block's client in this process, which `new_client` made.
+    """
+
+    creates: ClassVar[bool] = False
+    """Whether it can create an object only where none is, atomically."""
+    locks: ClassVar[bool] = False
+    """Whether it does so for whoever asks, on any machine: leases stand on it."""
+    by_request: ClassVar[bool] = False
+    """Whether ranges are read by requests. Otherwise from an open file, which stays the same when it is replaced."""
+    ignores_ranges: ClassVar[bool] = False
+    """Whether the answer to a range may be the whole object."""
+    has_folders: ClassVar[bool] = True
+    """Whether a name may be that of a folder, for which each filesystem has errors of its own."""
+    renames: ClassVar[bool] = True
+    """Whether a file is written under a temporary name, which a killed writer leaves."""
+    copies: ClassVar[bool] = False
+    """Whether it copies an object within itself."""
+
+    def __init__(self, config: FsspecConfig, client: Callable[[], Any], /) -> None:
+        self.config = config
+        self.protocol = config.address.protocol
+        self._client = client
+
+    # The client.
+
+    def new_client(self) -> Any:
+        """A filesystem of this block alone, which remembers neither listings nor other instances."""
+        return self.connected()
+
+    def connected(self) -> Any:
+        return connect(self.config, defaults=self.timeouts(), fixed={"use_listings_cache": False})
+
+    def timeouts(self) -> dict[str, Any]:
+        """Options of the filesystem for the block's timeouts, as far as they are known here."""
+        return {}
+
+    def lent(self) -> AbstractContextManager[Any]:
+        """A filesystem that is this thread's to use."""
+        return nullcontext(self._client())
+
+    @property
+    def attempts(self) -> int:
+        """How often a request is sent before its failure counts."""
+        return self.config.limits.max_attempts
+
+    def ask(self, question: Callable[[Any], T], /) -> T:
+        """Returns what the filesystem answers, and asks again while the failure may pass.
+
+        Not for requests that do more the second time.
+        """
+        for attempt in range(self.attempts):
+            try:
+                with self.lent() as filesystem:
+                    return question(filesystem)
+            except Exception as error:
+                failure = BackendError.of(error)
+                if not failure.worth_repeating or attempt + 1 == self.attempts:
+                    raise
+                wait = pause(attempt, busy=failure.busy)
+            sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    def path_of(self, filesystem: Any, key: str, /) -> str:
+        """What the filesystem calls the key's object; not its URL, from which some cut off what follows a "?"."""
+        start = filesystem._strip_protocol(self.config.address.base).rstrip("/")  # noqa: SLF001 - fsspec's only way to say it
+        return f"{start}/{key}"
+
+    # Reading.
+
+    def head(self, key: str, guard: Guard, /) -> ObjectMeta:
+        """As the storage's `head`, in the course of whatever operation."""
+        try:
+            info = self.ask(lambda filesystem: filesystem.info(self.path_of(filesystem, key)))
+            if info.get("size") is None:  # http without Content-Length
+                whole = self.ask(lambda filesystem: filesystem.cat_file(self.path_of(filesystem, key)))
+                info = {**info, "size": len(whole)}
+        except Exception as error:
+            raise self.unread(guard, error) from error
+        if info["type"] not in {"file", "link"}:
+            raise guard.missing()
+        return meta(key, info)
+
+    def unread(self, guard: Guard, error: Exception, /) -> Exception:
+        """The error for what reading raised."""
+        if isinstance(error, NotADirectoryError):  # a key below a key
+            return guard.missing()
+        mapped = guard.mapped(error)
+        if isinstance(mapped, KeyMissing):
+            self.confirm_container(guard)
+        return mapped
+
+    def confirm_container(self, guard: Guard, /) -> None:
+        """Raises where what should hold the objects is missing: only then is a key that is not there absent."""
+
+    def below(self, folder: str, guard: Guard, /) -> list[ObjectMeta]:
+        """Everything below a folder of the block, by its key."""
+
+        def look(filesystem: Any) -> list[ObjectMeta]:
+            start = self.path_of(filesystem, "").rstrip("/")
+            infos = self.infos(filesystem, f"{start}/{folder}" if folder else start or "/")
+            return [meta(info["name"].removeprefix(start).lstrip("/"), info) for info in infos]
+
+        with guard:
+            return self.ask(look)
+
+    def infos(self, filesystem: Any, folder: str, /) -> Iterable[Mapping[str, Any]]:
+        """What fsspec says of each file below a folder."""
+        return walk(filesystem, folder)
+
+    # Writing.
+
+    def check_writable(self, guard: Guard, /, *, create: bool = False) -> None:
+        """Raises `StorageError` where it cannot be written here, or cannot be with `create`."""
+        if create and not self.creates:
+            raise guard.failed(
+                f"{self.protocol}:// has no way to create an object only where none is. Use another storage for what "
+                "needs locks, such as cached results that several processes share."
+            )
+
+    def write(self, key: str, pieces: Iterator[bytes], guard: Guard, /, *, create: bool) -> int:
+        """Writes the pieces, at least one, as one object; returns its size. With `create`, only where none is."""
+        del create  # which `check_writable` has refused
+        first = next(pieces)  # before anything is made, as it may raise
+        with ExitStack() as stack:
+            with guard:
+                self.ask(lambda filesystem: make_folder(filesystem, self.path_of(filesystem, key)))
+                filesystem = stack.enter_context(self.lent())
+            pending = chain([first], pieces)
+            del first  # whoever sends it lets go of it
+            return save_renamed(filesystem, self.path_of(filesystem, key), pending, guard)
+
+    def remove(self, key: str, /) -> None:
+        """Raises `FileNotFoundError` where nothing is."""
+        self.ask(partial(self._removed, key=key))
+
+    def _removed(self, filesystem: Any, *, key: str) -> None:
+        filesystem.rm_file(self.path_of(filesystem, key))
+
+    def delete(self, key: str, guard: Guard, /) -> None:
+        try:
+            self.remove(key)
+        except FileNotFoundError:
+            self.confirm_container(guard)
+        except Exception as error:
+            if not self.has_folders or self._stands(key, guard):
+                raise guard.mapped(error) from error
+
+    def _stands(self, key: str, guard: Guard) -> bool:
+        """Whether it is an object: each filesystem has errors of its own for what is a folder, or lies below a file."""
+        try:
+            self.head(key, guard)
+        except KeyMissing:
+            return False
+        return True
+
+    def copy(self, source: str, target: str, /) -> None:
+        filesystem = self._client()
+        filesystem.cp_file(self.path_of(filesystem, source), self.path_of(filesystem, target))
+
+
+class SingleConnection(FileServer):
+    """File servers whose client is one connection, on which one thread may speak: several of them are lent to one each."""
+
+    def new_client(self) -> Any:
+        return Pool(self.connected, self.config.limits.concurrency)
+
+    def lent(self) -> AbstractContextManager[Any]:
+        pool: Pool = self._client()
+        return pool.one()
+
+
+class SFTPServer(SingleConnection):
+    """SFTP, through paramiko."""
+
+    def connected(self) -> Any:
+        # It has no listings to remember, and hands options that it does not know to paramiko, which refuses them.
+        filesystem = connect(self.config, defaults=self.timeouts(), fixed={})
+        filesystem.ftp.get_channel().settimeout(self.config.limits.read_timeout)
+        return filesystem
+
+    def timeouts(self) -> dict[str, Any]:
+        return dict.fromkeys(["timeout", "banner_timeout", "auth_timeout"], self.config.limits.connect_timeout)
+
+
+class WholeObjects(FileServer):
+    """What shows an object when it is complete and not before, and reads it by ranges."""
+
+    creates: ClassVar[bool] = True
+    by_request: ClassVar[bool] = True
+    has_folders: ClassVar[bool] = False
+    renames: ClassVar[bool] = False
+    copies: ClassVar[bool] = True
+
+    def write(self, key: str, pieces: Iterator[bytes], guard: Guard, /, *, create: bool) -> int:
+        first, second = next(pieces), next(pieces, None)
+        if second is not None and not create:
+            pending = chain([first, second], pieces)
+            del first, second  # whoever sends them lets go of them
+            with guard:
+                filesystem = self._client()
+                path = self.path_of(filesystem, key)
+            return save_whole(filesystem, path, pending, guard, block_size=self.config.chunk_size)
+        # No backend creates on condition from a stream.
+        whole = first if second is None else b"".join([first, second, *pieces])
+        with guard:
+            if create:
+                self.create(key, whole, guard)
+            else:
+                self.replace(key, whole)
+        return len(whole)
+
+    def replace(self, key: str, whole: bytes, /) -> None:
+        filesystem = self._client()
+        filesystem.pipe_file(self.path_of(filesystem, key), whole)
+
+    def create(self, key: str, whole: bytes, guard: Guard, /) -> None:
+        """Writes where nothing is; raises `KeyExists`, or what the guard maps to it."""
+        del guard
+        filesystem = self._client()
+        filesystem.pipe_file(self.path_of(filesystem, key), whole, mode="create")
+
+
+class Store(WholeObjects):
+    """Object stores: their clients repeat requests themselves, and know no folders."""
+
+    locks: ClassVar[bool] = True
+
+    @property
+    def attempts(self) -> int:
+        return 1
+
+    def infos(self, filesystem: Any, folder: str, /) -> Iterable[Mapping[str, Any]]:
+        return listed(filesystem, folder)
+
+    def confirm_container(self, guard: Guard, /) -> None:
+        try:
+            self._client().info(f"{self.protocol}://{self.config.address.host}")
+        except FileNotFoundError as error:
+            raise guard.no_container() from error
+        except Exception as error:
+            raise guard.mapped(error) from error
+
+
+class UnconditionalStore(Store):
+    """Object stores whose filesystem has no conditional requests."""
+
+    creates: ClassVar[bool] = False
+    locks: ClassVar[bool] = False
+
+
+class Memory(WholeObjects):
+    """fsspec's files in the memory of this process, which are seen while a stream is written to them."""
+
+    def write(self, key: str, pieces: Iterator[bytes], guard: Guard, /, *, create: bool) -> int:
+        return super().write(key, iter([b"".join(pieces)]), guard, create=create)
+
+    def create(self, key: str, whole: bytes, guard: Guard, /) -> None:
+        # fsspec's own looks first and writes then; a dictionary can do both at once.
+        from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]
+
+        filesystem = self._client()
+        path = self.path_of(filesystem, key)
+        file = MemoryFile(filesystem, path, whole)
+        if filesystem.store.setdefault(path, file) is not file:
+            raise guard.exists()
+
+
+class ReadOnly(FileServer):
+    """What can only be read, such as archives and repositories."""
+
+    renames: ClassVar[bool] = False
+
+    @property
+    def reason(self) -> str:
+        return (
+            f"{self.protocol}:// can only be read. Use another storage for what is written, such as a block of the server "
+            "behind it (s3, sftp) or a local folder."
+        )
+
+    def check_writable(self, guard: Guard, /, *, create: bool = False) -> None:
+        del create
+        raise guard.failed(self.reason)
+
+
+class WebServer(ReadOnly):
+    """HTTP servers, of which some know no ranges, and none has listings."""
+
+    by_request: ClassVar[bool] = True
+    ignores_ranges: ClassVar[bool] = True
+
+    def timeouts(self) -> dict[str, Any]:
+        import aiohttp
+
+        limits = self.config.limits
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_timeout, sock_read=limits.read_timeout)
+        return {"client_kwargs": {"timeout": timeout}}
+
+    def path_of(self, filesystem: Any, key: str, /) -> str:
+        return super().path_of(filesystem, quote(key))
+
+    def below(self, folder: str, guard: Guard, /) -> list[ObjectMeta]:
+        del folder
+        raise guard.failed(
+            f"{self.protocol}:// has no listings. Ask for single keys, or use a block of the server behind it."
+        )
+
+
+ADAPTERS: Final[dict[str, type[FileServer]]] = {
+    **dict.fromkeys(STORES, Store),
+    "oss": UnconditionalStore,
+    "memory": Memory,
+    **dict.fromkeys(ONE_AT_A_TIME, SingleConnection),
+    **dict.fromkeys(SFTP, SFTPServer),
+    **dict.fromkeys(READ_ONLY | ARCHIVES, ReadOnly),
+    **dict.fromkeys(HTTP, WebServer),
+}
+"""The family of each protocol that is known not to be a plain file server."""
+
+
+def adapter_of(protocol: str, /) -> type[FileServer]:
+    return ADAPTERS.get(protocol, FileServer)

@@ -1,0 +1,111 @@
+"""How a filesystem of fsspec is made: with the user's options, those in the URL, and the block's limits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from holdall_fsspec.errors import UnusableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import SecretStr
+
+    from holdall_fsspec.client import ClientLimits
+    from holdall_fsspec.protocols import Address
+
+_GOOGLES: Final = (".googleapis.com",)
+_MICROSOFTS: Final = (".core.windows.net", ".core.chinacloudapi.cn", ".core.usgovcloudapi.net")
+_NAME_SERVERS: Final = {
+    **dict.fromkeys(("gs", "gcs"), ("endpoint_url", _GOOGLES)),
+    **dict.fromkeys(("az", "abfs", "abfss"), ("account_host", _MICROSOFTS)),
+}
+"""Protocols whose filesystems show the environment's tokens to the server that a setting names, and who may see them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FsspecConfig:
+    """The fields of an `FsspecFileSystem` block that an adapter needs."""
+
+    address: Address
+    settings: Mapping[str, Any]
+    secret_settings: SecretStr | None
+    chunk_size: int
+    map_above: int | None
+    limits: ClientLimits
+
+
+def connect(config: FsspecConfig, /, *, defaults: Mapping[str, Any], fixed: Mapping[str, Any]) -> Any:
+    """A filesystem that no other block shares.
+
+    Args:
+        config: what the block says.
+        defaults: options that the user's own precede.
+        fixed: options that precede the user's.
+
+    Raises:
+        UnusableError: fsspec has none for the protocol, its package is not installed, or it would send the environment's
+            tokens to a server that only `settings` name.
+    """
+    where = config.address
+    secrets = json.loads(config.secret_settings.get_secret_value()) if config.secret_settings else {}
+    if not secrets and not config.settings.get("anon"):
+        _refuse_strangers(config.settings, where.protocol)
+    cls = filesystem_class(where.protocol)
+    options = {
+        **({"fo": where.archive} if where.archive else cls._get_kwargs_from_urls(where.base)),
+        **defaults,
+        **config.settings,
+        **secrets,
+        "skip_instance_cache": True,
+        **fixed,
+    }
+    try:
+        return cls(**options)
+    except ImportError as error:
+        raise _without_package(where.protocol) from error
+
+
+def filesystem_class(protocol: str, /) -> Any:
+    """The class that fsspec has for the protocol.
+
+    Raises:
+        UnusableError: it has none, or the package of it is not installed.
+    """
+    import fsspec  # type: ignore[import-untyped]
+
+    try:
+        return fsspec.get_filesystem_class(protocol)
+    except ValueError as error:
+        known = sorted(fsspec.available_protocols())
+        near = get_close_matches(protocol, known, n=1)
+        hint = f"Did you mean {near[0]}://? " if near else ""
+        raise UnusableError(
+            f"{protocol}:// is no protocol that fsspec knows. {hint}Known: {', '.join(known)}."
+        ) from error
+    except ImportError as error:
+        raise _without_package(protocol) from error
+
+
+def _refuse_strangers(settings: Mapping[str, Any], protocol: str) -> None:
+    """A recorded place may name any server; who gets a token can use it."""
+    name, suffixes = _NAME_SERVERS.get(protocol, ("", ()))
+    if not (address := str(settings.get(name) or "")):
+        return
+    url = urlsplit(address if "://" in address else f"https://{address}")
+    if url.scheme != "https" or not (url.hostname or "").endswith(suffixes):
+        raise UnusableError(
+            f"{name} in settings names a server that tokens of the environment are not sent to. Give its credentials in "
+            "secret_settings."
+        )
+
+
+def _without_package(protocol: str) -> UnusableError:
+    from fsspec.registry import known_implementations  # type: ignore[import-untyped]
+
+    needs = known_implementations.get(protocol, {}).get("err", "the error below names it")
+    return UnusableError(f"the filesystem of {protocol}:// needs a package that is not installed: {needs}.")
