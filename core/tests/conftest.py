@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,3 +26,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     gc.collect()
     recorder_for(open_catalog(settings.current())).close()
     close_catalogs()
+
+
+@pytest.fixture
+def no_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The core as it is installed alone: importing `cryptography` fails as where it is not there, whether or not it is."""
+    monkeypatch.setitem(sys.modules, "cryptography", None)  # type: ignore[arg-type]  # as importlib documents it

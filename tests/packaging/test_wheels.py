@@ -111,3 +111,108 @@ def test_the_quick_start_runs_outside_the_workspace(installed: Path, elsewhere: 
     printed = run(installed / "python", "-W", "error", "quick_start.py", cwd=elsewhere, HOLDALL_HOME=home)
 
     assert shown[1] == printed
+
+
+# What a run, or who reads a result, needs; each line of it is answered for in docs/adr/0013-a-minimal-core.md.
+CORE = {"cloudpickle", "pluggy", "pydantic", "xxhash"}
+SIZE = 15_000_000
+LISTING = """
+import importlib.metadata as m
+for each in m.distributions():
+    files = [f for f in each.files or () if f.suffix != ".pyc"]
+    print(each.name, sum(f.locate().stat().st_size for f in files if f.locate().is_file()))
+"""
+SAVED = """
+from pydantic import SecretStr
+from holdall.filesystems import LocalFileSystem
+from holdall import Block
+key = "id:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+LocalFileSystem(basepath="plain").save("plain")
+print(Block.load("local-file-system/plain").basepath)
+LocalFileSystem(basepath="signed", signing_key=key).save("signed")
+print(Block.load("local-file-system/signed").signing_key.get_secret_value() == key)
+"""
+
+
+def environment(folder: Path, built: Path, *requirements: str) -> Path:
+    """The Python of an empty environment with these, our own from the wheels that were built."""
+    run("uv", "venv", "--quiet", "--no-project", "--python", sys.executable, folder / "venv", cwd=built)
+    python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    run("uv", "pip", "install", "--quiet", "--python", python, "--find-links", built, *requirements, cwd=built)
+    return python
+
+
+def distributions(python: Path, folder: Path) -> dict[str, int]:
+    """Each that is installed, with the bytes of its files but for bytecode."""
+    lines = run(python, "-I", "-c", LISTING, cwd=folder).splitlines()
+    return {name: int(size) for name, size in map(str.split, lines)}
+
+
+@pytest.fixture(scope="session")
+def minimal(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an empty environment with the core alone."""
+    return environment(tmp_path_factory.mktemp("minimal"), built, "holdall")
+
+
+def test_the_core_brings_little(minimal: Path, elsewhere: Path) -> None:
+    """At most ten distributions, the core among them, and fifteen megabytes."""
+    declared = {re.split(r"[^\w-]", line, maxsplit=1)[0] for line in project(PROJECTS[0])["dependencies"]}
+    found = distributions(minimal, elsewhere)
+
+    assert CORE == declared
+    assert {"holdall", *CORE} <= {*found}
+    assert 10 >= len(found), found
+    assert SIZE >= sum(found.values()), found
+
+
+def test_the_core_alone_keeps_no_secrets_and_says_what_does(minimal: Path, elsewhere: Path) -> None:
+    """A block without one is saved and loaded; with one, the error has the line that helps."""
+    home = elsewhere / "home"
+    done = subprocess.run(
+        [str(minimal), "-I", "-W", "error", "-c", SAVED],
+        cwd=elsewhere,
+        env={**os.environ, "HOLDALL_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "plain" == done.stdout.strip(), done.stderr
+    assert 'cryptography is needed, and it is not installed. Install it: pip install "holdall[secrets]"' in done.stderr
+    assert not (home / "secret.key").exists()
+
+
+def test_the_extra_for_secrets_saves_a_block_with_one(built: Path, elsewhere: Path) -> None:
+    """Installed as the error says it."""
+    python = environment(elsewhere, built, "holdall[secrets]")
+    printed = run(python, "-I", "-W", "error", "-c", SAVED, cwd=elsewhere, HOLDALL_HOME=str(elsewhere / "home"))
+
+    assert "cryptography" in distributions(python, elsewhere)
+    assert ["plain", "True"] == printed.splitlines()
+
+
+def test_the_contract_kit_needs_no_command_line(built: Path, elsewhere: Path) -> None:
+    """The author of a plugin has the core and pytest."""
+    python = environment(elsewhere, built, "holdall", "pytest")
+    hidden = "import sys\nfor name in ('typer', 'rich', 'click', 'cryptography'): sys.modules[name] = None\n"
+    code = (
+        "import pkgutil, importlib, holdall.testing as kit\n"
+        "names = [each.name for each in pkgutil.walk_packages(kit.__path__, 'holdall.testing.')]\n"
+        "for name in names: importlib.import_module(name)\n"
+        "print(len(names), [name for name in sys.modules if name.startswith('holdall.cli')])"
+    )
+    number, _, commands = run(python, "-W", "error", "-c", hidden + code, cwd=elsewhere).partition(" ")
+
+    assert 5 <= int(number)
+    assert "[]" == commands.strip()
+
+
+@pytest.mark.parametrize("name", ["holdall-azure", "holdall-fsspec", "holdall-gcs", "holdall-obstore", "holdall-s3"])
+def test_plugins_whose_blocks_have_secrets_bring_what_encrypts_them(name: str) -> None:
+    """Whoever installs one can save its blocks."""
+    (pyproject,) = [path for path in PROJECTS if project(path)["name"] == name]
+
+    assert [] == [
+        line for line in project(pyproject)["dependencies"] if re.match(r"holdall(?![\w-]|\[secrets\])", line)
+    ]
+    assert [line for line in project(pyproject)["dependencies"] if line.startswith("holdall[secrets]")]

@@ -9,7 +9,7 @@ from enum import Enum
 from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
-from holdall.errors import ConfigurationError, CorruptResultError, UntrustedResultError
+from holdall.errors import ConfigurationError, CorruptResultError, SerializationError, UntrustedResultError
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -231,20 +231,66 @@ class BlockDocument:
     created: float = 0.0
 
 
+class Secrets:
+    """Secret values of the storages of a call, on their way to its worker: not shown, and not pickled with anything."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, Mapping[str, Any]] | None = None, /) -> None:
+        self._values = {} if values is None else dict(values)
+
+    def reveal(self) -> dict[str, Mapping[str, Any]]:
+        """The values in the clear, JSON-ready: for a pipe or a connection that leads to the worker and nowhere else.
+
+        Not for a task queue, a scheduler or a file, where others can read them. `Secrets(values)` takes them again.
+        """
+        return dict(self._values)
+
+    def of(self, name: str, /) -> Mapping[str, Any] | None:
+        """The values of one storage, or None where they have not come along."""
+        return self._values.get(name)
+
+    def __repr__(self) -> str:
+        return f"Secrets({', '.join(self._values)})"
+
+    def __reduce__(self) -> Any:
+        raise SerializationError(
+            "The secrets of a call are not pickled, because whoever stores the pickle could read them. Send "
+            "call.secrets.reveal() to the worker by a connection that nobody else reads, and call the call there with "
+            "Secrets(values)."
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """Work on its way to a runner. Calling it runs it; where it runs in another process, it is pickled first.
 
-    `resolution` travels along, so that the worker stores the result where the submitting side resolved it to. A runner
-    whose workers are elsewhere passes them `key`, its own `key`, by another way than the call.
+    `resolution` travels along, so that the worker stores the result where the submitting side resolved it to. Pickles leave
+    out `secrets`: a runner whose workers are elsewhere sends `secrets.reveal()` by another way than the pickle, and calls
+    the call there with `Secrets` of it.
     """
 
-    run: Callable[[Call, bytes | None], Any]
+    run: Callable[[Call, Secrets], Any]
     task: Any
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     resolution: Any = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Secrets = field(default_factory=Secrets, compare=False)
 
-    def __call__(self, key: bytes | None = None) -> Any:
-        return self.run(self, key)
+    def __call__(self, secrets: Secrets | None = None) -> Any:
+        return self.run(self, self.secrets if secrets is None else secrets)
+
+    def __reduce__(self) -> Any:
+        return _unpickled_call, (self.run, self.task, self.args, self.kwargs, self.resolution, self.extra)
+
+
+def _unpickled_call(
+    run: Callable[[Call, Secrets], Any],
+    task: Any,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    resolution: Any,
+    extra: Mapping[str, Any],
+) -> Call:
+    return Call(run=run, task=task, args=args, kwargs=kwargs, resolution=resolution, extra=extra)

@@ -14,7 +14,7 @@ import pytest
 from holdall import task
 from holdall._system.safe_open import open_own, open_to_read
 from holdall.abc.lock import Lease
-from holdall.blocks import secrets
+from holdall.blocks import secrets as vault
 from holdall.builtin.filelock import FileLockManager
 from holdall.builtin.local.directory import Directory
 from holdall.builtin.sqlite.catalog import SQLiteCatalog
@@ -183,6 +183,7 @@ def configured(tmp_path: Path) -> Settings:
     return Settings(home=str(tmp_path / "home"), environ={})
 
 
+@pytest.mark.secrets
 @pytest.mark.parametrize("plant", [each for each in STRANGE if each is not hard_link], ids=lambda each: each.__name__)
 def test_a_key_file_is_a_file(plant: Any, tmp_path: Path, foreign: Path) -> None:
     """Nothing is encrypted with what somebody chose, nor waited for."""
@@ -190,28 +191,30 @@ def test_a_key_file_is_a_file(plant: Any, tmp_path: Path, foreign: Path) -> None
     plant(tmp_path / "home" / "secret.key", foreign)
 
     with pytest.raises(ConfigurationError, match="The key file .* cannot be read"):
-        secrets.encrypt({"a": "b"}, settings)
+        vault.encrypt({"a": "b"}, settings, block="x/y")
 
     assert unharmed(foreign)
     assert ["secret.key"] == os.listdir(tmp_path / "home")
 
 
+@pytest.mark.secrets
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="to give a file away takes root")
 def test_a_key_file_of_another_user_is_refused(tmp_path: Path) -> None:
     """Who owns it knows the key, and can change it."""
     settings = configured(tmp_path)
-    secrets.encrypt({"a": "b"}, settings)
+    vault.encrypt({"a": "b"}, settings, block="x/y")
     os.chown(tmp_path / "home" / "secret.key", 12345, 12345)
 
     with pytest.raises(ConfigurationError, match="belongs to another user .uid 12345"):
-        secrets.encrypt({"a": "b"}, settings)
+        vault.encrypt({"a": "b"}, settings, block="x/y")
 
 
+@pytest.mark.secrets
 def test_a_key_file_is_made_for_its_user_alone(tmp_path: Path) -> None:
     """Whatever the mask says."""
     before = os.umask(0)
     try:
-        secrets.encrypt({"a": "b"}, Settings(home=str(tmp_path / "new" / "home"), environ={}))
+        vault.encrypt({"a": "b"}, Settings(home=str(tmp_path / "new" / "home"), environ={}), block="x/y")
     finally:
         os.umask(before)
 

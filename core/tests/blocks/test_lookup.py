@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import pickle
 import subprocess
@@ -10,7 +11,6 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
-from cryptography.fernet import Fernet
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
 from holdall.abc import Storage, StorageBlock
@@ -29,7 +29,7 @@ from holdall.types import BlockDocument
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KEY = Fernet.generate_key().decode()
+KEY, OTHER_KEY = (base64.urlsafe_b64encode(os.urandom(32)).decode() for _ in range(2))
 
 
 class Bucket(StorageBlock):
@@ -103,6 +103,7 @@ PREFIX = "HOLDALL_BLOCK__TEST_BUCKET__PROD__"
 SLUG = "test-bucket/prod"
 
 
+@pytest.mark.secrets
 def test_a_saved_block_comes_back(shelf: SQLiteCatalog) -> None:
     """Equal, secrets included, under its slug; the catalog holds no secret in the clear."""
     block = Bucket(bucket_path="b/p", secret=SecretStr("correct horse"), ports=[1])
@@ -127,6 +128,45 @@ def test_a_block_without_secrets_is_saved_without_a_key(shelf: SQLiteCatalog) ->
     document = shelf.block(SLUG)
     assert document is not None
     assert document.secrets is None
+
+
+@pytest.mark.usefixtures("no_cryptography")
+def test_a_secret_is_not_saved_where_nothing_encrypts_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The error says what to install, and no file has been made by then; without a secret the same block is saved."""
+    monkeypatch.setenv("HOLDALL_HOME", str(tmp_path / "home"))
+
+    with pytest.raises(PluginMissingError) as caught:
+        Bucket(bucket_path="b", secret=SecretStr("correct horse")).save("prod")
+    assert [] == list(tmp_path.iterdir())
+    try:
+        Bucket(bucket_path="b").save("prod")
+        loaded = Bucket.load("prod")
+    finally:
+        close_catalogs()
+
+    assert Bucket(bucket_path="b") == loaded
+    assert "correct horse" not in str(caught.value)
+    assert str(caught.value) == (
+        "The catalog keeps the secrets of the block 'test-bucket/prod' encrypted, for which the package cryptography is "
+        'needed, and it is not installed. Install it: pip install "holdall[secrets]". A block that is configured by '
+        "variables (HOLDALL_BLOCK__<TYPE>__<NAME>__<FIELD>) needs none."
+    )
+
+
+@pytest.mark.usefixtures("no_cryptography")
+def test_a_saved_secret_is_not_loaded_where_nothing_decrypts_it(shelf: SQLiteCatalog) -> None:
+    """No block without its secret comes back; one whose secret the environment has is found."""
+    document = BlockDocument(
+        slug=SLUG, type="test-bucket", fields={"bucket_path": "b"}, secrets="gAAAAABn", created=1.0
+    )
+    shelf.save_block(document)
+    variables = {f"{PREFIX}BUCKET_PATH": "b", f"{PREFIX}SECRET": "correct horse"}
+
+    with pytest.raises(PluginMissingError, match=r'block \'test-bucket/prod\' .* pip install "holdall\[secrets\]"'):
+        blocks.find(SLUG, settings(), catalog=shelf)
+
+    found = blocks.find(SLUG, settings(**variables), catalog=shelf)
+    assert Bucket(bucket_path="b", secret=SecretStr("correct horse")) == found
 
 
 def test_saving_twice_needs_overwrite(shelf: SQLiteCatalog) -> None:
@@ -330,15 +370,17 @@ def test_what_is_no_slug(shelf: SQLiteCatalog, slug: str) -> None:
         blocks.find(slug, settings(), catalog=shelf)
 
 
+@pytest.mark.secrets
 def test_the_wrong_key_names_the_block(shelf: SQLiteCatalog) -> None:
     """Also where the block was read with the right key before."""
     blocks.save(Bucket(bucket_path="b", secret=SecretStr("x")), "prod", catalog=shelf, settings=settings())
     blocks.find(SLUG, settings(), catalog=shelf)
 
     with pytest.raises(ConfigurationError, match=f"block '{SLUG}' do not open with the key from HOLDALL_SECRET_KEY"):
-        blocks.find(SLUG, settings(HOLDALL_SECRET_KEY=Fernet.generate_key().decode()), catalog=shelf)
+        blocks.find(SLUG, settings(HOLDALL_SECRET_KEY=OTHER_KEY), catalog=shelf)
 
 
+@pytest.mark.secrets
 def test_one_source_is_one_object(shelf: SQLiteCatalog) -> None:
     """A block found twice shares its client; a source that changed makes a new one."""
     blocks.save(Bucket(bucket_path="b", secret=SecretStr("x")), "prod", catalog=shelf, settings=settings())
@@ -410,6 +452,7 @@ def test_load_by_class_and_by_slug(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         Masked.load(SLUG)
 
 
+@pytest.mark.secrets
 def test_save_and_load_through_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """`.save` and `.load` use the catalog and the key file below HOLDALL_HOME, and another process reads them."""
     home = tmp_path / "home"

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from holdall import register
 from holdall.abc import StorageBlock
+from holdall.blocks import reopen as places
 from holdall.blocks.reopen import remember, storage_at
 from holdall.builtin.local.directory import Directory
 from holdall.errors import ConfigurationError, HoldallWarning, PluginError, UnknownBlockError
@@ -80,6 +81,7 @@ def _registered(place: Path) -> Iterator[None]:
     with registrations_undone():
         register(Vault)
         yield
+    places._unsaved.clear()
 
 
 def where(slug: str | None = None, kind: str = "test-vault", **location: str) -> StorageReference:
@@ -123,6 +125,7 @@ def test_what_means_nothing_here_says_so() -> None:
         storage_at(where(kind="nothing-known"), settings.current())
 
 
+@pytest.mark.secrets
 def test_a_block_without_a_slug_is_remembered_encrypted(place: Path) -> None:
     """With this catalog it can be read again; the secret lies nowhere in clear."""
     found = settings.current()
@@ -151,7 +154,32 @@ def test_a_catalog_that_is_out_of_order_vouches_for_no_server(place: Path, monke
     (place / "home").unlink()
 
 
-def test_what_runs_inside_a_call_in_a_worker_has_the_credentials_of_its_flow(place: Path) -> None:
+@pytest.mark.usefixtures("no_cryptography")
+def test_where_nothing_encrypts_a_block_without_a_slug_is_remembered_in_this_process(place: Path) -> None:
+    """Whose reads find it; others are told of in a warning with the way out, and nothing is written."""
+    found = settings.current()
+
+    with pytest.warns(
+        HoldallWarning, match=r'other processes cannot read .* pip install "holdall\[secrets\]"'
+    ) as warned:
+        remember(Vault(endpoint="https://a", bucket="b", token=SecretStr("open sesame")), found)
+
+    assert "open sesame" == token(storage_at(where(), found))
+    with pytest.raises(ConfigurationError, match="no reason to send credentials there"):
+        storage_at(where(endpoint="https://elsewhere"), found)
+    assert [] == [str(each.message) for each in warned if "sesame" in str(each.message)]
+    files = [path for path in place.rglob("*") if path.is_file()]
+    assert [] == [path for path in files if path.name == "secret.key" or b"sesame" in path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    "installed",
+    [
+        pytest.param("", id="with what encrypts", marks=pytest.mark.secrets),
+        pytest.param("import sys; sys.modules['cryptography'] = None", id="without"),
+    ],
+)
+def test_what_runs_inside_a_call_in_a_worker_has_the_credentials_of_its_flow(place: Path, installed: str) -> None:
     """A task that calls a task, two processes away from the block."""
     script = """
     from holdall import flow, register, task
@@ -168,7 +196,7 @@ def test_what_runs_inside_a_call_in_a_worker_has_the_credentials_of_its_flow(pla
     if __name__ == "__main__": print(main())
     """
     (place / "vault.py").write_text(VAULT)
-    (place / "script.py").write_text(textwrap.dedent(script))
+    (place / "script.py").write_text(f"{installed}\n{textwrap.dedent(script)}")
     done = subprocess.run(
         [sys.executable, "script.py"],
         cwd=place,
@@ -179,5 +207,7 @@ def test_what_runs_inside_a_call_in_a_worker_has_the_credentials_of_its_flow(pla
         timeout=60,
     )
 
-    assert ("[1, 2]\n", "") == (done.stdout, done.stderr)
+    assert "[1, 2]\n" == done.stdout, done.stderr
+    assert bool(installed) == ("HoldallWarning" in done.stderr)
+    assert not installed or "could not be kept" in done.stderr
     assert 3 == len(list((place / "kept" / "results").rglob("*.json")))

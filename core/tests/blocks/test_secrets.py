@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import stat
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.fernet import Fernet
-from pydantic import SecretBytes, SecretStr
 
-from holdall.abc import StorageBlock
-from holdall.blocks import secrets
-from holdall.errors import ConfigurationError, HoldallWarning
+from holdall.blocks import secrets as vault
+from holdall.errors import ConfigurationError, HoldallWarning, PluginMissingError
 from holdall.settings.model import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SECRETS = {"aws_secret_access_key": "correct horse"}
-
-
-class Locker(StorageBlock):
-    """A block with secrets and no storage behind it."""
-
-    slug: ClassVar[str] = "locker"
-    place: str
-    key: SecretStr | None = None
-    raw: SecretBytes | None = None
-
-    def put(self, key: str, parts: Any, /, *, mode: Any = "overwrite") -> Any: ...
-    def get(self, key: str, /, *, byte_range: Any = None) -> Any: ...
-    def head(self, key: str, /) -> Any: ...
-    def delete(self, key: str, /) -> None: ...
-    def scan(self, prefix: str = "", /) -> Any: ...
 
 
 def settings(home: Path, **environ: str) -> Settings:
@@ -47,47 +30,51 @@ VALID = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 
 def key() -> str:
-    return Fernet.generate_key().decode()
+    return base64.urlsafe_b64encode(os.urandom(32)).decode()
 
 
+@pytest.mark.secrets
 def test_a_key_file_is_made_on_first_use(tmp_path: Path) -> None:
     """Without a variable, a file for this user alone is made, and used from then on."""
     home = tmp_path / "deep" / "home"
 
-    token = secrets.encrypt(SECRETS, settings(home))
+    token = vault.encrypt(SECRETS, settings(home), block="s3/prod")
 
-    assert SECRETS == secrets.decrypt(token, settings(home), block="s3/prod")
+    assert SECRETS == vault.decrypt(token, settings(home), block="s3/prod")
     assert stat.S_IMODE((home / "secret.key").stat().st_mode) == 0o600
     assert ["secret.key"] == os.listdir(home)
     assert "correct horse" not in token
 
 
+@pytest.mark.secrets
 def test_the_variable_needs_no_file(tmp_path: Path) -> None:
     """With HOLDALL_SECRET_KEY nothing is written."""
     given = settings(tmp_path, HOLDALL_SECRET_KEY=key())
 
-    token = secrets.encrypt(SECRETS, given)
+    token = vault.encrypt(SECRETS, given, block="s3/prod")
 
-    assert SECRETS == secrets.decrypt(token, given, block="s3/prod")
+    assert SECRETS == vault.decrypt(token, given, block="s3/prod")
     assert [] == os.listdir(tmp_path)
 
 
+@pytest.mark.secrets
 def test_keys_rotate(tmp_path: Path) -> None:
     """Of several keys the first encrypts, and all decrypt."""
     old, new = key(), key()
-    before = secrets.encrypt(SECRETS, settings(tmp_path, HOLDALL_SECRET_KEY=old))
+    before = vault.encrypt(SECRETS, settings(tmp_path, HOLDALL_SECRET_KEY=old), block="s3/prod")
     both = settings(tmp_path, HOLDALL_SECRET_KEY=f"{new}, {old}")
-    after = secrets.encrypt(SECRETS, both)
+    after = vault.encrypt(SECRETS, both, block="s3/prod")
 
-    assert SECRETS == secrets.decrypt(before, both, block="s3/prod")
-    assert SECRETS == secrets.decrypt(after, settings(tmp_path, HOLDALL_SECRET_KEY=new), block="s3/prod")
+    assert SECRETS == vault.decrypt(before, both, block="s3/prod")
+    assert SECRETS == vault.decrypt(after, settings(tmp_path, HOLDALL_SECRET_KEY=new), block="s3/prod")
 
 
+@pytest.mark.secrets
 @pytest.mark.parametrize("malformed", ["passphrase", "ü", ",", VALID[:-4], f"{VALID},nonsense"])
 def test_a_malformed_key(tmp_path: Path, malformed: str) -> None:
     """The error shows how to make a key, and not the one that was given."""
     with pytest.raises(ConfigurationError) as caught:
-        secrets.encrypt(SECRETS, settings(tmp_path, HOLDALL_SECRET_KEY=malformed))
+        vault.encrypt(SECRETS, settings(tmp_path, HOLDALL_SECRET_KEY=malformed), block="s3/prod")
 
     assert "HOLDALL_SECRET_KEY holds no valid key" in str(caught.value)
     assert "holdall key new" in str(caught.value)
@@ -95,50 +82,55 @@ def test_a_malformed_key(tmp_path: Path, malformed: str) -> None:
     assert caught.value.__suppress_context__
 
 
+@pytest.mark.secrets
 def test_the_wrong_key(tmp_path: Path) -> None:
     """The error names the block and where the key came from; it repeats neither key."""
     first, second = key(), key()
-    token = secrets.encrypt(SECRETS, settings(tmp_path, HOLDALL_SECRET_KEY=first))
+    token = vault.encrypt(SECRETS, settings(tmp_path, HOLDALL_SECRET_KEY=first), block="s3/prod")
 
     with pytest.raises(ConfigurationError) as caught:
-        secrets.decrypt(token, settings(tmp_path, HOLDALL_SECRET_KEY=second), block="s3/prod")
+        vault.decrypt(token, settings(tmp_path, HOLDALL_SECRET_KEY=second), block="s3/prod")
 
     assert "block 's3/prod' do not open with the key from HOLDALL_SECRET_KEY" in str(caught.value)
     assert not [text for text in (first, second, "correct horse") if text in str(caught.value)]
 
 
+@pytest.mark.secrets
 def test_a_variable_that_hides_the_key_file(tmp_path: Path) -> None:
     """Whoever sets a variable after having saved with the file is told of the file."""
-    token = secrets.encrypt(SECRETS, settings(tmp_path))
+    token = vault.encrypt(SECRETS, settings(tmp_path), block="s3/prod")
 
     with pytest.raises(ConfigurationError) as caught:
-        secrets.decrypt(token, settings(tmp_path, HOLDALL_SECRET_KEY=key()), block="s3/prod")
+        vault.decrypt(token, settings(tmp_path, HOLDALL_SECRET_KEY=key()), block="s3/prod")
 
     assert f"It may have been the one in {tmp_path / 'secret.key'}." in str(caught.value)
 
 
+@pytest.mark.secrets
 def test_decrypting_makes_no_key(tmp_path: Path) -> None:
     """A new key could open nothing: where there is none, that is the error."""
-    token = secrets.encrypt(SECRETS, settings(tmp_path, HOLDALL_SECRET_KEY=key()))
+    token = vault.encrypt(SECRETS, settings(tmp_path, HOLDALL_SECRET_KEY=key()), block="s3/prod")
 
     with pytest.raises(ConfigurationError, match="there is no key here"):
-        secrets.decrypt(token, settings(tmp_path), block="s3/prod")
+        vault.decrypt(token, settings(tmp_path), block="s3/prod")
 
     assert [] == os.listdir(tmp_path)
 
 
+@pytest.mark.secrets
 def test_a_key_file_that_others_can_read_is_closed_with_a_warning(tmp_path: Path) -> None:
     """The mode is mended, and the user hears that the key may be known."""
-    token = secrets.encrypt(SECRETS, settings(tmp_path))
+    token = vault.encrypt(SECRETS, settings(tmp_path), block="s3/prod")
     (tmp_path / "secret.key").chmod(0o644)
 
     with pytest.warns(HoldallWarning, match="could be read by other users"):
-        values = secrets.decrypt(token, settings(tmp_path), block="s3/prod")
+        values = vault.decrypt(token, settings(tmp_path), block="s3/prod")
 
     assert SECRETS == values
     assert stat.S_IMODE((tmp_path / "secret.key").stat().st_mode) == 0o600
 
 
+@pytest.mark.secrets
 @pytest.mark.parametrize("content", [b"", b"nonsense\n", "ключ".encode()])
 def test_a_damaged_key_file(tmp_path: Path, content: bytes) -> None:
     """The error names the file, and the file is left as it is."""
@@ -146,26 +138,28 @@ def test_a_damaged_key_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "secret.key").chmod(0o600)
 
     with pytest.raises(ConfigurationError) as caught:
-        secrets.encrypt(SECRETS, settings(tmp_path))
+        vault.encrypt(SECRETS, settings(tmp_path), block="s3/prod")
 
     assert str(tmp_path / "secret.key") in str(caught.value)
     assert content == (tmp_path / "secret.key").read_bytes()
 
 
+@pytest.mark.secrets
 def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     """Without a place for the file, the error names the variable to set instead."""
     (tmp_path / "file").write_text("")
 
     with pytest.raises(ConfigurationError, match=r"No key file can be made.*HOLDALL_SECRET_KEY"):
-        secrets.encrypt(SECRETS, settings(tmp_path / "file" / "home"))
+        vault.encrypt(SECRETS, settings(tmp_path / "file" / "home"), block="s3/prod")
 
 
+@pytest.mark.secrets
 def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
     """Of six that make the key file at the same moment, each can read what each of the others wrote."""
     code = (
         "import sys; from holdall import vault; from holdall.settings import Settings; from cryptography import fernet;"
         "print('ready', flush=True); sys.stdin.readline();"
-        f"print(vault.encrypt({SECRETS!r}, Settings(home={str(tmp_path / 'home')!r})))"
+        f"print(vault.encrypt({SECRETS!r}, Settings(home={str(tmp_path / 'home')!r}), block='b'))"
     )
     start = [sys.executable, "-c", code]
     workers = [subprocess.Popen(start, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(6)]
@@ -178,53 +172,33 @@ def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
         worker.stdin.flush()
     tokens = [worker.communicate()[0].strip() for worker in workers]
 
-    assert [SECRETS] * 6 == [secrets.decrypt(token, settings(tmp_path / "home"), block="b") for token in tokens]
+    assert [SECRETS] * 6 == [vault.decrypt(token, settings(tmp_path / "home"), block="b") for token in tokens]
     assert ["secret.key"] == os.listdir(tmp_path / "home")
 
 
-def test_a_block_goes_to_another_process_with_its_secrets() -> None:
-    """Packed, its secrets are unreadable; unpacked with the key, it is equal and goes by its slug."""
-    given = Fernet.generate_key()
-    block = Locker(place="here", key=SecretStr("correct horse"), raw=SecretBytes(b"staple")).named("locker/a")
+@pytest.mark.usefixtures("no_cryptography")
+def test_nothing_is_made_where_nothing_can_be_encrypted(tmp_path: Path) -> None:
+    """Neither a key file nor a home."""
+    with pytest.raises(PluginMissingError, match="secrets of the block 's3/prod' encrypted"):
+        vault.encrypt(SECRETS, settings(tmp_path / "home"), block="s3/prod")
+    with pytest.raises(PluginMissingError, match="secrets of the block 's3/prod' encrypted"):
+        vault.decrypt("token", settings(tmp_path / "home"), block="s3/prod")
 
-    packed = secrets.pack(block, given)
-    back = secrets.unpack(packed, given)
-
-    assert b"correct horse" not in packed
-    assert b"staple" not in packed
-    assert block == back
-    assert back.block_slug == "locker/a"
+    assert [] == os.listdir(tmp_path)
 
 
-def test_a_block_without_secrets_needs_no_key() -> None:
-    """Nothing is encrypted where there is nothing to hide."""
-    block = Locker(place="here")
+def test_a_library_that_is_broken_is_not_taken_for_a_missing_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says what its import said, and chains it."""
+    (tmp_path / "cryptography").mkdir()
+    (tmp_path / "cryptography" / "__init__.py").write_text("import a_library_of_c_that_is_not_here\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.delitem(sys.modules, name)
 
-    assert block == secrets.unpack(secrets.pack(block, b""), b"")
+    with pytest.raises(PluginMissingError, match="cannot be imported .*a_library_of_c_that_is_not_here") as caught:
+        vault.encrypt(SECRETS, settings(tmp_path / "home"), block="s3/prod")
 
-
-def test_unpacking_with_another_key() -> None:
-    """An error that names the block, not a block without its secrets."""
-    packed = secrets.pack(Locker(place="here", key=SecretStr("x")).named("locker/a"), Fernet.generate_key())
-
-    with pytest.raises(ConfigurationError, match="secrets of locker/a came under another key"):
-        secrets.unpack(packed, Fernet.generate_key())
-
-
-def test_a_block_class_of_a_script_travels_whole() -> None:
-    """A class of `__main__` is not to be found by name in another process."""
-    code = (
-        "import sys; sys.path[:0] = {path!r}\n"
-        "from typing import ClassVar\nfrom test_vault import Locker\nfrom holdall import vault\n"
-        "class Own(Locker):\n    slug: ClassVar[str] = 'own'\n    size: int = 3\n"
-        "sys.stdout.buffer.write(vault.pack(Own(place='here', size=7), b''))"
-    )
-    path = [os.path.dirname(__file__)]
-    packed = subprocess.run([sys.executable, "-c", code.format(path=path)], capture_output=True, check=True).stdout
-    reader = "import sys; sys.path[:0] = {path!r}; from holdall import vault; print(vault.unpack({packed!r}, b''))"
-
-    shown = subprocess.run(
-        [sys.executable, "-c", reader.format(path=path, packed=packed)], capture_output=True, text=True, check=True
-    )
-
-    assert "size=7" in shown.stdout
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+    assert not (tmp_path / "home").exists()

@@ -97,16 +97,58 @@ if __name__ == "__main__":
 """
 
 
-def run(place: Path, *names: str) -> list[str]:
+SECRETIVE = """
+import os, sys
+sys.modules["cryptography"] = None
+from typing import ClassVar
+from pydantic import SecretStr
+from holdall import Block, flow, register, task
+from holdall.abc import StorageBlock
+from holdall.builtin.directory import Directory
+
+@register
+class Own(StorageBlock):
+    slug: ClassVar[str] = "test-own"
+    folder: str
+    key: SecretStr | None = None
+
+    def inner(self):
+        if self.key is None or self.key.get_secret_value() != "".join(["open ", "sesame"]): raise PermissionError("no key")
+        return Directory(self.folder)
+    def put(self, key, parts, /, *, mode="overwrite"): return self.inner().put(key, parts, mode=mode)
+    def get(self, key, /, *, byte_range=None): return self.inner().get(key, byte_range=byte_range)
+    def head(self, key, /): return self.inner().head(key)
+    def delete(self, key, /): return self.inner().delete(key)
+    def scan(self, prefix="", /): return self.inner().scan(prefix)
+
+@task
+def inner(): return [os.environ.get("HOLDALL_BLOCK__TEST_OWN__A__KEY")]
+@task
+def outer(): return [*inner(), 2]
+@task
+def other(): return [3]
+
+if __name__ == "__main__":
+    block = Block.load("test-own/a")
+    del os.environ["HOLDALL_BLOCK__TEST_OWN__A__KEY"]
+    @flow(task_runner="processes", persist_result=True, result_storage=block)
+    def main():
+        elsewhere = other.with_options(result_storage=Block.load("test-own/b"))
+        return [outer.submit().result(), elsewhere.submit().result(), other.submit().result()]
+    print(main())
+"""
+
+
+def run(place: Path, *names: str, program: str = SCRIPT, **environ: str) -> list[str]:
     script = place / "script.py"
-    script.write_text(SCRIPT)
+    script.write_text(program)
     done = subprocess.run(
         [sys.executable, "-W", "error", str(script), *names],
         capture_output=True,
         text=True,
         check=False,
         cwd=place,
-        env={**os.environ, "HOLDALL_HOME": str(place / "home")},
+        env={**os.environ, "HOLDALL_HOME": str(place / "home"), **environ},
         timeout=100,
     )
     assert "" == done.stderr
@@ -158,3 +200,19 @@ def test_run_records_name_the_flow_that_submitted_them(place: Path) -> None:
     (outer,) = [row for row in rows if row.kind == "flow"]
 
     assert {outer.id} == {row.flow_run_id for row in rows if row.kind == "task"}
+
+
+def test_blocks_come_with_their_secrets(place: Path) -> None:
+    """Each call's own, those of the flow for what runs inside the call; without cryptography, and in no file."""
+    folders = {"A": place / "a", "B": place / "b"}
+    environ = {
+        f"HOLDALL_BLOCK__TEST_OWN__{name}__{field}": value
+        for name, folder in folders.items()
+        for field, value in (("FOLDER", str(folder)), ("KEY", "open sesame"))
+    }
+
+    assert ["[[None, 2], [3], [3]]"] == run(place, program=SECRETIVE, **environ)
+    assert {"A": 4, "B": 1} == {
+        name: len(list((folder / "results").rglob("*.json"))) for name, folder in folders.items()
+    }
+    assert [] == [path for path in place.rglob("*") if path.is_file() and b"open sesame" in path.read_bytes()]

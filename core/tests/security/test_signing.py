@@ -308,6 +308,7 @@ def test_small_copies_keep_their_bytes(place: Path) -> None:
     assert {"a": [1.5, "x"]} == ResultStore(target.storage, PickleCodec()).read(reference.key)
 
 
+@pytest.mark.secrets
 def test_processes_sign_and_verify(place: Path) -> None:
     """With the environment's key, and a block's, which is handed on apart from the call."""
 

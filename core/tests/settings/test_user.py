@@ -175,6 +175,7 @@ def test_a_projects_block_may_name_the_users_variable(own: Path, place: Path, mo
     assert not own.exists()
 
 
+@pytest.mark.secrets
 def test_a_projects_catalog_says_nothing_of_trust(own: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that names the home brings blocks, and the key that opens their secrets."""
     monkeypatch.setenv("HOLDALL_HOME", str(place / "clone" / "h"))

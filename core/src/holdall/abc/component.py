@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, get_type_
 from pydantic import BaseModel, ConfigDict, Secret, SecretBytes, SecretStr, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
+from holdall.abc.pydantic_errors import faults
 from holdall.errors import ConfigurationError
 from holdall.suggest import suggest
 
@@ -125,16 +126,16 @@ class Component(BaseModel):
 def _told(cls: type[BaseModel], error: ValidationError) -> str:
     """Each problem in a sentence, without the values: they may be secrets."""
     said = []
-    for each in error.errors(include_url=False, include_input=False, include_context=False):
-        name = ".".join(str(part) for part in each["loc"])
-        if each["type"] == "extra_forbidden":
+    for fault in faults(error):
+        name = fault.path
+        if fault.kind == "extra_forbidden":
             near = suggest(name, cls.model_fields)
             hint = f"did you mean {near!r}?" if near else f"it has {', '.join(sorted(cls.model_fields)) or 'none'}."
             said.append(f"There is no option {name!r}: {hint}")
-        elif each["type"] == "missing":
+        elif fault.kind == "missing":
             said.append(f"The option {name!r} is required.")
         else:
-            said.append(f"{name + ': ' if name else ''}{each['msg'].removeprefix('Value error, ').rstrip('.')}.")
+            said.append(f"{name + ': ' if name else ''}{fault.message.rstrip('.')}.")
     return f"{cls.__name__} cannot be made. {' '.join(said)}"
 
 

@@ -17,9 +17,11 @@ class TaskRunner(ABC):
 
     slug: ClassVar[str]
     remote: ClassVar[bool] = False
-    """Whether calls leave this process, and so are pickled."""
-    key: bytes | None = None
-    """A Fernet key that a remote runner's workers have been given: blocks' secrets travel encrypted under it."""
+    """Whether calls leave this process, and so are pickled, without the secrets of their storages.
+
+    `submit` then sends `call.secrets.reveal()` to the worker apart from the pickle, by a way that nobody else can read, and
+    the worker calls the call with `Secrets` of it. Without that, calls whose storages hold secrets fail there.
+    """
 
     @abstractmethod
     def submit(self, call: Call, /) -> Future[Any]: ...

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from holdall.abc.pydantic_errors import faults
 from holdall.errors import ConfigurationError
 from holdall.settings import user
 from holdall.settings.model import BLOCK_PREFIX, DEFAULT
@@ -134,19 +135,9 @@ def build(cls: type[StorageBlock], raw: RawBlock, /) -> StorageBlock:
     raise ConfigurationError(_refusal(cls, raw, refused)) from None
 
 
-def said_by(error: ValueError, /) -> str:
-    """The message of a refused value, of pydantic's too, without the value."""
-    faults = getattr(error, "errors", None)
-    if faults is None:
-        return str(error)
-    return "; ".join(
-        _plain(fault["msg"]) for fault in faults(include_url=False, include_context=False, include_input=False)
-    )
-
-
 def _decoded(fields: Mapping[str, Any], error: ValidationError) -> dict[str, Any]:
     decoded = {}
-    for name in {str(fault["loc"][0]) for fault in error.errors(include_input=False) if fault["loc"]}:
+    for name in {fault.field for fault in faults(error)}:
         if isinstance(fields.get(name), str):
             try:
                 decoded[name] = json.loads(fields[name])
@@ -159,18 +150,18 @@ def _refusal(cls: type[StorageBlock], raw: RawBlock, error: ValidationError) -> 
     secret = cls.secret_fields()
     hidden = [str(raw.fields[name]) for name in secret if raw.fields.get(name)]
     said = []
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        name = str(fault["loc"][0]) if fault["loc"] else ""
+    for fault in faults(error):
+        name = fault.field
         where = raw.labels.get(name) or name or "as a whole"
-        if fault["type"] == "missing":
+        if fault.kind == "missing":
             variable = f" ({variable_prefix(raw.slug)}{name.upper()} is not set)" if raw.labels else ""
             said.append(f"the field {name!r} is missing{variable}")
-        elif fault["type"] == "extra_forbidden":
+        elif fault.kind == "extra_forbidden":
             said.append(f"{where}: there is no such field{_nearest(name, cls.model_fields)}")
         elif name in secret:
             said.append(f"{where}: not valid (its value is a secret and not shown)")
         else:
-            message = _plain(fault["msg"])
+            message = fault.message
             for value in hidden:
                 message = message.replace(value, "**********")
             said.append(f"{where}: {message}")
@@ -179,10 +170,6 @@ def _refusal(cls: type[StorageBlock], raw: RawBlock, error: ValidationError) -> 
         f"The block {raw.slug!r} ({raw.source}) is not right: {'; '.join(said)}. "
         f"Fields of {cls.__name__}: {', '.join(sorted(cls.model_fields, key=lambda name: name not in own))}."
     )
-
-
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

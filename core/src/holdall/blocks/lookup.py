@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from holdall.abc.pydantic_errors import describe
 from holdall.abc.storage import Storage
 from holdall.blocks import fields as block_fields
 from holdall.blocks import secrets as vault
@@ -80,6 +81,7 @@ def save(
     Raises:
         ConfigurationError: the name is taken and `overwrite` is false, or it is no name; or the block would not come
             back as it is.
+        PluginMissingError: it holds secrets, and what encrypts them is not installed.
     """
     settings = settings or current()
     check_name(name)
@@ -99,7 +101,7 @@ def save(
             "from model_dump(mode='json'), and a secret must be a field of its own, a SecretStr or SecretBytes."
         )
     if secrets:
-        token = vault.encrypt(secrets, settings)
+        token = vault.encrypt(secrets, settings, block=slug)
         document = BlockDocument(
             slug=slug, type=document.type, fields=document.fields, secrets=token, created=document.created
         )
@@ -148,7 +150,7 @@ def find(slug: str, settings: Settings, /, *, catalog: Catalog | None = None) ->
 
     Raises:
         UnknownBlockError: no place has it; with the known slugs, the nearest spelling, an install line where it helps.
-        PluginMissingError: it is configured, and the plugin of its type is not installed.
+        PluginMissingError: it is configured, and the plugin of its type is not installed, or what decrypts its secrets.
         ConfigurationError: its fields are not right, or its secrets cannot be opened.
         CatalogError: the catalog was asked, and could not answer.
     """
@@ -293,7 +295,7 @@ def _at_url(url: str, settings: Settings) -> Storage:
     try:
         return cls.from_url(url)
     except ValueError as error:
-        raise ConfigurationError(f"{url!r} cannot be a storage: {block_fields.said_by(error)}") from None
+        raise ConfigurationError(f"{url!r} cannot be a storage: {describe(error)}") from None
 
 
 def _shared(slug: str, made_of: Any, make: Callable[[], StorageBlock]) -> StorageBlock:

@@ -10,12 +10,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from holdall.abc.component import HOW
+from holdall.abc.pydantic_errors import describe
 from holdall.blocks import fields as block_fields
 from holdall.blocks import lookup as blocks
 from holdall.blocks import secrets as vault
-from holdall.blocks.fields import said_by, variable_prefix
+from holdall.blocks.fields import variable_prefix
 from holdall.catalog.open import open_catalog
-from holdall.errors import CatalogError, ConfigurationError, HoldallWarning, PluginError
+from holdall.errors import CatalogError, ConfigurationError, HoldallWarning, PluginError, PluginMissingError
 from holdall.plugins import registry
 from holdall.results.references import StorageReference
 from holdall.security.redact import masked
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     from holdall.abc.block import StorageBlock
     from holdall.settings.model import Settings
+
+_unsaved: dict[str, dict[str, Any]] = {}
+"""Secrets of blocks without a slug that could not be encrypted here, by the name that the catalog would have them under."""
 
 
 def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
@@ -38,12 +42,14 @@ def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
     """
     if where.slug is None:
         cls = cast("type[StorageBlock]", registry.load("storage", where.type, prefer=settings.plugins_prefer))
-        document = _remembered(where, settings)
-        if document is None:
-            _refuse_stranger(cls, where, settings)
-        token = None if document is None else document.secrets
-        secrets = {} if token is None else vault.decrypt(token, settings, block=_anonymous(where))
-        block_fields.refuse_of_projects(secrets, f"The catalog in {settings.home}", settings)
+        secrets = _unsaved.get(_anonymous(where))
+        if secrets is None:
+            document = _remembered(where, settings)
+            if document is None:
+                _refuse_stranger(cls, where, settings)
+            token = None if document is None else document.secrets
+            secrets = {} if token is None else vault.decrypt(token, settings, block=_anonymous(where))
+            block_fields.refuse_of_projects(secrets, f"The catalog in {settings.home}", settings)
         return _made(cls, where.location, {}, secrets)
     block = blocks.find(where.slug, settings)
     if block.slug == where.type and block.location() == dict(where.location):
@@ -115,25 +121,34 @@ def _made(
         return cls.model_validate({**how, **location, **secrets})
     except ValueError as error:
         raise ConfigurationError(
-            f"A {cls.slug} block cannot be made from the recorded {masked(location)}: {said_by(error)}"
+            f"A {cls.slug} block cannot be made from the recorded {masked(location)}: {describe(error)}"
         ) from None
 
 
 def remember(block: StorageBlock, settings: Settings) -> None:
     """Keep the place of a block without a slug, and its secrets, encrypted, for other processes with this catalog.
 
-    Where it has no secrets, and is at no server but its platform's own, there is nothing to know.
+    Where it has no secrets, and is at no server but its platform's own, there is nothing to know. Secrets that cannot be
+    encrypted here stay in this process, whose reads find them, and are written nowhere.
     """
     secrets = block.secret_values()
     if block.block_slug is not None or not (secrets or block.server_of(block.location()) is not None):
         return
     where = StorageReference(slug=None, type=block.slug, location=block.location())
+    try:
+        token = vault.encrypt(secrets, settings, block=block.slug) if secrets else None
+    except PluginMissingError as error:
+        _unsaved[_anonymous(where)] = secrets
+        warnings.warn(
+            f"The {block.slug} block has no slug, and its credentials could not be kept, so other processes cannot read its "
+            f"results unless a block of theirs is configured for it. {error}",
+            HoldallWarning,
+            stacklevel=2,
+        )
+        return
+    _unsaved.pop(_anonymous(where), None)
     document = BlockDocument(
-        slug=_anonymous(where),
-        type=block.slug,
-        fields=block.location(),
-        secrets=vault.encrypt(secrets, settings) if secrets else None,
-        created=time.time(),
+        slug=_anonymous(where), type=block.slug, fields=block.location(), secrets=token, created=time.time()
     )
     try:
         open_catalog(settings).save_block(document, overwrite=True)

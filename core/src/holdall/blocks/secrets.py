@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
-import pickle
 import stat
 import warnings
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple
 
 from holdall._system.safe_open import open_own
-from holdall.errors import ConfigurationError, HoldallWarning
+from holdall.errors import ConfigurationError, HoldallWarning, PluginMissingError, told
 from holdall.settings.model import SECRET_KEY
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from cryptography.fernet import MultiFernet
 
-    from holdall.abc import Storage
     from holdall.settings.model import Settings
 
 _FILE = "secret.key"
 _MAKE_ONE = "holdall key new"
-
-
-@runtime_checkable
-class _WithSecrets(Protocol):
-    def secret_values(self) -> dict[str, str]: ...
-    def with_secrets(self, values: dict[str, str], /) -> Storage: ...
 
 
 class _Keys(NamedTuple):
@@ -35,24 +30,26 @@ class _Keys(NamedTuple):
     source: str
 
 
-def encrypt(values: dict[str, str], settings: Settings) -> str:
-    """The values as one ASCII token. Makes the key file where there is no key yet.
+def encrypt(values: dict[str, str], settings: Settings, *, block: str) -> str:
+    """The values as one ASCII token; `block` names the owner in errors. Makes the key file where there is no key yet.
 
     Raises:
+        PluginMissingError: the package `cryptography` is not installed; nothing has been written.
         ConfigurationError: the key is malformed, or the key file cannot be read or made.
     """
+    library = _library(block)
     keys = _keys(settings) or _made(settings)
-    return _fernet(keys).encrypt(json.dumps(values).encode()).decode("ascii")
+    return _fernet(library, keys).encrypt(json.dumps(values).encode()).decode("ascii")
 
 
 def decrypt(token: str, settings: Settings, *, block: str) -> dict[str, str]:
     """What `encrypt` was given; `block` names the owner of the secrets in errors.
 
     Raises:
+        PluginMissingError: the package `cryptography` is not installed.
         ConfigurationError: there is no key here, it is malformed, or it is another one than encrypted the token.
     """
-    from cryptography.fernet import InvalidToken
-
+    library = _library(block)
     path = key_file(settings)
     keys = _keys(settings)
     if keys is None:
@@ -61,8 +58,8 @@ def decrypt(token: str, settings: Settings, *, block: str) -> dict[str, str]:
             f"there is no {path}. Set {SECRET_KEY} to the key that they were saved with, or save the block again."
         )
     try:
-        values: dict[str, str] = json.loads(_fernet(keys).decrypt(token))
-    except InvalidToken:
+        values: dict[str, str] = json.loads(_fernet(library, keys).decrypt(token))
+    except library.InvalidToken:
         other = f" It may have been the one in {path}." if keys.source == SECRET_KEY and os.path.exists(path) else ""
         raise ConfigurationError(
             f"The secrets of the block {block!r} do not open with the key from {keys.source}: they were saved with "
@@ -72,60 +69,36 @@ def decrypt(token: str, settings: Settings, *, block: str) -> dict[str, str]:
     return values
 
 
-def pack(storage: Storage, key: bytes, /) -> bytes:
-    """A storage on its way to another process, its secrets encrypted; the Fernet key must go another way."""
-    secrets = storage.secret_values() if isinstance(storage, _WithSecrets) else {}
-    token = None
-    if secrets:
-        from cryptography.fernet import Fernet
-
-        token = Fernet(key).encrypt(json.dumps(secrets).encode())
-    if type(storage).__module__ == "__main__":
-        import cloudpickle
-
-        return bytes(cloudpickle.dumps((storage, token)))
-    return pickle.dumps((storage, token), protocol=5)
-
-
-def unpack(packed: bytes, key: bytes, /) -> Storage:
-    """What `pack` was given. For bytes that this program sent to itself: they are unpickled.
-
-    Raises:
-        ConfigurationError: the secrets were encrypted with another key.
-    """
-    storage: Storage
-    storage, token = pickle.loads(packed)  # noqa: S301 - as the docstring says
-    if token is None:
-        return storage
-    from cryptography.fernet import Fernet, InvalidToken
-
-    try:
-        secrets = json.loads(Fernet(key).decrypt(token))
-    except InvalidToken:
-        raise ConfigurationError(
-            f"The secrets of {storage.block_slug or type(storage).__name__} came under another key than the one that "
-            "this process was given."
-        ) from None
-    return cast("_WithSecrets", storage).with_secrets(secrets)
-
-
 def key_file(settings: Settings) -> str:
     """Where the key lies if `HOLDALL_SECRET_KEY` is not set."""
     return os.path.join(settings.home, _FILE)
 
 
-def _fernet(keys: _Keys) -> MultiFernet:
-    from cryptography.fernet import Fernet, MultiFernet
+def _library(block: str) -> ModuleType:
+    try:
+        from cryptography import fernet
+    except ImportError as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == "cryptography"
+        found = "is not installed" if missing else f"cannot be imported ({told(error)})"
+        raise PluginMissingError(
+            f"The catalog keeps the secrets of the block {block!r} encrypted, for which the package cryptography is needed, "
+            f'and it {found}. Install it: pip install "holdall[secrets]". A block that is configured by variables '
+            "(HOLDALL_BLOCK__<TYPE>__<NAME>__<FIELD>) needs none."
+        ) from (None if missing else error)
+    return fernet
 
+
+def _fernet(library: ModuleType, keys: _Keys) -> MultiFernet:
     parts = [part.strip() for part in keys.text.split(",") if part.strip()]
     try:
-        return MultiFernet([Fernet(part) for part in parts])
+        made: MultiFernet = library.MultiFernet([library.Fernet(part) for part in parts])
     except ValueError:
         # Not chained: the cause may carry the key.
         raise ConfigurationError(
             f"{keys.source} holds no valid key: a key is 32 bytes in URL-safe base64, several are separated by commas. "
             f"Make one with: {_MAKE_ONE}"
         ) from None
+    return made
 
 
 def _keys(settings: Settings) -> _Keys | None:
@@ -174,8 +147,6 @@ def _close_to_others(path: str, descriptor: int) -> None:
 
 
 def _made(settings: Settings) -> _Keys:
-    from cryptography.fernet import Fernet
-
     path = key_file(settings)
     temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
     try:
@@ -183,7 +154,7 @@ def _made(settings: Settings) -> _Keys:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with open(descriptor, "wb") as stream:
-                stream.write(Fernet.generate_key())
+                stream.write(base64.urlsafe_b64encode(os.urandom(32)))
                 stream.flush()
                 # A key that a power loss takes away takes the saved secrets with it.
                 os.fsync(stream.fileno())

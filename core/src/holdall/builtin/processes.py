@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from holdall._cached import cached
 from holdall.abc.runner import TaskRunner
+from holdall.types import Secrets
 
 if TYPE_CHECKING:
-    from holdall.types import Call
+    from collections.abc import Mapping
 
-_key: bytes | None = None
+    from holdall.types import Call
 
 
 class ProcessRunner(TaskRunner):
@@ -29,21 +30,14 @@ class ProcessRunner(TaskRunner):
         self.max_workers = max_workers if max_workers is not None else (os.cpu_count() or 1)
 
     @cached
-    def key(self) -> bytes:
-        from cryptography.fernet import Fernet
-
-        return Fernet.generate_key()
-
-    @cached
     def _pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self.max_workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(self.key,)
-        )
+        return ProcessPoolExecutor(self.max_workers, multiprocessing.get_context("spawn"))
 
     def submit(self, call: Call, /) -> Future[Any]:
         from cloudpickle import dumps, loads
 
-        inner = self._pool.submit(_work, dumps(call))
+        # Both go through the pool's pipe, which only this process and its own children have open.
+        inner = self._pool.submit(_work, dumps(call), call.secrets.reveal())
         outer: Future[Any] = Future()
         outer.set_running_or_notify_cancel()
 
@@ -70,13 +64,8 @@ class ProcessRunner(TaskRunner):
         return f"ProcessRunner(max_workers={self.max_workers})"
 
 
-def _start(key: bytes) -> None:
-    global _key  # noqa: PLW0603 - one key per worker process, for its whole life
-    _key = key
-
-
-def _work(call: bytes) -> bytes:
+def _work(call: bytes, secrets: Mapping[str, Mapping[str, Any]]) -> bytes:
     from cloudpickle import dumps, loads
 
-    answer: bytes = dumps(loads(call)(_key))
+    answer: bytes = dumps(loads(call)(Secrets(secrets)))
     return answer

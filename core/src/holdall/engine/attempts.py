@@ -14,6 +14,7 @@ from holdall.engine.persist import StoredResult
 from holdall.engine.plan import refusal
 from holdall.engine.steps import Blocking, Body, Sleep
 from holdall.errors import ConfigurationError, HoldallWarning, PersistenceRequiredError, ResultError, StorageError, told
+from holdall.hooks.listeners import listeners
 from holdall.results.references import ResultReference
 from holdall.types import UNSET
 

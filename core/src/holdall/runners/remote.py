@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from holdall.engine.attempts import claims_in, replay
 from holdall.engine.call import call_state, not_started
@@ -14,14 +14,26 @@ from holdall.engine.plan import Plan, plan
 from holdall.engine.run import Root, Run
 from holdall.engine.single_flight import computing
 from holdall.engine.state import State
+from holdall.errors import ConfigurationError
 from holdall.results.store import ResultStore
 from holdall.runners.pickling import packed, unpacked
 from holdall.settings import model as settings
-from holdall.types import Call
+from holdall.types import Call, Secrets
 
 if TYPE_CHECKING:
     from holdall.abc.runner import TaskRunner
     from holdall.declaration.definition import Unit
+
+_STORE: Final = "storage"
+_SCOPE: Final = "scope"
+
+
+@runtime_checkable
+class _WithSecrets(Protocol):
+    slug: str
+    block_slug: str | None
+
+    def secret_values(self) -> dict[str, Any]: ...
 
 
 def send(
@@ -51,7 +63,7 @@ def send(
                 )
                 done.set_result(state)
                 return done
-        inner = runner.submit(_packed(unit, args, kwargs, made, root, runner, run))
+        inner = runner.submit(_call(unit, args, kwargs, made, root, run))
     except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it, as from a worker
         done.set_result(not_started(unit, error))
         return done
@@ -78,48 +90,64 @@ def _planned(unit: Unit[Any, Any], run: Run | None) -> tuple[Plan, Root]:
     return plan(unit, run, run.root), run.root
 
 
-def _packed(
-    unit: Unit[Any, Any], args: Any, kwargs: Any, made: Plan, root: Root, runner: TaskRunner, run: Run | None
-) -> Call:
+def _call(unit: Unit[Any, Any], args: Any, kwargs: Any, made: Plan, root: Root, run: Run | None) -> Call:
     extra: dict[str, Any] = {"directory": root.directory, "computing": computing.get()}
+    storages: dict[str, Any] = {}
     if run is not None:
         flow = run.flow
         extra |= {"run": run.id, "flow": None if flow is None else flow.id, "name": run.unit_name}
         extra["scope"] = run.scope
-        if run.scope is not None and hasattr(run.scope.storage.value, "secret_values"):
-            # Pickled as it is, the block would arrive without its secrets, and fail whatever runs inside the call.
-            extra["scope_storage"] = _sealed(run.scope.storage.value, runner.key)
+        if run.scope is not None:
+            storages[_SCOPE] = run.scope.storage.value
     if made.store is not None:
-        extra |= {"storage": _sealed(made.store.storage, runner.key), "codec": made.store.codec}
-    return Call(run=arrive, task=unit, args=args, kwargs=kwargs, resolution=made.resolution, extra=extra)
+        extra |= {"storage": made.store.storage, "codec": made.store.codec}
+        storages[_STORE] = made.store.storage
+    blocks = {name: each for name, each in storages.items() if isinstance(each, _WithSecrets)}
+    secrets = {name: values for name, block in blocks.items() if (values := block.secret_values())}
+    # Which have secrets travels along: without them a storage would be asked in nobody's name, or in another one.
+    extra["secrets"] = {name: blocks[name].block_slug or blocks[name].slug for name in secrets}
+    return Call(
+        run=arrive,
+        task=unit,
+        args=args,
+        kwargs=kwargs,
+        resolution=made.resolution,
+        extra=extra,
+        secrets=Secrets(secrets),
+    )
 
 
-def _sealed(storage: Any, key: bytes | None) -> Any:
-    if key is None or not hasattr(storage, "secret_values"):
+def _with_secrets(storage: Any, name: str, call: Call, secrets: Secrets) -> Any:
+    """A storage as it was submitted: pickled blocks come without their secrets.
+
+    Raises:
+        ConfigurationError: the runner has not handed them over.
+    """
+    label = call.extra["secrets"].get(name)
+    if label is None:
         return storage
-    from holdall.blocks import secrets
-
-    return secrets.pack(storage, key)
-
-
-def _unsealed(storage: Any, key: bytes | None) -> Any:
-    if key is None or not isinstance(storage, bytes):
-        return storage
-    from holdall.blocks import secrets
-
-    return secrets.unpack(storage, key)
+    values = secrets.of(name)
+    if values is None:
+        raise ConfigurationError(
+            f"The call of {call.task.name!r} came to its worker without the secrets of the block {label!r}: the task runner "
+            "has not sent them. One whose workers are in other processes sends call.secrets.reveal() apart from the pickled "
+            "call, and calls the call there with holdall.types.Secrets of it."
+        )
+    return storage.with_secrets(values)
 
 
-def arrive(call: Call, key: bytes | None) -> bytes:
+def arrive(call: Call, secrets: Secrets) -> bytes:
     """Run a call in the worker, inside a stand-in for the run that submitted it."""
     unit, extra = call.task, call.extra
     root = Root(settings.current(extra["directory"]), extra["directory"])
-    store = ResultStore(_unsealed(extra["storage"], key), extra["codec"]) if "storage" in extra else None
+    store = None
+    if "storage" in extra:
+        store = ResultStore(_with_secrets(extra["storage"], _STORE, call, secrets), extra["codec"])
     around = Run("flow", extra.get("name", unit.name), None, root)
     around.plans = {unit.plan_key: Plan(unit.options, call.resolution, store)}
     around.scope = scope = extra.get("scope")
-    if scope is not None and "scope_storage" in extra:
-        given = _unsealed(extra["scope_storage"], key)
+    if scope is not None:
+        given = _with_secrets(scope.storage.value, _SCOPE, call, secrets)
         around.scope = replace(scope, storage=replace(scope.storage, value=given))
     if "run" in extra:
         around.id = extra["run"]

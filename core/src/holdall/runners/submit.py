@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from holdall.declaration.definition import Unit
     from holdall.engine.run import Run
+    from holdall.types import Secrets
 
 
 def submit(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None) -> Future[Any]:
@@ -161,7 +162,7 @@ def _started(
     return runner.submit(Call(run=_run_here, task=unit, args=args, kwargs=kwargs))
 
 
-def _run_here(call: Call, _: bytes | None) -> State[Any]:
+def _run_here(call: Call, _: Secrets) -> State[Any]:
     return call_state(call.task, call.args, dict(call.kwargs))
 
 

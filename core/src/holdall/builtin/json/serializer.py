@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic evaluate
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import Field, ValidationError, field_serializer, field_validator
+from pydantic import Field, field_serializer, field_validator
 
 from holdall.abc import Serializer
 from holdall.builtin.json.library import KNOWN, decode, encode, library
@@ -40,11 +40,8 @@ class JSONSerializer(Serializer):
 
     if not TYPE_CHECKING:  # type checkers keep the signature that pydantic derives from the fields
 
-        def __init__(self, **options: Any) -> None:
-            try:
-                super().__init__(**options)
-            except ValidationError as error:
-                raise ConfigurationError(_told(error)) from None
+        def __init__(self, *values: Any, **options: Any) -> None:
+            super().__init__(*values, **options)
             library(self.jsonlib)
 
     @property
@@ -175,12 +172,6 @@ def _function(path: str) -> Callable[[Any], Any]:
         raise ConfigurationError(f"{path!r} is a function of this serializer; the module has no such function.")
     function: Callable[[Any], Any] = found
     return function
-
-
-def _told(error: ValidationError) -> str:
-    """What is wrong with which option; never the input."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return "JSONSerializer: " + "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found)
 
 
 def _dotted(function: Callable[[Any], Any]) -> str | None:
