@@ -378,8 +378,7 @@ def test_a_dry_run_changes_nothing(here: Place, there: Place) -> None:
 
     assert 7 == done.count("copied")
     assert (before, []) == (keys(here), keys(there))
-    assert isinstance(here.storage, LocalFileSystem)
-    assert Directory(here.storage.basepath).exists(before[0])
+    assert Directory(here.where.location["basepath"]).exists(before[0])
 
 
 @task(result_storage="./here", result_storage_key="latest")

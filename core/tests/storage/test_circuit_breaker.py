@@ -14,7 +14,8 @@ from holdall.errors import ConfigurationError, KeyExists, KeyMissing
 from holdall.filesystems import MemoryFileSystem
 from holdall.results.store import ResultStore
 from holdall.serializers import PickleSerializer
-from holdall.storage import circuit_breaker, guard
+from holdall.storage import circuit_breaker
+from holdall.storage.guard import guard
 from holdall.testing.faults import FaultyStorage, FlakyStorage
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def flaky(inner: MemoryFileSystem, failures: int = FOREVER) -> FlakyStorage:
 def failing(storage: FlakyStorage, times: int = circuit_breaker.FAILURES) -> None:
     for number in range(times):
         with pytest.raises(StorageError, match="cut on purpose"):
-            guard.get(storage, f"there {number}")
+            guard(storage).get(f"there {number}")
 
 
 def opened(storage: FlakyStorage) -> None:
@@ -64,14 +65,14 @@ def test_says_once_that_a_storage_is_down_and_asks_it_no_more(inner: MemoryFileS
     opened(storage)
     asked = storage.failures
     calls: list[Callable[[], Any]] = [
-        lambda: guard.get(storage, "there"),
-        lambda: guard.put(storage, "new", [b"2"]),
-        lambda: guard.head(storage, "there"),
-        lambda: guard.exists(storage, "there"),
-        lambda: guard.delete(storage, "there"),
-        lambda: guard.publish(storage, "there", "new"),
-        lambda: guard.sweep(storage, 0.0, dry_run=True),
-        lambda: list(guard.scan(storage)),
+        lambda: guard(storage).get("there"),
+        lambda: guard(storage).put("new", [b"2"]),
+        lambda: guard(storage).head("there"),
+        lambda: guard(storage).exists("there"),
+        lambda: guard(storage).delete("there"),
+        lambda: guard(storage).publish("there", "new"),
+        lambda: guard(storage).sweep(0.0, dry_run=True),
+        lambda: list(guard(storage).scan()),
     ]
 
     assert [True] * len(calls) == [refused(each) for each in calls]
@@ -82,14 +83,14 @@ def test_the_refusal_says_since_when_how_often_and_until_when(inner: MemoryFileS
     """With the last failure, which says what is wrong; it is a passing error, of the block and the key."""
     storage = flaky(inner)
     opened(storage)
-    assert refused(lambda: guard.get(storage, "there"))
+    assert refused(lambda: guard(storage).get("there"))
     with pytest.raises(
         StorageError,
         match=r"^faulty:circuit: put of 'new' was refused without asking, as were 1 before it: the storage is down "
         r"since \d\d:\d\d:\d\d. The first call after (10.0|9.\d) s tries it again. Wait until it is back, or bring it "
         r"back. Its last failure: faulty: get of 'there 2' failed: the connection was cut on purpose.$",
     ) as caught:
-        guard.put(storage, "new", [b"2"])
+        guard(storage).put("new", [b"2"])
 
     assert ("faulty", "new", "put", True) == (
         caught.value.block,
@@ -108,15 +109,15 @@ def test_lets_one_call_through_after_the_pause(inner: MemoryFileSystem, monkeypa
     others = []
 
     def fail(key: str, operation: str) -> None:
-        others.append(refused(lambda: guard.get(storage, "there")))
+        others.append(refused(lambda: guard(storage).get("there")))
         FlakyStorage._fail(storage, key, operation)
 
     monkeypatch.setattr(storage, "_fail", fail)
     with pytest.raises(StorageError, match="cut on purpose"):
-        guard.get(storage, "there")
+        guard(storage).get("there")
 
     assert [True] == others
-    assert refused(lambda: guard.get(storage, "there"))
+    assert refused(lambda: guard(storage).get("there"))
 
 
 def test_a_success_closes_it(inner: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +127,7 @@ def test_a_success_closes_it(inner: MemoryFileSystem, monkeypatch: pytest.Monkey
     opened(storage)
     monkeypatch.undo()
 
-    assert b"1" == guard.get(storage, "there")
+    assert b"1" == guard(storage).get("there")
     assert {} == circuit_breaker.troubled
     storage.failures = FOREVER
     opened(storage)
@@ -138,7 +139,7 @@ def test_failures_that_do_not_follow_on_each_other_open_nothing(inner: MemoryFil
         storage = flaky(inner, circuit_breaker.FAILURES - 1)
         failing(storage, circuit_breaker.FAILURES - 1)
 
-        assert b"1" == guard.get(storage, "there")
+        assert b"1" == guard(storage).get("there")
 
 
 def test_one_key_alone_never_opens_it(inner: MemoryFileSystem) -> None:
@@ -146,10 +147,10 @@ def test_one_key_alone_never_opens_it(inner: MemoryFileSystem) -> None:
     storage = flaky(inner)
     for _ in range(3 * circuit_breaker.FAILURES):
         with pytest.raises(StorageError, match="cut on purpose"):
-            guard.get(storage, "there")
+            guard(storage).get("there")
     storage.failures = 0
 
-    assert b"1" == guard.get(storage, "there")
+    assert b"1" == guard(storage).get("there")
 
 
 class Held(FaultyStorage):
@@ -169,7 +170,7 @@ def fail_together(storage: Held, count: int) -> list[threading.Thread]:
 
     def fail(number: int) -> None:
         with pytest.raises(StorageError, match="cut on purpose"):
-            guard.get(storage, f"many {number}")
+            guard(storage).get(f"many {number}")
 
     threads = [threading.Thread(target=fail, args=(number,)) for number in range(count)]
     for thread in threads:
@@ -188,7 +189,7 @@ def test_many_that_are_cut_at_once_count_as_one(inner: MemoryFileSystem) -> None
         thread.join()
 
     assert not circuit_breaker.is_down(storage)
-    assert b"1" == guard.get(flaky(inner, 0), "there")
+    assert b"1" == guard(flaky(inner, 0)).get("there")
 
 
 def test_stragglers_put_no_try_off(inner: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +205,7 @@ def test_stragglers_put_no_try_off(inner: MemoryFileSystem, monkeypatch: pytest.
     for thread in threads:
         thread.join()
 
-    assert b"1" == guard.get(other, "there")
+    assert b"1" == guard(other).get("there")
 
 
 @pytest.mark.parametrize("left", [KeyboardInterrupt, GeneratorExit])
@@ -217,16 +218,16 @@ def test_a_try_that_was_given_up_makes_room(
     opened(storage)
     monkeypatch.undo()
     if left is GeneratorExit:
-        listing = guard.scan(storage)
+        listing = guard(storage).scan()
         next(listing)
         del listing
     else:
         monkeypatch.setattr(storage, "_fail", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            guard.get(storage, "there")
+            guard(storage).get("there")
         monkeypatch.undo()
 
-    assert b"1" == guard.get(storage, "there")
+    assert b"1" == guard(storage).get("there")
 
 
 class Refusing(FlakyStorage):
@@ -246,9 +247,9 @@ def test_the_answers_of_a_living_storage_never_open_it(inner: MemoryFileSystem, 
     storage.answer = answer
     for _ in range(2 * circuit_breaker.FAILURES):
         with pytest.raises(StorageError, match="cut on purpose"):
-            guard.get(storage, "there")
+            guard(storage).get("there")
         with pytest.raises(answer):
-            guard.put(storage, "new", [])
+            guard(storage).put("new", [])
 
     assert {} == circuit_breaker.troubled
 
@@ -264,10 +265,10 @@ def test_what_is_no_answer_of_a_storage_counts_for_nothing(
     opened(storage)
     monkeypatch.undo()
     with pytest.raises((answer, StorageError)):
-        guard.put(storage, "new", [])
+        guard(storage).put("new", [])
 
     assert circuit_breaker.is_down(storage)
-    assert b"1" == guard.get(storage, "there")
+    assert b"1" == guard(storage).get("there")
 
 
 def test_equal_storages_are_one_place_and_others_are_not(inner: MemoryFileSystem) -> None:
@@ -275,16 +276,16 @@ def test_equal_storages_are_one_place_and_others_are_not(inner: MemoryFileSystem
     opened(flaky(inner))
     elsewhere = MemoryFileSystem(namespace="circuit elsewhere")
 
-    assert refused(lambda: guard.get(flaky(MemoryFileSystem(namespace="circuit")), "there"))
-    assert not refused(lambda: guard.get(flaky(elsewhere, 0), "there"))
-    assert b"1" == guard.get(inner, "there")
+    assert refused(lambda: guard(flaky(MemoryFileSystem(namespace="circuit"))).get("there"))
+    assert not refused(lambda: guard(flaky(elsewhere, 0)).get("there"))
+    assert b"1" == guard(inner).get("there")
 
 
 def test_old_failures_are_forgotten(inner: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a place which nobody asks any more costs the others nothing."""
     opened(flaky(inner))
     monkeypatch.setattr(circuit_breaker, "_FORGOTTEN", -1.0)
-    guard.get(inner, "there")
+    guard(inner).get("there")
 
     assert {} == circuit_breaker.troubled
 
@@ -297,7 +298,7 @@ def test_a_warning_that_is_an_error_does_not_hide_the_failure(inner: MemoryFileS
         errors = []
         for number in range(circuit_breaker.FAILURES):
             with pytest.raises(StorageError, match="cut on purpose") as caught:
-                guard.get(storage, f"there {number}")
+                guard(storage).get(f"there {number}")
             errors.append(getattr(caught.value, "__notes__", []))
 
     assert [0] * (circuit_breaker.FAILURES - 1) + [1] == list(map(len, errors))
@@ -389,6 +390,6 @@ def test_a_forked_child_asks_for_itself(inner: MemoryFileSystem) -> None:
     with circuit_breaker._lock:
         child = os.fork()
         if child == 0:
-            os._exit(0 if not circuit_breaker.troubled and not refused(lambda: guard.get(inner, "there")) else 1)
+            os._exit(0 if not circuit_breaker.troubled and not refused(lambda: guard(inner).get("there")) else 1)
 
     assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

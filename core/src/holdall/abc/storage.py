@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from holdall.abc.keys import fault, refuse
 from holdall.errors import KeyMissing, StorageError
 from holdall.types import ByteRange
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from pydantic import SecretStr
 
     from holdall.types import Buffer, ObjectMeta, OnFailure, Parts, WriteMode
+
+INLINE_LIMIT: Final = 8192
+"""Bytes up to which a payload lies inside its record, unless configured."""
+
+
+class _Default:
+    """A default that instances have and the class has not: pydantic would take it for that of a block's field."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        if instance is None:
+            raise AttributeError(f"{owner.__name__} has this for its instances alone")
+        return self._value
 
 
 class Storage(ABC):
@@ -29,10 +48,25 @@ class Storage(ABC):
     __slots__ = ()
 
     slug: ClassVar[str]
-    inline_limit: int
-    """Payloads up to this many bytes lie inside their record; 8192 unless configured."""
-    on_failure: OnFailure
-    """Whether a run fails whose result is not taken here; `raise` unless configured, and where a storage has none."""
+    if TYPE_CHECKING:  # annotations would be fields of every block
+        inline_limit: int
+        """Payloads up to this many bytes lie inside their record."""
+        on_failure: OnFailure
+        """Whether a run fails whose result is not taken here."""
+        signing_key: SecretStr | None
+        encryption_key: SecretStr | None
+        no_pickle: bool
+        accept: tuple[str, ...]
+        """These four are the policy of a `StorageBlock`, which says what they mean."""
+        lock_path: Callable[[str], str] | None
+        """Gives the file whose lock stands for a key; None where keys are not locked by files."""
+    else:
+        inline_limit = _Default(INLINE_LIMIT)
+        on_failure = _Default("raise")
+        signing_key = encryption_key = _Default(None)
+        no_pickle = _Default(False)
+        accept = _Default(())
+        lock_path = _Default(None)
 
     @abstractmethod
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:

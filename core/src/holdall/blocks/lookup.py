@@ -21,6 +21,7 @@ from holdall.errors import ConfigurationError, PluginError, UnknownBlockError
 from holdall.plugins import registry
 from holdall.security.redact import masked, shown
 from holdall.settings.model import SECRET_KEY, current
+from holdall.storage.guard import guard
 from holdall.suggest import suggest
 from holdall.types import BlockDocument
 
@@ -263,7 +264,7 @@ def _from_document(document: BlockDocument, settings: Settings) -> StorageBlock:
 
 
 def _resolved(storage: Storage, directory: str) -> Storage:
-    resolved = storage.resolved(directory)
+    resolved = guard(storage).resolved(directory).inner
     if storage.block_slug is None or resolved.block_slug is not None or not isinstance(resolved, type(storage)):
         return resolved
     # A copy with an absolute path is still the block of that name.

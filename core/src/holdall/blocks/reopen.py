@@ -16,10 +16,18 @@ from holdall.blocks import lookup as blocks
 from holdall.blocks import secrets as vault
 from holdall.blocks.fields import variable_prefix
 from holdall.catalog.open import open_catalog
-from holdall.errors import CatalogError, ConfigurationError, HoldallWarning, PluginError, PluginMissingError
+from holdall.errors import (
+    CatalogError,
+    ConfigurationError,
+    HoldallWarning,
+    PluginError,
+    PluginMissingError,
+    StorageError,
+)
 from holdall.plugins import registry
 from holdall.results.references import StorageReference
 from holdall.security.redact import masked
+from holdall.storage.guard import guard
 from holdall.types import BlockDocument
 
 if TYPE_CHECKING:
@@ -52,16 +60,17 @@ def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
             block_fields.refuse_of_projects(secrets, f"The catalog in {settings.home}", settings)
         return _made(cls, where.location, {}, secrets)
     block = blocks.find(where.slug, settings)
-    if block.slug == where.type and block.location() == dict(where.location):
+    location = guard(block).location()
+    if block.slug == where.type and location == dict(where.location):
         return block
     secrets = block.secret_values()
-    mine, recorded = block.endpoint_of(block.location()), block.endpoint_of(where.location)
+    mine, recorded = block.endpoint_of(location), block.endpoint_of(where.location)
     differing = [name for name in mine if mine[name] != recorded[name]]
     if block.slug != where.type or (secrets and differing):
         what = (
             f"type {block.slug!r}"
             if block.slug != where.type
-            else f"{differing[0]} {masked(block.location().get(differing[0]))!r}"
+            else f"{differing[0]} {masked(location.get(differing[0]))!r}"
         )
         raise ConfigurationError(
             f"The result was written to {masked(where.location)} by the block {where.slug!r}, which has the {what} here: "
@@ -70,7 +79,7 @@ def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
     if differing:
         _refuse_stranger(type(block), where, settings)
     # How it signs in, and all else that says nothing of the place, is as it is here today.
-    here = {name: value for name, value in block.plain_fields().items() if name not in {*block.location(), *mine}}
+    here = {name: value for name, value in block.plain_fields().items() if name not in {*location, *mine}}
     return _made(type(block), where.location, here, secrets).named(where.slug)
 
 
@@ -94,10 +103,10 @@ def _refuse_stranger(cls: type[StorageBlock], where: StorageReference, settings:
 def _locations(kind: str, settings: Settings) -> Iterator[Mapping[str, Any]]:
     """Places of blocks of that type that are configured here, and of those that this catalog remembers."""
     for slug in blocks.configured(settings):
-        with suppress(ConfigurationError, PluginError):
+        with suppress(ConfigurationError, PluginError, StorageError):
             block = blocks.find(slug, settings)
             if block.slug == kind:
-                yield block.location()
+                yield guard(block).location()
     with suppress(CatalogError):
         yield from (each.fields for each in open_catalog(settings).blocks() if each.type == kind)
 
@@ -132,9 +141,9 @@ def remember(block: StorageBlock, settings: Settings) -> None:
     encrypted here stay in this process, whose reads find them, and are written nowhere.
     """
     secrets = block.secret_values()
-    if block.block_slug is not None or not (secrets or block.server_of(block.location()) is not None):
+    where = StorageReference.of(guard(block))
+    if where.slug is not None or not (secrets or block.server_of(where.location) is not None):
         return
-    where = StorageReference(slug=None, type=block.slug, location=block.location())
     try:
         token = vault.encrypt(secrets, settings, block=block.slug) if secrets else None
     except PluginMissingError as error:
@@ -148,7 +157,7 @@ def remember(block: StorageBlock, settings: Settings) -> None:
         return
     _unsaved.pop(_anonymous(where), None)
     document = BlockDocument(
-        slug=_anonymous(where), type=block.slug, fields=block.location(), secrets=token, created=time.time()
+        slug=_anonymous(where), type=block.slug, fields=where.location, secrets=token, created=time.time()
     )
     try:
         open_catalog(settings).save_block(document, overwrite=True)

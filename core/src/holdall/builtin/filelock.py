@@ -116,7 +116,7 @@ class FileLockManager(LockManager):
     def for_storage(cls, storage: Storage, /, *, lease_seconds: float) -> Self | None:
         """None where the storage has no `lock_path(key)`, which says where the lock file of a key lies."""
         del lease_seconds  # the lock ends with its holder
-        path_for: Callable[[str], str] | None = getattr(storage, "lock_path", None)
+        path_for: Callable[[str], str] | None = storage.lock_path
         return None if path_for is None else cls(path_for)
 
     def __init__(self, path_for: Callable[[str], str]) -> None:

@@ -24,7 +24,6 @@ from holdall.hooks.listeners import listeners
 from holdall.results import spool
 from holdall.results.layout import check_name, copy_name, own_key, record_key
 from holdall.results.references import ResultLiteral, ResultReference, is_literal
-from holdall.storage import guard
 from holdall.types import ReferenceRow
 
 if TYPE_CHECKING:
@@ -226,7 +225,7 @@ def key_of(unit: Unit[Any, Any], run: Run, parameters: Any, store: ResultStore) 
     )
     copy_name(key, store.codec.suffix)
     # The readable copy is called so, and may not fail when the work is done, whatever format is chosen then.
-    guard.check_key(store.storage, copy_name(key, _LONG_SUFFIX))
+    store.storage.check_key(copy_name(key, _LONG_SUFFIX))
     return key
 
 

@@ -14,7 +14,7 @@ from holdall.declaration.resolution import resolve
 from holdall.errors import ConfigurationError, PersistenceRequiredError, StorageError
 from holdall.results.policy import policy_of
 from holdall.results.store import ResultStore
-from holdall.storage import guard
+from holdall.storage.guard import guard
 
 if TYPE_CHECKING:
     from holdall.abc.block import StorageBlock
@@ -58,7 +58,7 @@ def plan(unit: Unit[Any, Any], parent: Run | None, root: Root) -> Plan:
     if options.caching is None and not resolution.for_retries_alone:
         store.check_signer()
     try:
-        guard.check_place(store.storage)
+        store.storage.check_place()
     except StorageError as error:
         # Whoever asked for its work to be done in spite of its storage has it done: it may be better by then.
         if not (store.spools or resolution.for_retries_alone or options.on_storage_error == "run"):
@@ -109,7 +109,7 @@ def make_storage(value: Any, root: Root) -> Storage:
 
         storage = blocks.from_value(value, settings=root.settings, directory=root.directory)
     elif isinstance(value, Storage):
-        storage = value.resolved(root.directory)
+        storage = guard(value).resolved(root.directory).inner
     else:
         raise ConfigurationError(
             f"result_storage is a slug as 's3/prod', a block as LocalFileSystem(basepath='results'), a path or a URL, "

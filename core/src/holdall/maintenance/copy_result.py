@@ -21,16 +21,16 @@ from holdall.results.checksum import Checksummer, verified
 from holdall.results.owner import at_home
 from holdall.results.payload import readable_copy
 from holdall.security.signing import split, verify
-from holdall.storage import guard, progress
+from holdall.storage import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from holdall.abc.signature import Signers
-    from holdall.abc.storage import Storage
     from holdall.results.checksum import Checksum
     from holdall.results.record import Payload, Record
     from holdall.results.references import StorageReference
+    from holdall.storage.guard import GuardedStorage
     from holdall.types import Buffer
 
 
@@ -84,8 +84,8 @@ class Job:
 def transfer(
     record: Record,
     data: bytes,
-    source: Storage,
-    target: Storage,
+    source: GuardedStorage,
+    target: GuardedStorage,
     where: StorageReference,
     job: Job,
     /,
@@ -128,7 +128,7 @@ def transfer(
     return "copied"
 
 
-def _check(record: Record, data: bytes, source: Storage, where: StorageReference, keys: Keys) -> None:
+def _check(record: Record, data: bytes, source: GuardedStorage, where: StorageReference, keys: Keys) -> None:
     """What the source demands of a record, and whether the target will have a signature; see `transfer`."""
     if keys.source is not None:
         lies = f"{record.key} in {source.block_slug or source.slug}"
@@ -143,7 +143,7 @@ def _check(record: Record, data: bytes, source: Storage, where: StorageReference
 class _Sending:
     """A result on its way: its payload, after it its record; then `copy` is the name that its readable copy has there."""
 
-    def __init__(self, record: Record, source: Storage, target: Storage, label: str, job: Job) -> None:
+    def __init__(self, record: Record, source: GuardedStorage, target: GuardedStorage, label: str, job: Job) -> None:
         self.record = record
         self.source = source
         self.target = target
@@ -190,11 +190,11 @@ class _Sending:
         if not self._is_claimed:
             self.copy = readable_copy.claim(self.target, self.record.key, self.copy, label=self.label)
             self._is_claimed = True
-        guard.put(self.target, self.record.key, [body])
+        self.target.put(self.record.key, [body])
         return True
 
 
-def _body(record: Record, data: bytes, source: Storage, where: StorageReference, keys: Keys) -> bytes:
+def _body(record: Record, data: bytes, source: GuardedStorage, where: StorageReference, keys: Keys) -> bytes:
     """The record as it will lie at `where`. As it is where it says so already, and is signed if it has to be."""
     if _stays(record, data, where, keys):
         return data
@@ -211,7 +211,7 @@ def _stays(record: Record, data: bytes, where: StorageReference, keys: Keys) -> 
     return is_signed and keys.source is keys.target
 
 
-def _stronger(payload: Payload | None, source: Storage) -> Checksum | None:
+def _stronger(payload: Payload | None, source: GuardedStorage) -> Checksum | None:
     """Digests that no forger can meet, where the record has others: what is signed for the first time is read once more."""
     if payload is None or payload.path is None or payload.checksum is None or payload.checksum.algorithm == "sha256":
         return None
@@ -221,11 +221,11 @@ def _stronger(payload: Payload | None, source: Storage) -> Checksum | None:
     return through.checksum()
 
 
-def _there(record: Record, target: Storage) -> Record | None:
+def _there(record: Record, target: GuardedStorage) -> Record | None:
     """What the target has under the key: nothing, or a damaged record, is None."""
     where = f"{record.key} in {target.block_slug or target.slug}"
     try:
-        data = guard.get(target, record.key)
+        data = target.get(record.key)
     except KeyMissing:
         return None
     try:
@@ -240,11 +240,11 @@ def _is_younger(there: Record | None, record: Record) -> bool:
     return there is not None and there.created_at > record.created_at
 
 
-def _has(target: Storage, payload: Payload, name: str, *, sure: bool) -> bool:
+def _has(target: GuardedStorage, payload: Payload, name: str, *, sure: bool) -> bool:
     if payload.path is None:
         return True  # inside the record
     try:
-        if guard.head(target, payload.path).size != payload.size:
+        if target.head(payload.path).size != payload.size:
             return False
         if sure:
             for _ in progress.counted(_read(payload, payload.path, target), f"Checking {name}", payload.size):
@@ -254,7 +254,7 @@ def _has(target: Storage, payload: Payload, name: str, *, sure: bool) -> bool:
     return True
 
 
-def _read(payload: Payload, path: str, source: Storage) -> Iterator[Buffer]:
+def _read(payload: Payload, path: str, source: GuardedStorage) -> Iterator[Buffer]:
     if payload.checksum is None:
         raise TypeError("a payload that has a path has a checksum")
     where = f"{path} in {source.block_slug or source.slug}"

@@ -30,6 +30,7 @@ from holdall.results.policy import policy_of
 from holdall.results.references import ResultReference, from_json
 from holdall.security.signing import UNSIGNED
 from holdall.settings.model import current
+from holdall.storage.guard import guard
 from holdall.storage.locks import lock_manager
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _alone(*places: Place) -> Iterator[None]:
     """
     with ExitStack() as stack:
         for place in sorted(places, key=attrgetter("identity")):
-            managers = [lock_manager(Directory(current().home))]
+            managers = [lock_manager(guard(Directory(current().home)))]
             if os.path.isdir(str(place.where.location.get("basepath", ""))):
                 managers.append(lock_manager(place.storage, current()))
             for manager in managers:

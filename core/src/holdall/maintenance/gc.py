@@ -12,7 +12,6 @@ from holdall.maintenance.known_storages import SAME_MOMENT, storage_of
 from holdall.results.inventory import look, survey, untracked
 from holdall.results.layout import PAYLOADS, payload_made_at
 from holdall.results.payload import readable_copy
-from holdall.storage import guard
 from holdall.storage.locks import lock_manager
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ class _Work:
         self.patience = 0.0
 
     def candidates(self, before: float) -> None:
-        for meta in guard.scan(self.storage, PAYLOADS):
+        for meta in self.storage.scan(PAYLOADS):
             made = payload_made_at(meta.key)
             if made is None:
                 continue
@@ -137,7 +136,7 @@ class _Work:
                 self.old.add(meta.key)
 
     def unfinished(self, before: float) -> None:
-        for meta in guard.sweep(self.storage, before, dry_run=self.dry_run):
+        for meta in self.storage.sweep(before, dry_run=self.dry_run):
             self.done.removed.append(Removed(what="unfinished", key=meta.key, size=meta.size))
         if self.manager is not None:
             for meta in self.manager.sweep(before, dry_run=self.dry_run):
@@ -214,8 +213,8 @@ class _Work:
                 self._note(again)
                 return False
             if copy is not None:
-                guard.delete_unchanged(self.storage, copy)
-            if not guard.delete_unchanged(self.storage, meta):
+                self.storage.delete_unchanged(copy)
+            if not self.storage.delete_unchanged(meta):
                 self._note(look(self.storage, meta, self.place.label))
                 return False
         except KeyMissing:
@@ -252,7 +251,7 @@ class _Work:
         expired = meta.key in self.freed
         if meta.key in self.in_use or (self.done.held and not expired):
             return
-        if not self.dry_run and not guard.delete_unchanged(self.storage, meta):
+        if not self.dry_run and not self.storage.delete_unchanged(meta):
             self.done.young += 1  # somebody is about to give it a record
             return
         self.done.removed.append(Removed(what="expired" if expired else "payload", key=meta.key, size=meta.size))

@@ -7,10 +7,11 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall.blocks import lookup as blocks
-from holdall.errors import CatalogError, ConfigurationError, PluginError
+from holdall.errors import CatalogError, ConfigurationError, PluginError, StorageError
 from holdall.results.load import open_storage
 from holdall.results.references import ResultReference, StorageReference, from_json
 from holdall.security.redact import masked
+from holdall.storage.guard import GuardedStorage, guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +34,7 @@ SAME_MOMENT: Final = 0.001
 class Place(NamedTuple):
     """A storage, and what references to it say."""
 
-    storage: Storage
+    storage: GuardedStorage
     where: StorageReference
 
     @property
@@ -53,8 +54,8 @@ class Unopened(NamedTuple):
 
 
 def place_of(storage: Storage, /) -> Place:
-    where = StorageReference(slug=storage.block_slug, type=storage.slug, location=storage.location())
-    return Place(storage, where)
+    guarded = guard(storage)
+    return Place(guarded, StorageReference.of(guarded))
 
 
 def storage_of(row: ReferenceRow, /) -> StorageReference | None:
@@ -91,7 +92,7 @@ def known(settings: Settings, catalog: Catalog, directory: str, /) -> tuple[list
     def add(shown: str, open_it: Any) -> None:
         try:
             place = place_of(open_it())
-        except (ConfigurationError, PluginError, CatalogError) as error:
+        except (ConfigurationError, PluginError, CatalogError, StorageError) as error:
             unopened.setdefault(shown, Unopened(masked(shown), str(error)))
         else:
             found.setdefault(place.identity, place)

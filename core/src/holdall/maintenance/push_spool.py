@@ -15,7 +15,6 @@ from holdall.results.load import open_storage
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from holdall.builtin.local.directory import Directory
     from holdall.results.inventory import Found, Track
     from holdall.results.references import StorageReference
 
@@ -33,8 +32,8 @@ def push(
 
     Where a storage has a younger result under a key, that stays, and the spool's goes.
     """
-    for folder in spool.folders(home):
-        found = [each for each in survey(folder, "the spool") if each.kind != "foreign"]
+    for folder in map(place_of, spool.folders(home)):
+        found = [each for each in survey(folder.storage, "the spool") if each.kind != "foreign"]
         wheres = _wheres(found)
         named = [place for place in only if place.identity in {where.identity for where in wheres}]
         if not found or (only and not named):
@@ -45,7 +44,7 @@ def push(
             continue
         try:
             target = named[0] if named else _opened(wheres)
-        except (ConfigurationError, PluginError, CatalogError) as error:
+        except (ConfigurationError, PluginError, CatalogError, StorageError) as error:
             done.problem = str(error)
             yield done
             continue
@@ -75,21 +74,21 @@ def _opened(wheres: list[StorageReference]) -> Place:
     """The first that can be had.
 
     Raises:
-        ConfigurationError, PluginError, CatalogError: none; the error of the first.
+        ConfigurationError, PluginError, CatalogError, StorageError: none; the error of the first.
     """
     errors: list[Exception] = []
     for where in wheres:
         try:
             return place_of(open_storage(where))
-        except (ConfigurationError, PluginError, CatalogError) as error:
+        except (ConfigurationError, PluginError, CatalogError, StorageError) as error:
             errors.append(error)
     if errors:
         raise errors[0]
     raise ConfigurationError("None of these records can be read, and so none says where it belongs.")
 
 
-def _sent(folder: Directory, target: Place, jobs: int, track: Track) -> Moved:
-    work = Work(place_of(folder), target, jobs=jobs, removes=True, as_written=True, track=track)
+def _sent(folder: Place, target: Place, jobs: int, track: Track) -> Moved:
+    work = Work(folder, target, jobs=jobs, removes=True, as_written=True, track=track)
     try:
         work.copy()
         work.remove({"copied", "there", "newer"})

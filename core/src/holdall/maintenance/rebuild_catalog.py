@@ -16,7 +16,6 @@ from holdall.results.inventory import survey, untracked
 from holdall.results.payload.readable_copy import copy_of
 from holdall.results.references import ResultReference
 from holdall.settings.model import current
-from holdall.storage import guard
 from holdall.types import ReferenceRow
 
 if TYPE_CHECKING:
@@ -247,6 +246,6 @@ def _forget(read: _Read, before: Sequence[ReferenceRow], catalog: Catalog) -> in
 
 def _is_there(place: Place, key: str) -> bool:
     try:
-        return guard.exists(place.storage, key) or spool.holds(place.where, key, current().home)
+        return place.storage.exists(key) or spool.holds(place.where, key, current().home)
     except StorageError:
         return True

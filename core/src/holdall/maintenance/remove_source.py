@@ -15,16 +15,15 @@ from holdall.results.inventory import survey
 from holdall.results.layout import PAYLOADS
 from holdall.results.owner import seen as look
 from holdall.results.payload import readable_copy
-from holdall.storage import guard
 from holdall.storage.locks import lock_manager
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from holdall.abc.lock import LockManager
-    from holdall.abc.storage import Storage
     from holdall.maintenance.copy_report import Item, Seen
     from holdall.maintenance.known_storages import Place
+    from holdall.storage.guard import GuardedStorage
     from holdall.storage.locks import LockSettings
 
 _OWN: Final = "results/"  # such a record is the only one of its payload
@@ -40,11 +39,11 @@ def are_one(source: Place, target: Place, /) -> bool:
     """
     unique = new_id()
     key = f"{PAYLOADS}{shard(unique)}/{unique}.probe"  # where `holdall gc` finds it, should nobody else delete it
-    guard.put(target.storage, key, [b"holdall"])
+    target.storage.put(key, [b"holdall"])
     try:
         return source.storage.exists(key)
     finally:
-        guard.delete(target.storage, key)
+        target.storage.delete(key)
 
 
 def vacate(
@@ -69,13 +68,13 @@ def vacate(
             metas = [meta for meta in pool.map(partial(look, source.storage), sorted(shared)) if meta is not None]
             if metas and (named := _named(source)) is not None:
                 going = [meta for meta in metas if meta.key not in named]
-                list(pool.map(partial(guard.delete_unchanged, source.storage), going))
+                list(pool.map(source.storage.delete_unchanged, going))
         except StorageError as error:
             problem = f"Payloads were left in {source.label}, for `holdall gc` to remove: {error}"
     return items, problem
 
 
-def _remove_record(storage: Storage, manager: LockManager | None, seen: Seen) -> Item:
+def _remove_record(storage: GuardedStorage, manager: LockManager | None, seen: Seen) -> Item:
     """A record, the readable copy of its payload, and the payload where no other record can name it."""
     item, lease = seen.item, None
     try:
@@ -85,16 +84,16 @@ def _remove_record(storage: Storage, manager: LockManager | None, seen: Seen) ->
                 return replace(item, what="failed", problem="It is being written anew, and stays where it was.")
         copy = None if seen.record is None else readable_copy.look(storage, seen.record)
         payload = look(storage, seen.path) if item.key.startswith(_OWN) and seen.path is not None else None
-        meta = guard.head(storage, item.key)
-        if xxh3_128_digest(guard.get(storage, item.key)) != seen.digest:
+        meta = storage.head(item.key)
+        if xxh3_128_digest(storage.get(item.key)) != seen.digest:
             return replace(item, what="failed", problem=_REPLACED)
         # The copy first: whatever ends this here, the record leads to it again.
         if copy is not None:
-            guard.delete_unchanged(storage, copy)
-        if not guard.delete_unchanged(storage, meta):
+            storage.delete_unchanged(copy)
+        if not storage.delete_unchanged(meta):
             return replace(item, what="failed", problem=_REPLACED)
         if payload is not None:
-            guard.delete_unchanged(storage, payload)
+            storage.delete_unchanged(payload)
     except KeyMissing:
         pass  # somebody else has deleted it
     except StorageError as error:

@@ -8,15 +8,14 @@ from holdall.errors import CorruptResultError, UntrustedResultError
 from holdall.results import record as records
 from holdall.results.owner import found, of_run, seen
 from holdall.results.payload import readable_copy
-from holdall.storage import guard
 
 if TYPE_CHECKING:
-    from holdall.abc.storage import Storage
     from holdall.results.record import Record
     from holdall.security.policy import Policy
+    from holdall.storage.guard import GuardedStorage
 
 
-def remove(storage: Storage, key: str, /, *, label: str, policy: Policy, run_id: str | None = None) -> None:
+def remove(storage: GuardedStorage, key: str, /, *, label: str, policy: Policy, run_id: str | None = None) -> None:
     """Delete the record, its readable copy, and its payload unless another record names it.
 
     The copy goes first: whatever ends this early, the record leads to it again. The payload goes last, so that no reader
@@ -34,14 +33,14 @@ def remove(storage: Storage, key: str, /, *, label: str, policy: Policy, run_id:
     try:
         record = found(storage, key, label=label, policy=policy)
     except UntrustedResultError:
-        guard.delete_unchanged(storage, meta)  # forged, it may name the payload of another
+        storage.delete_unchanged(meta)  # forged, it may name the payload of another
         return
     except CorruptResultError:
-        data = guard.get(storage, key)
+        data = storage.get(key)
         if not records.is_ours(data):
             raise
         # Which payload was its own, it cannot say any more; what another key's record says is no matter of this one.
-        guard.delete_unchanged(storage, meta)
+        storage.delete_unchanged(meta)
         return
     if record is None:
         return
@@ -52,14 +51,14 @@ def remove(storage: Storage, key: str, /, *, label: str, policy: Policy, run_id:
     if now is None or not now.is_same(meta):
         return
     if copy is not None:
-        guard.delete_unchanged(storage, copy)
-    if not guard.delete_unchanged(storage, meta) or payload is None:
+        storage.delete_unchanged(copy)
+    if not storage.delete_unchanged(meta) or payload is None:
         return
     if not is_shared(storage, record, label=label, policy=policy):
-        guard.delete_unchanged(storage, payload)
+        storage.delete_unchanged(payload)
 
 
-def is_shared(storage: Storage, record: Record, /, *, label: str, policy: Policy) -> bool:
+def is_shared(storage: GuardedStorage, record: Record, /, *, label: str, policy: Policy) -> bool:
     """Whether another record names the payload as well; one that is damaged may, once it has been restored."""
     if record.also is None:
         return False

@@ -9,14 +9,13 @@ from holdall.errors import CorruptResultError, KeyMissing, StorageError
 from holdall.results import record as records
 from holdall.results.layout import is_lock, is_own, payload_made_at
 from holdall.results.owner import at_home
-from holdall.storage import guard
 from holdall.types import ByteRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from holdall.abc.storage import Storage
     from holdall.results.record import Record
+    from holdall.storage.guard import GuardedStorage
     from holdall.types import ObjectMeta
 
 _T = TypeVar("_T")
@@ -53,7 +52,7 @@ class Found:
 
 
 def survey(
-    storage: Storage,
+    storage: GuardedStorage,
     label: str,
     /,
     *,
@@ -67,7 +66,7 @@ def survey(
     Raises:
         StorageError: the storage cannot be listed or reached.
     """
-    metas = [meta for meta in guard.scan(storage) if payload_made_at(meta.key) is None and not is_lock(meta.key)]
+    metas = [meta for meta in storage.scan() if payload_made_at(meta.key) is None and not is_lock(meta.key)]
     for meta in track(list(filter(only, metas)), f"Reading {label}"):
         try:
             yield look(storage, meta, label)
@@ -75,7 +74,7 @@ def survey(
             continue
 
 
-def look(storage: Storage, meta: ObjectMeta, label: str, /) -> Found:
+def look(storage: GuardedStorage, meta: ObjectMeta, label: str, /) -> Found:
     """What one object is.
 
     Raises:
@@ -88,7 +87,7 @@ def look(storage: Storage, meta: ObjectMeta, label: str, /) -> Found:
         # Elsewhere lie copies for other tools and other programs' files, which may be large.
         if not own and not _begins_as_a_record(storage, meta):
             return Found(kind="foreign", meta=meta, problem=f"{where} is no record.")
-        data = bytes(guard.get(storage, meta.key))
+        data = bytes(storage.get(meta.key))
         record = records.parse(data, where=where)
     except KeyMissing:
         raise
@@ -106,7 +105,7 @@ def look(storage: Storage, meta: ObjectMeta, label: str, /) -> Found:
     return Found(kind="record", meta=meta, record=record, data=data)
 
 
-def _begins_as_a_record(storage: Storage, meta: ObjectMeta) -> bool:
+def _begins_as_a_record(storage: GuardedStorage, meta: ObjectMeta) -> bool:
     if not meta.size:
         return False
-    return records.is_ours(guard.get(storage, meta.key, ByteRange(0, min(meta.size, _START))))
+    return records.is_ours(storage.get(meta.key, byte_range=ByteRange(0, min(meta.size, _START))))

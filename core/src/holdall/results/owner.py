@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Final
 from holdall.errors import CorruptResultError, KeyMissing, MissingResultError
 from holdall.results.policy import believed
 from holdall.security.policy import Policy
-from holdall.storage import guard
 
 if TYPE_CHECKING:
-    from holdall.abc.storage import Storage
     from holdall.results.record import Record
+    from holdall.storage.guard import GuardedStorage
     from holdall.types import ObjectMeta
 
 _NO_POLICY: Final = Policy()
@@ -47,7 +46,7 @@ def of_run(record: Record, run_id: str | None, /, *, label: str) -> Record:
     return record
 
 
-def found(storage: Storage, key: str, /, *, label: str, policy: Policy = _NO_POLICY) -> Record | None:
+def found(storage: GuardedStorage, key: str, /, *, label: str, policy: Policy = _NO_POLICY) -> Record | None:
     """The record that lies under its own key; None where nothing does. Without a `policy`, whoever signed it.
 
     Raises:
@@ -55,16 +54,16 @@ def found(storage: Storage, key: str, /, *, label: str, policy: Policy = _NO_POL
         UntrustedResultError: the policy believes nobody who has signed it.
     """
     try:
-        data = guard.get(storage, key)
+        data = storage.get(key)
     except KeyMissing:
         return None
     where = f"{key} in {label}"
     return at_home(believed(data, policy, where), key, where=where)
 
 
-def seen(storage: Storage, key: str, /) -> ObjectMeta | None:
+def seen(storage: GuardedStorage, key: str, /) -> ObjectMeta | None:
     """What the storage says of an object; None where there is none."""
     try:
-        return guard.head(storage, key)
+        return storage.head(key)
     except KeyMissing:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from holdall.errors import ConfigurationError, UntrustedResultError
 from holdall.results import record as records
@@ -14,6 +14,8 @@ from holdall.settings.model import ENCRYPTION_KEY, SIGNING_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pydantic import SecretStr
 
     from holdall.abc.signature import Signers
     from holdall.abc.storage import Storage
@@ -37,8 +39,8 @@ def policy_of(storage: Storage, settings: Settings, /) -> Policy:
     """Raises `ConfigurationError` where a key is none, `PluginError` where the plugin of its scheme is missing."""
     signing = _signing(storage, settings)
     encryption, source = _text(storage, "encryption_key", settings, ENCRYPTION_KEY)
-    no_pickle = getattr(storage, "no_pickle", False) or settings.results_no_pickle
-    own: tuple[str, ...] = getattr(storage, "accept", ()) if settings.trusts_catalog else ()
+    no_pickle = storage.no_pickle or settings.results_no_pickle
+    own = storage.accept if settings.trusts_catalog else ()
     accept = settings.results_accept.union(own)
     verify, lossy = settings.results_verify_roundtrip, settings.results_lossy
     if (
@@ -113,8 +115,7 @@ def _signing(storage: Storage, settings: Settings) -> Signers | None:
 
 def _text(storage: Storage, field: str, settings: Settings, variable: str) -> tuple[str | None, str]:
     """Keys, and where they come from."""
-    # A storage that is no block has no such field; a plugin may have been written before there was one.
-    own: Any = getattr(storage, field, None)
+    own: SecretStr | None = getattr(storage, field)
     if own is not None:
         return own.get_secret_value(), f"{field} of the {storage.block_slug or storage.slug} block"
     return settings.environ.get(variable) or None, variable

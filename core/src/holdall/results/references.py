@@ -15,6 +15,7 @@ from holdall.types import UNSET
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from holdall.abc.storage import Storage
     from holdall.results.record import Record
 
 _LITERALS: Final = {None: "null", True: "true", False: "false"}
@@ -56,6 +57,10 @@ class StorageReference:
     slug: str | None
     type: str
     location: Mapping[str, Any] = field(hash=False)
+
+    @classmethod
+    def of(cls, storage: Storage, /) -> StorageReference:
+        return cls(slug=storage.block_slug, type=storage.slug, location=storage.location())
 
     @property
     def label(self) -> str:

@@ -16,6 +16,7 @@ from xxhash import xxh3_128_hexdigest
 from holdall.builtin.local.directory import Directory
 from holdall.errors import MissingResultError, ResultError, StorageError
 from holdall.results.store import ResultStore
+from holdall.storage.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +93,7 @@ def may_hold(home: str, /) -> bool:
     known = _spools.get(home)
     if known is None or known[0] != marked:
         try:
-            found = any(next(folder.scan(), None) for folder in folders(home))
+            found = any(next(guard(folder).scan(), None) for folder in folders(home))
         except StorageError:
             found = True  # as above, where it is read
         known = _spools[home] = (marked, found)
@@ -101,7 +102,7 @@ def may_hold(home: str, /) -> bool:
 
 def holds(where: StorageReference, key: str, home: str, /) -> bool:
     path = folder(where, home)
-    return os.path.isdir(path) and Directory(path).exists(key)
+    return os.path.isdir(path) and guard(Directory(path)).exists(key)
 
 
 def read(

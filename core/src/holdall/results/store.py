@@ -10,13 +10,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall.errors import (
-    CorruptResultError,
-    KeyMissing,
-    MissingResultError,
-    ResultError,
-    StorageError,
-)
+from holdall.errors import CorruptResultError, KeyMissing, MissingResultError, ResultError, StorageError
 from holdall.results import delete as removal
 from holdall.results import record as records
 from holdall.results.layout import candidates, copy_name, is_own, name_key
@@ -33,7 +27,8 @@ from holdall.results.references import (
 )
 from holdall.serialization.sources import MemorySource
 from holdall.settings.model import current
-from holdall.storage import circuit_breaker, guard
+from holdall.storage import circuit_breaker
+from holdall.storage.guard import guard
 from holdall.types import CALLS, UNSET, Trust
 
 if TYPE_CHECKING:
@@ -89,11 +84,11 @@ class ResultStore:
         Raises:
             ConfigurationError: a key of the policy is none.
         """
-        self.storage = storage
-        self.policy = policy_of(storage, current()) if policy is None else policy
+        self.storage = guard(storage)
+        self.policy = policy_of(self.storage, current()) if policy is None else policy
         codec = codec.under(self.policy)
         self.codec = codec
-        self.where = where or StorageReference(slug=storage.block_slug, type=storage.slug, location=storage.location())
+        self.where = where or StorageReference.of(self.storage)
         self.label = self.where.label
         self.place = _json({"slug": self.where.slug, "type": self.where.type, "location": self.where.location})
         self._heads: dict[Codec, tuple[SerializerReference, str]] = {}
@@ -114,8 +109,7 @@ class ResultStore:
     @property
     def spools(self) -> bool:
         """Whether a run goes on whose result the storage does not take."""
-        # A plugin may have been written before there was such a choice.
-        return getattr(self.storage, "on_failure", "raise") == "spool"
+        return self.storage.on_failure == "spool"
 
     def write(
         self,
@@ -263,7 +257,7 @@ class ResultStore:
             UntrustedResultError, StorageError
         """
         try:
-            data = guard.get(self.storage, key)
+            data = self.storage.get(key)
         except KeyMissing as error:
             raise MissingResultError(
                 f"There is no result under {key} in {self.label}. It was deleted or never written there; "
@@ -303,7 +297,7 @@ class ResultStore:
         """
         if self.policy.signing is not None:
             return None  # the long way looks at the signature
-        data = guard.get(self.storage, key)
+        data = self.storage.get(key)
         found = records.quick_payload(data, self._start, key, time.time())
         if found is None or (having and having not in bytes(data)):
             return None
@@ -359,7 +353,7 @@ class ResultStore:
 
     def exists(self, key: str, /) -> bool:
         """Whether there is a record, expired or not; reads no payload."""
-        return guard.exists(self.storage, key)
+        return self.storage.exists(key)
 
     def delete(self, key: str, /, *, run_id: str | None = None) -> None:
         """Remove a record, that of the run `run_id` where one is given, and what only it leads to.

@@ -100,8 +100,8 @@ def _call(unit: Unit[Any, Any], args: Any, kwargs: Any, made: Plan, root: Root, 
         if run.scope is not None:
             storages[_SCOPE] = run.scope.storage.value
     if made.store is not None:
-        extra |= {"storage": made.store.storage, "codec": made.store.codec}
-        storages[_STORE] = made.store.storage
+        extra |= {"storage": made.store.storage.inner, "codec": made.store.codec}
+        storages[_STORE] = made.store.storage.inner
     blocks = {name: each for name, each in storages.items() if isinstance(each, _WithSecrets)}
     secrets = {name: values for name, block in blocks.items() if (values := block.secret_values())}
     # Which have secrets travels along: without them a storage would be asked in nobody's name, or in another one.

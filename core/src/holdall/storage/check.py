@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from holdall.errors import HoldallError, KeyExists, KeyMissing, StorageError
 from holdall.ids import new_id
-from holdall.storage import guard
+from holdall.storage.guard import guard
 from holdall.types import ByteRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from holdall.abc.storage import Storage
+    from holdall.storage.guard import GuardedStorage
 
 Outcome = Literal["ok", "warning", "failed", "skipped"]
 
@@ -54,7 +55,7 @@ def check(storage: Storage, /) -> Iterator[Verdict]:
 
     Raises nothing that is a storage's: those are verdicts.
     """
-    trial = _Trial(storage)
+    trial = _Trial(guard(storage))
     try:
         yield from trial.verdicts()
     finally:
@@ -73,7 +74,7 @@ class _Answer(Exception):  # noqa: N818 - an outcome that is neither well nor an
 class _Trial:
     """One go at a storage; `left` are the keys that may be there because of it."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: GuardedStorage) -> None:
         self.storage = storage
         self.base = f"{_PREFIX}{new_id()}"
         self.data = os.urandom(_BYTES)
@@ -129,12 +130,12 @@ class _Trial:
 
     def reach(self) -> str:
         with suppress(KeyMissing):
-            guard.head(self.storage, self.base)
+            self.storage.head(self.base)
             raise _Answer("failed", f"{self.base} was never written, and the storage says that it is there")
         return "it answers, and says of a key that is not there that it is absent"
 
     def list(self) -> str:
-        found = [meta.key for meta in guard.scan(self.storage, self.base)]
+        found = [meta.key for meta in self.storage.scan(self.base)]
         if found:
             raise _Answer("failed", f"it lists {found[0]}, which was never written")
         return "it can be listed"
@@ -145,16 +146,16 @@ class _Trial:
 
     def read(self) -> str:
         if self.passed["write"]:
-            self._expect(guard.get(self.storage, self.base), self.data)
+            self._expect(self.storage.get(self.base), self.data)
             return "the object reads as it was written"
         try:
-            guard.get(self.storage, self.base)
+            self.storage.get(self.base)
         except KeyMissing:
             return "it may be read; there was nothing to try it on, as nothing could be written"
         raise _Answer("failed", "an object is there that could not be written")
 
     def range(self) -> str:
-        self._expect(guard.get(self.storage, self.base, ByteRange(100, 200)), self.data[100:200])
+        self._expect(self.storage.get(self.base, byte_range=ByteRange(100, 200)), self.data[100:200])
         return "a part of the object reads as it was written"
 
     def create(self) -> str:
@@ -180,7 +181,7 @@ class _Trial:
     def delete(self) -> str:
         for key in sorted(self.left):
             self._remove(key)
-        if guard.exists(self.storage, self.base):
+        if self.storage.exists(self.base):
             raise _Answer("failed", f"{self.base} is still there after it was deleted. Delete it by hand")
         return "the object was deleted"
 
@@ -191,7 +192,7 @@ class _Trial:
             started = time.perf_counter()
             self._put(key, self.data)
             between = time.perf_counter()
-            self._expect(guard.get(self.storage, key), self.data)
+            self._expect(self.storage.get(key), self.data)
             written.append(between - started)
             read.append(time.perf_counter() - between)
             self._remove(key)
@@ -205,7 +206,7 @@ class _Trial:
             started = time.perf_counter()
             self._put(key, data)
             between = time.perf_counter()
-            self._expect(guard.get(self.storage, key), data)
+            self._expect(self.storage.get(key), data)
             ended = time.perf_counter()
             written, read = size / 1e6 / (between - started), size / 1e6 / (ended - between)
             told = f"{_number(written)} MB/s written, {_number(read)} MB/s read, one object of {size / 1e6:.1f} MB"
@@ -216,10 +217,10 @@ class _Trial:
 
     def _put(self, key: str, data: bytes, *, create: bool = False) -> None:
         self.left.add(key)
-        guard.put(self.storage, key, [data], mode="create" if create else "overwrite")
+        self.storage.put(key, [data], mode="create" if create else "overwrite")
 
     def _remove(self, key: str) -> None:
-        guard.delete(self.storage, key)
+        self.storage.delete(key)
         self.left.discard(key)
 
     def _expect(self, found: bytes | bytearray | memoryview, expected: bytes) -> None:

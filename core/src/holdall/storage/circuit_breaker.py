@@ -10,7 +10,6 @@ closes it as well: that a key is absent or taken, that credentials are refused. 
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from threading import Lock, get_ident
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from holdall._system import fork
 from holdall.errors import HoldallWarning, StorageError
+from holdall.results.references import StorageReference
 
 if TYPE_CHECKING:
     from holdall.abc.storage import Storage
@@ -90,7 +90,7 @@ def ask(storage: Storage, operation: str, key: str, /) -> None:
         again = f"The first call after {wait:.1f} s tries it again"
         then = again if found.trying is None else "Another call is trying it now"
         message = (
-            f"{_named(storage)}: {operation} of {key!r} was refused without asking{others}: the storage is down since "
+            f"{_label(storage)}: {operation} of {key!r} was refused without asking{others}: the storage is down since "
             f"{_clock(found.since)}. {then}. Wait until it is back, or bring it back. Its last failure: {found.said}"
         )
     raise StorageError(
@@ -117,7 +117,7 @@ def failed(storage: Storage, key: str, error: BaseException, /) -> None:
             answered(storage)
     elif _noted(storage, key, error):
         message = (
-            f"The storage {_named(storage)} is down: {FAILURES} calls in a row failed. Until it is back, calls to it "
+            f"The storage {_label(storage)} is down: {FAILURES} calls in a row failed. Until it is back, calls to it "
             f"are refused at once, and one every {PAUSE:g} s tries it. The last failure: {error}"
         )
         try:
@@ -160,15 +160,12 @@ def _nothing_learnt(storage: Storage) -> None:
 
 
 def _place(storage: Storage) -> str:
-    """The same for all storages of a kind that lead to one place, whichever of them is asked."""
-    kind = type(storage)
-    return f"{kind.__module__}.{kind.__qualname__} {json.dumps(storage.location(), sort_keys=True, default=str)}"
+    """The same for all storages of a type that lead to one place, whichever of them is asked."""
+    return StorageReference.of(storage).identity
 
 
-def _named(storage: Storage) -> str:
-    if storage.block_slug is not None:
-        return storage.block_slug
-    return ":".join([storage.slug, *map(str, list(storage.location().values())[:1])])
+def _label(storage: Storage) -> str:
+    return StorageReference.of(storage).label
 
 
 def _clock(seconds: float) -> str:

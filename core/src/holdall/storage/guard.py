@@ -1,12 +1,13 @@
-"""Where storages are asked: those that are down are left alone, and what breaks the contract becomes what it names."""
+"""The guard of a storage: maps what a plugin raises to `StorageError`, and asks the circuit breaker before each call."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from holdall.abc.storage import Storage
-from holdall.errors import ConfigurationError, HoldallError, SerializationError, StorageError, told
+from holdall.errors import ConfigurationError, HoldallError, StorageError, told
 from holdall.storage import circuit_breaker
 
 if TYPE_CHECKING:
@@ -14,181 +15,195 @@ if TYPE_CHECKING:
 
     from holdall.types import Buffer, ByteRange, ObjectMeta, Parts, WriteMode
 
-# Every result passes through get and put, so what the others share is written out there.
 
+class GuardedStorage(Storage):
+    """The storage `inner` as holdall calls it; made by `guard`, once, where a storage is resolved.
 
-def get(storage: Storage, key: str, byte_range: ByteRange | None = None, /) -> Buffer:
-    if circuit_breaker.troubled:
-        circuit_breaker.ask(storage, "get", key)
-    try:
-        data = storage.get(key, byte_range=byte_range)
-    except HoldallError as error:
-        circuit_breaker.failed(storage, key, error)
-        raise
-    except Exception as error:  # the boundary to plugins: a client raises what it likes
-        raise _broken(storage, "get", key, error) from error
-    except BaseException as error:
-        circuit_breaker.failed(storage, key, error)
-        raise
-    if circuit_breaker.troubled:
-        circuit_breaker.answered(storage)
-    return data
+    What an error of holdall's says stays as it is; every other exception becomes a `StorageError` that names the
+    storage, the operation and the author. A storage that is down is not asked. Attributes are those of `inner`.
+    """
 
+    __slots__ = ("inner", "slug")
 
-def put(storage: Storage, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
-    if circuit_breaker.troubled:
-        circuit_breaker.ask(storage, "put", key)
-    try:
-        meta = storage.put(key, parts, mode=mode)
-    except HoldallError as error:
-        circuit_breaker.failed(storage, key, error)
-        raise
-    except Exception as error:  # the boundary to plugins, as above
-        raise _broken(storage, "put", key, error) from error
-    except BaseException as error:
-        circuit_breaker.failed(storage, key, error)
-        raise
-    if circuit_breaker.troubled:
-        circuit_breaker.answered(storage)
-    return meta
+    def __init__(self, inner: Storage, /) -> None:
+        self.inner = inner
+        self.slug = inner.slug  # type: ignore[misc]  # of the instance: the class is that of every guard
 
-
-def publish(storage: Storage, source: str, target: str, /) -> None:
-    with _asking(storage, "publish", target):
-        storage.publish(source, target)
-
-
-def check_key(storage: Storage, key: str, /) -> None:
-    with _checking(storage):
-        storage.check_key(key)
-
-
-def check_place(storage: Storage, /) -> None:
-    with _checking(storage):
-        storage.check_place()
-
-
-def head(storage: Storage, key: str, /) -> ObjectMeta:
-    with _asking(storage, "head", key):
-        return storage.head(key)
-
-
-def exists(storage: Storage, key: str, /) -> bool:
-    with _asking(storage, "head", key):
-        return storage.exists(key)
-
-
-def delete(storage: Storage, key: str, /) -> None:
-    with _asking(storage, "delete", key):
-        storage.delete(key)
-
-
-def delete_unchanged(storage: Storage, meta: ObjectMeta, /) -> bool:
-    with _asking(storage, "delete", meta.key):
-        return storage.delete_unchanged(meta)
-
-
-def scan(storage: Storage, prefix: str = "", /) -> Iterator[ObjectMeta]:
-    with _asking(storage, "scan", prefix):
-        yield from storage.scan(prefix)
-
-
-def sweep(storage: Storage, before: float, /, *, dry_run: bool) -> list[ObjectMeta]:
-    with _asking(storage, "sweep", ""):
-        return storage.sweep(before, dry_run=dry_run)
-
-
-def streamed(parts: Parts, serializer: str, /) -> Iterator[Buffer]:
-    """The parts, so that what their making raises is not taken for an error of the storage that asks for them."""
-    try:
-        yield from parts
-    except HoldallError:
-        raise
-    except Exception as error:  # the boundary to plugins, as above
-        raise SerializationError(f"The {serializer} serializer cannot write this result: {told(error)}.") from error
-
-
-class Guarded(Storage):
-    """A storage that is asked through the functions above, for locks: they are built in, and know no more than storages."""
-
-    def __init__(self, storage: Storage, /) -> None:
-        self.inner = storage
-        self.slug = storage.slug  # type: ignore[misc]  # the inner one's, in what is said of the place
-
-    @property
-    def block_slug(self) -> str | None:
-        return self.inner.block_slug
+    # Every result passes through `put` and `get`, so what the others share is written out there.
 
     @property
     def atomic_create(self) -> bool:
         return self.inner.atomic_create
 
-    @property
-    def lock_path(self) -> Callable[[str], str]:
-        """As of the inner storage: there is none where that has none."""
-        found: Callable[[str], str] = self.inner.lock_path  # type: ignore[attr-defined]  # only local folders have one
-        return found
-
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
-        return put(self.inner, key, parts, mode=mode)
+        if circuit_breaker.troubled:
+            circuit_breaker.ask(self, "put", key)
+        try:
+            meta = self.inner.put(key, parts, mode=mode)
+        except HoldallError as error:
+            circuit_breaker.failed(self, key, error)
+            raise
+        except Exception as error:  # the boundary to plugins: a client raises what it likes
+            raise self._broken("put", key, error) from error
+        except BaseException as error:
+            circuit_breaker.failed(self, key, error)
+            raise
+        if circuit_breaker.troubled:
+            circuit_breaker.answered(self)
+        return meta
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
-        return get(self.inner, key, byte_range)
+        if circuit_breaker.troubled:
+            circuit_breaker.ask(self, "get", key)
+        try:
+            data = self.inner.get(key, byte_range=byte_range)
+        except HoldallError as error:
+            circuit_breaker.failed(self, key, error)
+            raise
+        except Exception as error:  # the boundary to plugins, as above
+            raise self._broken("get", key, error) from error
+        except BaseException as error:
+            circuit_breaker.failed(self, key, error)
+            raise
+        if circuit_breaker.troubled:
+            circuit_breaker.answered(self)
+        return data
 
     def head(self, key: str, /) -> ObjectMeta:
-        return head(self.inner, key)
+        with self._asking("head", key):
+            return self.inner.head(key)
+
+    def exists(self, key: str, /) -> bool:
+        with self._asking("exists", key):
+            return self.inner.exists(key)
 
     def delete(self, key: str, /) -> None:
-        delete(self.inner, key)
+        with self._asking("delete", key):
+            self.inner.delete(key)
 
     def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
-        return delete_unchanged(self.inner, meta)
+        with self._asking("delete_unchanged", meta.key):
+            return self.inner.delete_unchanged(meta)
 
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
-        return scan(self.inner, prefix)
+        with self._asking("scan", prefix):
+            yield from self.inner.scan(prefix)
+
+    def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
+        with self._asking("stream", key):
+            yield from self.inner.stream(key, chunk=chunk)
+
+    def publish(self, source: str, target: str, /) -> None:
+        with self._asking("publish", target):
+            self.inner.publish(source, target)
+
+    def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
+        with self._asking("sweep", ""):
+            return self.inner.sweep(before, dry_run=dry_run)
+
+    # What follows asks nobody, so it says nothing of whether the storage is down.
+
+    def check_key(self, key: str, /) -> None:
+        with self._checking("check_key"):
+            self.inner.check_key(key)
+
+    def check_place(self) -> None:
+        with self._checking("check_place"):
+            self.inner.check_place()
 
     def location(self) -> dict[str, Any]:
-        return self.inner.location()
+        with self._mapped("location"):
+            return self.inner.location()
+
+    def resolved(self, directory: str, /) -> GuardedStorage:
+        with self._mapped("resolved"):
+            resolved = self.inner.resolved(directory)
+        return self if resolved is self.inner else guard(resolved)
+
+    def close(self) -> None:
+        with self._mapped("close"):
+            self.inner.close()
+
+    @property
+    def lock_path(self) -> Callable[[str], str] | None:  # type: ignore[override]  # read, and never set
+        return None if self.inner.lock_path is None else self._lock_path
+
+    def _lock_path(self, key: str) -> str:
+        with self._mapped("lock_path", key):
+            return cast("Callable[[str], str]", self.inner.lock_path)(key)
+
+    @contextmanager
+    def _asking(self, operation: str, key: str) -> Iterator[None]:
+        if circuit_breaker.troubled:
+            circuit_breaker.ask(self, operation, key)
+        try:
+            yield
+        except HoldallError as error:
+            circuit_breaker.failed(self, key, error)
+            raise
+        except Exception as error:  # the boundary to plugins, as above
+            raise self._broken(operation, key, error) from error
+        except BaseException as error:  # interrupted, or a listing that nobody reads to its end
+            circuit_breaker.failed(self, key, error)
+            raise
+        if circuit_breaker.troubled:
+            circuit_breaker.answered(self)
+
+    @contextmanager
+    def _mapped(self, operation: str, key: str = "") -> Iterator[None]:
+        try:
+            yield
+        except HoldallError:
+            raise
+        except Exception as error:  # the boundary to plugins, as above
+            raise self._error(operation, key, error) from error
+
+    @contextmanager
+    def _checking(self, operation: str) -> Iterator[None]:
+        try:
+            yield
+        except HoldallError:
+            raise
+        except Exception as error:  # the boundary to plugins, as above
+            raise ConfigurationError(
+                f"{self._name} cannot say what it could store: {operation} raised {told(error)}. {self._advice}"
+            ) from error
+
+    def _broken(self, operation: str, key: str, error: Exception) -> StorageError:
+        circuit_breaker.failed(self, key, error)
+        return self._error(operation, key, error)
+
+    def _error(self, operation: str, key: str, error: Exception) -> StorageError:
+        return StorageError(
+            f"{self._name}: {operation} of {key!r} failed in a way that no storage should: {told(error)}. {self._advice}",
+            block=self._name,
+            key=key,
+            operation=operation,
+        )
+
+    @property
+    def _name(self) -> str:
+        return self.block_slug or self.slug
+
+    @property
+    def _advice(self) -> str:
+        return f"If it stays so, tell the author of {type(self.inner).__module__}."
 
 
-@contextmanager
-def _asking(storage: Storage, operation: str, key: str) -> Iterator[None]:
-    if circuit_breaker.troubled:
-        circuit_breaker.ask(storage, operation, key)
-    try:
-        yield
-    except HoldallError as error:
-        circuit_breaker.failed(storage, key, error)
-        raise
-    except Exception as error:  # the boundary to plugins, as above
-        raise _broken(storage, operation, key, error) from error
-    except BaseException as error:  # interrupted, or a listing that nobody reads to its end
-        circuit_breaker.failed(storage, key, error)
-        raise
-    if circuit_breaker.troubled:
-        circuit_breaker.answered(storage)
+_OF_INNER: Final = (
+    "accept",
+    "atomic_create",
+    "block_slug",
+    "encryption_key",
+    "inline_limit",
+    "no_pickle",
+    "on_failure",
+    "signing_key",
+)
+for _name in _OF_INNER:
+    setattr(GuardedStorage, _name, property(attrgetter(f"inner.{_name}")))
 
 
-@contextmanager
-def _checking(storage: Storage) -> Iterator[None]:
-    try:
-        yield
-    except HoldallError:
-        raise
-    except Exception as error:  # the boundary to plugins, as above
-        raise ConfigurationError(
-            f"{storage.block_slug or storage.slug} cannot say what it could store: {told(error)}. If it stays so, tell "
-            f"the author of {type(storage).__module__}."
-        ) from error
-
-
-def _broken(storage: Storage, operation: str, key: str, error: Exception) -> StorageError:
-    circuit_breaker.failed(storage, key, error)
-    block = storage.block_slug or storage.slug
-    return StorageError(
-        f"{block}: {operation} of {key!r} failed in a way that no storage should: {told(error)}. If it stays so, tell "
-        f"the author of {type(storage).__module__}.",
-        block=block,
-        key=key,
-        operation=operation,
-    )
+def guard(storage: Storage, /) -> GuardedStorage:
+    """The storage in its guard; the same object where it is in one."""
+    return storage if isinstance(storage, GuardedStorage) else GuardedStorage(storage)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from holdall.errors import ConfigurationError, HoldallError, PluginBrokenError, told
-from holdall.storage.guard import Guarded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Protocol
 
     from holdall.abc.lock import LockManager
-    from holdall.abc.storage import Storage
+    from holdall.storage.guard import GuardedStorage
 
     class LockSettings(Protocol):
         """What is read of the settings."""
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 LEASE_SECONDS: Final = 30.0
 
 
-def lock_manager(storage: Storage, settings: LockSettings | None = None, /) -> LockManager | None:
+def lock_manager(storage: GuardedStorage, settings: LockSettings | None = None, /) -> LockManager | None:
     """The manager of locks on keys of the storage, between processes; None where the storage has no way to lock.
 
     Where `settings` name none, or are None, it is a file for each key of a local folder, and leases where an object can
@@ -50,7 +49,7 @@ def lock_manager(storage: Storage, settings: LockSettings | None = None, /) -> L
     cls = _class(slug, None if settings is None else settings.plugins_prefer)
     seconds = LEASE_SECONDS if settings is None else settings.results_lease_seconds
     try:
-        found = cls.for_storage(Guarded(storage), lease_seconds=seconds)
+        found = cls.for_storage(storage, lease_seconds=seconds)
     except HoldallError:
         raise
     except Exception as error:  # the boundary to plugins
@@ -67,8 +66,8 @@ def lock_manager(storage: Storage, settings: LockSettings | None = None, /) -> L
     return found
 
 
-def _fitting(storage: Storage) -> str | None:
-    if getattr(storage, "lock_path", None) is not None:
+def _fitting(storage: GuardedStorage) -> str | None:
+    if storage.lock_path is not None:
         return "file"
     return "lease" if storage.atomic_create else None
 

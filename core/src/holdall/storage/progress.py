@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from holdall._system import fork
 from holdall.abc.progress import arriving
 from holdall.settings import model as settings
-from holdall.storage import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from holdall.abc.storage import Storage
+    from holdall.storage.guard import GuardedStorage
     from holdall.types import Buffer
 
 Unit = Literal["bytes", "items"]
@@ -65,13 +64,13 @@ def watched(
         _display.remove(work)
 
 
-def send(storage: Storage, path: str, parts: Iterator[Buffer], /, *, label: str, size: int | None) -> None:
+def send(storage: GuardedStorage, path: str, parts: Iterator[Buffer], /, *, label: str, size: int | None) -> None:
     """Writes a payload to a storage, with a bar; `size` is None where only its serializer will know it."""
     if (size is not None and size < _SMALL) or not wanted():
-        guard.put(storage, path, parts)
+        storage.put(path, parts)
         return
     with watched(f"Writing to {label}", size) as advance:
-        guard.put(storage, path, _counted(parts, advance))
+        storage.put(path, _counted(parts, advance))
 
 
 @contextmanager

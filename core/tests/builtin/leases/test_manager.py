@@ -18,7 +18,7 @@ from holdall.builtin.leases.manager import LeaseManager
 from holdall.builtin.memory import MemoryFileSystem
 from holdall.errors import HoldallWarning, StorageError
 from holdall.results.layout import is_lock
-from holdall.storage.guard import Guarded
+from holdall.storage.guard import guard
 from holdall.testing.faults import FaultyStorage, LateListing
 
 if TYPE_CHECKING:
@@ -398,7 +398,7 @@ def test_a_client_that_breaks_its_contract_stops_no_beat(storage: MemoryFileSyst
 
     broken = Broken(storage)
     before = set(threading.enumerate())
-    lease = take(LeaseManager(Guarded(broken), ttl=0.1))
+    lease = take(LeaseManager(guard(broken), ttl=0.1))
     (beating,) = set(threading.enumerate()) - before
     broken.broken = True
     while lease.held:

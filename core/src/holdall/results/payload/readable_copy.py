@@ -9,12 +9,11 @@ from holdall.errors import CorruptResultError, KeyMissing
 from holdall.results import record as records
 from holdall.results.layout import is_own, payload_made_at, suffix_of
 from holdall.results.owner import found, seen
-from holdall.storage import guard
 from holdall.types import ByteRange
 
 if TYPE_CHECKING:
-    from holdall.abc.storage import Storage
     from holdall.results.record import Record
+    from holdall.storage.guard import GuardedStorage
     from holdall.types import ObjectMeta
 
 _START: Final = 16  # bytes that tell a record from other files
@@ -33,7 +32,7 @@ def copy_of(record: Record, /) -> str | None:
     return None if is_own(copy) or payload_made_at(copy) is not None else copy
 
 
-def look(storage: Storage, record: Record, /) -> ObjectMeta | None:
+def look(storage: GuardedStorage, record: Record, /) -> ObjectMeta | None:
     """A result's copy, where it has one: of other programs' files, one of that very size is not told apart."""
     copy = copy_of(record)
     if copy is None or record.payload is None:
@@ -42,13 +41,13 @@ def look(storage: Storage, record: Record, /) -> ObjectMeta | None:
     return meta if meta is not None and meta.size == record.payload.size else None
 
 
-def remove(storage: Storage, record: Record, /) -> bool:
+def remove(storage: GuardedStorage, record: Record, /) -> bool:
     """Delete a result's copy, and say whether there was one. What another program has put there stays."""
     meta = look(storage, record)
-    return meta is not None and guard.delete_unchanged(storage, meta)
+    return meta is not None and storage.delete_unchanged(meta)
 
 
-def claim(storage: Storage, key: str, copy: str | None, /, *, label: str) -> str | None:
+def claim(storage: GuardedStorage, key: str, copy: str | None, /, *, label: str) -> str | None:
     """The name of the copy for the record that is about to be written under `key`; an older copy of another name goes.
 
     That happens before the record is replaced, so that whatever ends this early, the record that lies there leads to what
@@ -65,18 +64,18 @@ def claim(storage: Storage, key: str, copy: str | None, /, *, label: str) -> str
     return None if copy is not None and _is_record(storage, copy) else copy
 
 
-def _is_record(storage: Storage, key: str) -> bool:
+def _is_record(storage: GuardedStorage, key: str) -> bool:
     """Whether a record of before, when names had no folder of their own, lies where a copy would."""
     try:
-        size = guard.head(storage, key).size
-        if not size or not records.is_ours(guard.get(storage, key, ByteRange(0, min(size, _START)))):
+        size = storage.head(key).size
+        if not size or not records.is_ours(storage.get(key, byte_range=ByteRange(0, min(size, _START)))):
             return False
-        return records.parse(guard.get(storage, key), where=key).key == key
+        return records.parse(storage.get(key), where=key).key == key
     except (KeyMissing, CorruptResultError):
         return False
 
 
-def publish(storage: Storage, key: str, payload: str, copy: str, /, *, label: str) -> None:
+def publish(storage: GuardedStorage, key: str, payload: str, copy: str, /, *, label: str) -> None:
     """Make the payload readable as `copy`, for as long as the record under `key` says so.
 
     Whoever writes or deletes the result meanwhile does the same with the copy, perhaps before this does: whatever comes
@@ -87,13 +86,13 @@ def publish(storage: Storage, key: str, payload: str, copy: str, /, *, label: st
     """
     for _ in range(_LOOKS):
         with suppress(KeyMissing):  # the result was deleted or replaced, and its payload with it
-            guard.publish(storage, payload, copy)
+            storage.publish(payload, copy)
         try:
             now = found(storage, key, label=label)
         except CorruptResultError:
             return
         if now is None or copy_of(now) != copy or now.path is None:
-            guard.delete(storage, copy)
+            storage.delete(copy)
             return
         if now.path == payload:
             return

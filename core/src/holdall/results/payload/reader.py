@@ -8,12 +8,11 @@ from typing import IO, TYPE_CHECKING
 from holdall.abc.progress import arriving, unwatched
 from holdall.errors import CorruptResultError, KeyMissing, MissingResultError
 from holdall.serialization.sources import RangeReader
-from holdall.storage import guard
 from holdall.types import ByteRange, Trust
 
 if TYPE_CHECKING:
-    from holdall.abc.storage import Storage
     from holdall.results.checksum import Checksum
+    from holdall.storage.guard import GuardedStorage
     from holdall.types import Buffer
 
 
@@ -22,7 +21,7 @@ class PayloadSource:
 
     __slots__ = ("_checksum", "_path", "_storage", "size", "trust")
 
-    def __init__(self, storage: Storage, path: str, size: int, checksum: Checksum, trust: Trust) -> None:
+    def __init__(self, storage: GuardedStorage, path: str, size: int, checksum: Checksum, trust: Trust) -> None:
         self._storage = storage
         self._path = path
         self._checksum = checksum
@@ -79,7 +78,7 @@ class PayloadSource:
 
     def _asked(self, byte_range: ByteRange | None) -> Buffer:
         try:
-            return guard.get(self._storage, self._path, byte_range)
+            return self._storage.get(self._path, byte_range=byte_range)
         except KeyMissing as error:
             raise MissingResultError(
                 f"The payload {self._path} is gone, though its record is still there: somebody deleted it. "

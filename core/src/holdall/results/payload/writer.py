@@ -13,15 +13,15 @@ from holdall.results.checksum import Checksummer
 from holdall.results.payload import roundtrip
 from holdall.results.payload.reader import PayloadSource
 from holdall.serialization.sources import MemorySource
-from holdall.storage import guard, progress
+from holdall.storage import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from holdall.abc.codec import Codec
     from holdall.abc.signature import Signer
-    from holdall.abc.storage import Storage
     from holdall.security.policy import Policy
+    from holdall.storage.guard import GuardedStorage
     from holdall.types import Buffer, Parts
 
 
@@ -44,7 +44,7 @@ class Written(NamedTuple):
     given: Since | None = None
     taken: Since | None = None
 
-    def is_doubtful(self, storage: Storage, /) -> bool:
+    def is_doubtful(self, storage: GuardedStorage, /) -> bool:
         """Whether `holdall gc` may have taken the payload for garbage, or be about to, as no record names it yet.
 
         Who comes straight from writing it does not ask the storage. Who was stopped in between (a process that got
@@ -52,11 +52,11 @@ class Written(NamedTuple):
         """
         return (self.taken is not None and self.taken.seconds > _LATE) or self.is_gone(storage)
 
-    def is_gone(self, storage: Storage, /) -> bool:
+    def is_gone(self, storage: GuardedStorage, /) -> bool:
         """Whether the payload is no longer there; asks nobody where there was no time for that."""
         if self.path is None or self.given is None or self.given.seconds <= _LATE:
             return False
-        return not guard.exists(storage, self.path)
+        return not storage.exists(self.path)
 
     @property
     def is_old(self) -> bool:
@@ -64,7 +64,7 @@ class Written(NamedTuple):
         return self.taken is not None and self.taken.seconds > _YOUNG
 
 
-def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label: str, policy: Policy) -> Written:
+def write(value: Any, codec: Codec, storage: GuardedStorage, /, *, inline: bool, label: str, policy: Policy) -> Written:
     """Serialise with what the codec chooses, and store what is too large for a record.
 
     Raises:
@@ -89,7 +89,7 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
         path = f"payloads/{shard(unique)}/{unique}{codec.suffix}"
         given = [Since.now()]
         through = Checksummer("xxh3_64" if policy.signing is None else "sha256")
-        streamed = parts if isinstance(parts, list) else guard.streamed(parts, codec.slug)
+        streamed = parts if isinstance(parts, list) else _streamed(parts, codec.slug)
         known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
         progress.send(storage, path, _timed(through.through(streamed), given), label=label, size=known)
         taken = Since.now()
@@ -125,7 +125,7 @@ def write(value: Any, codec: Codec, storage: Storage, /, *, inline: bool, label:
 
 
 def commit(
-    storage: Storage,
+    storage: GuardedStorage,
     draft: Callable[..., str],
     addresses: list[tuple[str, str]],
     path: str | None,
@@ -142,7 +142,7 @@ def commit(
     for each, belongings in addresses:
         body = draft(key=each, belongings=belongings).encode()
         try:
-            guard.put(storage, each, [records.seal(body, key)])
+            storage.put(each, [records.seal(body, key)])
         except StorageError:
             if path is not None and each == addresses[0][0]:
                 discard(storage, path)
@@ -154,11 +154,21 @@ def _declared(codec: Codec, parts: Parts) -> str:
     return "" if size is None else f'"decoded":{size:d},'
 
 
-def discard(storage: Storage, path: str | None, /) -> None:
+def discard(storage: GuardedStorage, path: str | None, /) -> None:
     """Remove a payload that no record names, where that works: if not, it is garbage to `gc`."""
     if path is not None:
         with suppress(StorageError):  # the storage is in trouble already, and says so
-            guard.delete(storage, path)
+            storage.delete(path)
+
+
+def _streamed(parts: Parts, serializer: str) -> Iterator[Buffer]:
+    """The parts, so that what their making raises is not taken for an error of the storage that asks for them."""
+    try:
+        yield from parts
+    except HoldallError:
+        raise
+    except Exception as error:  # the boundary to plugins: a serializer
+        raise SerializationError(f"The {serializer} serializer cannot write this result: {told(error)}.") from error
 
 
 def _timed(parts: Iterator[Buffer], given: list[Since]) -> Iterator[Buffer]:

@@ -28,7 +28,7 @@ from holdall.results.payload.reader import PayloadSource
 from holdall.results.store import ResultStore
 from holdall.security.redact import masked
 from holdall.serialization.sources import MemorySource
-from holdall.storage import guard
+from holdall.storage.guard import guard
 from holdall.suggest import suggestion
 from holdall.types import Trust
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
     from holdall.abc.storage import Storage
     from holdall.results.record import Payload, Record
+    from holdall.storage.guard import GuardedStorage
     from holdall.types import ReferenceRow, RunRow
 
 _LISTED: Final = 1000
@@ -96,7 +97,7 @@ class Whereabouts:
         try:
             record = self.record()
         except MissingResultError:
-            if guard.exists(storage, self.key):
+            if storage.exists(self.key):
                 raise  # of another run
             said = [f"The record {self.title} was gone from {self.label} already; the catalog has forgotten it now."]
         except CorruptResultError:
@@ -157,9 +158,10 @@ def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | 
     return _at(from_json(rows[0].reference), catalog)
 
 
-def open_named(storage: str, /) -> Storage:
+def open_named(storage: str, /) -> GuardedStorage:
     """The storage that an option names: as `result_storage`, or as listings print it."""
-    return blocks.from_value(storage.removeprefix(f"{_LOCAL}:"), settings=settings.current(), directory=os.getcwd())
+    text = storage.removeprefix(f"{_LOCAL}:")
+    return guard(blocks.from_value(text, settings=settings.current(), directory=os.getcwd()))
 
 
 def _at(reference: ResultLiteral | ResultReference, catalog: Catalog, *, run_id: str | None = None) -> Whereabouts:
@@ -185,7 +187,7 @@ def _in_storage(name: str, storage: Storage, catalog: Catalog, *, whole: bool) -
     except (CorruptResultError, UntrustedResultError):
         if whole:
             raise
-        key, called = next((each for each in candidates(name) if guard.exists(storage, each)), name), None
+        key, called = next((each for each in candidates(name) if storage.exists(each)), name), None
     except MissingResultError as error:
         near = suggestion(name, _names(store), cutoff=0.8)
         raise MissingResultError(
@@ -196,10 +198,10 @@ def _in_storage(name: str, storage: Storage, catalog: Catalog, *, whole: bool) -
 
 def _names(store: ResultStore) -> Iterator[str]:
     """What results are called here. Names of users are read from records, and so not all of them."""
-    for meta in islice(guard.scan(store.storage), _LISTED):
+    for meta in islice(store.storage.scan(), _LISTED):
         if is_own(meta.key) and not meta.key.startswith(NAMES):
             yield meta.key
-    for meta in islice(guard.scan(store.storage, NAMES), _READ):
+    for meta in islice(store.storage.scan(NAMES), _READ):
         with suppress(ResultError, StorageError):
             yield store.record(meta.key).name or meta.key
 

@@ -17,7 +17,7 @@ from holdall_cli.views.output import working
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdall.abc.storage import Storage
+    from holdall.storage.guard import GuardedStorage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ def in_storage(value: str, name: str | None, limit: int, /) -> tuple[list[Row], 
     return rows[:limit], len(rows) > limit
 
 
-def _records(storage: Storage, where: str) -> Iterator[Row]:
+def _records(storage: GuardedStorage, where: str) -> Iterator[Row]:
     for found in survey(storage, where):
         record = found.record
         if found.kind == "record" and record is not None:
