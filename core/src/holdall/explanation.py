@@ -10,14 +10,14 @@ from functools import partial
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
-from holdall.declaration.definition import Unit
+from holdall.declaration.definition import Definition
 from holdall.declaration.resolution import Resolution, Scope, resolve
 from holdall.settings import model as settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    AnyUnit = Unit[Any, Any]
+    AnyUnit = Definition[Any, Any]
     Inner = Callable[[AnyUnit], Sequence[AnyUnit]]
 
 
@@ -154,9 +154,9 @@ def _attributes(value: Any, names: Sequence[str]) -> Iterator[Any]:
 
 
 def _units_in(value: Any) -> Iterator[AnyUnit]:
-    if isinstance(value, Unit):
+    if isinstance(value, Definition):
         yield value
     elif isinstance(value, list | tuple | set | frozenset):
-        yield from (each for each in value if isinstance(each, Unit))
+        yield from (each for each in value if isinstance(each, Definition))
     elif isinstance(value, dict):
-        yield from (each for each in value.values() if isinstance(each, Unit))
+        yield from (each for each in value.values() if isinstance(each, Definition))

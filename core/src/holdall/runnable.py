@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, Self, TypeVar, Unpack, overload
 
-from holdall.declaration.definition import Unit, check_names
+from holdall.declaration.definition import Definition, check_names
 from holdall.declaration.options import Declared, Options, said
 from holdall.declaration.resolution import Resolution, resolve
 from holdall.engine.call import call
@@ -36,7 +36,7 @@ class StatefulAsync(Protocol[P, T_co]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, State[T_co]]: ...
 
 
-class Runnable(Unit[P, R_co]):
+class Runnable(Definition[P, R_co]):
     """Base of Task and Flow.
 
     PEP 612 has no room for extra keywords, so `return_state=` and `wait_for=` in a call work when it runs, and
@@ -106,14 +106,14 @@ class Runnable(Unit[P, R_co]):
 
         return key_parts(self, args, kwargs)
 
-    def explain(self, *, flow: Unit[Any, Any] | Sequence[Unit[Any, Any]] = ()) -> Resolution:
+    def explain(self, *, flow: Definition[Any, Any] | Sequence[Definition[Any, Any]] = ()) -> Resolution:
         """Where a result of it will be stored, when, and why: printed, in sentences. Runs nothing.
 
         `flow` is the flow that calls it, or several from the outermost in.
         """
         found = settings.current(os.getcwd())
         scope = None
-        for around in [flow] if isinstance(flow, Unit) else flow:
+        for around in [flow] if isinstance(flow, Definition) else flow:
             scope = resolve(around.kind, around.options, scope, found).scope(around.options, scope)
         from holdall.explanation import with_notes
 

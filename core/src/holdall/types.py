@@ -22,8 +22,11 @@ Parts: TypeAlias = Iterable[Buffer]
 
 WriteMode: TypeAlias = Literal["overwrite", "create"]
 
-OnFailure: TypeAlias = Literal["raise", "spool"]
-"""What becomes of a run whose result its storage does not take; the result is kept in the local spool in either case."""
+OnFailure: TypeAlias = Literal["raise", "spool", "run"]
+"""What becomes of a run whose storage fails. A result that it does not take is kept in the local spool in any case.
+
+`raise`: the run fails. `spool`: it goes on where a result is not taken. `run`: also where a cache cannot be asked.
+"""
 
 
 CALLS: Final = "calls:"

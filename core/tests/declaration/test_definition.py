@@ -12,6 +12,7 @@ import cloudpickle
 import pytest
 
 from holdall import Flow, Task, flow, task
+from holdall.declaration.definition import Definition
 from holdall.errors import ConfigurationError
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -212,3 +213,13 @@ def test_units_look_like_their_functions() -> None:
     assert f"<task {__name__}.at_module_level>" == repr(at_module_level)
     assert (Task, Flow) == (type(at_module_level), type(flow(lambda: 1)))
     assert f"{__name__}:at_module_level" == at_module_level.identity.who
+
+
+@pytest.mark.parametrize("name", ["Unit", "Unit.bound_to"])
+def test_pickles_of_before_name_a_definition_otherwise(name: str) -> None:
+    """Those of tasks that are methods do."""
+    module = b"holdall.declaration.definition"
+    pickled = b"\x80\x04\x8c%c%b\x8c%c%b\x93." % (len(module), module, len(name), name.encode())
+    found = pickle.loads(pickled)
+
+    assert found == (Definition if name == "Unit" else Definition.bound_to)

@@ -26,7 +26,8 @@ class StorageBlock(Component, Storage, ABC):
 
     inline_limit: int = 8192
     on_failure: OnFailure = "raise"
-    """`spool`: where this storage does not take a result, warn once, keep it in the local spool and go on."""
+    """`spool`: where this storage does not take a result, warn once, keep it in the local spool and go on.
+    `run`: also run a cached call where this storage cannot be asked for its result."""
     signing_key: SecretStr | None = None
     """Sign results with the first of these keys, `id:KEY,older:KEY`, and read those that one of them has signed.
     Left out: `HOLDALL_SIGNING_KEY`."""

@@ -222,7 +222,7 @@ class Walk:
             return _by_code
         if "enum:Enum" in names:
             return _member
-        if "holdall.declaration.definition:Unit" in names:
+        if "holdall.declaration.definition:Definition" in names:
             return _by_function
         if issubclass(kind, _DEFINITIONS):
             return _by_definition

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, ParamSpec, Self, TypeAlias, TypeVar
 
 from holdall._cached import cached
 from holdall.declaration.options import Options, check, said, unsaid
@@ -26,13 +26,13 @@ _GENERATOR: Final = 0x20 | 0x200  # inspect.CO_GENERATOR, CO_ASYNC_GENERATOR
 _CALL_KEYWORDS: Final = frozenset({"return_state", "wait_for"})
 
 
-class Unit(Generic[P, R_co]):
-    """A function that holdall runs. Compared by identity; pickles by name where its module holds it."""
+class Definition(Generic[P, R_co]):
+    """Function and options of a task or flow. Compared by identity; pickles by name where its module holds it."""
 
     kind: ClassVar[Literal["task", "flow"]]
     fn: Callable[P, R_co]
     bound_from: tuple[Any, object] | None = None
-    """The unbound unit and the instance, where this is a method of one."""
+    """The unbound definition and the instance, where this is a method of one."""
     named: bool | None = None
     """Whether its name tells it from all others, where another process has said so."""
 
@@ -159,6 +159,12 @@ class Unit(Generic[P, R_co]):
         return type(self), (self.fn, self.options), {"named": self.identity.named} if self.options.caching else None
 
 
+AnyDefinition: TypeAlias = Definition[Any, Any]
+
+Unit = Definition
+"""The name of before, by which pickles lead here."""
+
+
 def check_names(kind: str, options: Mapping[str, Any]) -> None:
     """Raises ConfigurationError for an option that does not exist, with the nearest that does."""
     known = Options.__dataclass_fields__
@@ -180,8 +186,8 @@ def _found(module: str, qualname: str) -> Any:
 
 
 def _varied(module: str, qualname: str, options: Options) -> Any:
-    unit = _found(module, qualname)
-    return type(unit)(unit.fn, options)
+    definition = _found(module, qualname)
+    return type(definition)(definition.fn, options)
 
 
 def _code(fn: Any) -> Any:
@@ -196,7 +202,7 @@ def _code(fn: Any) -> Any:
 
 
 def _check_function(fn: Any, code: Any, name: str, kind: str) -> None:
-    if isinstance(fn, Unit):
+    if isinstance(fn, Definition):
         raise ConfigurationError(
             f"{fn!r} is a {fn.kind} already; {fn.name}.with_options(…) makes one with other options."
         )

@@ -27,7 +27,8 @@ class Declared(TypedDict, total=False):
     - `cache_version`: a text or number that makes new keys when it changes, whatever the policy counts.
     - `cache_expiration`: how long a cached result is good for.
     - `refresh_cache`: run the body and replace what is cached.
-    - `on_storage_error`: "raise" (default), or "run" the body where the cache cannot be asked.
+    - `on_storage_error`: "raise" (default), "spool" what the storage does not take and go on, or "run" the body also where
+      the cache cannot be asked. As `on_failure` of a block; the one of the two that goes on for longer counts.
     - `retries`, `retry_delay_seconds`, `retry_condition_fn(task, run, state)`: how often, after how long, and whether.
     - `task_runner`: "threads" (default), "processes" or a TaskRunner, for what is submitted inside it.
     - `wait_for`: futures and states to wait for before a call starts.
@@ -109,8 +110,8 @@ def check(options: Any, kind: str) -> None:  # noqa: C901 - a list of checks, on
             f"cache_key_fn is a function of (context, parameters) that returns a text or None, not "
             f"{options.cache_key_fn!r}."
         )
-    if options.on_storage_error not in {"raise", "run"}:
-        raise ConfigurationError(f"on_storage_error is 'raise' or 'run', not {options.on_storage_error!r}.")
+    if options.on_storage_error not in {"raise", "spool", "run"}:
+        raise ConfigurationError(f"on_storage_error is 'raise', 'spool' or 'run', not {options.on_storage_error!r}.")
     if options.cache_key_fn is not None and options.cache_policy is not None:
         raise ConfigurationError(f"Give the {kind} {options.name!r} a cache_key_fn or a cache_policy, not both.")
     if options.cache_policy is not None and not callable(getattr(options.cache_policy, "key", None)):

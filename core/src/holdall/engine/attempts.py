@@ -19,36 +19,36 @@ from holdall.results.references import ResultReference
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
-    from holdall.declaration.definition import Unit
-    from holdall.engine.plan import Plan
+    from holdall.declaration.definition import AnyDefinition
+    from holdall.engine.plan import ExecutionPlan
     from holdall.engine.run import Identity, Replays, Run
     from holdall.engine.steps import Steps
     from holdall.results.references import ResultLiteral
 
 
 def attempts(
-    unit: Unit[Any, Any], run: Run, made: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+    definition: AnyDefinition, run: Run, plan: ExecutionPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Steps[tuple[Any, BaseException | None]]:
     """The body, again while it fails and may. The error is returned: raised here, a StopIteration would be the end."""
-    options = unit.options
-    body = Body(partial(unit.fn, *args, **kwargs))
+    options = definition.options
+    body = Body(partial(definition.fn, *args, **kwargs))
     while True:
-        if unit.kind == "flow":
+        if definition.kind == "flow":
             run.start_attempt()
         value, failure = yield from _attempt(run, body)
         if failure is None:
             return value, None
         try:
-            if not isinstance(failure, Exception) or not _may_retry(unit, run, failure):
+            if not isinstance(failure, Exception) or not _may_retry(definition, run, failure):
                 return UNSET, failure
-            if made.resolution.forbidden:
-                refused = PersistenceRequiredError(refusal(made.resolution, "retries"))
+            if plan.resolution.forbidden:
+                refused = PersistenceRequiredError(refusal(plan.resolution, "retries"))
                 refused.__cause__ = failure
                 return UNSET, refused
         finally:
             del failure  # its traceback holds this frame
         delay = delay_before(run.attempt, retries=options.retries, delay=options.retry_delay_seconds)
-        listeners.retry_scheduled(run_id=run.id, name=unit.name, attempt=run.attempt, delay=delay)
+        listeners.retry_scheduled(run_id=run.id, name=definition.name, attempt=run.attempt, delay=delay)
         if delay:
             yield Sleep(delay)
         run.attempt += 1
@@ -71,14 +71,14 @@ def _attempt(run: Run, body: Body) -> Steps[tuple[Any, BaseException | None]]:
         del failure  # its traceback holds this frame
 
 
-def _may_retry(unit: Unit[Any, Any], run: Run, failure: Exception) -> bool:
-    options = unit.options
+def _may_retry(definition: AnyDefinition, run: Run, failure: Exception) -> bool:
+    options = definition.options
     if run.attempt > options.retries or isinstance(failure, PersistenceRequiredError):
         return False
     condition = options.retry_condition_fn
     if condition is None:
         return True
-    return bool(condition(unit, run, state_of(unit, run, "failed", told(failure), None, UNSET, failure)))
+    return bool(condition(definition, run, state_of(definition, run, "failed", told(failure), None, UNSET, failure)))
 
 
 def settle(run: Run, value: Any = UNSET) -> Any:
@@ -110,45 +110,45 @@ def _join(run: Run) -> None:
 
 
 def claims_of(
-    unit: Unit[Any, Any], replays: Replays, run: Run, args: Any, kwargs: Any, *, kept: bool
+    definition: AnyDefinition, replays: Replays, run: Run, args: Any, kwargs: Any, *, kept: bool
 ) -> list[tuple[Replays, Identity]]:
     """The identity of the run in the tables of the retrying flows around it, nearest first; none if it is not kept."""
     if not kept:
-        run.identified = partial(identified, unit, args, kwargs)
+        run.identified = partial(identified, definition, args, kwargs)
         return []
-    function, inputs = identified(unit, args, kwargs)
+    function, inputs = identified(definition, args, kwargs)
     identity = run.claim(function, inputs, replays.lock)
     # Inputs that cannot be hashed mean that it runs again.
     return [(table, identity) for table in replays.tables()] if inputs else []
 
 
 def claims_in(
-    unit: Unit[Any, Any], replays: Replays, around: Run, args: Any, kwargs: Any
+    definition: AnyDefinition, replays: Replays, around: Run, args: Any, kwargs: Any
 ) -> list[tuple[Replays, Identity]]:
     """The same for a call that will run elsewhere, by the run that submits it."""
-    function, inputs = identified(unit, args, kwargs)
+    function, inputs = identified(definition, args, kwargs)
     identity = around.place(function, inputs, replays.lock)
     return [(table, identity) for table in replays.tables()] if inputs else []
 
 
-def identified(unit: Unit[Any, Any], args: Any, kwargs: Any) -> tuple[str, str]:
+def identified(definition: AnyDefinition, args: Any, kwargs: Any) -> tuple[str, str]:
     """The digests of the function and of its inputs; the latter is empty where one of the two cannot be counted."""
     from holdall.cache.digest import digest
 
     try:
-        return unit.identity.as_task(), digest((getattr(unit.fn, "__self__", None), args, kwargs))
+        return definition.identity.as_task(), digest((getattr(definition.fn, "__self__", None), args, kwargs))
     except ConfigurationError:
-        return unit.function_name, ""
+        return definition.function_name, ""
 
 
-def replay(unit: Unit[Any, Any], result: ResultLiteral | ResultReference) -> Done | None:
+def replay(definition: AnyDefinition, result: ResultLiteral | ResultReference) -> Done | None:
     """What an earlier attempt kept, or None where it cannot be read any more."""
     try:
         # Through a copy that keeps nothing: the table of replays would hold every object until the flow ends.
         value = (replace(result, cache_in_memory=False) if isinstance(result, ResultReference) else result).get()
     except (ResultError, StorageError) as error:
         warnings.warn(
-            f"{unit.name!r} runs again in this attempt, as its kept result cannot be read: {error}",
+            f"{definition.name!r} runs again in this attempt, as its kept result cannot be read: {error}",
             HoldallWarning,
             stacklevel=2,
         )

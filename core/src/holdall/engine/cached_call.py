@@ -18,8 +18,9 @@ from holdall.hooks.listeners import listeners
 from holdall.results.layout import record_key
 
 if TYPE_CHECKING:
-    from holdall.declaration.definition import Unit
+    from holdall.declaration.definition import AnyDefinition
     from holdall.engine.persist import StoredResult
+    from holdall.engine.plan import ExecutionPlan
     from holdall.engine.run import Run
     from holdall.engine.steps import Steps
     from holdall.results.record import Record
@@ -38,28 +39,28 @@ class CacheLookup(NamedTuple):
     absent: bool = False
 
 
-def cache_key(unit: Unit[Any, Any], run: Run, parameters: dict[str, Any] | None) -> str | None:
-    flow_run = run.flow if unit.kind == "task" else (run.parent.flow if run.parent is not None else None)
-    context = CacheContext(task=unit, run=run, flow_run=flow_run, parameters=parameters or {})
-    options = unit.options
+def cache_key(definition: AnyDefinition, run: Run, parameters: dict[str, Any] | None) -> str | None:
+    flow_run = run.flow if definition.kind == "task" else (run.parent.flow if run.parent is not None else None)
+    context = CacheContext(task=definition, run=run, flow_run=flow_run, parameters=parameters or {})
+    options = definition.options
     if options.cache_key_fn is not None:
         key = options.cache_key_fn(context, dict(context.parameters))
     else:
         key = options.cache_policy.key(context)
     if key is not None and not isinstance(key, str):
         raise ConfigurationError(
-            f"The cache key of {unit.name!r} is a text, or None for a call that is not cached; its {options.caching} "
+            f"The cache key of {definition.name!r} is a text, or None for a call that is not cached; its {options.caching} "
             f"returned a {type(key).__name__}."
         )
     return key
 
 
-def key_parts(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, str]:
+def key_parts(definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, str]:
     """What the key of a call made here would count, as `Runnable.key_parts` says."""
-    options = unit.options
+    options = definition.options
     around = current.get()
     flow_run = None if around is None else around.flow
-    context = CacheContext(task=unit, run=around, flow_run=flow_run, parameters=unit.bind(args, kwargs))
+    context = CacheContext(task=definition, run=around, flow_run=flow_run, parameters=definition.bind(args, kwargs))
     if options.cache_key_fn is not None:
         return {"cache_key_fn": str(options.cache_key_fn(context, dict(context.parameters)))}
     if options.caching is None:
@@ -68,8 +69,9 @@ def key_parts(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 def cached(
-    unit: Unit[Any, Any],
+    definition: AnyDefinition,
     run: Run,
+    plan: ExecutionPlan,
     store: ResultStore,
     key: str,
     compute: Callable[[Overtaken], Steps[Done]],
@@ -82,24 +84,24 @@ def cached(
 
     Between the body and the keeping of its value `compute` asks what it is given: a lease may have been lost meanwhile.
     """
-    options = unit.options
+    options = definition.options
     complained: list[str] = []
     look = partial(
         lookup,
         store,
         key,
         complained=complained,
-        home=run.root.settings.home,
+        home=run.session.settings.home,
         cache_in_memory=options.cache_result_in_memory,
-        accept=unit.trusted | run.root.settings.results_accept,
-        on_storage_error=options.on_storage_error,
-        seen=None if options.cache_key_fn is None else partial(_warn_of_strangers, unit),
+        accept=definition.trusted | run.session.settings.results_accept,
+        on_failure=plan.on_failure,
+        seen=None if options.cache_key_fn is None else partial(_warn_of_strangers, definition),
     )
     if not (absent or options.refresh_cache) and (hit := (yield Blocking(look))) is not None:
-        return _hit(unit, run, hit)
+        return _hit(definition, run, hit)
     store.check_signer()
-    listeners.cache_miss(run_id=run.id, name=unit.name, key=record_key(key))
-    flight = Flight(store, record_key(key), run.root.settings)
+    listeners.cache_miss(run_id=run.id, name=definition.name, key=record_key(key))
+    flight = Flight(store, record_key(key), run.session.settings)
 
     def overtaken() -> Steps[Done | None]:
         if flight.held or (newer := (yield Blocking(partial(_newer, flight, look)))) is None:
@@ -110,21 +112,21 @@ def cached(
             else "its result is returned and stays"
         )
         warnings.warn(
-            f"While {unit.kind} {unit.name!r} ran its body, this process stood still or did not reach the storage for so "
-            f"long that another caller took over and may have computed the same: {became}.",
+            f"While {definition.kind} {definition.name!r} ran its body, this process stood still or did not reach the storage "
+            f"for so long that another caller took over and may have computed the same: {became}.",
             HoldallWarning,
             stacklevel=2,
         )
-        return None if options.refresh_cache else _hit(unit, run, newer)
+        return None if options.refresh_cache else _hit(definition, run, newer)
 
     try:
         try:
             yield from flight.enter()
         except StorageError as error:
-            unlocked(error, options.on_storage_error, complained, spools=store.spools)
+            unlocked(error, plan.on_failure, complained)
         # Somebody may have computed it meanwhile, but not before the first holder of all.
         if not (flight.is_first or options.refresh_cache) and (hit := (yield Blocking(look))) is not None:
-            return _hit(unit, run, hit)
+            return _hit(definition, run, hit)
         return (yield from compute(overtaken))
     except GeneratorExit:
         flight.release()  # a generator that is being closed takes no step any more
@@ -133,15 +135,19 @@ def cached(
         yield from flight.leave()
 
 
-def _warn_of_strangers(unit: Unit[Any, Any], record: Record) -> None:
+def _warn_of_strangers(definition: AnyDefinition, record: Record) -> None:
     """Say once that two key functions make the same text for two functions: they may have been meant to, or not."""
     made_by, keyed_by = record.producer.get("function"), record.producer.get("cache_key_fn")
-    if made_by == unit.function_name or keyed_by in {None, unit.key_function} or unit.shared.get("stranger"):
+    if (
+        made_by == definition.function_name
+        or keyed_by in {None, definition.key_function}
+        or definition.shared.get("stranger")
+    ):
         return
-    unit.shared["stranger"] = True
+    definition.shared["stranger"] = True
     warnings.warn(
-        f"The call of {unit.kind} {unit.name!r} was answered with a result of {made_by}: the cache_key_fn of each made the "
-        "same text, which makes them the same call. If they are not, put the name of the task into the text: "
+        f"The call of {definition.kind} {definition.name!r} was answered with a result of {made_by}: the cache_key_fn of each "
+        "made the same text, which makes them the same call. If they are not, put the name of the task into the text: "
         'f"{context.task.name}-…".',
         HoldallWarning,
         stacklevel=2,
@@ -157,7 +163,7 @@ def _newer(flight: Flight, look: Callable[[], tuple[Any, StoredResult] | None]) 
         return None  # keeping the value meets the same trouble, and has a place for both
 
 
-def _hit(unit: Unit[Any, Any], run: Run, hit: tuple[Any, StoredResult]) -> Done:
+def _hit(definition: AnyDefinition, run: Run, hit: tuple[Any, StoredResult]) -> Done:
     value, kept = hit
-    listeners.cache_hit(run_id=run.id, name=unit.name, reference=kept.json)
+    listeners.cache_hit(run_id=run.id, name=definition.name, reference=kept.json)
     return Done(value, kept, cached=True, message="cached")

@@ -14,43 +14,48 @@ from holdall.hooks.listeners import listeners
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
-    from holdall.declaration.definition import Unit
+    from holdall.declaration.definition import AnyDefinition
     from holdall.engine.outcome import Outcome
-    from holdall.engine.plan import Plan
+    from holdall.engine.plan import ExecutionPlan
     from holdall.engine.run import Run
 
 
-def call(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call(definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What `task(...)` and `flow(...)` do; a coroutine for an async function."""
-    return_state, wait_for = unit.options.return_state, unit.options.wait_for
+    return_state, wait_for = definition.options.return_state, definition.options.wait_for
     if kwargs:
         return_state = kwargs.pop("return_state", return_state)
         wait_for = kwargs.pop("wait_for", wait_for)
-    if unit.is_async:
-        return _acall(unit, args, kwargs, wait_for, return_state=return_state)
+    if definition.is_async:
+        return _acall(definition, args, kwargs, wait_for, return_state=return_state)
     if wait_for is not None:
         resolved(listed(wait_for))
     if not MATTER.isdisjoint(map(type, args)) or (kwargs and not MATTER.isdisjoint(map(type, kwargs.values()))):
         args, kwargs = _ready(args, kwargs)
-    plan, run = begin(unit)
+    plan, run = begin(definition)
     looked_up = None
     if not listeners.active:
         if _is_simple(plan, run):
-            return call_simple(unit, run, plan, args, kwargs, return_state=return_state)
+            return call_simple(definition, run, plan, args, kwargs, return_state=return_state)
         if plan.may_hit and run.replays is None and not return_state:
-            value, looked_up = call_hit(unit, run, plan, args, kwargs)
+            value, looked_up = call_hit(definition, run, plan, args, kwargs)
             if value is not UNSET:
                 return value
-    return _given(drive(execute(unit, run, plan, args, kwargs, looked_up)), return_state=return_state)
+    return _given(drive(execute(definition, run, plan, args, kwargs, looked_up)), return_state=return_state)
 
 
-def _is_simple(plan: Plan, run: Run) -> bool:
+def _is_simple(plan: ExecutionPlan, run: Run) -> bool:
     """Whether the call has nothing to look up or to retry: what a retried flow around it stored is to be replayed."""
     return plan.simple and (plan.store is None or run.replays is None)
 
 
 async def _acall(
-    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any, *, return_state: bool
+    definition: AnyDefinition,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    wait_for: Any,
+    *,
+    return_state: bool,
 ) -> Any:
     inputs = (*args, *kwargs.values(), listed(wait_for))
     if has_deferred(inputs):
@@ -60,32 +65,32 @@ async def _acall(
             await future.finished()
         await to_thread(resolved, inputs[-1])
         args, kwargs = await to_thread(_ready, args, kwargs)
-    plan, run = begin(unit)
-    return _given(await adrive(execute(unit, run, plan, args, kwargs)), return_state=return_state)
+    plan, run = begin(definition)
+    return _given(await adrive(execute(definition, run, plan, args, kwargs)), return_state=return_state)
 
 
-def call_state(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> State[Any]:
+def call_state(definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> State[Any]:
     """What a runner's worker does: the state, whatever happens; an async function gets an event loop of its own."""
     try:
         if not MATTER.isdisjoint(map(type, args)) or kwargs:
             args, kwargs = _ready(args, kwargs)
-        plan, run = begin(unit)
-        if not unit.is_async and not listeners.active and _is_simple(plan, run):
-            return call_simple(unit, run, plan, args, kwargs, return_state=True)  # type: ignore[no-any-return]  # the state
-        steps = execute(unit, run, plan, args, kwargs)
-        if unit.is_async:
+        plan, run = begin(definition)
+        if not definition.is_async and not listeners.active and _is_simple(plan, run):
+            return call_simple(definition, run, plan, args, kwargs, return_state=True)  # type: ignore[no-any-return]  # the state
+        steps = execute(definition, run, plan, args, kwargs)
+        if definition.is_async:
             from asyncio import run as run_loop
 
             return run_loop(adrive(steps)).state
         return drive(steps).state
     except Exception as error:  # noqa: BLE001 - refused before the body ran: whoever asks for the result gets it
-        return not_started(unit, error)
+        return not_started(definition, error)
 
 
-def not_started(unit: Unit[Any, Any], error: BaseException) -> State[Any]:
+def not_started(definition: AnyDefinition, error: BaseException) -> State[Any]:
     """The state of a run that never was: an input failed, or its options cannot work."""
     message = f"not started: {told(error)}"
-    return State(type="failed", kind=unit.kind, run_id="", name=unit.name, message=message, _error=error)
+    return State(type="failed", kind=definition.kind, run_id="", name=definition.name, message=message, _error=error)
 
 
 def _ready(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

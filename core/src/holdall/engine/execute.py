@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 from holdall.engine.attempts import attempts, claims_of, replay
 from holdall.engine.context import current, leave
 from holdall.engine.outcome import Done, Failed, Outcome, failure_of, row_of
-from holdall.engine.persist import keep_uncatalogued, key_of
-from holdall.engine.persist_ import secure
-from holdall.engine.plan import Plan, plan
-from holdall.engine.run import Replays, Root, Run
+from holdall.engine.persist import keep_uncatalogued, key_of, persist
+from holdall.engine.plan import ExecutionPlan, make_plan
+from holdall.engine.run import Replays, Run, Session
 from holdall.engine.steps import Blocking
 from holdall.errors import ConfigurationError
 from holdall.hooks import discovery as signals
@@ -27,38 +26,40 @@ from holdall.settings import model as settings
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
-    from holdall.declaration.definition import Unit
+    from holdall.declaration.definition import AnyDefinition
     from holdall.engine.cached_call import CacheLookup, Overtaken
     from holdall.engine.run import Identity
     from holdall.engine.steps import Steps
 
 
-def begin(unit: Unit[Any, Any]) -> tuple[Plan, Run]:
+def begin(definition: AnyDefinition) -> tuple[ExecutionPlan, Run]:
     """Resolve a call where it stands. What cannot work is refused here, before the body runs."""
     parent = current.get()
     if parent is None:
         directory = _working_directory()
         found = settings.current(directory)
-        alone = unit.plan_alone
+        alone = definition.plan_alone
         if alone is not None and alone[0] is found and alone[1].directory == directory:
-            return alone[2], Run(unit.kind, unit.name, None, alone[1])
+            return alone[2], Run(definition.kind, definition.name, None, alone[1])
         if signals.is_due():
             from holdall.hooks import bus
 
             bus.discover()
-        root = Root(found, directory)
-        made = plan(unit, None, root)
+        session = Session(found, directory)
+        plan = make_plan(definition, None, session)
         # A slug may lead elsewhere by the next call; whatever else was resolved stays true while the settings do.
-        if not _is_slug(made):
-            unit.plan_alone = (found, root, made)
-        return made, Run(unit.kind, unit.name, None, root)
+        if not _is_slug(plan):
+            definition.plan_alone = (found, session, plan)
+        return plan, Run(definition.kind, definition.name, None, session)
     plans = parent.plans
     if plans is None:
-        return plan(unit, parent, parent.root), Run(unit.kind, unit.name, parent, parent.root)
-    known: Plan | None = plans.get(unit.plan_key)
+        return make_plan(definition, parent, parent.session), Run(
+            definition.kind, definition.name, parent, parent.session
+        )
+    known: ExecutionPlan | None = plans.get(definition.plan_key)
     if known is None:
-        known = plans[unit.plan_key] = plan(unit, parent, parent.root)
-    return known, Run(unit.kind, unit.name, parent, parent.root)
+        known = plans[definition.plan_key] = make_plan(definition, parent, parent.session)
+    return known, Run(definition.kind, definition.name, parent, parent.session)
 
 
 def _working_directory() -> str:
@@ -71,14 +72,14 @@ def _working_directory() -> str:
         ) from error
 
 
-def _is_slug(made: Plan) -> bool:
-    return made.store is not None and made.store.where.slug is not None
+def _is_slug(plan: ExecutionPlan) -> bool:
+    return plan.store is not None and plan.store.where.slug is not None
 
 
 def execute(
-    unit: Unit[Any, Any],
+    definition: AnyDefinition,
     run: Run,
-    plan: Plan,
+    plan: ExecutionPlan,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     looked_up: CacheLookup | None = None,
@@ -86,40 +87,42 @@ def execute(
     """Every other call. Sets the context for its own time, records the run, never raises an Exception."""
     token = current.set(run)
     started = time.time()
-    recorder = run.root.recorder
+    recorder = run.session.recorder
     try:
-        if unit.kind == "flow":
-            _enter_flow(unit, run, plan)
-            recorder.record(row_of(unit, run, "running", None, started, None, cached=False))
-        listeners.run_started(run_id=run.id, kind=unit.kind, name=unit.name)
+        if definition.kind == "flow":
+            _enter_flow(definition, run, plan)
+            recorder.record(row_of(definition, run, "running", None, started, None, cached=False))
+        listeners.run_started(run_id=run.id, kind=definition.kind, name=definition.name)
         try:
-            done = yield from _produce(unit, run, plan, args, kwargs, looked_up)
+            done = yield from _produce(definition, run, plan, args, kwargs, looked_up)
         except BaseException as raised:  # noqa: BLE001 - the outcome holds it; drivers raise it to the caller
             error = raised.error if type(raised) is Failed else raised
             kind, message = failure_of(error)
-            outcome = Outcome(unit, run, kind, message, None, UNSET, UNSET, error)
+            outcome = Outcome(definition, run, kind, message, None, UNSET, UNSET, error)
             del error
         else:
-            held = done.value if unit.options.cache_result_in_memory or done.kept is None else UNSET
+            held = done.value if definition.options.cache_result_in_memory or done.kept is None else UNSET
             outcome = Outcome(
-                unit, run, "completed", done.message, done.kept, done.value, held, None, cached=done.cached
+                definition, run, "completed", done.message, done.kept, done.value, held, None, cached=done.cached
             )
         result_json = None if outcome.kept is None else outcome.kept.json
-        recorder.record(row_of(unit, run, outcome.kind, outcome.message, started, result_json, cached=outcome.cached))
+        recorder.record(
+            row_of(definition, run, outcome.kind, outcome.message, started, result_json, cached=outcome.cached)
+        )
         listeners.run_finished(
             run_id=run.id,
-            kind=unit.kind,
-            name=unit.name,
+            kind=definition.kind,
+            name=definition.name,
             state=outcome.kind,
             duration=time.time() - started,
             cached=outcome.cached,
         )
         is_literal = outcome.kept is not None and outcome.kept.is_literal and not outcome.cached
-        if (unit.kind == "flow" and run.parent is None) or (is_literal and plan.store is not None):
+        if (definition.kind == "flow" and run.parent is None) or (is_literal and plan.store is not None):
             # A reference is durable by now; a literal lives in the run's row alone.
             written = yield Blocking(recorder.flush)
             if not written and is_literal and plan.store is not None:
-                yield Blocking(partial(keep_uncatalogued, unit, run, plan.store, outcome.value))
+                yield Blocking(partial(keep_uncatalogued, definition, run, plan.store, outcome.value))
         try:
             return outcome
         finally:
@@ -128,54 +131,57 @@ def execute(
         leave(current, token)
 
 
-def _enter_flow(unit: Unit[Any, Any], run: Run, made: Plan) -> None:
+def _enter_flow(definition: AnyDefinition, run: Run, plan: ExecutionPlan) -> None:
     run.flow = run
     run.plans = {}
     around = run.parent.scope if run.parent is not None else None
-    run.scope = made.resolution.scope(unit.options, around)
-    if unit.options.task_runner is not None:
-        run.task_runner = unit.options.task_runner
+    run.scope = plan.resolution.scope(definition.options, around)
+    if definition.options.task_runner is not None:
+        run.task_runner = definition.options.task_runner
 
 
 def _produce(
-    unit: Unit[Any, Any],
+    definition: AnyDefinition,
     run: Run,
-    made: Plan,
+    plan: ExecutionPlan,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     looked_up: CacheLookup | None,
 ) -> Steps[Done]:
     """The value: replayed, out of the cache, or computed and kept."""
-    options = unit.options
+    options = definition.options
     if looked_up is None:
         needed = options.caching is not None or options.result_storage_key is not None
-        parameters = unit.bind(args, kwargs) if needed else None
-        key = _cache_key(unit, run, parameters) if options.caching is not None else None
+        parameters = definition.bind(args, kwargs) if needed else None
+        key = _cache_key(definition, run, parameters) if options.caching is not None else None
         absent = False
     else:
         parameters, key, absent = looked_up
     if options.caching is not None and key is None:
-        made = plan(unit.uncached, run.parent, run.root)
+        plan = make_plan(definition.uncached, run.parent, run.session)
     replays = run.replays
-    if unit.kind == "flow" and options.retries:
+    if definition.kind == "flow" and options.retries:
         run.replays = Replays(replays)
-    claims = claims_of(unit, replays, run, args, kwargs, kept=made.store is not None) if replays is not None else []
+    claims = (
+        claims_of(definition, replays, run, args, kwargs, kept=plan.store is not None) if replays is not None else []
+    )
     for table, identity in claims:
         if (result := table.kept(identity)) is not None:
-            replayed = yield Blocking(partial(replay, unit, result))
+            replayed = yield Blocking(partial(replay, definition, result))
             if replayed is not None:
                 return replayed  # type: ignore[no-any-return]  # what _replay returns
-    if key is None or made.store is None:
-        done = yield from _compute(unit, run, made, args, kwargs, None, parameters)
+    if key is None or plan.store is None:
+        done = yield from _compute(definition, run, plan, args, kwargs, None, parameters)
     else:
         from holdall.engine.cached_call import cached
 
         done = yield from cached(
-            unit,
+            definition,
             run,
-            made.store,
+            plan,
+            plan.store,
             key,
-            partial(_compute, unit, run, made, args, kwargs, key, parameters),
+            partial(_compute, definition, run, plan, args, kwargs, key, parameters),
             absent=absent,
         )
     return _for_replays(done, claims)
@@ -190,38 +196,38 @@ def _for_replays(done: Done, claims: list[tuple[Replays, Identity]]) -> Done:
     return done._replace(kept=None) if done.kept.for_replays_alone else done
 
 
-def _cache_key(unit: Unit[Any, Any], run: Run, parameters: dict[str, Any] | None) -> str | None:
+def _cache_key(definition: AnyDefinition, run: Run, parameters: dict[str, Any] | None) -> str | None:
     from holdall.engine.cached_call import cache_key
 
-    return cache_key(unit, run, parameters)
+    return cache_key(definition, run, parameters)
 
 
 def _compute(
-    unit: Unit[Any, Any],
+    definition: AnyDefinition,
     run: Run,
-    made: Plan,
+    plan: ExecutionPlan,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     key: str | None,
     parameters: dict[str, Any] | None,
     overtaken: Overtaken | None = None,
 ) -> Steps[Done]:
-    options = unit.options
+    options = definition.options
     named = None
-    if made.store is not None and options.result_storage_key is not None:
+    if plan.store is not None and options.result_storage_key is not None:
         named = key_of(
-            unit, run, parameters, made.store
+            definition, run, parameters, plan.store
         )  # before the body: what cannot be filled in must not cost its work
-    value, error = yield from attempts(unit, run, made, args, kwargs)
+    value, error = yield from attempts(definition, run, plan, args, kwargs)
     if error is not None:
         try:
             # In a wrapping, as a StopIteration raised in a generator would become another error.
             raise Failed(error)
         finally:
             del error
-    if made.resolution.forbidden:
+    if plan.resolution.forbidden:
         return Done(value, None, cached=False)
     if overtaken is not None and (newer := (yield from overtaken())) is not None:
         return newer
-    kept = yield Blocking(partial(secure, unit, run, made, value, key, named))
+    kept = yield Blocking(partial(persist, definition, run, plan, value, key=key, name=named))
     return Done(value, kept, cached=False)

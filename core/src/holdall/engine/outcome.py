@@ -10,7 +10,7 @@ from holdall.errors import told
 from holdall.types import RunRow
 
 if TYPE_CHECKING:
-    from holdall.declaration.definition import Unit
+    from holdall.declaration.definition import AnyDefinition
     from holdall.engine.persist import StoredResult
     from holdall.engine.run import Run
     from holdall.engine.state import StateType
@@ -36,7 +36,7 @@ class Failed(Exception):  # noqa: N818 - it is no error, it carries one
 class Outcome(NamedTuple):
     """How a run ended. `value` is what the body gave, `held` what may stay in memory of it; `error` what it raised."""
 
-    unit: Unit[Any, Any]
+    definition: AnyDefinition
     run: Run
     kind: StateType
     message: str | None
@@ -49,7 +49,9 @@ class Outcome(NamedTuple):
     @property
     def state(self) -> State[Any]:
         kept = None if self.kept is None else self.kept.result
-        return state_of(self.unit, self.run, self.kind, self.message, kept, self.held, self.error, cached=self.cached)
+        return state_of(
+            self.definition, self.run, self.kind, self.message, kept, self.held, self.error, cached=self.cached
+        )
 
 
 def failure_of(error: BaseException) -> tuple[StateType, str]:
@@ -58,14 +60,21 @@ def failure_of(error: BaseException) -> tuple[StateType, str]:
 
 
 def row_of(
-    unit: Unit[Any, Any], run: Run, state: str, message: str | None, started: float, result: str | None, *, cached: bool
+    definition: AnyDefinition,
+    run: Run,
+    state: str,
+    message: str | None,
+    started: float,
+    result: str | None,
+    *,
+    cached: bool,
 ) -> RunRow:
     parent = run.parent
     return RunRow(
         run.id,
-        unit.kind,
-        unit.name,
-        unit.function_name,
+        definition.kind,
+        definition.name,
+        definition.function_name,
         run.flow_run_id,
         None if parent is None else parent.id,
         state,
@@ -79,7 +88,7 @@ def row_of(
 
 
 def state_of(
-    unit: Unit[Any, Any],
+    definition: AnyDefinition,
     run: Run,
     kind: Any,
     message: str | None,
@@ -91,7 +100,7 @@ def state_of(
 ) -> State[Any]:
     return State(
         type=kind,
-        kind=unit.kind,
+        kind=definition.kind,
         run_id=run.id,
         name=run.name,
         message=message,

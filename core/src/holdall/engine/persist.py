@@ -1,12 +1,14 @@
-"""The engine's dealings with storage and catalog: look up what was kept, keep what was computed."""
+"""Lookup of stored results and storage of computed ones: in the storage, else in its spool; then in the catalog."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import warnings
 from functools import cache as memoized
+from functools import partial
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -29,10 +31,12 @@ from holdall.types import ReferenceRow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from holdall.declaration.definition import Unit
+    from holdall.declaration.definition import AnyDefinition
+    from holdall.engine.plan import ExecutionPlan
     from holdall.engine.run import Run
     from holdall.results.record import Record
     from holdall.results.store import ResultStore
+    from holdall.types import OnFailure
 
 Result = ResultLiteral | ResultReference
 _LONG_SUFFIX: Final = ".extension.suffix"
@@ -63,7 +67,7 @@ def lookup(
     home: str,
     cache_in_memory: bool,
     accept: frozenset[str],
-    on_storage_error: str,
+    on_failure: OnFailure,
     complained: list[str],
     seen: Callable[[Record], None] | None = None,
 ) -> tuple[Any, StoredResult] | None:
@@ -74,7 +78,7 @@ def lookup(
     `complained` holds what was said of this entry already: two looks at one bad entry make one warning.
 
     Raises:
-        StorageError: the storage cannot be reached or refuses; that never means "no" (unless `on_storage_error="run"`).
+        StorageError: the storage cannot be reached or refuses; that never means "no" (unless `on_failure="run"`).
     """
     record = None
 
@@ -88,7 +92,7 @@ def lookup(
     except (ResultError, StorageError, ConfigurationError, PluginError) as error:  # the latter two: an unknown format
         absent = isinstance(error, MissingResultError) and record is None
         if not absent and not isinstance(error, ExpiredResultError):
-            _complain(error, on_storage_error, complained)
+            _complain(error, on_failure, complained)
         return None
     if seen is not None:
         seen(record)
@@ -97,8 +101,7 @@ def lookup(
 
 def _found(store: ResultStore, record: Record, value: Any, *, cache_in_memory: bool) -> StoredResult:
     if is_literal(value):
-        literal = ResultLiteral(value=value)
-        return StoredResult(literal, literal.json())
+        return _literal(value)
     reference = store.reference(
         record.key,
         value,
@@ -116,18 +119,18 @@ def _json(reference: ResultReference, store: ResultStore) -> str:
     return reference.json()
 
 
-def _complain(error: HoldallError, on_storage_error: str, complained: list[str]) -> None:
+def _complain(error: HoldallError, on_failure: OnFailure, complained: list[str]) -> None:
     if isinstance(error, StorageError):
-        if on_storage_error != "run":
+        if on_failure != "run":
             raise error
-        _say_once(f"The cache could not be asked, so the body runs (on_storage_error='run'): {error}", complained)
+        _say_once(f"The cache could not be asked, so the body runs: {error}", complained)
     else:
         _say_once(f"A cached result could not be used, so the body runs again and replaces it: {error}", complained)
 
 
-def unlocked(error: StorageError, on_storage_error: str, complained: list[str], *, spools: bool) -> None:
-    """Raise it, or say once that the body runs all the same: whose result may go to the spool has its miss already."""
-    if on_storage_error != "run" and not spools:
+def unlocked(error: StorageError, on_failure: OnFailure, complained: list[str]) -> None:
+    """Raises the error, or warns once that the body runs all the same: the storage has said already that it is a miss."""
+    if on_failure == "raise":
         raise error
     _say_once(f"The cache could not be locked, so the body runs, perhaps elsewhere as well: {error}", complained)
 
@@ -139,89 +142,184 @@ def _say_once(message: str, complained: list[str]) -> None:
     warnings.warn(message, HoldallWarning, stacklevel=4)
 
 
-def keep(
-    unit: Unit[Any, Any],
+def persist(
+    definition: AnyDefinition,
     run: Run,
-    store: ResultStore | None,
+    plan: ExecutionPlan,
     value: Any,
     *,
-    key: str | None,
-    named: str | None,
-    through: ResultStore | None = None,
-    indexed: bool = True,
+    key: str | None = None,
+    name: str | None = None,
 ) -> StoredResult | None:
-    """Store a value and its reference; when this returns, both survive SIGKILL.
+    """Stores a value under its cache key, a user's name or its run, and tells the catalog.
 
-    `through` writes in the place of `store`, to which the reference leads in any case. Unless `indexed`, nobody is told.
+    When this returns, both survive SIGKILL. A storage that does not take the value gets it in its spool instead; whether
+    the run goes on then is the plan's `on_failure`. It also goes on where nobody but `retries` asks for the result, which
+    is then there for replays alone.
+
+    Raises:
+        HoldallError: with the value attached; `kept` and a note say where its bytes lie, if so. Mostly a
+            SerializationError or a StorageError, but a key that no object may have and a library that is missing show
+            here as well, when the body has run.
+    """
+    store = plan.store
+    if store is None:
+        return _literal(value) if is_literal(value) else None
+    write = partial(_write, definition, run, store, value, key, name)
+    for_retries_alone = plan.resolution.for_retries_alone
+    try:
+        stored, row = write(store)
+    except HoldallError as failure:
+        failure.value = value
+        # A serializer that fails would fail in the spool as well.
+        spooled = None
+        if not isinstance(failure, ResultError) and (failure.kept is None or plan.on_failure != "raise"):
+            spooled = _spooled(run, store, write)
+        if spooled is None:
+            if not for_retries_alone and (plan.on_failure != "run" or isinstance(failure, ResultError)):
+                raise
+            _warn_unstored(definition, failure)
+            return None
+        stored, row = spooled
+        if plan.on_failure == "raise":
+            if not for_retries_alone:
+                _note_spool(failure, stored, store, run)
+                raise
+            _warn_of_spool(run, store, failure)
+            return stored._replace(for_replays_alone=True)
+        _warn_of_spool(run, store, failure)
+    if row is not None:
+        run.session.recorder.add_reference(row)
+        listeners.result_written(reference=row.reference, size=row.size, seconds=time.time() - row.created)
+    return stored
+
+
+def _literal(value: Any) -> StoredResult:
+    literal = ResultLiteral(value=value)
+    return StoredResult(literal, literal.json())
+
+
+def _write(
+    definition: AnyDefinition,
+    run: Run,
+    store: ResultStore,
+    value: Any,
+    key: str | None,
+    name: str | None,
+    writer: ResultStore,
+) -> tuple[StoredResult, ReferenceRow | None]:
+    """Stores a value through `writer`: the `store` itself or its spool. The reference leads to the `store` in any case.
 
     Raises:
         SerializationError, StorageError: with the value attached; nothing half-written is visible.
     """
-    options = unit.options
-    writer = through or store
+    options = definition.options
     created = time.time()
     expires = None
     if key is not None and options.cache_expiration is not None:
         expires = min(created + options.cache_expiration.total_seconds(), _LATEST)
     if is_literal(value):
-        literal = ResultLiteral(value=value)
-        if writer is not None:
-            # Another machine with another catalog has the hit as well; and a name never leads to an older value.
+        # Another machine with another catalog has the hit as well; and a name never leads to an older value.
+        if key is not None or name is not None:
             cached_under = None if key is None else record_key(key)
-            if cached_under is not None or named is not None:
-                writer.write_literal(value, key=cached_under, name=named, producer=producer(unit, run), expires=expires)
-        return StoredResult(literal, literal.json())
-    if store is None or writer is None:
-        return None
-    stored = writer.write(
+            writer.write_literal(
+                value, key=cached_under, name=name, producer=producer(definition, run), expires=expires
+            )
+        return _literal(value), None
+    written = writer.write(
         value,
-        key=record_key(key) if key is not None else own_key(run.id) if named is None else None,
-        name=named,
+        key=record_key(key) if key is not None else own_key(run.id) if name is None else None,
+        name=name,
         published=writer is store,  # what is in the spool is read by nobody else, and published where it is sent
-        producer=producer(unit, run),
+        producer=producer(definition, run),
         created=created,
         expires=expires,
     )
     # Through the store itself, which finds the result in the spool as well.
     reference = store.reference(
-        stored.key,
+        written.key,
         value,
-        stored.serializer,
+        written.serializer,
         run_id=run.id,
-        name=named,
+        name=name,
         cache_in_memory=options.cache_result_in_memory,
     )
     text = _json(reference, store)
-    if not indexed:
-        return StoredResult(reference, text)
-    run.root.recorder.add_reference(
-        ReferenceRow(store.label, reference.key, text, run.id, unit.name, stored.size, created, expires)
+    row = ReferenceRow(store.label, reference.key, text, run.id, definition.name, written.size, created, expires)
+    return StoredResult(reference, text), row
+
+
+def _spooled(
+    run: Run, store: ResultStore, write: Callable[[ResultStore], tuple[StoredResult, ReferenceRow | None]]
+) -> tuple[StoredResult, ReferenceRow | None] | None:
+    """What `write` gives for the spool, or None: the disk that failed may be the spool's, and the error has the value."""
+    try:
+        return write(spool.opened(store, run.session.settings.home))
+    except HoldallError:
+        return None
+    finally:
+        spool.mark(run.session.settings.home)
+
+
+def _note_spool(failure: HoldallError, stored: StoredResult, store: ResultStore, run: Run) -> None:
+    folder = spool.folder(store.where, run.session.settings.home)
+    failure.kept = os.path.join(folder, stored.result.key) if isinstance(stored.result, ResultReference) else folder
+    failure.add_note(
+        f"The computed value is not lost: it lies in the spool, {failure.kept}. Reads find it there, and "
+        f"`holdall result push` sends it to {store.label} once that works again."
     )
-    listeners.result_written(reference=text, size=stored.size, seconds=time.time() - created)
-    return StoredResult(reference, text)
 
 
-def key_of(unit: Unit[Any, Any], run: Run, parameters: Any, store: ResultStore) -> str:
+def _warn_of_spool(run: Run, store: ResultStore, failure: HoldallError) -> None:
+    """Warns once for each storage and outermost run."""
+    if not run.outermost.is_first_warning(store.where.identity):
+        return
+    folder = spool.folder(store.where, run.session.settings.home)
+    warnings.warn(
+        f"{store.label} did not take a result. What it does not take is kept in the spool, {folder}, and the run goes on: "
+        f"reads find it there, and `holdall result push` sends it. {failure}",
+        HoldallWarning,
+        stacklevel=2,
+    )
+
+
+def _warn_unstored(definition: AnyDefinition, failure: HoldallError) -> None:
+    warnings.warn(
+        f"The result of {definition.kind} {definition.name!r} is returned but could not be kept, so it would be computed again "
+        f"where it is needed again: {failure}",
+        HoldallWarning,
+        stacklevel=2,
+    )
+
+
+def key_of(definition: AnyDefinition, run: Run, parameters: Any, store: ResultStore) -> str:
     """The `result_storage_key`, filled in.
 
     Raises:
         ConfigurationError: it names what is not there, or comes to a name that results may not have, or that the storage
             cannot hold.
     """
-    template = unit.options.result_storage_key or ""
+    template = definition.options.result_storage_key or ""
     flow_run = run if run.kind == "flow" else run.flow
     try:
         key = template.format(
-            parameters=parameters, run=run, task_run=run, flow_run=flow_run, name=unit.name, task=unit, flow=flow_run
+            parameters=parameters,
+            run=run,
+            task_run=run,
+            flow_run=flow_run,
+            name=definition.name,
+            task=definition,
+            flow=flow_run,
         )
     except (KeyError, IndexError, AttributeError, ValueError, TypeError) as error:
         raise ConfigurationError(
-            f"The result_storage_key {template!r} of {unit.name!r} cannot be filled in: "
+            f"The result_storage_key {template!r} of {definition.name!r} cannot be filled in: "
             f"{type(error).__name__}: {error}. "
             "It may name {parameters[…]}, {task_run.name}, {flow_run.name} (inside a flow), {run.id} and {name}."
         ) from error
     check_name(
-        key, what=f"The result_storage_key {template!r} of {unit.name!r} comes to a name that results cannot have:"
+        key,
+        what=f"The result_storage_key {template!r} of {definition.name!r} comes to a name that results cannot have:",
     )
     copy_name(key, store.codec.suffix)
     # The readable copy is called so, and may not fail when the work is done, whatever format is chosen then.
@@ -229,27 +327,27 @@ def key_of(unit: Unit[Any, Any], run: Run, parameters: Any, store: ResultStore) 
     return key
 
 
-def keep_uncatalogued(unit: Unit[Any, Any], run: Run, store: ResultStore, value: bool | None) -> None:
+def keep_uncatalogued(definition: AnyDefinition, run: Run, store: ResultStore, value: bool | None) -> None:
     """A literal that the catalog could not take, as a record in storage."""
     try:
-        store.write_literal(value, key=own_key(run.id), producer=producer(unit, run))
+        store.write_literal(value, key=own_key(run.id), producer=producer(definition, run))
     except HoldallError as error:
         warnings.warn(
-            f"The result {value} of {unit.kind} {unit.name!r} is returned, but neither the catalog nor the storage "
+            f"The result {value} of {definition.kind} {definition.name!r} is returned, but neither the catalog nor the storage "
             f"kept it: {error}",
             HoldallWarning,
             stacklevel=2,
         )
 
 
-def producer(unit: Unit[Any, Any], run: Run) -> str:
+def producer(definition: AnyDefinition, run: Run) -> str:
     """JSON for the record: what made the result."""
-    flow = run.flow_run_id
-    told = "null" if flow is None else f'"{flow}"'
-    options = unit.options
-    keyed_by = None if options.cache_key_fn is None else unit.key_function
+    flow = "null" if run.flow_run_id is None else f'"{run.flow_run_id}"'
+    options = definition.options
+    keyed_by = None if options.cache_key_fn is None else definition.key_function
     by_policy = options.caching == "cache_policy"
-    return f'{_made_by(unit.kind, unit.function_name, unit.name, keyed_by, by_policy)},"run_id":"{run.id}","flow_run_id":{told}}}'
+    made_by = _made_by(definition.kind, definition.function_name, definition.name, keyed_by, by_policy)
+    return f'{made_by},"run_id":"{run.id}","flow_run_id":{flow}}}'
 
 
 @memoized

@@ -1,4 +1,4 @@
-"""A resolution made concrete: the store it leads to, and the shortest way to run what it is about."""
+"""A resolution plan concrete: the store it leads to, and the shortest way to run what it is about."""
 
 from __future__ import annotations
 
@@ -18,54 +18,59 @@ from holdall.storage.guard import guard
 
 if TYPE_CHECKING:
     from holdall.abc.block import StorageBlock
-    from holdall.declaration.definition import Unit
+    from holdall.declaration.definition import AnyDefinition
     from holdall.declaration.options import Options
     from holdall.declaration.resolution import Resolution
-    from holdall.engine.run import Root, Run
+    from holdall.engine.run import Run, Session
+    from holdall.types import OnFailure
 
 
-class Plan:
+class ExecutionPlan:
     """How one task or flow runs at one place.
 
+    `on_failure` is what the block and the options say, whichever lets the run go on for longer.
     `simple`: a task with nothing to look up or to retry. `may_hit`: a task that may have a cached result.
     """
 
-    __slots__ = ("may_hit", "resolution", "simple", "store")
+    __slots__ = ("may_hit", "on_failure", "resolution", "simple", "store")
 
     def __init__(self, options: Options, resolution: Resolution, store: ResultStore | None) -> None:
         self.resolution = resolution
         self.store = store
+        said = (options.on_storage_error, "raise" if store is None else store.on_failure)
+        self.on_failure: OnFailure = "run" if "run" in said else "spool" if "spool" in said else "raise"
         unnamed = resolution.kind == "task" and options.result_storage_key is None
         self.simple = unnamed and not resolution.needs
         self.may_hit = unnamed and store is not None and options.caching is not None and not options.refresh_cache
 
 
-def plan(unit: Unit[Any, Any], parent: Run | None, root: Root) -> Plan:
+def make_plan(definition: AnyDefinition, parent: Run | None, session: Session) -> ExecutionPlan:
     """Resolve, refuse what cannot work, and look up block and serializer: all before a body runs.
 
     Raises:
         PersistenceRequiredError: caching with `persist_result=False`.
         UnknownBlockError, UnknownSerializerError, PluginError, ConfigurationError: the place or the format.
     """
-    options = unit.options
-    resolution = resolve(unit.kind, options, parent.scope if parent is not None else None, root.settings)
+    options = definition.options
+    resolution = resolve(definition.kind, options, parent.scope if parent is not None else None, session.settings)
     if options.caching is not None and resolution.forbidden:
         raise PersistenceRequiredError(refusal(resolution, options.caching))
     if not resolution.persist.value:
-        return Plan(options, resolution, None)
-    store = make_store(resolution, root)
+        return ExecutionPlan(options, resolution, None)
+    store = make_store(resolution, session)
     # A cached call may be a hit, for which nobody signs; and what is kept for retries alone is never the reason to fail.
     if options.caching is None and not resolution.for_retries_alone:
         store.check_signer()
+    plan = ExecutionPlan(options, resolution, store)
     try:
         store.storage.check_place()
     except StorageError as error:
         # Whoever asked for its work to be done in spite of its storage has it done: it may be better by then.
-        if not (store.spools or resolution.for_retries_alone or options.on_storage_error == "run"):
+        if plan.on_failure == "raise" and not resolution.for_retries_alone:
             raise ConfigurationError(
                 f"{error} Nothing was run. Give another result_storage, or clear this one."
             ) from error
-    return Plan(options, resolution, store)
+    return plan
 
 
 def refusal(resolution: Resolution, need: str) -> str:
@@ -77,13 +82,13 @@ def refusal(resolution: Resolution, need: str) -> str:
     )
 
 
-def make_store(resolution: Resolution, root: Root) -> ResultStore:
+def make_store(resolution: Resolution, session: Session) -> ResultStore:
     storage, serializer = resolution.storage.value, resolution.serializer.value
     key = (_by_value(storage), _by_value(serializer))
-    found = root.stores.get(key)
+    found = session.stores.get(key)
     if found is None:
-        where = make_storage(storage, root)
-        store = ResultStore(where, _codec(serializer), policy=policy_of(where, root.settings))
+        where = make_storage(storage, session)
+        store = ResultStore(where, _codec(serializer), policy=policy_of(where, session.settings))
         if store.policy.no_pickle and store.codec.trusted_only:
             raise ConfigurationError(
                 f"The {resolution.kind} {resolution.name!r} keeps its result as {store.codec.slug}, which may run code when "
@@ -92,7 +97,7 @@ def make_store(resolution: Resolution, root: Root) -> ResultStore:
             )
         store.codec.check()
         # The values stay alive with the entry: an id is theirs alone for as long.
-        found = root.stores[key] = (store, (storage, serializer))
+        found = session.stores[key] = (store, (storage, serializer))
     return found[0]
 
 
@@ -100,16 +105,16 @@ def _by_value(value: Any) -> Any:
     return value if isinstance(value, (str, os.PathLike)) else id(value)
 
 
-def make_storage(value: Any, root: Root) -> Storage:
+def make_storage(value: Any, session: Session) -> Storage:
     if isinstance(value, (str, os.PathLike)):
-        path = urls.path(value, root.directory)
+        path = urls.path(value, session.directory)
         if path is not None:
             return Directory(path)
         from holdall.blocks import lookup as blocks
 
-        storage = blocks.from_value(value, settings=root.settings, directory=root.directory)
+        storage = blocks.from_value(value, settings=session.settings, directory=session.directory)
     elif isinstance(value, Storage):
-        storage = guard(value).resolved(root.directory).inner
+        storage = guard(value).resolved(session.directory).inner
     else:
         raise ConfigurationError(
             f"result_storage is a slug as 's3/prod', a block as LocalFileSystem(basepath='results'), a path or a URL, "
@@ -118,7 +123,7 @@ def make_storage(value: Any, root: Root) -> Storage:
     if hasattr(storage, "secret_values"):
         from holdall.blocks.reopen import remember
 
-        remember(cast("StorageBlock", storage), root.settings)
+        remember(cast("StorageBlock", storage), session.settings)
     return storage
 
 

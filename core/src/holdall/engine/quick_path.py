@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from holdall.engine.attempts import identified, settle
 from holdall.engine.context import current
 from holdall.engine.outcome import failure_of, row_of, state_of
-from holdall.engine.persist import StoredResult, keep_uncatalogued
-from holdall.engine.persist_ import secure
+from holdall.engine.persist import StoredResult, keep_uncatalogued, persist
 from holdall.errors import ConfigurationError, KeyMissing, PluginError, ResultError, StorageError
 from holdall.results.layout import record_key
 from holdall.results.record import quoted
@@ -26,9 +25,9 @@ from holdall.results.spool import may_hold
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
-    from holdall.declaration.definition import Unit
+    from holdall.declaration.definition import AnyDefinition
     from holdall.engine.cached_call import CacheLookup
-    from holdall.engine.plan import Plan
+    from holdall.engine.plan import ExecutionPlan
     from holdall.engine.run import Run
 
 _LITERALS: Final = {
@@ -39,7 +38,13 @@ _LITERALS: Final = {
 
 
 def call_simple(
-    unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], *, return_state: bool
+    definition: AnyDefinition,
+    run: Run,
+    plan: ExecutionPlan,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    return_state: bool,
 ) -> Any:
     """Calls a sync task with nothing to look up or to retry: the body, its result if one is stored, one row for the catalog.
 
@@ -50,38 +55,38 @@ def call_simple(
     store, stored = plan.store, None
     state, message = "completed", None
     if run.replays is not None:
-        run.identified = partial(identified, unit, args, kwargs)
+        run.identified = partial(identified, definition, args, kwargs)
     try:
         try:
-            value = unit.fn(*args, **kwargs)
+            value = definition.fn(*args, **kwargs)
             if run.runner is not None:
                 value = settle(run, value)
         finally:
             if run.runner is not None:
                 settle(run)
         if store is not None:
-            stored = secure(unit, run, plan, value, None, None)
+            stored = persist(definition, run, plan, value)
         elif (value is None or value is True or value is False) and not plan.resolution.forbidden:
             stored = _LITERALS[value]
     except BaseException as error:
         state, message = failure_of(error)
         if return_state:
-            return state_of(unit, run, state, message, None, UNSET, error)
+            return state_of(definition, run, state, message, None, UNSET, error)
         raise
     finally:
         current.reset(token)
         result = None if stored is None else stored.json
-        run.root.recorder.record(row_of(unit, run, state, message, started, result, cached=False))
-    if store is not None and stored is not None and stored.is_literal and not run.root.recorder.flush():
-        keep_uncatalogued(unit, run, store, value)
+        run.session.recorder.record(row_of(definition, run, state, message, started, result, cached=False))
+    if store is not None and stored is not None and stored.is_literal and not run.session.recorder.flush():
+        keep_uncatalogued(definition, run, store, value)
     if not return_state:
         return value
-    held = value if unit.options.cache_result_in_memory or stored is None else UNSET
-    return state_of(unit, run, state, message, None if stored is None else stored.result, held, None)
+    held = value if definition.options.cache_result_in_memory or stored is None else UNSET
+    return state_of(definition, run, state, message, None if stored is None else stored.result, held, None)
 
 
 def call_hit(
-    unit: Unit[Any, Any], run: Run, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+    definition: AnyDefinition, run: Run, plan: ExecutionPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, CacheLookup]:
     """Returns the value of a small hit, or UNSET and what `execute` need not work out again.
 
@@ -91,15 +96,17 @@ def call_hit(
     from holdall.engine.cached_call import CacheLookup, cache_key
 
     started = time.time()
-    parameters = unit.bind(args, kwargs)
-    key = cache_key(unit, run, parameters)
+    parameters = definition.bind(args, kwargs)
+    key = cache_key(definition, run, parameters)
     looked_up = CacheLookup(parameters, key)
     # Where something is in the spool, it may be newer than what the storage has.
-    if key is None or plan.store is None or may_hold(run.root.settings.home):
+    if key is None or plan.store is None or may_hold(run.session.settings.home):
         return UNSET, looked_up
     path = record_key(key)
     # Equal texts of two key functions are worth a word, which the long way has.
-    having = b"" if unit.options.cache_key_fn is None else f'"function": {quoted(unit.function_name)}'.encode()
+    having = (
+        b"" if definition.options.cache_key_fn is None else f'"function": {quoted(definition.function_name)}'.encode()
+    )
     try:
         found = plan.store.read_quickly(path, having=having)
     except KeyMissing:
@@ -110,5 +117,5 @@ def call_hit(
         return UNSET, looked_up
     value, run_id = found
     text = plan.store.reference_json(path, run_id)
-    run.root.recorder.record(row_of(unit, run, "completed", "cached", started, text, cached=True))
+    run.session.recorder.record(row_of(definition, run, "completed", "cached", started, text, cached=True))
     return value, looked_up

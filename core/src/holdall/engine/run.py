@@ -28,18 +28,19 @@ if TYPE_CHECKING:
     from holdall.settings.model import Settings
 
 
-class Root:
-    """Settings and working directory as they were when the outermost run started, and its stores by value."""
+_WARNING = fork.renewed(threading.Lock())
 
-    __slots__ = ("directory", "recorder", "settings", "spooling", "stores")
+
+class Session:
+    """What an outermost run and all runs inside it share: settings and working directory as it started, stores by value."""
+
+    __slots__ = ("directory", "recorder", "settings", "stores")
 
     def __init__(self, settings: Settings, directory: str) -> None:
         self.settings = settings
         self.directory = directory
         self.recorder: Recorder = recorder_for(open_catalog(settings))
         self.stores: dict[Any, tuple[ResultStore, Any]] = {}
-        # Places of which somebody was told that their results go to the spool, each with the run that told it.
-        self.spooling: dict[str, str] = {}
 
 
 Identity = tuple[tuple[str, str, int], ...]
@@ -109,6 +110,7 @@ class Run:
         "_children",
         "_identity",
         "_occurrences",
+        "_warned",
         "attempt",
         "flow",
         "id",
@@ -118,20 +120,20 @@ class Run:
         "parent",
         "plans",
         "replays",
-        "root",
         "runner",
         "scope",
+        "session",
         "submitted",
         "task_runner",
         "unit_name",
     )
 
-    def __init__(self, kind: Literal["task", "flow"], unit_name: str, parent: Run | None, root: Root) -> None:
+    def __init__(self, kind: Literal["task", "flow"], unit_name: str, parent: Run | None, session: Session) -> None:
         self.id = new_id()
         self.kind = kind
         self.unit_name = unit_name
         self.parent = parent
-        self.root = root
+        self.session = session
         self.attempt = 1
         self.runner: TaskRunner | None = None
         self.submitted: Submitted | None = None  # made with the runner, on the first submit
@@ -139,6 +141,7 @@ class Run:
         self._children = itertools.count(1)
         self._identity: Identity | None = None
         self._occurrences: dict[tuple[str, str], int] | None = None
+        self._warned: set[str] | None = None
         self.identified: Callable[[], tuple[str, str]] | None = None
         if parent is not None:
             self.flow: Run | None = parent.flow
@@ -180,6 +183,23 @@ class Run:
             # What is not kept itself has its inputs compared when something inside it is.
             self._identity = () if self.identified is None else self.claim(*self.identified(), lock)
         return self._identity
+
+    @property
+    def outermost(self) -> Run:
+        """The run around all that are around this one."""
+        run = self
+        while run.parent is not None:
+            run = run.parent
+        return run
+
+    def is_first_warning(self, subject: str) -> bool:
+        """Whether nothing inside this run has warned of the subject yet."""
+        with _WARNING:
+            if self._warned is None:
+                self._warned = set()
+            is_first = subject not in self._warned
+            self._warned.add(subject)
+        return is_first
 
     @property
     def name(self) -> str:

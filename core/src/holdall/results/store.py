@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from holdall.results.payload.writer import Written
     from holdall.results.record import Record
     from holdall.security.policy import Policy
+    from holdall.types import OnFailure
 
 _WRITES: Final = 2  # a put that failed for a passing reason is repeated once, by dumping again
 _ROUNDS: Final = 3  # so often a writer is stopped for long in one write, before somebody is taken to be at fault
@@ -107,9 +108,9 @@ class ResultStore:
         return found
 
     @property
-    def spools(self) -> bool:
-        """Whether a run goes on whose result the storage does not take."""
-        return self.storage.on_failure == "spool"
+    def on_failure(self) -> OnFailure:
+        """What becomes of a run whose result the storage does not take."""
+        return self.storage.on_failure
 
     def write(
         self,

@@ -10,8 +10,8 @@ from holdall.engine.attempts import claims_in, replay
 from holdall.engine.call import call_state, not_started
 from holdall.engine.context import current
 from holdall.engine.execute import begin
-from holdall.engine.plan import Plan, plan
-from holdall.engine.run import Root, Run
+from holdall.engine.plan import ExecutionPlan, make_plan
+from holdall.engine.run import Run, Session
 from holdall.engine.single_flight import computing
 from holdall.engine.state import State
 from holdall.errors import ConfigurationError
@@ -22,7 +22,7 @@ from holdall.types import Call, Secrets
 
 if TYPE_CHECKING:
     from holdall.abc.runner import TaskRunner
-    from holdall.declaration.definition import Unit
+    from holdall.declaration.definition import AnyDefinition
 
 _STORE: Final = "storage"
 _SCOPE: Final = "scope"
@@ -37,25 +37,25 @@ class _WithSecrets(Protocol):
 
 
 def send(
-    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], runner: TaskRunner, run: Run | None
+    definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any], runner: TaskRunner, run: Run | None
 ) -> concurrent.futures.Future[State[Any]]:
     """Submit a call with its resolution, its store and the run around it; replay it here where a retry has it."""
     done: concurrent.futures.Future[State[Any]] = concurrent.futures.Future()
     try:
-        made, root = _planned(unit, run)
+        plan, session = _planned(definition, run)
         replays = run.replays if run is not None else None
         claims = (
-            claims_in(unit, replays, run, args, kwargs)
-            if run is not None and replays is not None and made.store is not None
+            claims_in(definition, replays, run, args, kwargs)
+            if run is not None and replays is not None and plan.store is not None
             else []
         )
         for table, identity in claims:
-            if (result := table.kept(identity)) is not None and (again := replay(unit, result)) is not None:
+            if (result := table.kept(identity)) is not None and (again := replay(definition, result)) is not None:
                 state: State[Any] = State(
                     type="completed",
-                    kind=unit.kind,
+                    kind=definition.kind,
                     run_id="",
-                    name=unit.name,
+                    name=definition.name,
                     message=again.message,
                     reference=result,
                     cached=True,
@@ -63,9 +63,9 @@ def send(
                 )
                 done.set_result(state)
                 return done
-        inner = runner.submit(_call(unit, args, kwargs, made, root, run))
+        inner = runner.submit(_call(definition, args, kwargs, plan, session, run))
     except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it, as from a worker
-        done.set_result(not_started(unit, error))
+        done.set_result(not_started(definition, error))
         return done
     done.set_running_or_notify_cancel()
 
@@ -76,22 +76,24 @@ def send(
                 for table, identity in claims:
                     table.keep(identity, state.reference)
         except BaseException as error:  # noqa: BLE001 - the worker died, or its answer cannot be read here
-            state = not_started(unit, error)
+            state = not_started(definition, error)
         done.set_result(state)
 
     inner.add_done_callback(arrived)
     return done
 
 
-def _planned(unit: Unit[Any, Any], run: Run | None) -> tuple[Plan, Root]:
+def _planned(definition: AnyDefinition, run: Run | None) -> tuple[ExecutionPlan, Session]:
     if run is None:
-        made, alone = begin(unit)
-        return made, alone.root
-    return plan(unit, run, run.root), run.root
+        plan, alone = begin(definition)
+        return plan, alone.session
+    return make_plan(definition, run, run.session), run.session
 
 
-def _call(unit: Unit[Any, Any], args: Any, kwargs: Any, made: Plan, root: Root, run: Run | None) -> Call:
-    extra: dict[str, Any] = {"directory": root.directory, "computing": computing.get()}
+def _call(
+    definition: AnyDefinition, args: Any, kwargs: Any, plan: ExecutionPlan, session: Session, run: Run | None
+) -> Call:
+    extra: dict[str, Any] = {"directory": session.directory, "computing": computing.get()}
     storages: dict[str, Any] = {}
     if run is not None:
         flow = run.flow
@@ -99,19 +101,19 @@ def _call(unit: Unit[Any, Any], args: Any, kwargs: Any, made: Plan, root: Root, 
         extra["scope"] = run.scope
         if run.scope is not None:
             storages[_SCOPE] = run.scope.storage.value
-    if made.store is not None:
-        extra |= {"storage": made.store.storage.inner, "codec": made.store.codec}
-        storages[_STORE] = made.store.storage.inner
+    if plan.store is not None:
+        extra |= {"storage": plan.store.storage.inner, "codec": plan.store.codec}
+        storages[_STORE] = plan.store.storage.inner
     blocks = {name: each for name, each in storages.items() if isinstance(each, _WithSecrets)}
     secrets = {name: values for name, block in blocks.items() if (values := block.secret_values())}
     # Which have secrets travels along: without them a storage would be asked in nobody's name, or in another one.
     extra["secrets"] = {name: blocks[name].block_slug or blocks[name].slug for name in secrets}
     return Call(
         run=arrive,
-        task=unit,
+        task=definition,
         args=args,
         kwargs=kwargs,
-        resolution=made.resolution,
+        resolution=plan.resolution,
         extra=extra,
         secrets=Secrets(secrets),
     )
@@ -138,13 +140,13 @@ def _with_secrets(storage: Any, name: str, call: Call, secrets: Secrets) -> Any:
 
 def arrive(call: Call, secrets: Secrets) -> bytes:
     """Run a call in the worker, inside a stand-in for the run that submitted it."""
-    unit, extra = call.task, call.extra
-    root = Root(settings.current(extra["directory"]), extra["directory"])
+    definition, extra = call.task, call.extra
+    session = Session(settings.current(extra["directory"]), extra["directory"])
     store = None
     if "storage" in extra:
         store = ResultStore(_with_secrets(extra["storage"], _STORE, call, secrets), extra["codec"])
-    around = Run("flow", extra.get("name", unit.name), None, root)
-    around.plans = {unit.plan_key: Plan(unit.options, call.resolution, store)}
+    around = Run("flow", extra.get("name", definition.name), None, session)
+    around.plans = {definition.plan_key: ExecutionPlan(definition.options, call.resolution, store)}
     around.scope = scope = extra.get("scope")
     if scope is not None:
         given = _with_secrets(scope.storage.value, _SCOPE, call, secrets)
@@ -153,14 +155,14 @@ def arrive(call: Call, secrets: Secrets) -> bytes:
         around.id = extra["run"]
         around.flow = around if extra["flow"] is not None else None
         if around.flow is not None and extra["flow"] != around.id:
-            around.flow = Run("flow", unit.name, None, root)
+            around.flow = Run("flow", definition.name, None, session)
             around.flow.id = extra["flow"]
     token = current.set(around)
     ours = computing.set(extra["computing"])
     try:
-        state = call_state(unit, call.args, dict(call.kwargs))
+        state = call_state(definition, call.args, dict(call.kwargs))
     finally:
         computing.reset(ours)
         current.reset(token)
-        root.recorder.flush()
+        session.recorder.flush()
     return packed(state)

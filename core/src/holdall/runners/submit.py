@@ -24,31 +24,33 @@ from holdall.types import Call
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from holdall.declaration.definition import Unit
+    from holdall.declaration.definition import AnyDefinition
     from holdall.engine.run import Run
     from holdall.types import Secrets
 
 
-def submit(unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None) -> Future[Any]:
+def submit(
+    definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None
+) -> Future[Any]:
     """Hand a call to the runner of the run around it; without one, to a runner of its own."""
     run = current.get()
     if run is not None:
-        return _submit(unit, args, kwargs, listed(wait_for), run, _runner_of(run))
-    alone = make_runner(unit.options.task_runner)
-    future = _submit(unit, args, kwargs, listed(wait_for), None, alone)
+        return _submit(definition, args, kwargs, listed(wait_for), run, _runner_of(run))
+    alone = make_runner(definition.options.task_runner)
+    future = _submit(definition, args, kwargs, listed(wait_for), None, alone)
     _shut_down_after([future], alone)
     return future
 
 
 def submit_all(
-    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None
+    definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None
 ) -> Futures[Any]:
     """One call for each position of the iterables; what is no iterable (texts and bytes count as none) goes to all."""
-    calls = list(_spread(unit, args, kwargs))
+    calls = list(_spread(definition, args, kwargs))
     wait_for = listed(wait_for)
     run = current.get()
-    runner = _runner_of(run) if run is not None else make_runner(unit.options.task_runner)
-    futures = Futures(_submit(unit, a, k, wait_for, run, runner) for a, k in calls)
+    runner = _runner_of(run) if run is not None else make_runner(definition.options.task_runner)
+    futures = Futures(_submit(definition, a, k, wait_for, run, runner) for a, k in calls)
     if run is None:
         _shut_down_after(futures, runner)
     return futures
@@ -74,19 +76,21 @@ def _shut_down_after(futures: list[Future[Any]], runner: TaskRunner) -> None:
 
 
 def _spread(
-    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterable[tuple[tuple[Any, ...], dict[str, Any]]]:
     given = [*((f"argument {n}", each) for n, each in enumerate(args, 1)), *kwargs.items()]
     # A future of an iterable is mapped over; a future of anything else is an input like any other.
     named = [(name, resolved(each) if isinstance(each, (Future, State)) else each) for name, each in given]
     columns = {name: list(each) for name, each in named if _is_mapped(each)}
     if not columns:
-        raise ConfigurationError(f"{unit.name}.map needs an iterable to map over; every input given goes to all calls.")
+        raise ConfigurationError(
+            f"{definition.name}.map needs an iterable to map over; every input given goes to all calls."
+        )
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise ConfigurationError(
-            f"{unit.name}.map takes iterables of one length, and {told}. "
+            f"{definition.name}.map takes iterables of one length, and {told}. "
             "Wrap what every call gets whole in unmapped(…)."
         )
     for position in range(next(iter(lengths.values()))):
@@ -135,7 +139,7 @@ def make_runner(value: Any) -> TaskRunner:
 
 
 def _submit(
-    unit: Unit[Any, Any],
+    definition: AnyDefinition,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     wait_for: list[Any],
@@ -145,21 +149,21 @@ def _submit(
     inputs = (*args, *kwargs.values(), *wait_for)
     if not MATTER.isdisjoint(map(type, inputs)) and has_deferred(inputs):
         waiting = list(dict.fromkeys(pending(inputs)))
-        inner = _Waiting(unit, args, kwargs, wait_for, runner, run).start(waiting)
+        inner = _Waiting(definition, args, kwargs, wait_for, runner, run).start(waiting)
     else:
-        inner = _started(unit, args, kwargs, runner, run)
-    future: Future[Any] = Future(inner, unit.name)
+        inner = _started(definition, args, kwargs, runner, run)
+    future: Future[Any] = Future(inner, definition.name)
     if run is not None and run.submitted is not None:
         run.submitted.add(future)
     return future
 
 
 def _started(
-    unit: Unit[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], runner: TaskRunner, run: Run | None
+    definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any], runner: TaskRunner, run: Run | None
 ) -> concurrent.futures.Future[Any]:
     if runner.remote:
-        return send(unit, args, kwargs, runner, run)
-    return runner.submit(Call(run=_run_here, task=unit, args=args, kwargs=kwargs))
+        return send(definition, args, kwargs, runner, run)
+    return runner.submit(Call(run=_run_here, task=definition, args=args, kwargs=kwargs))
 
 
 def _run_here(call: Call, _: Secrets) -> State[Any]:
@@ -169,8 +173,8 @@ def _run_here(call: Call, _: Secrets) -> State[Any]:
 class _Waiting:
     """A call that is submitted when the last of its inputs is done, so that no worker sits waiting for another."""
 
-    def __init__(self, unit: Unit[Any, Any], *call: Any) -> None:
-        self._unit = unit
+    def __init__(self, definition: AnyDefinition, *call: Any) -> None:
+        self._unit = definition
         self._call: Any = call
         self._context = contextvars.copy_context()
         self._promise: concurrent.futures.Future[Any] = concurrent.futures.Future()
@@ -211,9 +215,9 @@ class _Waiting:
 
 
 def _finish(
-    unit: Unit[Any, Any], promise: concurrent.futures.Future[Any], inner: concurrent.futures.Future[Any]
+    definition: AnyDefinition, promise: concurrent.futures.Future[Any], inner: concurrent.futures.Future[Any]
 ) -> None:
     try:
         promise.set_result(inner.result())
     except BaseException as error:  # noqa: BLE001 - as in _go; a runner that was shut down cancels
-        promise.set_result(not_started(unit, error))
+        promise.set_result(not_started(definition, error))

@@ -11,7 +11,7 @@ from holdall_cli.views.output import Json, print_json, remark, say
 
 if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
-    from holdall.declaration.definition import Unit
+    from holdall.declaration.definition import Definition
     from holdall.declaration.resolution import Decision, Resolution
 
 
@@ -70,7 +70,9 @@ def explain(
         remark("This is how it is kept when no flow is around it; --flow module:flow says which one calls it.")
 
 
-def _loaded(target: str, flows: list[str], *, last_run: bool) -> tuple[Unit[Any, Any], list[Unit[Any, Any]]]:
+def _loaded(
+    target: str, flows: list[str], *, last_run: bool
+) -> tuple[Definition[Any, Any], list[Definition[Any, Any]]]:
     import sys
     from contextlib import redirect_stdout
 
@@ -87,7 +89,7 @@ def _loaded(target: str, flows: list[str], *, last_run: bool) -> tuple[Unit[Any,
     return unit, around
 
 
-def _recorded(unit: Unit[Any, Any], catalog: Catalog) -> Any:
+def _recorded(unit: Definition[Any, Any], catalog: Catalog) -> Any:
     from holdall.errors import MissingResultError
     from holdall_cli.views.recorded_calls import recorded
 

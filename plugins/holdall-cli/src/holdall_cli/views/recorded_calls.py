@@ -6,13 +6,13 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.declaration.definition import Unit
+from holdall.declaration.definition import Definition
 
 if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
     from holdall.types import RunRow
 
-    AnyUnit = Unit[Any, Any]
+    AnyUnit = Definition[Any, Any]
 
 
 _MOST: Final = 100_000  # runs of one flow run that are looked at, the newest
@@ -72,6 +72,6 @@ def _loaded(function: str, beside: AnyUnit) -> AnyUnit | None:
             value: Any = module
             for part in parts[end:]:
                 value = getattr(value, part, None)
-            if isinstance(value, Unit):
+            if isinstance(value, Definition):
                 return value
     return None
