@@ -99,6 +99,32 @@ def test_the_command_says_its_version(installed: Path, elsewhere: Path) -> None:
     assert project(PROJECTS[0])["version"] in printed
 
 
+def test_the_command_line_comes_with_its_extra(built: Path, elsewhere: Path) -> None:
+    """The core alone has the script, which says how to get the rest; then both ways to start it work."""
+    venv = elsewhere / "venv"
+    run("uv", "venv", "--quiet", "--no-project", "--python", sys.executable, venv, cwd=built)
+    install = ("uv", "pip", "install", "--quiet", "--python", venv, "--find-links", built)
+    bin_folder = venv / ("Scripts" if os.name == "nt" else "bin")
+    starts = ((bin_folder / "holdall",), (bin_folder / "python", "-W", "error", "-m", "holdall"))
+    home = os.environ | {"HOLDALL_HOME": str(elsewhere / "home")}
+    run(*install, "holdall", cwd=built)
+    names = {line.partition("==")[0] for line in run("uv", "pip", "freeze", "--python", venv, cwd=built).splitlines()}
+    for start in starts:
+        done = subprocess.run([*start, "result", "ls"], capture_output=True, text=True, check=False, env=home)
+
+        assert (2, "") == (done.returncode, done.stdout)
+        assert done.stderr == 'The command line is not installed. Install it: pip install "holdall[cli]"\n'
+    assert set() == names & {"click", "holdall-cli", "rich", "typer"}
+    assert not (elsewhere / "home").exists()
+
+    run(*install, "holdall[cli]", cwd=built)
+    for start in starts:
+        printed = run(*start, "version", cwd=elsewhere, HOLDALL_HOME=home["HOLDALL_HOME"])
+
+        assert printed.startswith(f"holdall {project(PROJECTS[0])['version']}\n")
+        assert "holdall-cli" in printed
+
+
 def test_the_quick_start_runs_outside_the_workspace(installed: Path, elsewhere: Path) -> None:
     """The first example of the README runs from the wheels, and prints what the README shows."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

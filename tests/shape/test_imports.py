@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "core" / "src" / "holdall"
+# It shows what the core keeps to itself, and is released together with it.
+CLI = ROOT / "plugins" / "holdall-cli" / "src"
 # `typed` is how serializers write types that their format has no word for, and is theirs to use as the interfaces are.
 INTERFACES = {"holdall.abc", "holdall.errors", "holdall.ids", "holdall.typed", "holdall.types"}
 VALUES = {"holdall.results.record", "holdall.results", "holdall.declaration.resolution", "holdall.plugins.registry"}
@@ -117,7 +119,9 @@ def test_the_core_keeps_its_inner_borders(folder: Path) -> None:
     assert [] == strays(folder, ALLOWED[folder])
 
 
-@pytest.mark.parametrize("folder", sorted((ROOT / "plugins").glob("*/src")), ids=lambda folder: folder.parent.name)
+@pytest.mark.parametrize(
+    "folder", sorted({*(ROOT / "plugins").glob("*/src")} - {CLI}), ids=lambda folder: folder.parent.name
+)
 def test_plugins_import_the_plugin_api_alone(folder: Path) -> None:
     """A plugin of this tree uses nothing that a third party's plugin is not promised."""
     assert [] == strays(folder, PLUGIN)
@@ -132,6 +136,18 @@ def test_no_module_of_ours_is_imported_by_a_text() -> None:
         for path in sorted(folder.rglob("*.py"))
         if path != CORE / LAZY
         for text in named_in_text(path)
+    ]
+
+    assert [] == found
+
+
+def test_the_core_imports_no_plugin() -> None:
+    """Nor the command line, whose libraries it does without; entry points lead there."""
+    found = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted(CORE.rglob("*.py"))
+        for name in imported(path)
+        if name.startswith(("holdall_", "typer", "click"))
     ]
 
     assert [] == found

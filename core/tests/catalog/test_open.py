@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -280,3 +281,13 @@ def test_the_built_in_catalog_is_used_without_a_look_at_what_is_installed(tmp_pa
     )
 
     assert "False" == done.stdout.strip()
+
+
+def test_looking_makes_no_catalog(tmp_path: Path) -> None:
+    """It gives the one that is there, the same as for everybody, and an empty one before."""
+    settings = SimpleNamespace(home=str(tmp_path / "home"), catalog="sqlite", plugins_prefer={})
+
+    assert [] == open_catalog(settings, create=False).runs()
+    assert not (tmp_path / "home").exists()
+    open_catalog(settings).add_runs([a_run(1)])
+    assert open_catalog(settings) is open_catalog(settings, create=False)

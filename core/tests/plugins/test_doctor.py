@@ -235,7 +235,7 @@ def test_doctor_reports_a_setting_that_cannot_be_read() -> None:
     assert ("error", "settings", "plugins.prefer") == (found.level, found.kind, found.name)
     assert found.message == (
         "HOLDALL_PLUGINS_PREFER has 'nonsense', which is not of the form kind.name=distribution. Write it as "
-        "storage.s3=holdall-s3; kinds are catalogs, locks, runners, serializers, signatures, storage."
+        "storage.s3=holdall-s3; kinds are catalogs, cli, locks, runners, serializers, signatures, storage."
     )
 
 

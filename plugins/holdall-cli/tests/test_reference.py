@@ -23,6 +23,9 @@ INTRODUCTION = """\
 
 {help}
 
+It is a distribution of its own, `pip install "holdall[cli]"`; without it, the command prints that line and ends with 2.
+[Other distributions](../how-to/add-a-command.md) add commands.
+
 `holdall --install-completion` sets up completion in your shell. `NO_COLOR` is respected, and what goes into a pipe is
 neither coloured nor cut.
 """

@@ -24,7 +24,7 @@ RESULTS = '[results]\naccept = ["pickle"]\n'
 @pytest.fixture
 def reference(work: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """An unsigned result in a project whose readers ask for signatures."""
-    kept: Any = task(result_storage=work / "kept", return_state=True)(lambda: ["unsigned"])().reference
+    kept: Any = task(result_storage=work / "kept", return_state=True)(lambda: ["unsigned" * 5000])().reference
     monkeypatch.setenv("HOLDALL_SIGNING_KEY", KEY)
     return from_json(kept.json())
 
@@ -106,3 +106,16 @@ def test_settings_are_shown_as_programs_have_them(work: Path, holdall: Holdall) 
 
     assert "pickle" in holdall("config", "show").stdout
     assert frozenset({"pickle"}) == settings.current().results_accept
+
+
+@pytest.mark.parametrize("more", [[], ["--storage", "./kept"]], ids=" ".join)
+def test_what_is_not_believed_is_deleted_without_what_it_names(
+    reference: Any, work: Path, holdall: Holdall, more: list[str]
+) -> None:
+    """A record that nobody signed may name the payload of another result."""
+    found = holdall("result", "delete", "--yes", reference.key, *more)
+
+    assert 0 == found.exit_code
+    assert "not signed by anybody who is believed here" in found.stdout
+    assert not (work / "kept" / reference.key).exists()
+    assert [] != list((work / "kept" / "payloads").rglob("*.pkl"))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from holdall.abc.catalog import Catalog
 from holdall.builtin.sqlite import catalog as sqlite
 from holdall.builtin.sqlite.catalog import SQLiteCatalog
 from holdall.builtin.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION
@@ -22,7 +23,7 @@ from holdall.errors import CatalogError, ConfigurationError
 from holdall.testing.catalog import CatalogContract, a_block, a_reference, a_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PREAMBLE = """
@@ -428,3 +429,71 @@ def test_a_reference_that_is_no_text_is_refused(catalog: SQLiteCatalog) -> None:
         catalog.add_reference(a_reference(key="caf\udce9"))
     with pytest.raises(CatalogError, match="Cannot save 's3/prod'"):
         catalog.save_block(a_block(fields={"made": object()}))
+
+
+READS: dict[str, tuple[Callable[[SQLiteCatalog], object], object]] = {
+    "run": (lambda catalog: catalog.run(a_run(1).id), None),
+    "runs": (lambda catalog: catalog.runs(kind="flow", name="x"), []),
+    "reference": (lambda catalog: catalog.reference(key="k"), None),
+    "references": (lambda catalog: catalog.references(), []),
+    "delete_reference": (lambda catalog: catalog.delete_reference("s", "k"), False),
+    "repoint": (lambda catalog: catalog.repoint(lambda _: ("s", "{}")), 0),
+    "block": (lambda catalog: catalog.block("s3/prod"), None),
+    "blocks": (lambda catalog: catalog.blocks(), []),
+    "delete_block": (lambda catalog: catalog.delete_block("s3/prod"), False),
+    "checkpoint": (lambda catalog: catalog.checkpoint(), None),
+    "close": (lambda catalog: catalog.close(), None),
+}
+WRITES: dict[str, Callable[[SQLiteCatalog], object]] = {
+    "add_runs": lambda catalog: catalog.add_runs([a_run(1)]),
+    "add_reference": lambda catalog: catalog.add_reference(a_reference(1)),
+    "save_block": lambda catalog: catalog.save_block(a_block("s3/prod")),
+}
+
+
+def test_each_method_of_a_catalog_that_makes_no_file_is_tried() -> None:
+    """So that a method of later has to say what it does where there is none."""
+    assert Catalog.__abstractmethods__ <= {*READS, *WRITES}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_without_a_file_there_is_nothing_to_find_or_to_delete(name: str, path: str) -> None:
+    """And looking makes neither the file nor its folder."""
+    call, expected = READS[name]
+    catalog = SQLiteCatalog(path, create=False)
+
+    assert expected == call(catalog)
+    assert not os.path.lexists(os.path.dirname(path))
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_without_a_file_a_write_is_an_error_where_none_may_be_made(name: str, path: str) -> None:
+    """Nothing is lost in silence."""
+    with pytest.raises(CatalogError, match="There is no catalog in .*catalog.db to write to"):
+        WRITES[name](SQLiteCatalog(path, create=False))
+
+    assert not os.path.lexists(os.path.dirname(path))
+
+
+def test_a_catalog_that_makes_no_file_uses_the_one_that_is_there(catalog: SQLiteCatalog, path: str) -> None:
+    """Whether it came before or after, and until it is gone; copies of it know that, too."""
+    for each in (SQLiteCatalog(path, create=False), pickle.loads(pickle.dumps(SQLiteCatalog(path, create=False)))):
+        with closing(each) as looking:
+            assert [] == looking.runs()
+            catalog.add_runs([a_run(1)])
+            assert [a_run(1)] == looking.runs()
+            looking.add_runs([a_run(2)])
+            assert [a_run(2), a_run(1)] == catalog.runs()
+            catalog.close()
+            shutil.rmtree(os.path.dirname(path))
+            assert [] == looking.runs()
+            assert not os.path.lexists(os.path.dirname(path))
+
+
+def test_pickles_of_before_make_a_file(path: str) -> None:
+    """They do not say whether."""
+    rebuild, arguments = SQLiteCatalog(path).__reduce__()
+
+    with closing(rebuild(*arguments[:4])) as found:
+        found.add_runs([a_run(1)])
+        assert os.path.exists(path)
