@@ -10,7 +10,7 @@ from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
 
 from holdall_azure import Azure
 from holdall_azure.access import Access
-from holdall_fsspec.faults import UnusableError
+from holdall_fsspec.errors import UnusableError
 
 KEY = "YS12ZXJ5LXNlY3JldC1rZXk="
 STRING = f"DefaultEndpointsProtocol=https;AccountName=lakes;AccountKey={KEY};EndpointSuffix=core.windows.net"
@@ -43,7 +43,7 @@ SIGNED = {"account_name": "lakes", "account_key": KEY}
 )
 def test_keys_and_signatures(fields: dict[str, Any], environ: dict[str, str], expected: Access) -> None:
     """The first that is there."""
-    assert expected == Access.of(Azure(bucket_path="data", **fields), environ)
+    assert expected == Access.of(Azure(bucket_path="data", **fields).client_config, environ)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_keys_and_signatures(fields: dict[str, Any], environ: dict[str, str], ex
 )
 def test_tokens(fields: dict[str, Any], environ: dict[str, str], kind: type) -> None:
     """Of a service principal, or of whatever identity the platform gives."""
-    access = Access.of(Azure(bucket_path="data", account_name="lakes", **fields), environ)
+    access = Access.of(Azure(bucket_path="data", account_name="lakes", **fields).client_config, environ)
 
     assert (None, LAKES) == access[:2]
     assert kind is type(access.credential)
@@ -80,13 +80,13 @@ def test_strangers_get_nothing_of_the_environment(fields: dict[str, str], enviro
     So can who gets a request that a key signed: it is good at Azure too, as the host is no part of what is signed.
     """
     with pytest.raises(UnusableError, match="Give the block the credentials of that place"):
-        Access.of(Azure(bucket_path="data", **fields), environ)
+        Access.of(Azure(bucket_path="data", **fields).client_config, environ)
 
 
 def test_no_account() -> None:
     """Neither the block nor the environment names one."""
     with pytest.raises(ClientAuthenticationError):
-        Access.of(Azure(bucket_path="data"), {})
+        Access.of(Azure(bucket_path="data").client_config, {})
 
 
 def test_an_emulator_is_named_by_whoever_names_its_key() -> None:
@@ -95,5 +95,27 @@ def test_an_emulator_is_named_by_whoever_names_its_key() -> None:
     string = f"AccountName=lakes;AccountKey={KEY};BlobEndpoint={url}"
     block = Azure(bucket_path="data", endpoint_url=url)
 
-    assert Access(string) == Access.of(block, {"AZURE_STORAGE_CONNECTION_STRING": string})
-    assert Access(None, url, SIGNED) == Access.of(Azure(bucket_path="data", endpoint_url=url, account_key=KEY), {})
+    assert Access(string) == Access.of(block.client_config, {"AZURE_STORAGE_CONNECTION_STRING": string})
+    assert Access(None, url, SIGNED) == Access.of(
+        Azure(bucket_path="data", endpoint_url=url, account_key=KEY).client_config, {}
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"connection_string": STRING},
+        {"account_name": "lakes", "account_key": KEY},
+        {"account_name": "lakes", "sas_token": "sv=1&sig=a-signature"},
+        {"account_name": "lakes", **PRINCIPAL},
+    ],
+)
+def test_neither_access_nor_configuration_shows_credentials(fields: dict[str, Any]) -> None:
+    """Printed, in a message or as part of a tuple."""
+    config = Azure(bucket_path="data", **fields).client_config
+    access = Access.of(config, {})
+
+    shown = f"{config} {config!r} {access} {access!r} {[config, access]}"
+
+    assert "lakes" in shown
+    assert not [secret for secret in (KEY, "a-signature", *PRINCIPAL.values()) if secret in shown]

@@ -82,17 +82,22 @@ def test_a_writer_that_is_overtaken_says_so(block: Azure, azurite: Azurite, cont
         block.put("k", parts(), mode="create")
 
 
-def test_folders_of_a_data_lake_are_no_objects(block: Azure, azurite: Azurite, container: str) -> None:
-    """There each folder is an empty blob with a mark, which no storage has as a key."""
+@pytest.mark.parametrize("mark", ["hdi_isfolder", "Hdi_isfolder", "is_directory"])
+def test_directories_are_no_objects(block: Azure, azurite: Azurite, container: str, mark: str) -> None:
+    """Each directory of a Data Lake is an empty blob with a mark, and those of adlfs are, which no storage has as a key."""
     blobs = azurite.client().get_container_client(container)
-    blobs.upload_blob("some/prefix/folder", b"", metadata={"hdi_isfolder": "true"})
+    blobs.upload_blob("some/prefix/folder", b"", metadata={mark: "true"})
+    blobs.upload_blob("some/prefix/marked/", b"")  # as consoles do, and no object "marked"
+    blobs.upload_blob("some/prefix/no folder", b"1", metadata={mark: "false"})
     block.put("folder/object", [b"1"])
 
-    assert ["folder/object"] == [meta.key for meta in block.scan()]
-    assert not block.exists("folder")
-    for ask in (block.get, block.head):
-        with pytest.raises(KeyMissing):
-            ask("folder")
+    assert ["folder/object", "no folder"] == [meta.key for meta in block.scan()]
+    assert b"1" == block.get("no folder")
+    for key in ("folder", "marked"):
+        assert not block.exists(key)
+        for ask in (block.get, block.head):
+            with pytest.raises(KeyMissing):
+                ask(key)
 
 
 def test_blocks_of_others_do_not_get_in_between(block: Azure, azurite: Azurite, container: str) -> None:
@@ -171,7 +176,7 @@ def test_a_result_is_kept_and_found_by_url_and_by_slug(
     def answer() -> dict[str, int]:
         return {"answer": 42}
 
-    for storage in (f"az://{container}/url", "azure/prod"):
+    for storage in (f"az://{container}/url", f"abfs://{container}/other", "azure/prod"):
         state = answer.with_options(result_storage=storage, return_state=True)()
 
         assert {"answer": 42} == state.reference.get() == load_result(key="answer", storage=storage)

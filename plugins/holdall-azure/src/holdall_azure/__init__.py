@@ -1,6 +1,6 @@
 """Azure Blob Storage, and Data Lake Storage through the same door, as a storage of holdall.
 
-Importing this imports neither azure-storage-blob nor aiohttp: that happens when the first byte moves.
+Importing this imports neither adlfs nor aiohttp: that happens when the first byte moves.
 """
 
 from __future__ import annotations

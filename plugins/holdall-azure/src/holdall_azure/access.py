@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError
-from azure.storage.blob.aio import ContainerClient
 
 from holdall_azure.account import Account
-from holdall_azure.repeating import Once, Repeating
-from holdall_fsspec.faults import UnusableError
+from holdall_fsspec.errors import UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from holdall_azure.block import Azure
+    from azure.core.credentials_async import AsyncTokenCredential
+
+    from holdall_azure.config import ClientConfig
 
 _PREFIX: Final = "AZURE_STORAGE_"
 
@@ -28,24 +26,31 @@ class Access(NamedTuple):
     url: str = ""
     credential: dict[str, str] | str | AsyncTokenCredential | None = None
 
+    def __repr__(self) -> str:
+        return f"Access({self.url!r})" if self.url else "Access(connection_string=...)"
+
     @classmethod
-    def of(cls, block: Azure, environ: Mapping[str, str], /) -> Access:
+    def of(cls, config: ClientConfig, environ: Mapping[str, str], /) -> Access:
         """What the block says, else what the environment says of the block's account.
+
+        Args:
+            config: the account and the credentials of the block.
+            environ: the variables of the environment.
 
         Raises:
             ClientAuthenticationError: neither names an account.
             UnusableError: the block has no credentials, and the environment's may not be sent to its address.
         """
-        secrets = block.secret_values()
+        secrets = config.secrets
         if string := secrets.get("connection_string"):
             return cls(connection_string=string)
-        if secrets or block.anonymous:
-            return cls._with(block.account, secrets, anonymous=block.anonymous)
+        if secrets or config.anonymous:
+            return cls._with(config.account, secrets, anonymous=config.anonymous)
         string = environ.get(f"{_PREFIX}CONNECTION_STRING")
-        if string and block.account in {Account(None, None), _of(string)}:
+        if string and config.account in {Account(None, None), _of(string)}:
             return cls(connection_string=string)
         name = environ.get(f"{_PREFIX}ACCOUNT_NAME") or environ.get(f"{_PREFIX}ACCOUNT")
-        account = block.account if block.account.url else Account(name or None, None)
+        account = config.account if config.account.url else Account(name or None, None)
         if account.url and not account.in_a_cloud:
             # A reference of anybody's may name any address. Who gets a token or a signature there can use it, and a
             # request that a key signed is as good at Azure: the host is no part of what is signed.
@@ -69,20 +74,6 @@ class Access(NamedTuple):
         if token := secrets.get("sas_token"):
             return cls(url=url, credential=token.removeprefix("?"))
         return cls(url=url, credential=_tokens(secrets))
-
-
-def connect(block: Azure) -> tuple[ContainerClient, AsyncTokenCredential | None]:
-    """A client of the block's container, and the credential that is to be closed with it. It connects on first use."""
-    access = Access.of(block, os.environ)
-    options: dict[str, Any] = {
-        "retry_policy": Repeating(block.max_attempts),
-        "transport": Once(connection_timeout=block.connect_timeout, read_timeout=block.read_timeout),
-    }
-    if access.connection_string is not None:
-        client = ContainerClient.from_connection_string(access.connection_string, block.bucket, **options)
-        return client, None
-    client = ContainerClient(access.url, block.bucket, credential=access.credential, **options)
-    return client, access.credential if isinstance(access.credential, AsyncTokenCredential) else None
 
 
 def _of(connection_string: str) -> Account | None:

@@ -10,6 +10,7 @@ from pydantic import SecretStr, field_validator, model_validator
 
 from holdall.errors import ConfigurationError
 from holdall_azure.account import NAME, Account
+from holdall_azure.config import ClientConfig
 from holdall_fsspec import ObjectBlock, keys
 
 if TYPE_CHECKING:
@@ -187,7 +188,20 @@ class Azure(ObjectBlock):
             "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY."
         )
 
+    @property
+    def client_config(self) -> ClientConfig:
+        """What a client of this block is made with."""
+        return ClientConfig(
+            account=self.account,
+            container=self.bucket,
+            secrets=self.secret_values(),
+            anonymous=self.anonymous,
+            connect_timeout=self.connect_timeout,
+            read_timeout=self.read_timeout,
+            max_attempts=self.max_attempts,
+        )
+
     def new_client(self) -> AzureClient:
         from holdall_azure.client import AzureClient
 
-        return AzureClient(self)
+        return AzureClient(self.client_config)

@@ -1,39 +1,30 @@
-"""Azure's requests through azure-storage-blob, on the event loop that fsspec keeps."""
+"""Azure's requests for one container, through the service client of adlfs and on the event loop that fsspec keeps."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from contextlib import suppress
 from secrets import token_hex
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
-from weakref import finalize
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobBlock
-from fsspec.asyn import get_loop  # type: ignore[import-untyped]
 
-from holdall_azure.access import connect
+from holdall_azure.filesystem import FileSystem, is_directory, plain_etag
 from holdall_azure.repeating import body
-from holdall_fsspec import Body, ObjectClient, Seen, Upload
-from holdall_fsspec.faults import Answer
+from holdall_fsspec import Body, ObjectClient, Upload
+from holdall_fsspec.errors import BackendError
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import AsyncIterator, Mapping
 
     from aiohttp import ClientResponse
-    from azure.core.credentials_async import AsyncTokenCredential
-    from azure.storage.blob import BlobProperties
-    from azure.storage.blob.aio import BlobClient, ContainerClient
+    from azure.storage.blob.aio import BlobClient
 
     from holdall.types import Buffer
-    from holdall_azure.block import Azure
-
-_FOLDER: Final = "hdi_isfolder"
-_CLOSING: Final = 1.0
-"""Seconds."""
+    from holdall_azure.config import ClientConfig
+    from holdall_fsspec import Seen
 
 
 class AzureClient(ObjectClient):
@@ -47,10 +38,10 @@ class AzureClient(ObjectClient):
     page: ClassVar[int] = 5000
     """Objects that one request lists: as many as Azure will."""
 
-    def __init__(self, block: Azure) -> None:
-        self.loop: AbstractEventLoop = get_loop()
-        self._container, self._credential = connect(block)
-        finalize(self, _let_go, os.getpid(), self.loop, self._container, self._credential)
+    def __init__(self, config: ClientConfig) -> None:
+        self._filesystem = FileSystem(config)
+        self.loop: AbstractEventLoop = self._filesystem.loop
+        self._container = self._filesystem.service_client.get_container_client(config.container)
 
     def blob(self, name: str) -> BlobClient:
         return self._container.get_blob_client(name)
@@ -64,7 +55,7 @@ class AzureClient(ObjectClient):
             headers={"If-None-Match": "*"} if create else {},
             cls=lambda response, *_: response.http_response.headers,
         )
-        return _bare(answer["ETag"])
+        return plain_etag(answer["ETag"])
 
     async def begin(self, name: str, /, *, create: bool) -> Upload:
         return _AzureUpload(self.blob(name), create=create)
@@ -77,17 +68,16 @@ class AzureClient(ObjectClient):
             cls=lambda response, *_: response.http_response,
         )
         found = _AzureBody(answer.internal_response)
-        try:
-            _refuse_folder({key.removeprefix("x-ms-meta-"): value for key, value in answer.headers.items()})
-        except FileNotFoundError:
+        if is_directory({key.lower().removeprefix("x-ms-meta-"): value for key, value in answer.headers.items()}):
             found.close()
-            raise
+            raise FileNotFoundError("a directory, and no object")
         return found
 
     async def head(self, name: str, /) -> Seen:
-        found = await self.blob(name).get_blob_properties()
-        _refuse_folder(found.metadata)
-        return _seen(found)
+        found = await self._filesystem.objects([await self.blob(name).get_blob_properties()])
+        if not found:
+            raise FileNotFoundError("a directory, and no object")
+        return found[0]
 
     async def remove(self, name: str, /) -> None:
         await self.blob(name).delete_blob(delete_snapshots="include")
@@ -103,7 +93,7 @@ class AzureClient(ObjectClient):
             name_starts_with=prefix or None, include=["metadata"], results_per_page=self.page
         )
         async for page in found.by_page():
-            yield [_seen(blob) async for blob in page if not _is_folder(blob.metadata)]
+            yield await self._filesystem.objects([blob async for blob in page])
 
     async def copy(self, source: str, target: str, /) -> None:
         # Within one account it is done when it is answered, but for accounts that are busy.
@@ -120,7 +110,7 @@ class AzureClient(ObjectClient):
         await self._container.get_container_properties()
 
     async def close(self) -> None:
-        await _close(self._container, self._credential)
+        await self._filesystem.close()
 
 
 class _AzureUpload(Upload):
@@ -143,14 +133,14 @@ class _AzureUpload(Upload):
         condition: dict[str, Any] = {"match_condition": MatchConditions.IfMissing} if self._create else {}
         try:
             committed: dict[str, Any] = await self._blob.commit_block_list(blocks, **condition)
-            return _bare(committed["etag"])
+            return plain_etag(committed["etag"])
         except HttpResponseError as error:
-            answer = Answer.of(error)
+            answer = BackendError.of(error)
             if answer.retries and (answer.taken or answer.code == "InvalidBlockList"):
                 # It was sent again after its answer was lost: what is in the way, or has the blocks, may be our own.
                 found = await self._blob.get_block_list("committed")
                 if [each.id for each in found[0]] == [each.id for each in blocks]:
-                    return _bare((await self._blob.get_blob_properties()).etag)
+                    return plain_etag((await self._blob.get_blob_properties()).etag)
             if self._create and answer.code == "InvalidBlockList" and await self._blob.exists():
                 raise FileExistsError("somebody else's blocks were committed first") from error
             raise
@@ -164,7 +154,7 @@ class _AzureBody(Body):
 
     def __init__(self, answer: ClientResponse) -> None:
         self._answer = answer
-        self.etag = _bare(answer.headers.get("ETag"))
+        self.etag = plain_etag(answer.headers.get("ETag"))
         self.length = int(answer.headers["Content-Length"])
         ranged = answer.headers.get("Content-Range")  # bytes 0-9/100; absent where a server knows no ranges
         self.start = int(ranged.split()[1].partition("-")[0]) if ranged else 0
@@ -176,39 +166,3 @@ class _AzureBody(Body):
 
     def close(self) -> None:
         self._answer.close()
-
-
-def _seen(blob: BlobProperties) -> Seen:
-    return Seen(blob.name, blob.size, _bare(blob.etag), blob.last_modified.timestamp())
-
-
-def _bare(etag: str | None) -> str | None:
-    return etag.strip('"') if etag else None  # listings leave the quotes out
-
-
-def _is_folder(metadata: Mapping[str, str] | None) -> bool:
-    """Whether it stands for a directory of a Data Lake, which keeps an empty blob of that name."""
-    return any(key.lower() == _FOLDER and value == "true" for key, value in (metadata or {}).items())
-
-
-def _refuse_folder(metadata: Mapping[str, str] | None) -> None:
-    if _is_folder(metadata):
-        raise FileNotFoundError("a directory, and no object")
-
-
-async def _close(container: ContainerClient, credential: AsyncTokenCredential | None) -> None:
-    await container.close()
-    if credential is not None:
-        await credential.close()
-
-
-def _let_go(process: int, loop: AbstractEventLoop, *held: Any) -> None:
-    """Close the connections of a client that nobody has any more, as far as its loop still runs."""
-    if process != os.getpid() or not loop.is_running():
-        return
-    closing = asyncio.run_coroutine_threadsafe(_close(*held), loop)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        with suppress(TimeoutError):  # an interpreter that ends does not wait for the loop's thread
-            closing.result(timeout=_CLOSING)

@@ -9,7 +9,7 @@ from azure.core.exceptions import HttpResponseError, ServiceRequestError, Servic
 from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 
-from holdall_fsspec.faults import TRANSIENT_STATUS
+from holdall_fsspec.errors import TRANSIENT_STATUS
 from holdall_fsspec.repeating import repeated
 
 if TYPE_CHECKING:

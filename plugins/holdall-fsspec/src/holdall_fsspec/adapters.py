@@ -17,7 +17,7 @@ from holdall.errors import KeyMissing
 from holdall_fsspec.connection import connect
 from holdall_fsspec.errors import BackendError
 from holdall_fsspec.pool import Pool
-from holdall_fsspec.protocols import ARCHIVES, HTTP, ONE_AT_A_TIME, READ_ONLY, SFTP, STORES
+from holdall_fsspec.protocols import ARCHIVES, AZURE, HTTP, ONE_AT_A_TIME, READ_ONLY, SFTP, STORES
 from holdall_fsspec.repeating import pause
 from holdall_fsspec.saving import make_folder, save_renamed, save_whole
 from holdall_fsspec.walking import listed, meta, walk
@@ -281,6 +281,19 @@ class Store(WholeObjects):
             raise guard.mapped(error) from error
 
 
+class AzureStore(Store):
+    """Azure Blob Storage, through adlfs."""
+
+    def connected(self) -> Any:
+        from holdall_fsspec.finalizers import close_with, leave_to_parent
+
+        filesystem = super().connected()
+        token_source = [filesystem.credential] if hasattr(filesystem.credential, "get_token") else []
+        close_with(filesystem, filesystem.service_client, *token_source)
+        leave_to_parent(filesystem.service_client._pipeline._transport)  # noqa: SLF001 - adlfs shows the client alone
+        return filesystem
+
+
 class UnconditionalStore(Store):
     """Object stores whose filesystem has no conditional requests."""
 
@@ -347,6 +360,7 @@ class WebServer(ReadOnly):
 
 ADAPTERS: Final[dict[str, type[FileServer]]] = {
     **dict.fromkeys(STORES, Store),
+    **dict.fromkeys(AZURE, AzureStore),
     "oss": UnconditionalStore,
     "memory": Memory,
     **dict.fromkeys(ONE_AT_A_TIME, SingleConnection),

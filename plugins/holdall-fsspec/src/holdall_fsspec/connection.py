@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from holdall_fsspec.errors import UnusableError
+from holdall_fsspec.protocols import AZURE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ _GOOGLES: Final = (".googleapis.com",)
 _MICROSOFTS: Final = (".core.windows.net", ".core.chinacloudapi.cn", ".core.usgovcloudapi.net")
 _NAME_SERVERS: Final = {
     **dict.fromkeys(("gs", "gcs"), ("endpoint_url", _GOOGLES)),
-    **dict.fromkeys(("az", "abfs", "abfss"), ("account_host", _MICROSOFTS)),
+    **dict.fromkeys(AZURE, ("account_host", _MICROSOFTS)),
 }
 """Protocols whose filesystems show the environment's tokens to the server that a setting names, and who may see them."""
 

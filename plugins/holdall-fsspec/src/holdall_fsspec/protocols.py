@@ -13,7 +13,8 @@ HTTP: Final = frozenset({"http", "https"})
 ARCHIVES: Final = frozenset({"zip", "tar", "libarchive"})
 SFTP: Final = frozenset({"sftp", "ssh"})
 READ_ONLY: Final = HTTP | ARCHIVES | {"data", "git", "github", "reference"}
-STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss"})
+AZURE: Final = frozenset({"az", "abfs", "abfss"})
+STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "oss"}) | AZURE
 """Object stores: their host is a bucket or container."""
 ONE_AT_A_TIME: Final = SFTP | {"ftp", "ftps"}
 """Their clients are one connection, on which one thread may speak."""

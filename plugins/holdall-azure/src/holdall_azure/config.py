@@ -1,0 +1,34 @@
+"""The configuration of a client: what it needs of a block, and nothing of the block itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from holdall_azure.account import Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig:
+    """A container of an account, the credentials that the block itself has, and the limits of a request.
+
+    Args:
+        account: the storage account, as far as the block names it.
+        container: the name of the container.
+        secrets: the block's own credentials by the names of its fields; empty for those of the environment.
+        anonymous: whether requests carry no credentials.
+        connect_timeout: seconds.
+        read_timeout: seconds without a byte.
+        max_attempts: how often one request is sent before its failure counts.
+    """
+
+    account: Account
+    container: str
+    secrets: Mapping[str, str] = field(repr=False)
+    anonymous: bool
+    connect_timeout: float
+    read_timeout: float
+    max_attempts: int

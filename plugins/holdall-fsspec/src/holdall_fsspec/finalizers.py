@@ -1,0 +1,73 @@
+"""The connections of a file system: closed with its last reference, and by no process but the one that made them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary, finalize, getweakrefs
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+_CLOSE_SECONDS: Final = 1.0
+_owners: Final[WeakValueDictionary[int, Any]] = WeakValueDictionary()
+
+
+def close_with(filesystem: Any, /, *held: Any) -> None:
+    """Has connections closed when the file system is freed, in place of the finalizers that it registered itself.
+
+    Those of adlfs have the instance among their arguments, so that it is never freed, and wait for the event loop of the
+    parent in a forked child, which would not end.
+
+    Args:
+        filesystem: an asynchronous file system of fsspec.
+        held: what has a coroutine `close`, and no reference to the file system.
+    """
+    for each in getweakrefs(filesystem):
+        if isinstance(each.__callback__, finalize):
+            each.__callback__.detach()
+    finalize(filesystem, _close_unreferenced, os.getpid(), filesystem.loop, held)
+
+
+def leave_to_parent(owner: Any, /) -> None:
+    """Has forked children forget the connections of aiohttp that `owner` holds at the time of a fork.
+
+    aiohttp closes them where their session is freed, at the child's exit at the latest. That would take them off the
+    epoll of the event loop, which parent and child share, and the parent would wait for answers in vain.
+
+    Args:
+        owner: what has an aiohttp session, or none yet, as its attribute `session`; it is not kept alive.
+    """
+    _owners[id(owner)] = owner
+
+
+async def close_all(*held: Any) -> None:
+    """Closes each of them."""
+    for each in held:
+        await each.close()
+
+
+def _close_unreferenced(process: int, loop: AbstractEventLoop, held: tuple[Any, ...]) -> None:
+    if process != os.getpid() or not loop.is_running():
+        return
+    closing = asyncio.run_coroutine_threadsafe(close_all(*held), loop)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        with suppress(TimeoutError):  # an interpreter that ends does not wait for the loop's thread
+            closing.result(timeout=_CLOSE_SECONDS)
+
+
+def _forget() -> None:
+    for owner in list(_owners.values()):
+        session = owner.session
+        if session is not None and session.connector is not None:
+            session.connector._closed = True  # noqa: SLF001 - aiohttp has no way to let go without closing
+            session.detach()
+    _owners.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
