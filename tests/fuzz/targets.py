@@ -32,7 +32,7 @@ from holdall.maintenance.gc import collect
 from holdall.maintenance.rebuild_catalog import rebuild
 from holdall.results import ResultReference, from_json
 from holdall.results import record as records
-from holdall.results.inventory import survey
+from holdall.results.inventory import inventory
 from holdall.results.layout import record_key
 from holdall.results.record import SEAL_SIZE
 from holdall.results.signing_keys import Texts, parse
@@ -144,7 +144,7 @@ def _well_sealed(data: bytes, folder: Path) -> None:
         ):
             with suppress(HoldallError):
                 read()
-        for each in survey(storage, "it"):
+        for each in inventory(storage, "it"):
             if each.record is not None:
                 result_view.document(each.record)
         assert [] == [each.problem for each in rebuild([place], catalog) if each.problem]

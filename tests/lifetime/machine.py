@@ -32,7 +32,7 @@ from holdall.maintenance.gc import collect
 from holdall.maintenance.known_storages import place_of
 from holdall.maintenance.push_spool import push
 from holdall.results import from_json, spool
-from holdall.results.inventory import survey
+from holdall.results.inventory import inventory
 from holdall.results.layout import PAYLOADS
 from holdall.results.store import ResultStore
 from holdall.storage import circuit_breaker
@@ -306,7 +306,7 @@ class Lifetimes(RuleBasedStateMachine):
         if expired:
             self.records[place] = {key: entry for key, entry in self.records[place].items() if not entry.over}
         storage = self.storages[place]
-        named = {found.record.path for found in survey(storage, place) if found.record is not None}
+        named = {found.record.path for found in inventory(storage, place) if found.record is not None}
 
         assert named - {None} == {meta.key for meta in storage.scan(PAYLOADS)}
 

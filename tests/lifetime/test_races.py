@@ -22,7 +22,7 @@ from holdall.filesystems import LocalFileSystem
 from holdall.maintenance.copy_storage import move
 from holdall.maintenance.gc import collect
 from holdall.maintenance.known_storages import place_of
-from holdall.results.inventory import survey
+from holdall.results.inventory import inventory
 from holdall.results.layout import PAYLOADS, name_key, record_key
 from holdall.results.store import ResultStore
 
@@ -165,7 +165,7 @@ def test_nothing_is_lost_or_wrong_whatever_happens_at_once(place: Path) -> None:
         assert value == max(found)[1]
     for storage in (bout.here, bout.there):
         collect(place_of(storage), grace=NOTHING_IS_TOO_YOUNG)
-        named = {each.record.path for each in survey(storage, "it") if each.record is not None}
+        named = {each.record.path for each in inventory(storage, "it") if each.record is not None}
 
         assert named - {None} == {meta.key for meta in storage.scan(PAYLOADS)}
 

@@ -26,10 +26,10 @@ from holdall import (
     settings,
     task,
 )
+from holdall.abc.lock import LEASE_SECONDS
 from holdall.cache import INPUTS
 from holdall.catalog.open import open_catalog
 from holdall.catalog.recorder import recorder_for
-from holdall.storage.locks import LEASE_SECONDS
 
 if TYPE_CHECKING:
     import subprocess

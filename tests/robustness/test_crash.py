@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from holdall.storage.locks import LEASE_SECONDS
+from holdall.abc.lock import LEASE_SECONDS
 
 if TYPE_CHECKING:
     import subprocess

@@ -7,9 +7,9 @@ import time
 from typing import TYPE_CHECKING
 
 from holdall import load_result, settings
+from holdall.abc.lock import LEASE_SECONDS
 from holdall.catalog.open import open_catalog
 from holdall.results import from_json
-from holdall.storage.locks import LEASE_SECONDS
 
 if TYPE_CHECKING:
     import subprocess

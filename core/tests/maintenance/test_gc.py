@@ -25,7 +25,7 @@ from holdall.ids import new_id, shard
 from holdall.maintenance import known_storages
 from holdall.maintenance.copy_storage import move
 from holdall.maintenance.gc import DAY, Collected, collect
-from holdall.results.inventory import survey
+from holdall.results.inventory import inventory
 from holdall.results.layout import is_lock, record_key
 from holdall.results.store import ResultStore
 from holdall.settings import model as settings
@@ -199,7 +199,7 @@ def test_leases_are_no_records_and_go_when_they_are_over(place: Path) -> None:
         short.with_options(result_storage=bucket)(LARGE)
         held = LeaseManager(bucket).acquire("another", timeout=0)
         shelf = known_storages.place_of(bucket)
-        kinds = [found.kind for found in survey(bucket, "here")]
+        kinds = [found.kind for found in inventory(bucket, "here")]
         first = collect(shelf, grace=NOW, expired=True)
         second = collect(shelf, grace=NOW, expired=True)
         left_over = [meta.key for meta in bucket.scan()]

@@ -17,7 +17,7 @@ from holdall.plugins import registry
 from holdall.results.layout import (
     FILE_LOCKS,
     OURS,
-    UNFINISHED,
+    TEMPORARY,
     candidates,
     check_name,
     copy_name,
@@ -156,7 +156,7 @@ RUN = "01a22890163d96a6170dc9c4b26b99db"
         "\ud800",
         "x" * 1001,
         "é" * 501,
-        f"a/{UNFINISHED}1",
+        f"a/{TEMPORARY}1",
     ],
 )
 def test_names_that_no_storage_holds_and_names_of_our_own_are_refused(name: str) -> None:
@@ -175,4 +175,4 @@ def test_other_names_pass(name: str) -> None:
 
 def test_local_folders_keep_the_same_names_for_themselves() -> None:
     """Those of locks, and of files that are being written."""
-    assert (FILE_LOCKS, UNFINISHED) == (local.LOCKS, local.TEMPORARY)
+    assert (FILE_LOCKS, TEMPORARY) == (local.LOCKS, local.TEMPORARY)

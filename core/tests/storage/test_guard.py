@@ -26,7 +26,7 @@ from holdall.maintenance.gc import collect
 from holdall.maintenance.known_storages import known, place_of
 from holdall.maintenance.push_spool import push
 from holdall.maintenance.rebuild_catalog import rebuild
-from holdall.results.inventory import survey
+from holdall.results.inventory import inventory
 from holdall.results.store import ResultStore
 from holdall.settings import model as settings
 from holdall.storage.check import check
@@ -177,7 +177,7 @@ CONSUMERS: dict[str, Callable[[Kept], Any]] = {
     "check": lambda kept: list(check(kept.block)),
     "delete": lambda kept: ResultStore(kept.block, PickleCodec()).delete(kept.reference.key),
     "exists": lambda kept: ResultStore(kept.block, PickleCodec()).exists(kept.reference.key),
-    "inventory": lambda kept: list(survey(place_of(kept.block).storage, "here")),
+    "inventory": lambda kept: list(inventory(place_of(kept.block).storage, "here")),
     "known storages": lambda kept: known(settings.current(), kept.catalog, str(settings.current().home)),
 }
 

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import holdall as library
+from holdall import settings
 from holdall.builtin.local.directory import Directory
+from holdall.catalog.open import open_catalog
+from holdall.maintenance.known_storages import place_of
+from holdall.maintenance.rebuild_catalog import rebuild
+from holdall.results.inventory import inventory
 from holdall.results.layout import name_key
 from holdall.results.store import ResultStore
 
@@ -311,3 +316,45 @@ def test_what_is_written_while_it_is_deleted_stays(
     assert (0 if within else 1) == found.exit_code
     assert within or "that was written again" in found.stderr
     assert "anew" == library.load_result(key="report") == library.load_result(key="report", storage="./elsewhere")
+
+
+STRANGERS = {
+    "backup/copy.json": lambda record, payload: record,
+    f"results/00/{'0' * 32}.json.bak": lambda record, payload: record,
+    "report.json.old": lambda record, payload: record[:-20],
+    "exported.json": lambda record, payload: payload,
+    "notes.txt": lambda record, payload: b"not ours",
+    "empty": lambda record, payload: b"",
+    "locks/notes": lambda record, payload: b'{"holdall":1',
+}
+"""What others may put beside results. Only what begins as a record does and is none is worth telling."""
+
+
+@pytest.mark.parametrize("key", STRANGERS)
+def test_a_listing_and_house_keeping_know_the_same_results(holdall: Any, ran: ModuleType, work: Path, key: str) -> None:
+    """A record that was copied elsewhere in the folder is foreign to all; one in the place of another is damaged to all."""
+    assert ran is not None
+    folder = work / "elsewhere"
+    (payload,) = (folder / "payloads").rglob("*.json")
+    before = json.loads(holdall("result", "ls", "--storage", "./elsewhere", "--json").stdout)
+    (folder / key).parent.mkdir(parents=True, exist_ok=True)
+    (folder / key).write_bytes(STRANGERS[key]((folder / REPORT).read_bytes(), payload.read_bytes()))
+    other = folder / name_key("another")
+    other.parent.mkdir(parents=True, exist_ok=True)
+    other.write_bytes((folder / REPORT).read_bytes())
+
+    listed = {
+        row["key"]: row["problem"]
+        for row in json.loads(holdall("result", "ls", "--storage", "./elsewhere", "--json").stdout)
+    }
+    place = place_of(Directory(str(folder)))
+    kinds = {entry.meta.key: entry.kind for entry in inventory(place.storage, place.label)}
+    bad = {name_key("another"), *({key} & {"report.json.old", "locks/notes"})}
+    assert {each["key"] for each in before} | bad == set(listed)
+    assert set(listed) == {each for each, kind in kinds.items() if kind != "foreign"}
+    assert bad == {each for each, kind in kinds.items() if kind == "damaged"}
+    assert bad == {each for each, problem in listed.items() if problem is not None}
+    (rebuilt,) = rebuild([place], open_catalog(settings.current()))
+    assert bad == {each.key for each in rebuilt.skipped if each.reason == "damaged"}
+    assert 1 == rebuilt.restored + rebuilt.known
+    assert (folder / key).exists()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 from pydantic import PrivateAttr, SecretStr, model_validator
 
 from holdall.abc.component import HOW, Component
-from holdall.abc.storage import Storage
+from holdall.abc.storage import INLINE_LIMIT, Storage
 from holdall.errors import ConfigurationError
 from holdall.security.redact import holds_secret, masked
 from holdall.types import OnFailure
@@ -24,7 +24,7 @@ class StorageBlock(Component, Storage, ABC):
     endpoint_fields: ClassVar[tuple[str, ...]] = ("endpoint_url",)
     """Fields that say whose server is asked: credentials of a slug go to no other than its own."""
 
-    inline_limit: int = 8192
+    inline_limit: int = INLINE_LIMIT
     on_failure: OnFailure = "raise"
     """`spool`: where this storage does not take a result, warn once, keep it in the local spool and go on.
     `run`: also run a cached call where this storage cannot be asked for its result."""

@@ -7,6 +7,11 @@ from typing import Final, NoReturn
 
 from holdall.errors import ConfigurationError
 
+TEMPORARY: Final = ".holdall-tmp-"
+"""How the names of files begin that are being written. A killed writer leaves one behind; no key has such a segment."""
+LOCKS: Final = ".locks"
+"""The folder of file locks, directly below the base path of a local folder."""
+_LONGEST_SEGMENT: Final = 255  # bytes: ext4, xfs, APFS and NTFS agree on it, and so do servers that keep files
 _SHOWN: Final = 100
 _plain = re.compile(r"[A-Za-z0-9_=-][A-Za-z0-9_.=-]*(?:/[A-Za-z0-9_=-][A-Za-z0-9_.=-]*)*").fullmatch
 _control = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
@@ -30,6 +35,15 @@ def fault(key: str, /) -> str | None:
         (".." in segments, "has the segment '..', which could leave the base path or prefix"),
     )
     return next((reason for broken, reason in rules if broken), None)
+
+
+def segment_fault(segment: str, /) -> str | None:
+    """What is wrong with a segment of a key where objects are files, as the end of a sentence that starts with the key."""
+    if segment.lower().startswith(TEMPORARY):
+        return f"has a segment that starts with {TEMPORARY}, as unfinished files do"
+    if len(segment) * 4 > _LONGEST_SEGMENT and len(segment.encode(errors="replace")) > _LONGEST_SEGMENT:
+        return f"has a segment of more than {_LONGEST_SEGMENT} bytes; split it with /"
+    return None
 
 
 def refuse(key: str, reason: str, /) -> NoReturn:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from holdall.abc.storage import Storage
     from holdall.types import ObjectMeta
+
+LEASE_SECONDS: Final = 30.0
+"""How long a lease outlives a holder that died, unless configured."""
 
 
 class Lease(ABC):

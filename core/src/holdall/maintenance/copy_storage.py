@@ -24,8 +24,8 @@ from holdall.errors import (
 from holdall.maintenance.copy_report import Item, Moved, Seen, Selection
 from holdall.maintenance.copy_result import Job, Keys, transfer
 from holdall.maintenance.remove_source import are_one, vacate
-from holdall.results.inventory import look, untracked
-from holdall.results.layout import candidates, is_lock, payload_made_at
+from holdall.results.inventory import look, objects, untracked
+from holdall.results.layout import candidates
 from holdall.results.policy import policy_of
 from holdall.results.references import ResultReference, from_json
 from holdall.security.signing import UNSIGNED
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
     from holdall.maintenance.copy_report import What
     from holdall.maintenance.known_storages import Place
-    from holdall.results.inventory import Found, Track
+    from holdall.results.inventory import Entry, Track
     from holdall.results.record import Record
     from holdall.types import ObjectMeta
 
@@ -194,8 +194,7 @@ class Work:
 
     def _metas(self) -> list[ObjectMeta]:
         if not self.chosen.keys:
-            found = self.source.storage.scan()
-            return [meta for meta in found if payload_made_at(meta.key) is None and not is_lock(meta.key)]
+            return list(objects(self.source.storage))
         return [self._named(key) for key in dict.fromkeys(self.chosen.keys)]
 
     def _named(self, name: str) -> ObjectMeta:
@@ -239,7 +238,7 @@ class Work:
                     return Seen(replace(Item.of(found.record, "failed"), problem=str(error)))
                 before = found.data
 
-    def _copied(self, found: Found, record: Record) -> Seen | None:
+    def _copied(self, found: Entry, record: Record) -> Seen | None:
         item = Item.of(record, "failed")
         if self.chosen.name not in {None, item.name}:
             return None

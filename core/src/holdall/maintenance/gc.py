@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from holdall._system.elapsed import Since
 from holdall.errors import CatalogError, KeyMissing, StorageError
 from holdall.maintenance.known_storages import SAME_MOMENT, storage_of
-from holdall.results.inventory import look, survey, untracked
+from holdall.results.inventory import inventory, look, untracked
 from holdall.results.layout import PAYLOADS, payload_made_at
 from holdall.results.payload import readable_copy
 from holdall.storage.locks import lock_manager
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
     from holdall.abc.lock import LockManager
     from holdall.maintenance.known_storages import Place
-    from holdall.results.inventory import Found, Track
+    from holdall.results.inventory import Entry, Track
     from holdall.results.record import Record
     from holdall.storage.locks import LockSettings
     from holdall.types import ObjectMeta
@@ -145,7 +145,7 @@ class _Work:
     def records(self, *, expired: bool, track: Track) -> None:
         now = time.time()
         over: list[tuple[ObjectMeta, Record]] = []
-        for found in survey(self.storage, self.place.label, track=track):
+        for found in inventory(self.storage, self.place.label, track=track):
             self.known[found.meta.key] = found.meta
             record = found.record
             if found.kind == "record" and record is not None and _is_over(record, now):
@@ -160,7 +160,7 @@ class _Work:
     def _look_again(self) -> None:
         """Note what records name that have come or changed since they were read."""
         before, self.looked = self.looked, Since.now()
-        for found in survey(self.storage, self.place.label, only=lambda meta: not self._is_known(meta, before.wall)):
+        for found in inventory(self.storage, self.place.label, only=lambda meta: not self._is_known(meta, before.wall)):
             self.known[found.meta.key] = found.meta
             if found.meta.key not in self.over:
                 self._note(found)
@@ -176,7 +176,7 @@ class _Work:
             return meta.etag is not None
         return meta.modified < looked - (_COARSE if meta.etag is not None else _CLOCKS_DIFFER)
 
-    def _note(self, found: Found) -> None:
+    def _note(self, found: Entry) -> None:
         """What the object says of payloads. A damaged record may be restored, so what it named is kept for it."""
         if found.record is not None:
             if found.record.path is not None:

@@ -7,6 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall.blocks import lookup as blocks
+from holdall.builtin.local.directory import Directory
+from holdall.declaration.resolution import DEFAULT_STORAGE
 from holdall.errors import CatalogError, ConfigurationError, PluginError, StorageError
 from holdall.results.load import open_storage
 from holdall.results.references import ResultReference, StorageReference, from_json
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
     from holdall.settings.model import Settings
     from holdall.types import ReferenceRow
 
-DEFAULT_FOLDER: Final = ".holdall-results"
-_LOCAL: Final = "local-file-system"
+DEFAULT_FOLDER: Final = DEFAULT_STORAGE.removeprefix("./")
 ALL: Final = sys.maxsize
 """A `limit` that leaves nothing out."""
 
@@ -75,7 +76,7 @@ def named(values: Iterable[str], settings: Settings, directory: str, /) -> list[
     """
     found: dict[str, Place] = {}
     for value in values:
-        text = value.removeprefix(f"{_LOCAL}:")
+        text = value.removeprefix(f"{Directory.slug}:")
         place = place_of(blocks.from_value(text, settings=settings, directory=directory))
         found.setdefault(place.identity, place)
     return list(found.values())
@@ -106,7 +107,7 @@ def known(settings: Settings, catalog: Catalog, directory: str, /) -> tuple[list
     if settings.results_default_storage is not None:
         add(settings.results_default_storage, lambda: from_value(settings.results_default_storage))
     if os.path.isdir(os.path.join(directory, DEFAULT_FOLDER)):
-        add(DEFAULT_FOLDER, lambda: from_value(f"./{DEFAULT_FOLDER}"))
+        add(DEFAULT_FOLDER, lambda: from_value(DEFAULT_STORAGE))
     for where in _referenced(catalog):
         if where.identity not in found:
             add(where.label, lambda where=where: open_storage(where))

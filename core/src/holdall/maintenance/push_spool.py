@@ -9,13 +9,13 @@ from holdall.maintenance.copy_report import Item, Moved
 from holdall.maintenance.copy_storage import JOBS, Work
 from holdall.maintenance.known_storages import Place, place_of
 from holdall.results import spool
-from holdall.results.inventory import survey, untracked
+from holdall.results.inventory import inventory, untracked
 from holdall.results.load import open_storage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from holdall.results.inventory import Found, Track
+    from holdall.results.inventory import Entry, Track
     from holdall.results.references import StorageReference
 
 
@@ -33,7 +33,7 @@ def push(
     Where a storage has a younger result under a key, that stays, and the spool's goes.
     """
     for folder in map(place_of, spool.folders(home)):
-        found = [each for each in survey(folder.storage, "the spool") if each.kind != "foreign"]
+        found = [each for each in inventory(folder.storage, "the spool") if each.kind != "foreign"]
         wheres = _wheres(found)
         named = [place for place in only if place.identity in {where.identity for where in wheres}]
         if not found or (only and not named):
@@ -52,14 +52,14 @@ def push(
         spool.mark(home)
 
 
-def _wheres(found: list[Found]) -> list[StorageReference]:
+def _wheres(found: list[Entry]) -> list[StorageReference]:
     """Each way in which records name their place, those with a slug first: it has the credentials."""
     records = [each.record for each in found if each.record is not None]
     ways = {(record.storage.slug, record.storage.identity): record.storage for record in records}
     return sorted(ways.values(), key=lambda where: (where.slug is None, where.slug or ""))
 
 
-def _listed(found: list[Found], wheres: list[StorageReference]) -> Moved:
+def _listed(found: list[Entry], wheres: list[StorageReference]) -> Moved:
     items = []
     for each in found:
         record = each.record

@@ -12,7 +12,7 @@ from holdall.catalog.open import catalog_path, close_catalogs, open_catalog
 from holdall.errors import CatalogError, StorageError
 from holdall.maintenance.known_storages import ALL, SAME_MOMENT, storage_of
 from holdall.results import spool
-from holdall.results.inventory import survey, untracked
+from holdall.results.inventory import inventory, untracked
 from holdall.results.payload.readable_copy import copy_of
 from holdall.results.references import ResultReference
 from holdall.settings.model import current
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from holdall.abc.catalog import Catalog
     from holdall.maintenance.known_storages import Place
-    from holdall.results.inventory import Found, Track
+    from holdall.results.inventory import Entry, Track
     from holdall.results.record import Record
     from holdall.settings.model import Settings
 
@@ -163,7 +163,7 @@ def _read(place: Place, track: Track) -> _Read:
     foreign: list[Skipped] = []
     now = time.time()
     try:
-        for found in survey(place.storage, place.label, track=track):
+        for found in inventory(place.storage, place.label, track=track):
             read.keys.add(found.meta.key)
             if found.kind == "foreign":
                 foreign.append(Skipped(key=found.meta.key, reason="foreign", problem=found.problem))
@@ -183,7 +183,7 @@ def _read(place: Place, track: Track) -> _Read:
     return read
 
 
-def _skipped(found: Found) -> Skipped:
+def _skipped(found: Entry) -> Skipped:
     reason: Literal["damaged", "unreadable"] = "unreadable" if found.kind == "unreadable" else "damaged"
     return Skipped(key=found.meta.key, reason=reason, problem=found.problem)
 

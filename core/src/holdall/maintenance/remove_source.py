@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final
 from xxhash import xxh3_128_digest
 
 from holdall.errors import KeyMissing, StorageError
-from holdall.ids import new_id, shard
-from holdall.results.inventory import survey
-from holdall.results.layout import PAYLOADS
+from holdall.results.inventory import inventory
+from holdall.results.layout import CACHE, RESULTS, payload_key
 from holdall.results.owner import seen as look
 from holdall.results.payload import readable_copy
 from holdall.storage.locks import lock_manager
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
     from holdall.storage.guard import GuardedStorage
     from holdall.storage.locks import LockSettings
 
-_OWN: Final = "results/"  # such a record is the only one of its payload
 _REPLACED: Final = "It was replaced meanwhile, and the new one stays where it was."
-_CACHED: Final = "cache/"  # such a one is written by whoever has its lock
 
 
 def are_one(source: Place, target: Place, /) -> bool:
@@ -37,8 +34,7 @@ def are_one(source: Place, target: Place, /) -> bool:
     Raises:
         StorageError: the target cannot be written to, or the source not be read.
     """
-    unique = new_id()
-    key = f"{PAYLOADS}{shard(unique)}/{unique}.probe"  # where `holdall gc` finds it, should nobody else delete it
+    key = payload_key(".probe")  # where `holdall gc` finds it, should nobody else delete it
     target.storage.put(key, [b"holdall"])
     try:
         return source.storage.exists(key)
@@ -61,7 +57,7 @@ def vacate(
         shared = {
             each.path
             for each, item in zip(seen, items, strict=True)
-            if item.removed and each.path is not None and not item.key.startswith(_OWN)
+            if item.removed and each.path is not None and not item.key.startswith(RESULTS)
         }
         try:
             # Whoever gives one of them a new record writes it again first, and so it is no longer what was listed here.
@@ -78,12 +74,12 @@ def _remove_record(storage: GuardedStorage, manager: LockManager | None, seen: S
     """A record, the readable copy of its payload, and the payload where no other record can name it."""
     item, lease = seen.item, None
     try:
-        if manager is not None and item.key.startswith(_CACHED):
+        if manager is not None and item.key.startswith(CACHE):
             lease = manager.acquire(item.key, timeout=0)
             if lease is None:
                 return replace(item, what="failed", problem="It is being written anew, and stays where it was.")
         copy = None if seen.record is None else readable_copy.look(storage, seen.record)
-        payload = look(storage, seen.path) if item.key.startswith(_OWN) and seen.path is not None else None
+        payload = look(storage, seen.path) if item.key.startswith(RESULTS) and seen.path is not None else None
         meta = storage.head(item.key)
         if xxh3_128_digest(storage.get(item.key)) != seen.digest:
             return replace(item, what="failed", problem=_REPLACED)
@@ -110,7 +106,7 @@ def _named(source: Place) -> set[str | None] | None:
     None where a record cannot be read, which may name any: `holdall gc` knows what to do then.
     """
     named = set()
-    for found in survey(source.storage, source.label):
+    for found in inventory(source.storage, source.label):
         if found.kind in {"damaged", "unreadable"}:
             return None
         if found.record is not None and found.record.payload is not None:

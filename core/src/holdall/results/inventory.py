@@ -1,15 +1,14 @@
-"""What lies in a storage: records, what was one, and what is somebody else's."""
+"""The inventory of a storage: records, what was one, and what is somebody else's."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from holdall.errors import CorruptResultError, KeyMissing, StorageError
 from holdall.results import record as records
 from holdall.results.layout import is_lock, is_own, payload_made_at
-from holdall.results.owner import at_home
-from holdall.types import ByteRange
+from holdall.results.owner import at_home, begins_as_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from holdall.types import ObjectMeta
 
 _T = TypeVar("_T")
-_START: Final = 16  # bytes that tell a record from other files
 
 Kind = Literal["record", "damaged", "unreadable", "foreign"]
 
@@ -37,7 +35,7 @@ def untracked(items: Sequence[_T], what: str, /) -> Iterable[_T]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Entry:
     """One object that is neither payload nor lease; `data` are its bytes where it is or was a record.
 
     `damaged` was a record, or is one of a newer holdall, or that of another key. `unreadable` is what the storage does
@@ -51,30 +49,40 @@ class Found:
     problem: str = ""
 
 
-def survey(
+def objects(storage: GuardedStorage, /) -> Iterator[ObjectMeta]:
+    """Every object but payloads and leases, in key order, as the storage lists it.
+
+    Raises:
+        StorageError: the storage cannot be listed or reached.
+    """
+    return (meta for meta in storage.scan() if payload_made_at(meta.key) is None and not is_lock(meta.key))
+
+
+def inventory(
     storage: GuardedStorage,
     label: str,
     /,
     *,
     track: Track = untracked,
     only: Callable[[ObjectMeta], bool] = lambda _: True,
-) -> Iterator[Found]:
-    """Every object but payloads and leases, in key order. Those that are deleted meanwhile are left out.
+) -> Iterator[Entry]:
+    """What lies in a storage, read one by one: every object but payloads and leases, in key order.
+
+    Those that are deleted meanwhile are left out.
 
     `only` says by an object's listing whether it is looked at.
 
     Raises:
         StorageError: the storage cannot be listed or reached.
     """
-    metas = [meta for meta in storage.scan() if payload_made_at(meta.key) is None and not is_lock(meta.key)]
-    for meta in track(list(filter(only, metas)), f"Reading {label}"):
+    for meta in track(list(filter(only, objects(storage))), f"Reading {label}"):
         try:
             yield look(storage, meta, label)
         except KeyMissing:
             continue
 
 
-def look(storage: GuardedStorage, meta: ObjectMeta, label: str, /) -> Found:
+def look(storage: GuardedStorage, meta: ObjectMeta, label: str, /) -> Entry:
     """What one object is.
 
     Raises:
@@ -84,9 +92,9 @@ def look(storage: GuardedStorage, meta: ObjectMeta, label: str, /) -> Found:
     own = is_own(meta.key)
     where = f"{meta.key} in {label}"
     try:
-        # Elsewhere lie copies for other tools and other programs' files, which may be large.
-        if not own and not _begins_as_a_record(storage, meta):
-            return Found(kind="foreign", meta=meta, problem=f"{where} is no record.")
+        # Elsewhere lie copies for other tools and other programs' files.
+        if not own and not begins_as_record(storage, meta):
+            return Entry(kind="foreign", meta=meta, problem=f"{where} is no record.")
         data = bytes(storage.get(meta.key))
         record = records.parse(data, where=where)
     except KeyMissing:
@@ -94,18 +102,12 @@ def look(storage: GuardedStorage, meta: ObjectMeta, label: str, /) -> Found:
     except StorageError as error:
         if error.transient:
             raise
-        return Found(kind="unreadable", meta=meta, problem=str(error))
+        return Entry(kind="unreadable", meta=meta, problem=str(error))
     except CorruptResultError as error:
-        return Found(kind="damaged", meta=meta, data=data, problem=str(error))
+        return Entry(kind="damaged", meta=meta, data=data, problem=str(error))
     try:
         at_home(record, meta.key, where=where)
     except CorruptResultError as error:
         # Elsewhere it is somebody's copy; where a record of another key belongs, it has taken that one's place.
-        return Found(kind="damaged" if own else "foreign", meta=meta, record=record, data=data, problem=str(error))
-    return Found(kind="record", meta=meta, record=record, data=data)
-
-
-def _begins_as_a_record(storage: GuardedStorage, meta: ObjectMeta) -> bool:
-    if not meta.size:
-        return False
-    return records.is_ours(storage.get(meta.key, byte_range=ByteRange(0, min(meta.size, _START))))
+        return Entry(kind="damaged" if own else "foreign", meta=meta, record=record, data=data, problem=str(error))
+    return Entry(kind="record", meta=meta, record=record, data=data)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from holdall.abc.keys import LOCKS as FILE_LOCKS
+from holdall.abc.keys import TEMPORARY
 from holdall.errors import ConfigurationError
-from holdall.ids import made_at, shard
+from holdall.ids import made_at, new_id, shard
 
-PAYLOADS: Final = "payloads/"
+RESULTS: Final = "results/"
+"""Records of results that are looked up by their run: each is the only one of its payload."""
+CACHE: Final = "cache/"
+"""Records of cached results: each is written by whoever has its lock."""
 NAMES: Final = "names/"
+"""Records of results with a `result_storage_key`."""
+PAYLOADS: Final = "payloads/"
 LOCKS: Final = "locks"
 """The folder of leases, in storages that lock by them."""
-OURS: Final = frozenset({"results", "cache", "names", "payloads", LOCKS})
+OURS: Final = frozenset({*(folder.rstrip("/") for folder in (RESULTS, CACHE, NAMES, PAYLOADS)), LOCKS})
 """The folders directly below a storage's base that are holdall's own: no name of a user's leads into one."""
-FILE_LOCKS: Final = ".locks"
-"""The same, of the locks of local folders."""
-UNFINISHED: Final = ".holdall-tmp-"
-"""How the names of files begin that are being written; no key has such a segment."""
 _SHA256: Final = 64  # hexadecimal digits
 _LONGEST: Final = 1000
 """Bytes of a user's name: object stores take 1,024 for a key, the prefix and the extension included."""
@@ -28,13 +31,13 @@ _LIKE_A_SUFFIX: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9-]*_*\Z").search
 
 def own_key(run_id: str) -> str:
     """Of a result that is looked up by its run alone."""
-    return f"results/{shard(run_id)}/{run_id}.json"
+    return f"{RESULTS}{shard(run_id)}/{run_id}.json"
 
 
 def record_key(cache_key: str) -> str:
     """Of a cached result: by the key's digest alone, as keys may be sensitive."""
     hashed = _digest(cache_key)
-    return f"cache/{hashed[:2]}/{hashed}.json"
+    return f"{CACHE}{hashed[:2]}/{hashed}.json"
 
 
 def name_key(name: str) -> str:
@@ -56,9 +59,9 @@ def is_own(key: str) -> bool:
     unique, _, suffix = name.partition(".")
     if suffix != "json":
         return False
-    if kind == "results":
+    if kind + "/" == RESULTS:
         return made_at(unique) is not None and folder == shard(unique)
-    return kind in {"cache", "names"} and len(unique) == _SHA256 and folder == unique[:2]
+    return kind + "/" in {CACHE, NAMES} and len(unique) == _SHA256 and folder == unique[:2]
 
 
 def candidates(name: str) -> tuple[str, ...]:
@@ -74,6 +77,12 @@ def is_lock(key: str) -> bool:
     folder, _, rest = key.partition("/")
     digest, _, number = rest.partition("/")
     return folder == LOCKS and len(digest) == _SHA256 and len(number) == 20 and number.isdigit()
+
+
+def payload_key(suffix: str) -> str:
+    """A name that no other payload has, with the extension of its format."""
+    unique = new_id()
+    return f"{PAYLOADS}{shard(unique)}/{unique}{suffix}"
 
 
 def payload_made_at(key: str) -> float | None:
@@ -126,8 +135,8 @@ def name_fault(name: str) -> str | None:
             f"begins with {segments[0]}, where holdall's own objects lie: put another part before it, as named/{name[:60]}",
         ),
         (
-            any(each.lower().startswith(UNFINISHED) for each in segments),
-            f"has a part {UNFINISHED}…, as unfinished files",
+            any(each.lower().startswith(TEMPORARY) for each in segments),
+            f"has a part {TEMPORARY}…, as unfinished files",
         ),
     )
     return next((fault for broken, fault in rules if broken), None)

@@ -10,6 +10,7 @@ from functools import partial
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall.builtin.local.directory import Directory
 from holdall.catalog.open import catalog_path, open_catalog
 from holdall.catalog.recorder import recorder_for
 from holdall.errors import CatalogError, ConfigurationError, MissingResultError, PluginError, UnknownBlockError
@@ -97,7 +98,7 @@ def open_storage(where: StorageReference, /) -> Storage:
         UnknownBlockError: the slug means nothing here, and its type needs credentials that only the slug has.
         ConfigurationError: the slug leads to another endpoint today: credentials are sent nowhere else.
     """
-    local = where.type == "local-file-system"
+    local = where.type == Directory.slug
     if not local or where.slug is not None:
         from holdall.blocks.reopen import storage_at
 
@@ -106,8 +107,6 @@ def open_storage(where: StorageReference, /) -> Storage:
         except UnknownBlockError:
             if not local:
                 raise  # a folder is there whoever knows its slug
-    from holdall.builtin.local.directory import Directory
-
     base = where.location.get("basepath")
     if not isinstance(base, str):
         raise ConfigurationError(f"A reference to a {where.type} names no basepath, and so no place: {where.label}.")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from holdall.errors import CorruptResultError, KeyMissing, MissingResultError
+from holdall.results import record as records
 from holdall.results.policy import believed
 from holdall.security.policy import Policy
+from holdall.types import ByteRange
 
 if TYPE_CHECKING:
     from holdall.results.record import Record
@@ -59,6 +61,16 @@ def found(storage: GuardedStorage, key: str, /, *, label: str, policy: Policy = 
         return None
     where = f"{key} in {label}"
     return at_home(believed(data, policy, where), key, where=where)
+
+
+def begins_as_record(storage: GuardedStorage, meta: ObjectMeta, /) -> bool:
+    """Whether an object starts as a record does, of which only that much is read: other programs' files may be large.
+
+    Raises:
+        KeyMissing: it is gone.
+    """
+    stop = min(meta.size, records.HEAD_SIZE)
+    return stop > 0 and records.is_ours(storage.get(meta.key, byte_range=ByteRange(0, stop)))
 
 
 def seen(storage: GuardedStorage, key: str, /) -> ObjectMeta | None:

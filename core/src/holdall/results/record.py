@@ -39,6 +39,8 @@ _INLINED: Final = re.compile(
     rb'"media_type":"[^"\\]*","inline":"(json|text|base64)"\},"data":'
 ).search
 """What stands before an inlined payload that was written here: all of it, so that no member is there twice."""
+HEAD_SIZE: Final = 16
+"""Bytes from the beginning of an object that tell a record from other files."""
 SEAL_SIZE: Final = len(_SEAL) + 16 + len(b'"}')
 
 _LITERALS: Final = {"true": True, "false": False, "null": None}

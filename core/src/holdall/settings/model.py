@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from holdall.abc.lock import LEASE_SECONDS
 from holdall.errors import ConfigurationError, HoldallWarning
 from holdall.security.redact import masked
 from holdall.settings import user as _user_settings
@@ -56,7 +57,7 @@ class Settings:
     """Which results are read back and compared before they count as kept; a sample is of serializers that are not exact."""
     results_lossy: Lossy = "refuse"
     """What becomes of a result that would come back as another one."""
-    results_lease_seconds: float = 30.0
+    results_lease_seconds: float = LEASE_SECONDS
     """How long callers on other machines wait for one that computes a cached result and has died."""
     cache_ignore_types: frozenset[str] = frozenset()
     """Types, as `module:QualName`, whose values do not count in cache keys, besides those that holdall knows; one that

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from holdall.abc.lock import LEASE_SECONDS
 from holdall.errors import ConfigurationError, HoldallError, PluginBrokenError, told
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
         @property
         def plugins_prefer(self) -> Mapping[str, str]:
             """Which distribution provides a slug that several claim."""
-
-
-LEASE_SECONDS: Final = 30.0
 
 
 def lock_manager(storage: GuardedStorage, settings: LockSettings | None = None, /) -> LockManager | None:

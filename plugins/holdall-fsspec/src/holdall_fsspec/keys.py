@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from holdall.abc.keys import fault, refuse
+from holdall.abc.keys import fault, refuse, segment_fault
 
-__all__ = ["TEMPORARY", "checked", "checked_file", "fault", "prefix_fault"]
+__all__ = ["checked", "checked_file", "fault", "prefix_fault"]
 
-TEMPORARY: Final = ".holdall-tmp-"
-"""Files that are being written start so."""
 _LONGEST: Final = 1024  # bytes of a whole name, prefix included: S3, GCS and Azure agree on it
-_LONGEST_SEGMENT: Final = 255  # bytes: what file systems behind a server take
 
 
 def checked(key: str, /, *, root: str) -> str:
@@ -35,11 +32,8 @@ def checked_file(name: str, /) -> str:
     Raises:
         ConfigurationError: no file may go by it.
     """
-    for segment in name.split("/"):
-        if len(segment) * 4 > _LONGEST_SEGMENT and len(segment.encode()) > _LONGEST_SEGMENT:
-            refuse(name, f"has a segment of more than {_LONGEST_SEGMENT} bytes; split it with /")
-        if segment.startswith(TEMPORARY):
-            refuse(name, f"has a segment that starts with {TEMPORARY}, as unfinished files do")
+    for reason in filter(None, map(segment_fault, name.split("/"))):
+        refuse(name, reason)
     return name
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from holdall.abc.keys import TEMPORARY
 from holdall.ids import new_id
-from holdall_fsspec.keys import TEMPORARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ import warnings
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
-from holdall.abc.lock import Lease, LockManager
+from holdall.abc.lock import LEASE_SECONDS, Lease, LockManager
 from holdall.builtin.leases.generations import Generations, Mark, listed
 from holdall.builtin.leases.lease import StorageLease, given_up, uptime
 from holdall.errors import HoldallWarning
@@ -66,7 +66,13 @@ class LeaseManager(LockManager):
         return cls(storage, ttl=lease_seconds) if storage.atomic_create else None
 
     def __init__(
-        self, storage: Storage, /, *, folder: str = "locks", ttl: float = 30.0, clock: Callable[[], float] = uptime
+        self,
+        storage: Storage,
+        /,
+        *,
+        folder: str = "locks",
+        ttl: float = LEASE_SECONDS,
+        clock: Callable[[], float] = uptime,
     ) -> None:
         self.storage = storage
         self.folder = folder

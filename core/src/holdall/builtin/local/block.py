@@ -14,13 +14,14 @@ from holdall.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from holdall.abc.storage import INLINE_LIMIT
     from holdall.types import Buffer, ByteRange, ObjectMeta, OnFailure, Parts, WriteMode
 
 
 class LocalFileSystem(StorageBlock):
     """Results as files below `basepath`; what holds of keys and files stands at `Directory`, which does the work."""
 
-    slug: ClassVar[str] = "local-file-system"
+    slug: ClassVar[str] = Directory.slug
 
     basepath: str = ".holdall-results"
     """The folder. A relative one is taken from the working directory of the outermost run when that starts; `~` is the
@@ -40,7 +41,7 @@ class LocalFileSystem(StorageBlock):
             basepath: str | os.PathLike[str] = ".holdall-results",
             fsync: bool = False,
             memory_map: bool = False,
-            inline_limit: int = 8192,
+            inline_limit: int = INLINE_LIMIT,
             on_failure: OnFailure = "raise",
         ) -> None: ...
 

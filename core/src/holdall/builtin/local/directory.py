@@ -10,10 +10,10 @@ from io import FileIO
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from holdall._system.safe_open import refuse_linked
-from holdall.abc.keys import refuse
-from holdall.abc.storage import Storage
+from holdall.abc.keys import LOCKS, TEMPORARY, refuse
+from holdall.abc.storage import INLINE_LIMIT, Storage
 from holdall.builtin.local import file_io
-from holdall.builtin.local.key_rules import LOCKS, TEMPORARY, fault, path_fault
+from holdall.builtin.local.key_rules import fault, path_fault
 from holdall.builtin.local.os_errors import FolderErrors
 from holdall.builtin.local.symlinks import Border
 from holdall.errors import ConfigurationError, KeyMissing, StorageError
@@ -56,7 +56,7 @@ class Directory(Storage):
         *,
         fsync: bool = False,
         memory_map: bool = False,
-        inline_limit: int = 8192,
+        inline_limit: int = INLINE_LIMIT,
         named: str | None = None,
         on_failure: OnFailure = "raise",
     ) -> None:

@@ -5,17 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import Final
 
+from holdall.abc.keys import LOCKS, TEMPORARY, segment_fault
 from holdall.abc.keys import fault as everywhere
 
-TEMPORARY: Final = ".holdall-tmp-"
-"""Files that are being written start so. A killed writer leaves one behind; no key and no listing ever shows it."""
-
-LOCKS: Final = ".locks"
-"""The folder of file locks, directly below the base path."""
-
-_LONGEST = 255  # bytes in one segment: ext4, xfs, APFS, NTFS agree on it
+_LONGEST = 255  # characters in one segment that are a byte each
 _LONGEST_PATH = 1023 if sys.platform == "darwin" else 4095  # bytes, as open() counts them
 _TEMPORARY_NAME = 1 + len(TEMPORARY) + 32
 _DEVICE = r"(?i:con|prn|aux|nul|conin\$|conout\$|com[0-9\u00b9\u00b2\u00b3]|lpt[0-9\u00b9\u00b2\u00b3])"
@@ -49,12 +43,4 @@ def _fault_of_whole(key: str, *, windows: bool) -> str | None:
 
 
 def _fault_of_segment(segment: str) -> str | None:
-    rules = (
-        (segment.lower().startswith(TEMPORARY), f"has a segment that starts with {TEMPORARY}, as unfinished files do"),
-        (_device(segment), f"has the segment {segment!r}, a device on Windows"),
-        (
-            len(segment.encode(errors="replace")) > _LONGEST,
-            f"has a segment of more than {_LONGEST} bytes; split it with /",
-        ),
-    )
-    return next((reason for broken, reason in rules if broken), None)
+    return f"has the segment {segment!r}, a device on Windows" if _device(segment) else segment_fault(segment)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from holdall.builtin.local.key_rules import LOCKS, TEMPORARY
+from holdall.abc.keys import LOCKS, TEMPORARY
 from holdall.ids import made_at
 
 if TYPE_CHECKING:

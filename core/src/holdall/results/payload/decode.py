@@ -40,9 +40,9 @@ def value(store: ResultStore, record: Record, trust: Trust, columns: Sequence[st
         size, declared = record.payload.size, record.payload.decoded
         trust = within_bounds(trust, codec, store.policy, stored=size, declared=declared, partly=columns is not None)
         if record.payload.path is None:
-            return codecs.load(codec, _source(store, record.payload, trust), columns)
+            return codecs.load(codec, source_of(store, record.payload, trust), columns)
         with progress.receiving(store.label, size):
-            return codecs.load(codec, _source(store, record.payload, trust), columns)
+            return codecs.load(codec, source_of(store, record.payload, trust), columns)
     except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
         # What reads the bytes knows neither where they lie nor what they are called.
         said = f"{error}{told_of(trust, record.payload.decoded)}" if isinstance(error, OutgrownError) else error
@@ -66,7 +66,8 @@ def _codec_of(store: ResultStore, record: Record, trust: Trust) -> Codec:
     return codec
 
 
-def _source(store: ResultStore, payload: Payload, trust: Trust) -> MemorySource | PayloadSource:
+def source_of(store: ResultStore, payload: Payload, trust: Trust) -> MemorySource | PayloadSource:
+    """Where the payload of a record of the store is read from."""
     if payload.inline is not None:
         return MemorySource(payload.inline, trust)
     if payload.path is None or payload.checksum is None:

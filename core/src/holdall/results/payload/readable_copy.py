@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Final
 from holdall.errors import CorruptResultError, KeyMissing
 from holdall.results import record as records
 from holdall.results.layout import is_own, payload_made_at, suffix_of
-from holdall.results.owner import found, seen
-from holdall.types import ByteRange
+from holdall.results.owner import begins_as_record, found, seen
 
 if TYPE_CHECKING:
     from holdall.results.record import Record
     from holdall.storage.guard import GuardedStorage
     from holdall.types import ObjectMeta
 
-_START: Final = 16  # bytes that tell a record from other files
 _LOOKS: Final = 8
 """More writers of one name in the moment of a copy than there ever are."""
 
@@ -67,10 +65,7 @@ def claim(storage: GuardedStorage, key: str, copy: str | None, /, *, label: str)
 def _is_record(storage: GuardedStorage, key: str) -> bool:
     """Whether a record of before, when names had no folder of their own, lies where a copy would."""
     try:
-        size = storage.head(key).size
-        if not size or not records.is_ours(storage.get(key, byte_range=ByteRange(0, min(size, _START)))):
-            return False
-        return records.parse(storage.get(key), where=key).key == key
+        return begins_as_record(storage, storage.head(key)) and records.parse(storage.get(key), where=key).key == key
     except (KeyMissing, CorruptResultError):
         return False
 

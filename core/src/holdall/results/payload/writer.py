@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall._system.elapsed import NEVER, Since
 from holdall.errors import HoldallError, MissingResultError, SerializationError, StorageError, told
-from holdall.ids import new_id, shard
 from holdall.results import record as records
 from holdall.results.checksum import Checksummer
+from holdall.results.layout import payload_key
 from holdall.results.payload import roundtrip
 from holdall.results.payload.reader import PayloadSource
 from holdall.serialization.sources import MemorySource
@@ -85,8 +85,7 @@ def write(value: Any, codec: Codec, storage: GuardedStorage, /, *, inline: bool,
                 )
                 noted = roundtrip.check(codec, value, MemorySource(small, roundtrip.TRUST), policy) if due else {}
                 return Written(codec, _noted(codec.written_with(dumped), noted), member, None, len(small))
-        unique = new_id()
-        path = f"payloads/{shard(unique)}/{unique}{codec.suffix}"
+        path = payload_key(codec.suffix)
         given = [Since.now()]
         through = Checksummer("xxh3_64" if policy.signing is None else "sha256")
         streamed = parts if isinstance(parts, list) else _streamed(parts, codec.slug)

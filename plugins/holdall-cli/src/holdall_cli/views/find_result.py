@@ -9,7 +9,8 @@ from itertools import islice
 from operator import methodcaller
 from typing import IO, TYPE_CHECKING, Final
 
-from holdall import blocks, settings
+from holdall import settings
+from holdall.builtin.local.directory import Directory
 from holdall.builtin.pickle.codec import PickleCodec
 from holdall.catalog.open import open_catalog
 from holdall.errors import (
@@ -20,15 +21,14 @@ from holdall.errors import (
     StorageError,
     UntrustedResultError,
 )
+from holdall.maintenance import known_storages
 from holdall.maintenance.known_storages import SAME_MOMENT
 from holdall.results import ResultLiteral, ResultReference, from_json, spool
 from holdall.results.layout import NAMES, candidates, is_own
 from holdall.results.load import open_storage
-from holdall.results.payload.reader import PayloadSource
+from holdall.results.payload.decode import source_of
 from holdall.results.store import ResultStore
 from holdall.security.redact import masked
-from holdall.serialization.sources import MemorySource
-from holdall.storage.guard import guard
 from holdall.suggest import suggestion
 from holdall.types import Trust
 
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 _LISTED: Final = 1000
 _READ: Final = 100
-_LOCAL: Final = "local-file-system"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +75,14 @@ class Whereabouts:
         return self.store.record(self.key, run_id=self.run_id)
 
     def open(self, payload: Payload, /) -> IO[bytes]:
-        if payload.inline is not None or payload.path is None or payload.checksum is None:
-            return MemorySource(payload.inline or b"", Trust()).open()
-        return PayloadSource(self.store.storage, payload.path, payload.size, payload.checksum, Trust()).open()
+        return source_of(self.store, payload, Trust()).open()
 
     def path_of(self, key: str, /) -> str:
         """The file under a key of this storage, or its URL: what `StorageBlock.from_url` would take, and the key."""
         storage = self.store.storage
         place = storage.location()
         base = str(place.get("basepath") or place.get("bucket_path") or "").rstrip("/")
-        if storage.slug == _LOCAL:
+        if storage.slug == Directory.slug:
             return os.path.join(base, *key.split("/"))
         return f"{base}/{key}" if "://" in base else f"{storage.slug}://{base}/{key}"
 
@@ -111,10 +108,8 @@ class Whereabouts:
             until = record.created_at + SAME_MOMENT
             self.store.delete(self.key, run_id=record.run_id)
         for row in self.catalog.references(key=self.key):
-            reference = from_json(row.reference)
-            here = row.storage == self.label or (
-                isinstance(reference, ResultReference) and dict(reference.storage.location) == storage.location()
-            )
+            where = known_storages.storage_of(row)
+            here = row.storage == self.label or (where is not None and where.identity == self.store.where.identity)
             if here and row.created <= until:  # a later one is of what has been written since
                 self.catalog.delete_reference(row.storage, row.key)
         return said
@@ -153,15 +148,14 @@ def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | 
             "--storage looks in a storage itself."
         )
     if len(rows) > 1:
-        places = " or ".join(_option(row.reference) for row in rows)
+        places = " or ".join(map(_option, rows))
         raise ConfigurationError(f"{len(rows)} storages have a result {name}. Say which: --storage {places}")
     return _at(from_json(rows[0].reference), catalog)
 
 
 def open_named(storage: str, /) -> GuardedStorage:
     """The storage that an option names: as `result_storage`, or as listings print it."""
-    text = storage.removeprefix(f"{_LOCAL}:")
-    return guard(blocks.from_value(text, settings=settings.current(), directory=os.getcwd()))
+    return known_storages.named([storage], settings.current(), os.getcwd())[0].storage
 
 
 def _at(reference: ResultLiteral | ResultReference, catalog: Catalog, *, run_id: str | None = None) -> Whereabouts:
@@ -220,8 +214,9 @@ def _store(storage: Storage) -> ResultStore:
     return ResultStore(storage, PickleCodec())
 
 
-def _option(reference: str) -> str:
-    found = from_json(reference)
-    if not isinstance(found, ResultReference):
-        return "?"
-    return found.storage.slug or str(masked(next(iter(found.storage.location.values()), found.storage.type)))
+def _option(row: ReferenceRow) -> str:
+    """What `--storage` takes for the storage of a row."""
+    where = known_storages.storage_of(row)
+    if where is None:
+        return row.storage
+    return where.slug or str(masked(next(iter(where.location.values()), where.type)))

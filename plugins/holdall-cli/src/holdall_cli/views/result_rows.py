@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from holdall import settings
 from holdall.catalog.open import open_catalog
-from holdall.results import StorageReference
+from holdall.maintenance.known_storages import place_of
 from holdall.results import record as records
-from holdall.results.inventory import survey
+from holdall.results.inventory import inventory
 from holdall_cli.views.find_result import called_in, open_named
 from holdall_cli.views.output import working
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from holdall.storage.guard import GuardedStorage
+    from holdall.results.inventory import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +26,12 @@ class Row:
     """
 
     key: str
-    name: str | None
     storage: str
-    size: int | None
-    created: float | None
-    expires: float | None
-    run_id: str | None
+    name: str | None = None
+    size: int | None = None
+    created: float | None = None
+    expires: float | None = None
+    run_id: str | None = None
     problem: str | None = None
     called: str | None = None
 
@@ -77,36 +75,29 @@ def in_catalog(name: str | None, limit: int, /) -> tuple[list[Row], bool]:
 
 def in_storage(value: str, name: str | None, limit: int, /) -> tuple[list[Row], bool]:
     """The same from a storage, without the catalog: every record there is read."""
-    storage = open_named(value)
-    where = StorageReference(slug=storage.block_slug, type=storage.slug, location=storage.location()).label
-    with working(f"Reading the records in {where}"):
-        rows = [row for row in _records(storage, where) if name is None or row.name == name]
-    rows.sort(key=lambda row: row.created or 0.0, reverse=True)
+    place = place_of(open_named(value))
+    with working(f"Reading the records in {place.label}"):
+        entries = inventory(place.storage, place.label)
+        rows = [_row(entry, place.label) for entry in entries if entry.kind != "foreign"]
+    rows = sorted((row for row in rows if name is None or row.name == name), key=_age, reverse=True)
     return rows[:limit], len(rows) > limit
 
 
-def _records(storage: GuardedStorage, where: str) -> Iterator[Row]:
-    for found in survey(storage, where):
-        record = found.record
-        if found.kind == "record" and record is not None:
-            yield Row(
-                key=record.key,
-                called=record.name,
-                name=record.producer.get("name"),
-                storage=where,
-                size=0 if record.payload is None else record.payload.size,
-                created=record.created_at,
-                expires=record.expires_at,
-                run_id=record.run_id,
-            )
-        elif found.kind != "foreign":
-            yield Row(
-                key=found.meta.key,
-                name=None,
-                storage=where,
-                size=None,
-                created=found.meta.modified,
-                expires=None,
-                run_id=None,
-                problem=found.problem,
-            )
+def _row(entry: Entry, label: str) -> Row:
+    record = entry.record
+    if entry.kind != "record" or record is None:
+        return Row(key=entry.meta.key, storage=label, created=entry.meta.modified, problem=entry.problem)
+    return Row(
+        key=record.key,
+        called=record.name,
+        name=record.producer.get("name"),
+        storage=label,
+        size=0 if record.payload is None else record.payload.size,
+        created=record.created_at,
+        expires=record.expires_at,
+        run_id=record.run_id,
+    )
+
+
+def _age(row: Row) -> float:
+    return row.created or 0.0
