@@ -79,7 +79,7 @@ class PluginError(HoldallError, ImportError):
 
 
 class PluginMissingError(PluginError):
-    """No installed distribution provides the name."""
+    """No installed distribution provides the name, or a package that an extra brings is not installed."""
 
 
 class PluginBrokenError(PluginError):

@@ -85,6 +85,7 @@ def typed(arguments: list[str], answers: list[tuple[str, str]], site: Path) -> t
     return process.wait(30), screen.replace("\r\n", "\n")
 
 
+@pytest.mark.secrets
 def test_asks_for_what_matters_and_hides_secrets(work: Path, site: Path) -> None:
     """What is required comes first, Enter skips the rest, and what has a default of its own is not asked for."""
     status, screen = typed(

@@ -103,6 +103,7 @@ def test_lists_and_shows_as_json(holdall: Any, tmp_path: Path, monkeypatch: pyte
     )
 
 
+@pytest.mark.secrets
 @pytest.mark.parametrize("way", ["--set", "--set-env", "--prompt"])
 def test_secrets_are_saved_and_never_shown(
     holdall: Any, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

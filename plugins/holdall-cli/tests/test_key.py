@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography.fernet import Fernet
 
+from holdall.blocks import secrets as vault
 from holdall.results.signing_keys import Texts, parse
 from holdall.security.keyring import KeyRing
+from holdall.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_key_that_all_share(holdall: Any) -> None:
-    """Alone on standard output, for `$(…)`; another one each time; for signing, encryption and saved secrets alike."""
+    """Alone on standard output, for `$(…)`; another one each time; for signing and encryption alike."""
     one, two = (holdall("key", "new").stdout.strip() for _ in range(2))
     named = holdall("key", "new", "--id", "2026-11").stdout.strip()
 
@@ -21,7 +25,22 @@ def test_a_key_that_all_share(holdall: Any) -> None:
     assert [1, 1] == [len(each.splitlines()) for each in (one, named)]
     assert ["2026-11", KeyRing.parse(one, source="x").current.id] == KeyRing.parse(f"{named},{one}", source="x").ids
     assert ("hmac-sha256", "2026-11") == parse(Texts(signing=named)).current.name  # type: ignore[union-attr]
-    assert b"x" == Fernet(one).decrypt(Fernet(one).encrypt(b"x"))
+
+
+@pytest.mark.secrets
+def test_a_key_that_all_share_opens_saved_secrets(holdall: Any, tmp_path: Path) -> None:
+    """As `HOLDALL_SECRET_KEY` takes it."""
+    settings = Settings(home=str(tmp_path), environ={"HOLDALL_SECRET_KEY": holdall("key", "new").stdout.strip()})
+
+    assert {"a": "b"} == vault.decrypt(vault.encrypt({"a": "b"}, settings, block="x/y"), settings, block="x/y")
+
+
+@pytest.mark.usefixtures("no_cryptography")
+def test_a_key_that_all_share_needs_no_library(holdall: Any) -> None:
+    """The standard library makes it; a pair is made by the plugin that has the scheme."""
+    made = holdall("key", "new")
+
+    assert (0, 44) == (made.exit_code, len(made.stdout.strip()))
 
 
 def test_the_json_of_a_key(holdall: Any) -> None:
