@@ -29,9 +29,9 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_cache() -> Iterator[None]:
-    settings_module._cache.clear()
+    settings_module._current.by_directory.clear()
     yield
-    settings_module._cache.clear()
+    settings_module._current.by_directory.clear()
 
 
 def read(directory: Path, **environ: str) -> Settings:

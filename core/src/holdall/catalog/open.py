@@ -39,7 +39,7 @@ BUILTIN: Final = "sqlite"
 _PATIENCE: Final = 5.0
 
 _open: dict[tuple[str, str], Catalog] = {}
-_lock = threading.Lock()
+_lock = fork.renewed(threading.Lock())
 
 
 def catalog_path(settings: CatalogSettings, /) -> str | None:
@@ -108,10 +108,4 @@ def close_catalogs() -> None:
             _open.popitem()[1].close()
 
 
-def _forget() -> None:
-    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
-    _lock = threading.Lock()
-    _open.clear()
-
-
-fork.register(in_child=_forget)
+fork.register(in_child=_open.clear)

@@ -23,8 +23,7 @@ _ACCEPT = "accept"
 @contextmanager
 def looking() -> Iterator[None]:
     """Within it, `settings.current` trusts what the user says, in the environment, and not what a project says."""
-    before = settings.adjust
-    settings.adjust_with(distrusting)
+    before = settings.adjust_with(distrusting)
     try:
         yield
     finally:

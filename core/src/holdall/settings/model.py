@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall.abc.lock import LEASE_SECONDS
 from holdall.errors import ConfigurationError, HoldallWarning
@@ -265,15 +265,24 @@ class _Cached(NamedTuple):
     settings: Settings
 
 
-_cache: dict[str, _Cached] = {}
-adjust: Callable[[Settings], Settings] | None = None
-"""What `current` makes of what was read; see `holdall.settings.inspection`."""
+class _Current:
+    """What `current` remembers in this process: settings by directory, and the change that it makes to them."""
+
+    __slots__ = ("adjust", "by_directory")
+
+    def __init__(self) -> None:
+        self.adjust: Callable[[Settings], Settings] | None = None
+        self.by_directory: dict[str, _Cached] = {}
 
 
-def adjust_with(change: Callable[[Settings], Settings] | None, /) -> None:
-    global adjust  # noqa: PLW0603 - of this process, as the cache is
-    adjust = change
-    _cache.clear()
+_current: Final = _Current()
+
+
+def adjust_with(change: Callable[[Settings], Settings] | None, /) -> Callable[[Settings], Settings] | None:
+    """Sets what `current` makes of settings that it has read, and returns what it was; see `holdall.settings.inspection`."""
+    before, _current.adjust = _current.adjust, change
+    _current.by_directory.clear()
+    return before
 
 
 def current(directory: str | None = None) -> Settings:
@@ -291,7 +300,7 @@ def current(directory: str | None = None) -> Settings:
         directory = os.path.abspath(directory)
     # Comparing the table behind os.environ as a whole costs less than asking it for one name, and sees blocks too.
     environ = getattr(os.environ, "_data", os.environ)
-    cached = _cache.get(directory)
+    cached = _current.by_directory.get(directory)
     if cached is not None and cached.settled and cached.environ == environ:
         for path, seen in cached.stamps:
             if _stamp(path) != seen:
@@ -305,16 +314,16 @@ def _read_into_cache(directory: str, before: _Cached | None) -> Settings:
     snapshot = dict(getattr(os.environ, "_data", os.environ))
     stamps = _stamps(directory)
     settings = Settings.read(directory, dict(os.environ))
-    if adjust is not None:
-        settings = adjust(settings)
+    if _current.adjust is not None:
+        settings = _current.adjust(settings)
     if before is not None and before.settings == settings:
         settings = before.settings
     # A file may change twice within one tick of its clock: after a change this recent, the next call looks again.
     now = time.time_ns()
     settled = all(seen is None or abs(now - seen[0]) > _YOUNG for _, seen in stamps)
-    if len(_cache) >= 64:
-        _cache.clear()
-    _cache[directory] = _Cached(snapshot, stamps, settled, settings)
+    if len(_current.by_directory) >= 64:
+        _current.by_directory.clear()
+    _current.by_directory[directory] = _Cached(snapshot, stamps, settled, settings)
     return settings
 
 

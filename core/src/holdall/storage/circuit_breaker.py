@@ -61,7 +61,7 @@ class _Trouble:
 
 troubled: dict[str, _Trouble] = {}
 """By place. While it is empty, nothing has to be asked here."""
-_lock = Lock()
+_lock = fork.renewed(Lock())
 
 
 def ask(storage: Storage, operation: str, key: str, /) -> None:
@@ -172,10 +172,4 @@ def _clock(seconds: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(seconds))
 
 
-def _forget() -> None:
-    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
-    _lock = Lock()
-    troubled.clear()
-
-
-fork.register(in_child=_forget)
+fork.register(in_child=troubled.clear)
