@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from golden_data import DATA, FORMS, differences, load, read
-from golden_members import MEMBERS, UNPICKLED, classes, is_installed, members, of_plugins
+from golden_members import MEMBERS, MODULES, UNPICKLED, classes, is_installed, members, of_plugins, public_names
 
 from holdall.plugins import doctor
 
@@ -83,13 +83,27 @@ def test_every_public_class_has_a_member(cls: Any) -> None:
     assert needs_a_member(cls) == (cls in kinds)
 
 
-@pytest.mark.parametrize("package", [name for name in of_plugins() if is_installed(name)])
-def test_every_class_of_a_plugin_has_a_member(package: str) -> None:
-    """Storages and serializers, as its entry points have them."""
-    infos = {info.name: info for info in doctor.installed() if info.distribution == package}
-    slugs = {name for name, info in infos.items() if info.kind in {"storage", "serializers"}}
+def test_every_class_of_our_plugins_has_a_member() -> None:
+    """Storages and serializers, as the entry points of those that are installed have them."""
+    made = {
+        package: {make().slug for make in found.values()}
+        for package, found in of_plugins().items()
+        if is_installed(package)
+    }
+    infos = [
+        info for info in doctor.installed() if info.distribution in made and info.kind in {"storage", "serializers"}
+    ]
 
-    assert set() == slugs - {make().slug for make in of_plugins()[package].values()}
+    assert [] == [info for info in infos if info.name not in made[info.distribution]]
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    """Else the golden data of one would be taken for that of the other."""
+    found = [
+        (name, each) for module in MODULES for name, each in public_names(module).items() if isinstance(each, type)
+    ]
+
+    assert len({name for name, _ in found}) == len(set(found))
 
 
 def test_every_distribution_of_ours_has_members() -> None:
