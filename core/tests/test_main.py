@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -57,7 +58,9 @@ def test_commands_of_other_distributions_are_no_program(
     assert "attic_program" not in sys.modules
 
 
-def test_the_program_is_that_of_the_first_copy_on_the_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_is_that_of_the_first_copy_on_the_path(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It has the arguments, and decides the status."""
     site = write_distribution(
         tmp_path / "site",
@@ -65,8 +68,8 @@ def test_the_program_is_that_of_the_first_copy_on_the_path(tmp_path: Path, capsy
         entry_points={"holdall.cli": {"holdall": "first_program:run"}},
         modules={"first_program": PROGRAM},
     )
-    with on_path(site), pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
-        patch.setattr(sys, "argv", ["holdall", "result", "ls"])
+    monkeypatch.setattr(sys, "argv", ["holdall", "result", "ls"])
+    with on_path(site), pytest.raises(SystemExit) as end:
         main()
 
     assert 3 == end.value.code
@@ -87,11 +90,11 @@ def test_a_command_line_that_cannot_be_imported_is_one_sentence(
         main()
 
     assert 1 == end.value.code
-    assert (
-        "",
+    said = (
         "Error: The command 'holdall' of holdall-cli 1.0 (torn_program:run) cannot be used: importing it raised "
-        "ModuleNotFoundError: No module named 'no_such_package'. Bring in what it needs: pip install holdall-cli\n",
-    ) == capsys.readouterr()
+        "ModuleNotFoundError: No module named 'no_such_package'. Bring in what it needs: pip install holdall-cli\n"
+    )
+    assert ("", said) == capsys.readouterr()
 
 
 def test_the_module_runs_the_same_program(tmp_path: Path) -> None:
@@ -102,7 +105,12 @@ def test_the_module_runs_the_same_program(tmp_path: Path) -> None:
         entry_points={"holdall.cli": {"holdall": "first_program:run"}},
         modules={"first_program": PROGRAM},
     )
-    start = f"import runpy, sys; sys.path.insert(0, {str(site)!r}); runpy.run_module('holdall', run_name='__main__', alter_sys=True)"
-    done = subprocess.run([sys.executable, "-c", start, "version"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "holdall", "version"],
+        env=os.environ | {"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert (3, "ran version\n", "") == (done.returncode, done.stdout, done.stderr)

@@ -330,7 +330,7 @@ def test_a_preference_that_cannot_be_read_is_an_error(text: str) -> None:
 
     assert str(caught.value) == (
         f"HOLDALL_PLUGINS_PREFER has {text!r}, which is not of the form kind.name=distribution. Write it as "
-        "storage.s3=holdall-s3; kinds are catalogs, locks, runners, serializers, signatures, storage."
+        "storage.s3=holdall-s3; kinds are catalogs, cli, locks, runners, serializers, signatures, storage."
     )
 
 

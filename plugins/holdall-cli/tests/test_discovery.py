@@ -229,7 +229,7 @@ print(*sorted(each for each in sys.modules if each.startswith(("holdall_cli.comm
         (["attic", "ls"], []),
         (["nothing"], []),
     ],
-    ids=lambda each: " ".join(each),
+    ids=" ".join,
 )
 def test_only_the_command_that_is_asked_for_is_imported(
     arguments: list[str], loaded: list[str], work: Path, tmp_path: Path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -107,3 +108,28 @@ def test_looking_makes_no_catalog(holdall: Any, work: Path, tmp_path: Path) -> N
 
     assert "No storage is known here, so there is nothing to tidy. Name one with --storage.\n" == found.stdout
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.filterwarnings("ignore::holdall.HoldallWarning")
+def test_the_spool_is_tidied_and_its_results_stay(
+    holdall: Any, pipeline: ModuleType, work: Path, tmp_path: Path
+) -> None:
+    """Expired or not: they are nowhere else."""
+    (work / "elsewhere").write_text("")
+    short = pipeline.total.with_options(
+        result_storage="./elsewhere", on_storage_error="run", cache_expiration=timedelta(microseconds=1)
+    )
+    short([1, 2])
+    (spooled,) = [each for each in (tmp_path / "home" / "spool").iterdir() if each.is_dir()]
+    before = {each for each in spooled.rglob("*") if each.is_file()}
+    moment = time.time() - 2 * 86_400
+    unique = f"{int(moment * 1000):012x}{new_id()[12:]}"
+    path = spooled / "payloads" / shard(unique) / f"{unique}.pkl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    os.utime(path, (moment, moment))
+    found = holdall("gc", "--expired", "--grace", "0")
+
+    assert "1 object that no record names removed, 1 byte." in found.stdout
+    assert before
+    assert before == {each for each in spooled.rglob("*") if each.is_file()}
