@@ -96,7 +96,7 @@ def read(value: Any, serializer: Any, columns: list[str] | None = None) -> Any:
 def _to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     """Almost without what small tables are given on top, and without what may be read ahead."""
     monkeypatch.setattr(sizes, "_SLACK", 1024)
-    monkeypatch.setattr("holdall_arrow.reading._AHEAD", 0)
+    monkeypatch.setattr("holdall_arrow.bounded_reader._AHEAD", 0)
 
 
 @pytest.mark.parametrize(

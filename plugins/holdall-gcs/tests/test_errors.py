@@ -153,7 +153,7 @@ def test_no_usable_credentials(tmp_path: Path, file: str | None, size: int) -> N
 @pytest.mark.parametrize("url", ["http://storage.googleapis.com", "https://evil.org", "https://notgoogleapis.com"])
 def test_credentials_of_the_environment_are_googles(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever writes an endpoint into a reference gets no token by it."""
-    from holdall_gcs.signing import credentials
+    from holdall_gcs.credentials import credentials
 
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/file")
     block = GCS(bucket_path="bucket").client_config

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from holdall.errors import ConfigurationError, CorruptResultError, UntrustedResultError
 from holdall.serialization.sources import PartsSink, RangeReader
 from holdall_arrow import batches, extensions, pages, sizes
-from holdall_arrow.reading import Groups, HeldRanges, arrow
+from holdall_arrow.bounded_reader import Groups, HeldRanges, arrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,11 +16,11 @@ from urllib.parse import quote
 from holdall.errors import KeyMissing
 from holdall_fsspec.connection import connect
 from holdall_fsspec.errors import BackendError
+from holdall_fsspec.file_writer import make_folder, save_renamed, save_whole
+from holdall_fsspec.listings import listed, meta, walk
 from holdall_fsspec.pool import Pool
 from holdall_fsspec.protocols import ARCHIVES, AZURE, HTTP, ONE_AT_A_TIME, READ_ONLY, SFTP, STORES
 from holdall_fsspec.repeating import pause
-from holdall_fsspec.saving import make_folder, save_renamed, save_whole
-from holdall_fsspec.walking import listed, meta, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -15,13 +15,13 @@ from holdall_fsspec import keys, options, protocols
 from holdall_fsspec.adapters import ReadOnly, adapter_of
 from holdall_fsspec.block import RemoteBlock
 from holdall_fsspec.connection import FsspecConfig, filesystem_class
+from holdall_fsspec.deadline import Deadline
 from holdall_fsspec.errors import UnusableError
+from holdall_fsspec.file_writer import is_temporary
+from holdall_fsspec.object_reader import ObjectReader
 from holdall_fsspec.pieces import pieces
 from holdall_fsspec.pool import Pool
 from holdall_fsspec.protocols import Address
-from holdall_fsspec.reading import Reading
-from holdall_fsspec.saving import is_temporary
-from holdall_fsspec.transferring import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -168,11 +168,11 @@ class FsspecFileSystem(RemoteBlock):
         if byte_range is not None and (error := self.range_fault(guard, byte_range)) is not None:
             raise error
         self.name_of(key)
-        return Reading(self.adapter, key, guard).read(byte_range)
+        return ObjectReader(self.adapter, key, guard).read(byte_range)
 
     def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
         self.name_of(key)
-        return Reading(self.adapter, key, self.guard(key, "get")).stream(chunk)
+        return ObjectReader(self.adapter, key, self.guard(key, "get")).stream(chunk)
 
     def head(self, key: str, /) -> ObjectMeta:
         self.name_of(key)

@@ -15,10 +15,10 @@ from holdall.errors import KeyMissing, StorageError
 from holdall.types import ObjectMeta
 from holdall_fsspec import keys
 from holdall_fsspec.bucket import BucketBlock
+from holdall_fsspec.deadline import Deadline, finished, run, start
 from holdall_fsspec.errors import BackendError
 from holdall_fsspec.pieces import pieces
 from holdall_fsspec.repeating import pause
-from holdall_fsspec.transferring import Deadline, finished, run, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

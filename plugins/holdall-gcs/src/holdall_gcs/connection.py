@@ -14,7 +14,7 @@ from fsspec.asyn import get_loop  # type: ignore[import-untyped]
 from gcsfs.core import GCSFileSystem  # type: ignore[import-untyped]
 
 from holdall_fsspec.repeating import repeated
-from holdall_gcs.signing import credentials
+from holdall_gcs.credentials import credentials
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping

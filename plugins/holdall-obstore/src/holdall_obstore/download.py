@@ -12,7 +12,7 @@ from holdall_obstore.errors import mapped_errors
 if TYPE_CHECKING:
     from holdall.abc.progress import Arrived
     from holdall.types import Buffer
-    from holdall_fsspec.transferring import Deadline
+    from holdall_fsspec.deadline import Deadline
     from holdall_obstore.client import ObstoreClient
 
 _WRITABLE: Final = 64 << 10

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from holdall.types import Buffer, Parts
-    from holdall_fsspec.transferring import Deadline
+    from holdall_fsspec.deadline import Deadline
 
 _PIECE: Final = 1 << 20
 """Small parts are put together up to here: each piece costs obstore a call."""

@@ -32,7 +32,7 @@ class Member(NamedTuple):
 def written(members: Iterable[tuple[str, Parts]], /) -> Iterator[Buffer]:
     """The archive; large parts are parts of it themselves. Each member starts at a multiple of 64 bytes."""
     sink = PartsSink()
-    with ZipFile(sink, "w", ZIP_STORED) as archive:  # type: ignore[call-overload]  # all that it asks of a file
+    with ZipFile(sink, "w", ZIP_STORED) as archive:
         for name, parts in members:
             info = ZipInfo(name)
             info.external_attr = 0o644 << 16

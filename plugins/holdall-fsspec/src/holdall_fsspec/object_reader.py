@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from holdall.types import ByteRange
 from holdall_fsspec.buffers import room
+from holdall_fsspec.deadline import Deadline
 from holdall_fsspec.errors import BackendError, Guard
-from holdall_fsspec.transferring import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _SFTP_READ: Final = 32 << 10  # what every server of SFTP answers in one piece
 
 
-class Reading:
-    """Of one key. Errors leave it as `StorageError`s."""
+class ObjectReader:
+    """Reads the object of one key; every error leaves it as a `StorageError`."""
 
     def __init__(self, adapter: FileServer, key: str, guard: Guard) -> None:
         self._adapter = adapter
