@@ -155,8 +155,8 @@ class HoldallWarning(UserWarning):
     """The run goes on as asked, and something about its results is worth knowing."""
 
 
-def told(error: BaseException) -> str:
-    """Type and message, whatever `str(error)` does; without the lone surrogates that no database takes."""
+def describe_error(error: BaseException) -> str:
+    """Returns type and message, whatever `str(error)` does; without the lone surrogates that no database takes."""
     try:
         message = str(error)
     except Exception as unspeakable:  # noqa: BLE001 - a user's __str__ may raise anything

@@ -130,7 +130,7 @@ def observed(call: Callable[[], State[Any]]) -> Any:
 
 
 @pytest.mark.parametrize("how", ["called", "submitted"])
-@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: " ".join(options))
+@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
 @pytest.mark.parametrize("body", BODIES)
 def test_both_paths_give_record_and_say_the_same(body: Callable[[], Any], options: dict[str, Any], how: str) -> None:
     """Values, literals, failures, interrupts, futures and what cannot be stored; called and by a runner's worker."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 
-from holdall.errors import PluginBrokenError, told
+from holdall.errors import PluginBrokenError, describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -121,7 +121,7 @@ class Signer(Verifier):
 def _broken(scheme: SignatureScheme, what: str, error: Exception) -> PluginBrokenError:
     return PluginBrokenError(
         f"The signature scheme {scheme.slug!r} ({type(scheme).__module__}.{type(scheme).__qualname__}) cannot {what}: "
-        f"{told(error)}. Upgrade the plugin that it comes with."
+        f"{describe_error(error)}. Upgrade the plugin that it comes with."
     )
 
 

@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 from holdall._system.safe_open import open_own
-from holdall.errors import ConfigurationError, HoldallWarning, PluginMissingError, told
+from holdall.errors import ConfigurationError, HoldallWarning, PluginMissingError, describe_error
 from holdall.settings.model import SECRET_KEY
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _library(block: str) -> ModuleType:
         from cryptography import fernet
     except ImportError as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == "cryptography"
-        found = "is not installed" if missing else f"cannot be imported ({told(error)})"
+        found = "is not installed" if missing else f"cannot be imported ({describe_error(error)})"
         raise PluginMissingError(
             f"The catalog keeps the secrets of the block {block!r} encrypted, for which the package cryptography is needed, "
             f'and it {found}. Install it: pip install "holdall[secrets]". A block that is configured by variables '

@@ -18,7 +18,7 @@ from holdall.cache.identity import _DEFINITIONS, _assumed, definition, identify,
 from holdall.cache.layout import Layout, is_python
 from holdall.cache.ownership import is_own
 from holdall.cache.source import bytecode
-from holdall.errors import ConfigurationError, HoldallError, told
+from holdall.errors import ConfigurationError, HoldallError, describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -285,7 +285,7 @@ def _by_hasher(hasher: Callable[[Any], Any], name: str, layout: Layout | None) -
         except (HoldallError, RecursionError):
             raise
         except Exception as error:  # the boundary to a plugin's or a user's function, which may raise anything
-            raise Uncounted(type(value), f"its hasher could not read ({told(error)})") from error
+            raise Uncounted(type(value), f"its hasher could not read ({describe_error(error)})") from error
         found = walk.content(given)
         if layout is None:
             return hashed(tag, found)
@@ -327,7 +327,9 @@ def _reduced(walk: Walk, value: Any) -> bytes:
     except RecursionError:
         raise
     except Exception as error:  # a user's __reduce__ may raise anything
-        raise Uncounted(kind, f"has no content that is known, and cannot be pickled ({told(error)})") from error
+        raise Uncounted(
+            kind, f"has no content that is known, and cannot be pickled ({describe_error(error)})"
+        ) from error
     if isinstance(made, str):
         if _found(getattr(value, "__module__", None) or kind.__module__, made) is not value:
             raise Uncounted(kind, f"is pickled by the name {made!r}, which does not lead back to it")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 from holdall.cache.digest import Walk
 from holdall.cache.encoding import SCALARS, scalar
 from holdall.cache.hashers.parts import Step
-from holdall.errors import ConfigurationError, HoldallError, told
+from holdall.errors import ConfigurationError, HoldallError, describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping
@@ -82,7 +82,7 @@ class Marker(NamedTuple):
         except Exception as error:  # the user's function, which may raise anything
             raise ConfigurationError(
                 f"The function of HashBy on the parameter {name!r}, {getattr(function, '__qualname__', function)!r}, "
-                f"raised {told(error)}."
+                f"raised {describe_error(error)}."
             ) from error
         return "by", function, Step(f" by {getattr(function, '__qualname__', function)}", found)
 
@@ -176,8 +176,8 @@ def _evaluated(annotation: Any, name: str, function: Any) -> Any:
         if not ("Ignore" in annotation or "HashBy" in annotation):
             return None
         raise ConfigurationError(
-            f"The annotation of the parameter {name!r}, {annotation!r}, cannot be evaluated: {told(error)}. Write it so "
-            "that it can, or leave the parameter out of the key with a cache_policy or a cache_key_fn."
+            f"The annotation of the parameter {name!r}, {annotation!r}, cannot be evaluated: {describe_error(error)}. Write it "
+            "so that it can, or leave the parameter out of the key with a cache_policy or a cache_key_fn."
         ) from error
 
 

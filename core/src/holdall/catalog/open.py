@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from holdall._system import fork
-from holdall.errors import HoldallError, PluginBrokenError, told
+from holdall.errors import HoldallError, PluginBrokenError, describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +85,7 @@ def _opened(settings: CatalogSettings, *, create: bool = True) -> Catalog:
         raise
     except Exception as error:  # the boundary to plugins
         raise PluginBrokenError(
-            f"The catalog {settings.catalog!r} ({cls.__module__}.{cls.__qualname__}) cannot be opened: {told(error)}. "
+            f"The catalog {settings.catalog!r} ({cls.__module__}.{cls.__qualname__}) cannot be opened: {describe_error(error)}. "
             "Upgrade the plugin that it comes with, or unset HOLDALL_CATALOG."
         ) from error
 

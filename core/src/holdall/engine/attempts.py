@@ -1,4 +1,4 @@
-"""The body of a run: called, and called again while it fails and may; and what an earlier attempt left to replay."""
+"""Attempts of a run: the body with its retries, and replay of what an earlier attempt stored."""
 
 from __future__ import annotations
 
@@ -9,29 +9,34 @@ from typing import TYPE_CHECKING, Any
 
 from holdall.declaration.retry_delay import delay_before
 from holdall.engine.inputs import resolved
-from holdall.engine.outcome import Done, state_of
+from holdall.engine.outcome import RunOutcome, state_of
 from holdall.engine.persist import StoredResult
 from holdall.engine.plan import refusal
 from holdall.engine.steps import Blocking, Body, Sleep
-from holdall.errors import ConfigurationError, HoldallWarning, PersistenceRequiredError, ResultError, StorageError, told
+from holdall.errors import (
+    ConfigurationError,
+    HoldallWarning,
+    PersistenceRequiredError,
+    ResultError,
+    StorageError,
+    describe_error,
+)
 from holdall.hooks.listeners import listeners
 from holdall.results.references import ResultReference
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
     from holdall.declaration.definition import AnyDefinition
-    from holdall.engine.plan import ExecutionPlan
-    from holdall.engine.run import Identity, Replays, Run
+    from holdall.engine.run import CallContext, ReplayKey, Replays, Run
     from holdall.engine.steps import Steps
     from holdall.results.references import ResultLiteral
 
 
-def attempts(
-    definition: AnyDefinition, run: Run, plan: ExecutionPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Steps[tuple[Any, BaseException | None]]:
-    """The body, again while it fails and may. The error is returned: raised here, a StopIteration would be the end."""
+def attempts(call: CallContext) -> Steps[tuple[Any, BaseException | None]]:
+    """Calls the body, again while it fails and may. The error is returned: raised here, a StopIteration would be the end."""
+    definition, run, plan = call.definition, call.run, call.plan
     options = definition.options
-    body = Body(partial(definition.fn, *args, **kwargs))
+    body = Body(partial(definition.fn, *call.args, **call.kwargs))
     while True:
         if definition.kind == "flow":
             run.start_attempt()
@@ -62,7 +67,7 @@ def _attempt(run: Run, body: Body) -> Steps[tuple[Any, BaseException | None]]:
         failure = error
     try:
         if run.runner is not None:
-            value = yield Blocking(partial(settle, run, value))
+            value = yield Blocking(partial(join_submitted, run, value))
     except BaseException as error:  # noqa: BLE001 - as above
         failure = error
     try:
@@ -78,10 +83,12 @@ def _may_retry(definition: AnyDefinition, run: Run, failure: Exception) -> bool:
     condition = options.retry_condition_fn
     if condition is None:
         return True
-    return bool(condition(definition, run, state_of(definition, run, "failed", told(failure), None, UNSET, failure)))
+    return bool(
+        condition(definition, run, state_of(definition, run, "failed", describe_error(failure), None, UNSET, failure))
+    )
 
 
-def settle(run: Run, value: Any = UNSET) -> Any:
+def join_submitted(run: Run, value: Any = UNSET) -> Any:
     """Waits for all that the run submitted, and warns of failures that nobody asked for.
 
     Returns the value, a future in which is its result: who returns one has asked for it.
@@ -103,35 +110,34 @@ def _join(run: Run) -> None:
     for future in submitted:
         if (error := future.unobserved_failure) is not None:
             warnings.warn(
-                f"The submitted run of {future.name} failed and nobody asked for its result: {told(error)}",
+                f"The submitted run of {future.name} failed and nobody asked for its result: {describe_error(error)}",
                 HoldallWarning,
                 stacklevel=2,
             )
 
 
-def claims_of(
-    definition: AnyDefinition, replays: Replays, run: Run, args: Any, kwargs: Any, *, kept: bool
-) -> list[tuple[Replays, Identity]]:
-    """The identity of the run in the tables of the retrying flows around it, nearest first; none if it is not kept."""
-    if not kept:
-        run.identified = partial(identified, definition, args, kwargs)
+def replay_keys_of(call: CallContext, replays: Replays) -> list[tuple[Replays, ReplayKey]]:
+    """Returns each table of the flows around the run that retry, nearest first, and its replay key; none if it is not stored."""
+    digests = partial(call_digests, call.definition, call.args, call.kwargs)
+    if call.plan.store is None:
+        call.run.call_digests = digests
         return []
-    function, inputs = identified(definition, args, kwargs)
-    identity = run.claim(function, inputs, replays.lock)
+    function, inputs = digests()
+    replay_key = call.run.claim_replay_key(function, inputs, replays.lock)
     # Inputs that cannot be hashed mean that it runs again.
-    return [(table, identity) for table in replays.tables()] if inputs else []
+    return [(table, replay_key) for table in replays.tables()] if inputs else []
 
 
-def claims_in(
+def replay_keys_in(
     definition: AnyDefinition, replays: Replays, around: Run, args: Any, kwargs: Any
-) -> list[tuple[Replays, Identity]]:
-    """The same for a call that will run elsewhere, by the run that submits it."""
-    function, inputs = identified(definition, args, kwargs)
-    identity = around.place(function, inputs, replays.lock)
-    return [(table, identity) for table in replays.tables()] if inputs else []
+) -> list[tuple[Replays, ReplayKey]]:
+    """Returns the same for a call that runs in another process, for the run that submits it."""
+    function, inputs = call_digests(definition, args, kwargs)
+    replay_key = around.next_replay_key(function, inputs, replays.lock)
+    return [(table, replay_key) for table in replays.tables()] if inputs else []
 
 
-def identified(definition: AnyDefinition, args: Any, kwargs: Any) -> tuple[str, str]:
+def call_digests(definition: AnyDefinition, args: Any, kwargs: Any) -> tuple[str, str]:
     """The digests of the function and of its inputs; the latter is empty where one of the two cannot be counted."""
     from holdall.cache.digest import digest
 
@@ -141,8 +147,8 @@ def identified(definition: AnyDefinition, args: Any, kwargs: Any) -> tuple[str, 
         return definition.function_name, ""
 
 
-def replay(definition: AnyDefinition, result: ResultLiteral | ResultReference) -> Done | None:
-    """What an earlier attempt kept, or None where it cannot be read any more."""
+def replay(definition: AnyDefinition, result: ResultLiteral | ResultReference) -> RunOutcome | None:
+    """Returns what an earlier attempt stored, or None if it cannot be read any more."""
     try:
         # Through a copy that keeps nothing: the table of replays would hold every object until the flow ends.
         value = (replace(result, cache_in_memory=False) if isinstance(result, ResultReference) else result).get()
@@ -153,4 +159,4 @@ def replay(definition: AnyDefinition, result: ResultLiteral | ResultReference) -
             stacklevel=2,
         )
         return None
-    return Done(value, StoredResult(result, result.json()), cached=True, message="replayed")
+    return RunOutcome(value, StoredResult(result, result.json()), cached=True, message="replayed")

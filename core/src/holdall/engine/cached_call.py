@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdall.cache import CacheContext
 from holdall.engine.context import current
-from holdall.engine.outcome import Done
+from holdall.engine.outcome import RunOutcome
 from holdall.engine.persist import lookup, unlocked
 from holdall.engine.single_flight import Flight
 from holdall.engine.steps import Blocking
@@ -20,14 +20,13 @@ from holdall.results.layout import record_key
 if TYPE_CHECKING:
     from holdall.declaration.definition import AnyDefinition
     from holdall.engine.persist import StoredResult
-    from holdall.engine.plan import ExecutionPlan
-    from holdall.engine.run import Run
+    from holdall.engine.run import CallContext, Run
     from holdall.engine.steps import Steps
     from holdall.results.record import Record
     from holdall.results.store import ResultStore
 
 
-Overtaken = Callable[[], "Steps[Done | None]"]
+Overtaken = Callable[[], "Steps[RunOutcome | None]"]
 """Asked before a value is kept: the result of whoever took over the turn meanwhile, or None."""
 
 
@@ -69,21 +68,20 @@ def key_parts(definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str
 
 
 def cached(
-    definition: AnyDefinition,
-    run: Run,
-    plan: ExecutionPlan,
+    call: CallContext,
     store: ResultStore,
     key: str,
-    compute: Callable[[Overtaken], Steps[Done]],
+    compute: Callable[[Overtaken], Steps[RunOutcome]],
     *,
     absent: bool = False,
-) -> Steps[Done]:
-    """The hit, or what `compute` gives: once per storage where it can lock, while others wait for the record.
+) -> Steps[RunOutcome]:
+    """Gives the hit, or what `compute` gives: once per storage where it can lock, while others wait for the record.
 
     `absent`: the storage has just been asked, and nothing was there.
 
     Between the body and the keeping of its value `compute` asks what it is given: a lease may have been lost meanwhile.
     """
+    definition, run, plan = call.definition, call.run, call.plan
     options = definition.options
     complained: list[str] = []
     look = partial(
@@ -103,7 +101,7 @@ def cached(
     listeners.cache_miss(run_id=run.id, name=definition.name, key=record_key(key))
     flight = Flight(store, record_key(key), run.session.settings)
 
-    def overtaken() -> Steps[Done | None]:
+    def overtaken() -> Steps[RunOutcome | None]:
         if flight.held or (newer := (yield Blocking(partial(_newer, flight, look)))) is None:
             return None
         became = (
@@ -163,7 +161,7 @@ def _newer(flight: Flight, look: Callable[[], tuple[Any, StoredResult] | None]) 
         return None  # keeping the value meets the same trouble, and has a place for both
 
 
-def _hit(definition: AnyDefinition, run: Run, hit: tuple[Any, StoredResult]) -> Done:
+def _hit(definition: AnyDefinition, run: Run, hit: tuple[Any, StoredResult]) -> RunOutcome:
     value, kept = hit
     listeners.cache_hit(run_id=run.id, name=definition.name, reference=kept.json)
-    return Done(value, kept, cached=True, message="cached")
+    return RunOutcome(value, kept, cached=True, message="cached")

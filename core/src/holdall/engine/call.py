@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 from holdall.engine.execute import begin, execute
 from holdall.engine.inputs import MATTER, has_deferred, listed, pending, resolved
 from holdall.engine.quick_path import call_hit, call_simple
+from holdall.engine.run import CallContext
 from holdall.engine.state import State
 from holdall.engine.steps import adrive, drive
-from holdall.errors import told
+from holdall.errors import describe_error
 from holdall.hooks.listeners import listeners
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
     from holdall.declaration.definition import AnyDefinition
-    from holdall.engine.outcome import Outcome
+    from holdall.engine.outcome import RunOutcome
     from holdall.engine.plan import ExecutionPlan
     from holdall.engine.run import Run
 
@@ -41,7 +42,9 @@ def call(definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any
             value, looked_up = call_hit(definition, run, plan, args, kwargs)
             if value is not UNSET:
                 return value
-    return _given(drive(execute(definition, run, plan, args, kwargs, looked_up)), return_state=return_state)
+    steps = execute(CallContext(definition, run, plan, args, kwargs), looked_up)
+    # The outcome has no name here: the traceback of its error holds this frame.
+    return drive(steps).state(definition, run) if return_state else _value_of(drive(steps))
 
 
 def _is_simple(plan: ExecutionPlan, run: Run) -> bool:
@@ -66,7 +69,8 @@ async def _acall(
         await to_thread(resolved, inputs[-1])
         args, kwargs = await to_thread(_ready, args, kwargs)
     plan, run = begin(definition)
-    return _given(await adrive(execute(definition, run, plan, args, kwargs)), return_state=return_state)
+    steps = execute(CallContext(definition, run, plan, args, kwargs))
+    return (await adrive(steps)).state(definition, run) if return_state else _value_of(await adrive(steps))
 
 
 def call_state(definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> State[Any]:
@@ -77,19 +81,19 @@ def call_state(definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[st
         plan, run = begin(definition)
         if not definition.is_async and not listeners.active and _is_simple(plan, run):
             return call_simple(definition, run, plan, args, kwargs, return_state=True)  # type: ignore[no-any-return]  # the state
-        steps = execute(definition, run, plan, args, kwargs)
+        steps = execute(CallContext(definition, run, plan, args, kwargs))
         if definition.is_async:
             from asyncio import run as run_loop
 
-            return run_loop(adrive(steps)).state
-        return drive(steps).state
+            return run_loop(adrive(steps)).state(definition, run)
+        return drive(steps).state(definition, run)
     except Exception as error:  # noqa: BLE001 - refused before the body ran: whoever asks for the result gets it
         return not_started(definition, error)
 
 
 def not_started(definition: AnyDefinition, error: BaseException) -> State[Any]:
     """The state of a run that never was: an input failed, or its options cannot work."""
-    message = f"not started: {told(error)}"
+    message = f"not started: {describe_error(error)}"
     return State(type="failed", kind=definition.kind, run_id="", name=definition.name, message=message, _error=error)
 
 
@@ -97,9 +101,8 @@ def _ready(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ..
     return tuple(resolved(each) for each in args), {name: resolved(each) for name, each in kwargs.items()}
 
 
-def _given(outcome: Outcome, *, return_state: bool) -> Any:
-    if return_state:
-        return outcome.state
+def _value_of(outcome: RunOutcome) -> Any:
+    """Returns the value, or raises what the body raised."""
     if outcome.error is None:
         return outcome.value
     try:

@@ -12,9 +12,9 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from holdall.engine.attempts import attempts, claims_of, replay
+from holdall.engine.attempts import attempts, replay, replay_keys_of
 from holdall.engine.context import current, leave
-from holdall.engine.outcome import Done, Failed, Outcome, failure_of, row_of
+from holdall.engine.outcome import Failed, RunOutcome, failure_of, row_of
 from holdall.engine.persist import keep_uncatalogued, key_of, persist
 from holdall.engine.plan import ExecutionPlan, make_plan
 from holdall.engine.run import Replays, Run, Session
@@ -28,7 +28,7 @@ from holdall.types import UNSET
 if TYPE_CHECKING:
     from holdall.declaration.definition import AnyDefinition
     from holdall.engine.cached_call import CacheLookup, Overtaken
-    from holdall.engine.run import Identity
+    from holdall.engine.run import CallContext
     from holdall.engine.steps import Steps
 
 
@@ -76,48 +76,40 @@ def _is_slug(plan: ExecutionPlan) -> bool:
     return plan.store is not None and plan.store.where.slug is not None
 
 
-def execute(
-    definition: AnyDefinition,
-    run: Run,
-    plan: ExecutionPlan,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    looked_up: CacheLookup | None = None,
-) -> Steps[Outcome]:
-    """Every other call. Sets the context for its own time, records the run, never raises an Exception."""
+def execute(call: CallContext, looked_up: CacheLookup | None = None) -> Steps[RunOutcome]:
+    """Executes a call that is not for the quick path. Sets the context for its own time, records the run.
+
+    Never raises an Exception: the outcome holds what the body raised.
+    """
+    definition, run, plan = call.definition, call.run, call.plan
     token = current.set(run)
     started = time.time()
     recorder = run.session.recorder
     try:
         if definition.kind == "flow":
-            _enter_flow(definition, run, plan)
+            _enter_flow(call)
             recorder.record(row_of(definition, run, "running", None, started, None, cached=False))
         listeners.run_started(run_id=run.id, kind=definition.kind, name=definition.name)
         try:
-            done = yield from _produce(definition, run, plan, args, kwargs, looked_up)
+            outcome = yield from _produce(call, looked_up)
         except BaseException as raised:  # noqa: BLE001 - the outcome holds it; drivers raise it to the caller
             error = raised.error if type(raised) is Failed else raised
             kind, message = failure_of(error)
-            outcome = Outcome(definition, run, kind, message, None, UNSET, UNSET, error)
+            outcome = RunOutcome(UNSET, message=message, type=kind, error=error)
             del error
-        else:
-            held = done.value if definition.options.cache_result_in_memory or done.kept is None else UNSET
-            outcome = Outcome(
-                definition, run, "completed", done.message, done.kept, done.value, held, None, cached=done.cached
-            )
-        result_json = None if outcome.kept is None else outcome.kept.json
+        result_json = None if outcome.stored is None else outcome.stored.json
         recorder.record(
-            row_of(definition, run, outcome.kind, outcome.message, started, result_json, cached=outcome.cached)
+            row_of(definition, run, outcome.type, outcome.message, started, result_json, cached=outcome.cached)
         )
         listeners.run_finished(
             run_id=run.id,
             kind=definition.kind,
             name=definition.name,
-            state=outcome.kind,
+            state=outcome.type,
             duration=time.time() - started,
             cached=outcome.cached,
         )
-        is_literal = outcome.kept is not None and outcome.kept.is_literal and not outcome.cached
+        is_literal = outcome.stored is not None and outcome.stored.is_literal and not outcome.cached
         if (definition.kind == "flow" and run.parent is None) or (is_literal and plan.store is not None):
             # A reference is durable by now; a literal lives in the run's row alone.
             written = yield Blocking(recorder.flush)
@@ -131,69 +123,51 @@ def execute(
         leave(current, token)
 
 
-def _enter_flow(definition: AnyDefinition, run: Run, plan: ExecutionPlan) -> None:
+def _enter_flow(call: CallContext) -> None:
+    run, options = call.run, call.definition.options
     run.flow = run
     run.plans = {}
     around = run.parent.scope if run.parent is not None else None
-    run.scope = plan.resolution.scope(definition.options, around)
-    if definition.options.task_runner is not None:
-        run.task_runner = definition.options.task_runner
+    run.scope = call.plan.resolution.scope(options, around)
+    if options.task_runner is not None:
+        run.task_runner = options.task_runner
 
 
-def _produce(
-    definition: AnyDefinition,
-    run: Run,
-    plan: ExecutionPlan,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    looked_up: CacheLookup | None,
-) -> Steps[Done]:
-    """The value: replayed, out of the cache, or computed and kept."""
+def _produce(call: CallContext, looked_up: CacheLookup | None) -> Steps[RunOutcome]:
+    """Gives the value: replayed, from the cache, or computed and stored."""
+    definition, run = call.definition, call.run
     options = definition.options
     if looked_up is None:
         needed = options.caching is not None or options.result_storage_key is not None
-        parameters = definition.bind(args, kwargs) if needed else None
+        parameters = definition.bind(call.args, call.kwargs) if needed else None
         key = _cache_key(definition, run, parameters) if options.caching is not None else None
         absent = False
     else:
         parameters, key, absent = looked_up
     if options.caching is not None and key is None:
-        plan = make_plan(definition.uncached, run.parent, run.session)
+        call = call._replace(plan=make_plan(definition.uncached, run.parent, run.session))
     replays = run.replays
     if definition.kind == "flow" and options.retries:
         run.replays = Replays(replays)
-    claims = (
-        claims_of(definition, replays, run, args, kwargs, kept=plan.store is not None) if replays is not None else []
-    )
-    for table, identity in claims:
-        if (result := table.kept(identity)) is not None:
+    replay_keys = replay_keys_of(call, replays) if replays is not None else []
+    for table, replay_key in replay_keys:
+        if (result := table.kept(replay_key)) is not None:
             replayed = yield Blocking(partial(replay, definition, result))
             if replayed is not None:
                 return replayed  # type: ignore[no-any-return]  # what _replay returns
-    if key is None or plan.store is None:
-        done = yield from _compute(definition, run, plan, args, kwargs, None, parameters)
+    if key is None or call.plan.store is None:
+        outcome = yield from _compute(call, None, parameters)
     else:
         from holdall.engine.cached_call import cached
 
-        done = yield from cached(
-            definition,
-            run,
-            plan,
-            plan.store,
-            key,
-            partial(_compute, definition, run, plan, args, kwargs, key, parameters),
-            absent=absent,
-        )
-    return _for_replays(done, claims)
-
-
-def _for_replays(done: Done, claims: list[tuple[Replays, Identity]]) -> Done:
-    """Keep what is to be replayed; what else is to be known of it."""
-    if done.kept is None:
-        return done
-    for table, identity in claims:
-        table.keep(identity, done.kept.result)
-    return done._replace(kept=None) if done.kept.for_replays_alone else done
+        compute = partial(_compute, call, key, parameters)
+        outcome = yield from cached(call, call.plan.store, key, compute, absent=absent)
+    stored = outcome.stored
+    if stored is None:
+        return outcome
+    for table, replay_key in replay_keys:
+        table.keep(replay_key, stored.result)
+    return outcome._replace(stored=None) if stored.for_replays_alone else outcome
 
 
 def _cache_key(definition: AnyDefinition, run: Run, parameters: dict[str, Any] | None) -> str | None:
@@ -203,22 +177,14 @@ def _cache_key(definition: AnyDefinition, run: Run, parameters: dict[str, Any] |
 
 
 def _compute(
-    definition: AnyDefinition,
-    run: Run,
-    plan: ExecutionPlan,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    key: str | None,
-    parameters: dict[str, Any] | None,
-    overtaken: Overtaken | None = None,
-) -> Steps[Done]:
-    options = definition.options
-    named = None
-    if plan.store is not None and options.result_storage_key is not None:
-        named = key_of(
-            definition, run, parameters, plan.store
-        )  # before the body: what cannot be filled in must not cost its work
-    value, error = yield from attempts(definition, run, plan, args, kwargs)
+    call: CallContext, key: str | None, parameters: dict[str, Any] | None, overtaken: Overtaken | None = None
+) -> Steps[RunOutcome]:
+    definition, run, plan = call.definition, call.run, call.plan
+    name = None
+    if plan.store is not None and definition.options.result_storage_key is not None:
+        # Before the body: what cannot be filled in must not cost its work.
+        name = key_of(definition, run, parameters, plan.store)
+    value, error = yield from attempts(call)
     if error is not None:
         try:
             # In a wrapping, as a StopIteration raised in a generator would become another error.
@@ -226,8 +192,8 @@ def _compute(
         finally:
             del error
     if plan.resolution.forbidden:
-        return Done(value, None, cached=False)
+        return RunOutcome(value)
     if overtaken is not None and (newer := (yield from overtaken())) is not None:
         return newer
-    kept = yield Blocking(partial(persist, definition, run, plan, value, key=key, name=named))
-    return Done(value, kept, cached=False)
+    stored = yield Blocking(partial(persist, definition, run, plan, value, key=key, name=name))
+    return RunOutcome(value, stored)

@@ -1,4 +1,4 @@
-"""What a run comes to: a value and how it came about, the state that callers see, the row that the catalog keeps."""
+"""Outcome of a run: its value or error, the state that callers see, the row that the catalog has."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdall.engine.state import State
-from holdall.errors import told
-from holdall.types import RunRow
+from holdall.errors import describe_error
+from holdall.types import UNSET, RunRow
 
 if TYPE_CHECKING:
     from holdall.declaration.definition import AnyDefinition
@@ -16,47 +16,34 @@ if TYPE_CHECKING:
     from holdall.engine.state import StateType
 
 
-class Done(NamedTuple):
-    """A value and how it came about."""
+class RunOutcome(NamedTuple):
+    """What a run returned and where that is stored, or what it raised."""
 
     value: Any
-    kept: StoredResult | None
-    cached: bool
+    stored: StoredResult | None = None
+    cached: bool = False
     message: str | None = None
+    type: StateType = "completed"
+    error: BaseException | None = None
+
+    def state(self, definition: AnyDefinition, run: Run) -> State[Any]:
+        """Returns what callers see of it: without the value where that may not stay in memory."""
+        held = self.value if definition.options.cache_result_in_memory or self.stored is None else UNSET
+        result = None if self.stored is None else self.stored.result
+        return state_of(definition, run, self.type, self.message, result, held, self.error, cached=self.cached)
 
 
 class Failed(Exception):  # noqa: N818 - it is no error, it carries one
-    """Carries what the body raised through the generators of the engine."""
+    """Carries what the body raised through the generators of the engine, where a StopIteration would become another error."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
         self.error = error
 
 
-class Outcome(NamedTuple):
-    """How a run ended. `value` is what the body gave, `held` what may stay in memory of it; `error` what it raised."""
-
-    definition: AnyDefinition
-    run: Run
-    kind: StateType
-    message: str | None
-    kept: StoredResult | None
-    value: Any
-    held: Any
-    error: BaseException | None
-    cached: bool = False
-
-    @property
-    def state(self) -> State[Any]:
-        kept = None if self.kept is None else self.kept.result
-        return state_of(
-            self.definition, self.run, self.kind, self.message, kept, self.held, self.error, cached=self.cached
-        )
-
-
 def failure_of(error: BaseException) -> tuple[StateType, str]:
     kind: StateType = "failed" if isinstance(error, Exception) else "cancelled"
-    return kind, told(error)[:1000]
+    return kind, describe_error(error)[:1000]
 
 
 def row_of(

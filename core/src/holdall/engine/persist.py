@@ -185,9 +185,9 @@ def persist(
             if not for_retries_alone:
                 _note_spool(failure, stored, store, run)
                 raise
-            _warn_of_spool(run, store, failure)
+            _warn_of_spool(definition, run, store, failure)
             return stored._replace(for_replays_alone=True)
-        _warn_of_spool(run, store, failure)
+        _warn_of_spool(definition, run, store, failure)
     if row is not None:
         run.session.recorder.add_reference(row)
         listeners.result_written(reference=row.reference, size=row.size, seconds=time.time() - row.created)
@@ -270,14 +270,14 @@ def _note_spool(failure: HoldallError, stored: StoredResult, store: ResultStore,
     )
 
 
-def _warn_of_spool(run: Run, store: ResultStore, failure: HoldallError) -> None:
+def _warn_of_spool(definition: AnyDefinition, run: Run, store: ResultStore, failure: HoldallError) -> None:
     """Warns once for each storage and outermost run."""
     if not run.outermost.is_first_warning(store.where.identity):
         return
     folder = spool.folder(store.where, run.session.settings.home)
     warnings.warn(
-        f"{store.label} did not take a result. What it does not take is kept in the spool, {folder}, and the run goes on: "
-        f"reads find it there, and `holdall result push` sends it. {failure}",
+        f"{store.label} did not take a result, that of {definition.kind} {definition.name!r}. What it does not take is kept "
+        f"in the spool, {folder}, and the run goes on: reads find it there, and `holdall result push` sends it. {failure}",
         HoldallWarning,
         stacklevel=2,
     )

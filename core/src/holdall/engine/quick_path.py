@@ -13,7 +13,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.engine.attempts import identified, settle
+from holdall.engine.attempts import call_digests, join_submitted
 from holdall.engine.context import current
 from holdall.engine.outcome import failure_of, row_of, state_of
 from holdall.engine.persist import StoredResult, keep_uncatalogued, persist
@@ -55,15 +55,15 @@ def call_simple(
     store, stored = plan.store, None
     state, message = "completed", None
     if run.replays is not None:
-        run.identified = partial(identified, definition, args, kwargs)
+        run.call_digests = partial(call_digests, definition, args, kwargs)
     try:
         try:
             value = definition.fn(*args, **kwargs)
             if run.runner is not None:
-                value = settle(run, value)
+                value = join_submitted(run, value)
         finally:
             if run.runner is not None:
-                settle(run)
+                join_submitted(run)
         if store is not None:
             stored = persist(definition, run, plan, value)
         elif (value is None or value is True or value is False) and not plan.resolution.forbidden:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from holdall._system import fork
 from holdall.catalog.open import open_catalog
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
     from holdall.abc.runner import TaskRunner
     from holdall.catalog.recorder import Recorder
+    from holdall.declaration.definition import AnyDefinition
     from holdall.declaration.resolution import Scope
     from holdall.engine.future import Future
+    from holdall.engine.plan import ExecutionPlan
     from holdall.engine.state import State
     from holdall.results.references import ResultLiteral
     from holdall.results.store import ResultStore
@@ -43,15 +45,15 @@ class Session:
         self.stores: dict[Any, tuple[ResultStore, Any]] = {}
 
 
-Identity = tuple[tuple[str, str, int], ...]
+ReplayKey = tuple[tuple[str, str, int], ...]
 """The steps from the outermost flow that retries down to a run; each is a function, inputs, and which of such calls."""
 
 
 class Replays:
     """Results of the children of a flow that retries, for its next attempt.
 
-    A child's identity is its function, the digest of its inputs and which occurrence of that pair it is in the run
-    around it, after the identity of that run. Occurrences are counted anew in every attempt, so the order under
+    A child's replay key is its function, the digest of its inputs and which occurrence of that pair it is in the run
+    around it, after the replay key of that run. Occurrences are counted anew in every attempt, so the order under
     `submit` and `map` does not matter, and a run that is replayed whole shifts nobody's number.
     """
 
@@ -60,7 +62,7 @@ class Replays:
     def __init__(self, around: Replays | None) -> None:
         self.around = around
         self.lock: threading.RLock = fork.renewed(threading.RLock()) if around is None else around.lock
-        self._kept: dict[Identity, ResultLiteral | ResultReference] = {}
+        self._kept: dict[ReplayKey, ResultLiteral | ResultReference] = {}
 
     def tables(self) -> Iterator[Replays]:
         """This one and those of the flows around it, nearest first."""
@@ -69,12 +71,12 @@ class Replays:
             yield table
             table = table.around
 
-    def kept(self, identity: Identity) -> ResultLiteral | ResultReference | None:
-        return self._kept.get(identity)
+    def kept(self, replay_key: ReplayKey) -> ResultLiteral | ResultReference | None:
+        return self._kept.get(replay_key)
 
-    def keep(self, identity: Identity, result: ResultLiteral | ResultReference) -> None:
+    def keep(self, replay_key: ReplayKey, result: ResultLiteral | ResultReference) -> None:
         # Without the object: a flow of many results would hold them all for a retry that may never come.
-        self._kept[identity] = replace(result, _object=UNSET) if isinstance(result, ResultReference) else result
+        self._kept[replay_key] = replace(result, _object=UNSET) if isinstance(result, ResultReference) else result
 
 
 class Submitted:
@@ -108,13 +110,13 @@ class Run:
 
     __slots__ = (
         "_children",
-        "_identity",
         "_occurrences",
+        "_replay_key",
         "_warned",
         "attempt",
+        "call_digests",
         "flow",
         "id",
-        "identified",
         "kind",
         "number",
         "parent",
@@ -139,10 +141,10 @@ class Run:
         self.submitted: Submitted | None = None  # made with the runner, on the first submit
         # Made now: two threads that made it when they first need it would name two runs alike.
         self._children = itertools.count(1)
-        self._identity: Identity | None = None
+        self._replay_key: ReplayKey | None = None
         self._occurrences: dict[tuple[str, str], int] | None = None
         self._warned: set[str] | None = None
-        self.identified: Callable[[], tuple[str, str]] | None = None
+        self.call_digests: Callable[[], tuple[str, str]] | None = None
         if parent is not None:
             self.flow: Run | None = parent.flow
             self.scope: Scope | None = parent.scope
@@ -162,27 +164,27 @@ class Run:
         """Number the calls inside it from the first again: those of the attempt before are to be replayed."""
         self._occurrences = None
 
-    def place(self, function: str, inputs: str, lock: threading.RLock) -> Identity:
-        """The identity of the next call of that function with those inputs in this run."""
+    def next_replay_key(self, function: str, inputs: str, lock: threading.RLock) -> ReplayKey:
+        """Returns the replay key of the next call of that function with those inputs in this run."""
         with lock:
-            around = self._own_identity(lock)
+            around = self._own_replay_key(lock)
             if self._occurrences is None:
                 self._occurrences = {}
             number = self._occurrences.get((function, inputs), 0)
             self._occurrences[function, inputs] = number + 1
         return (*around, (function, inputs, number))
 
-    def claim(self, function: str, inputs: str, lock: threading.RLock) -> Identity:
-        """The identity of this run itself."""
+    def claim_replay_key(self, function: str, inputs: str, lock: threading.RLock) -> ReplayKey:
+        """Sets and returns the replay key of this run itself."""
         parent = self.parent
-        self._identity = () if parent is None else parent.place(function, inputs, lock)
-        return self._identity
+        self._replay_key = () if parent is None else parent.next_replay_key(function, inputs, lock)
+        return self._replay_key
 
-    def _own_identity(self, lock: threading.RLock) -> Identity:
-        if self._identity is None:
+    def _own_replay_key(self, lock: threading.RLock) -> ReplayKey:
+        if self._replay_key is None:
             # What is not kept itself has its inputs compared when something inside it is.
-            self._identity = () if self.identified is None else self.claim(*self.identified(), lock)
-        return self._identity
+            self._replay_key = () if self.call_digests is None else self.claim_replay_key(*self.call_digests(), lock)
+        return self._replay_key
 
     @property
     def outermost(self) -> Run:
@@ -211,3 +213,13 @@ class Run:
         """The nearest flow run around it, not itself."""
         flow = self.flow if self.kind == "task" else (self.parent.flow if self.parent is not None else None)
         return None if flow is None else flow.id
+
+
+class CallContext(NamedTuple):
+    """One call of a definition: where it runs, how, and with which arguments."""
+
+    definition: AnyDefinition
+    run: Run
+    plan: ExecutionPlan
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]

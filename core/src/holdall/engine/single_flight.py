@@ -1,4 +1,4 @@
-"""Who computes a missing result: one at a time per key in this process, and between processes where storage locks."""
+"""Single flight of missing results: one computation at a time per key, between processes too if the storage can lock."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ computing: ContextVar[tuple[str, ...]] = ContextVar("holdall_computing", default
 
 
 class _Turn:
-    """A lock that can be weakly referenced."""
+    """Lock that can be referenced weakly."""
 
     __slots__ = ("__weakref__", "lock")
 
@@ -43,7 +43,7 @@ _making = threading.Lock()
 
 
 def _turn_of(name: str) -> _Turn:
-    """The same lock for a name as long as anybody has it."""
+    """Returns the same lock for a name as long as anybody holds it."""
     with _making:
         found = _turns.get(name)
         if found is None:
@@ -52,7 +52,7 @@ def _turn_of(name: str) -> _Turn:
 
 
 class Flight:
-    """One caller's turn at a key; `entered` says whether it has come."""
+    """Single-flight guard: at most one caller computes a key, in this process and wherever the storage can lock."""
 
     def __init__(self, store: ResultStore, key: str, settings: LockSettings, /) -> None:
         self._name = f"{store.place}\0{key}"
@@ -66,7 +66,7 @@ class Flight:
         self._token: Any = None
 
     def enter(self) -> Steps[None]:
-        """Wait for the turn in short steps, so that a waiter keeps neither an event loop nor one of its threads.
+        """Waits for the turn in short steps, so that a waiter keeps neither an event loop nor one of its threads.
 
         Raises:
             StorageError: the storage cannot lock where it said that it can.
@@ -97,7 +97,7 @@ class Flight:
         return self._lease is None or self._lease.held
 
     def refresh(self) -> None:
-        """Ask the storage. Raises `StorageError` where it does not answer."""
+        """Asks the storage. Raises `StorageError` where it does not answer."""
         if (lease := self._lease) is not None:
             lease.refresh()
 
@@ -125,7 +125,7 @@ class Flight:
                 turn.lock.release()
 
     def release(self) -> None:
-        """Let other machines have the turn; `leave` does that too."""
+        """Releases the lease, so that other machines have the turn; `leave` does that too."""
         with self._mutex:
             self._over = True
             lease, self._lease = self._lease, None

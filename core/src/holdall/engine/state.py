@@ -56,7 +56,7 @@ class State(Generic[R_co]):
             return self._value  # type: ignore[no-any-return]
         if isinstance(self.reference, ResultReference):
             # It comes from another process without the object that came along in the state.
-            self.reference.hold(self._value)
+            self.reference.set_cached_value(self._value)
             return self.reference.get(accept=accept)  # type: ignore[no-any-return]
         return self.reference.get()  # type: ignore[return-value]  # a literal of the type that the run returned
 

@@ -14,7 +14,7 @@ from holdall.errors import (
     KeyMissing,
     MissingResultError,
     StorageError,
-    told,
+    describe_error,
 )
 from holdall.results import record as records
 from holdall.results.checksum import Checksummer, verified
@@ -270,5 +270,5 @@ def _read(payload: Payload, path: str, source: GuardedStorage) -> Iterator[Buffe
         raise
     except Exception as error:  # the boundary to plugins: inside a put, it would be blamed on the other storage
         raise StorageError(
-            f"{where} cannot be read: {told(error)}.", block=source.slug, key=path, operation="get"
+            f"{where} cannot be read: {describe_error(error)}.", block=source.slug, key=path, operation="get"
         ) from error

@@ -155,8 +155,8 @@ class ResultReference:
 
         return await to_thread(self.get, accept=accept, columns=columns)
 
-    def hold(self, value: Any, /) -> None:
-        """Let `get` answer with this object, unless it has one or may keep none; `UNSET` changes nothing."""
+    def set_cached_value(self, value: Any, /) -> None:
+        """Sets the object that `get` returns, unless there is one or none may stay in memory; `UNSET` changes nothing."""
         if self._object is UNSET and self.cache_in_memory:
             object.__setattr__(self, "_object", value)
 

@@ -7,7 +7,7 @@ import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.errors import SerializationError, told
+from holdall.errors import SerializationError, describe_error
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def packed(state: State[Any]) -> bytes:
     except Exception as refusal:  # noqa: BLE001 - a user's __reduce__ may raise anything
         message = (
             f"The result of {state.kind} {state.name!r} cannot travel back from its process: it is a "
-            f"{type(state._value).__qualname__}, and cannot be pickled ({told(refusal)}). Return something plain, or "  # noqa: SLF001
+            f"{type(state._value).__qualname__}, and cannot be pickled ({describe_error(refusal)}). Return something plain, or "  # noqa: SLF001
             "keep it (persist_result=True, cache_result_in_memory=False) with a serializer that takes it."
         )
         return _dumps(replace(state, type="failed", message=message, _value=UNSET, _error=SerializationError(message)))
@@ -105,8 +105,8 @@ def _carried(error: BaseException) -> BaseException:
         else:
             return carried
     stand_in = SerializationError(
-        f"The run failed with {told(error)}. This stands in for that exception, which cannot be pickled"
-        f"{'' if refusal is None else f' ({told(refusal)})'}."
+        f"The run failed with {describe_error(error)}. This stands in for that exception, which cannot be pickled"
+        f"{'' if refusal is None else f' ({describe_error(refusal)})'}."
     )
     stand_in.add_note(f"In a worker process:\n{trace}")
     return stand_in

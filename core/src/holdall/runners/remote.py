@@ -6,7 +6,7 @@ import concurrent.futures
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
-from holdall.engine.attempts import claims_in, replay
+from holdall.engine.attempts import replay, replay_keys_in
 from holdall.engine.call import call_state, not_started
 from holdall.engine.context import current
 from holdall.engine.execute import begin
@@ -44,13 +44,13 @@ def send(
     try:
         plan, session = _planned(definition, run)
         replays = run.replays if run is not None else None
-        claims = (
-            claims_in(definition, replays, run, args, kwargs)
+        replay_keys = (
+            replay_keys_in(definition, replays, run, args, kwargs)
             if run is not None and replays is not None and plan.store is not None
             else []
         )
-        for table, identity in claims:
-            if (result := table.kept(identity)) is not None and (again := replay(definition, result)) is not None:
+        for table, replay_key in replay_keys:
+            if (result := table.kept(replay_key)) is not None and (again := replay(definition, result)) is not None:
                 state: State[Any] = State(
                     type="completed",
                     kind=definition.kind,
@@ -73,8 +73,8 @@ def send(
         try:
             state = unpacked(finished.result())
             if state.reference is not None:
-                for table, identity in claims:
-                    table.keep(identity, state.reference)
+                for table, replay_key in replay_keys:
+                    table.keep(replay_key, state.reference)
         except BaseException as error:  # noqa: BLE001 - the worker died, or its answer cannot be read here
             state = not_started(definition, error)
         done.set_result(state)

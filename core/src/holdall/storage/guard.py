@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from holdall.abc.storage import Storage
-from holdall.errors import ConfigurationError, HoldallError, StorageError, told
+from holdall.errors import ConfigurationError, HoldallError, StorageError, describe_error
 from holdall.storage import circuit_breaker
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class GuardedStorage(Storage):
             raise
         except Exception as error:  # the boundary to plugins, as above
             raise ConfigurationError(
-                f"{self._name} cannot say what it could store: {operation} raised {told(error)}. {self._advice}"
+                f"{self._name} cannot say what it could store: {operation} raised {describe_error(error)}. {self._advice}"
             ) from error
 
     def _broken(self, operation: str, key: str, error: Exception) -> StorageError:
@@ -175,7 +175,8 @@ class GuardedStorage(Storage):
 
     def _error(self, operation: str, key: str, error: Exception) -> StorageError:
         return StorageError(
-            f"{self._name}: {operation} of {key!r} failed in a way that no storage should: {told(error)}. {self._advice}",
+            f"{self._name}: {operation} of {key!r} failed in a way that no storage should: {describe_error(error)}. "
+            f"{self._advice}",
             block=self._name,
             key=key,
             operation=operation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from holdall.abc.lock import LEASE_SECONDS
-from holdall.errors import ConfigurationError, HoldallError, PluginBrokenError, told
+from holdall.errors import ConfigurationError, HoldallError, PluginBrokenError, describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,8 +52,8 @@ def lock_manager(storage: GuardedStorage, settings: LockSettings | None = None, 
         raise
     except Exception as error:  # the boundary to plugins
         raise PluginBrokenError(
-            f"The lock manager {slug!r} ({cls.__module__}.{cls.__qualname__}) cannot be made: {told(error)}. Upgrade the "
-            "plugin that it comes with, or unset HOLDALL_LOCKS."
+            f"The lock manager {slug!r} ({cls.__module__}.{cls.__qualname__}) cannot be made: {describe_error(error)}. Upgrade "
+            "the plugin that it comes with, or unset HOLDALL_LOCKS."
         ) from error
     if found is None and chosen is not None:
         raise ConfigurationError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from holdall.errors import HoldallError, SerializationError, told
+from holdall.errors import HoldallError, SerializationError, describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,4 +31,6 @@ def load(codec: Codec, source: Source, columns: Sequence[str] | None = None) -> 
     except HoldallError:
         raise
     except Exception as error:  # the boundary to plugins, as in writing
-        raise SerializationError(f"The {codec.slug} serializer cannot read this result: {told(error)}.") from error
+        raise SerializationError(
+            f"The {codec.slug} serializer cannot read this result: {describe_error(error)}."
+        ) from error

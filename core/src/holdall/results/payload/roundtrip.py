@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.errors import HoldallError, HoldallWarning, MissingResultError, SerializationError, told
+from holdall.errors import HoldallError, HoldallWarning, MissingResultError, SerializationError, describe_error
 from holdall.types import Trust
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def check(codec: Codec, value: Any, source: Source, policy: Policy, /) -> dict[s
     except HoldallError as error:
         raise SerializationError(f"{_would_not(codec)}: it cannot be read back. {error}", value=value) from error
     except Exception as error:  # the boundary to plugins
-        raise SerializationError(f"{_would_not(codec)}: it cannot be read back: {told(error)}.", value=value) from error
+        raise SerializationError(
+            f"{_would_not(codec)}: it cannot be read back: {describe_error(error)}.", value=value
+        ) from error
     # Not every process checks, and the forms of JSON bring pydantic.
     from holdall.serialization.compare import difference
     from holdall.serialization.typed.errors import described

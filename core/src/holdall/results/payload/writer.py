@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from holdall._system.elapsed import NEVER, Since
-from holdall.errors import HoldallError, MissingResultError, SerializationError, StorageError, told
+from holdall.errors import HoldallError, MissingResultError, SerializationError, StorageError, describe_error
 from holdall.results import record as records
 from holdall.results.checksum import Checksummer
 from holdall.results.layout import payload_key
@@ -100,7 +100,7 @@ def write(value: Any, codec: Codec, storage: GuardedStorage, /, *, inline: bool,
         raise
     except Exception as error:  # the boundary to plugins: whatever else a codec raises is no error of the storage
         raise SerializationError(
-            f"The {codec.slug} serializer cannot write a {type(value).__qualname__}: {told(error)}.",
+            f"The {codec.slug} serializer cannot write a {type(value).__qualname__}: {describe_error(error)}.",
             value=value,
         ) from error
     checksum = through.checksum()
@@ -167,7 +167,9 @@ def _streamed(parts: Parts, serializer: str) -> Iterator[Buffer]:
     except HoldallError:
         raise
     except Exception as error:  # the boundary to plugins: a serializer
-        raise SerializationError(f"The {serializer} serializer cannot write this result: {told(error)}.") from error
+        raise SerializationError(
+            f"The {serializer} serializer cannot write this result: {describe_error(error)}."
+        ) from error
 
 
 def _timed(parts: Iterator[Buffer], given: list[Since]) -> Iterator[Buffer]:
