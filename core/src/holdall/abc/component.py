@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, get_type_
 from pydantic import BaseModel, ConfigDict, Secret, SecretBytes, SecretStr, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
-from holdall.abc.pydantic_errors import faults
+from holdall._pydantic_errors import faults
 from holdall.errors import ConfigurationError
 from holdall.suggest import suggest
 

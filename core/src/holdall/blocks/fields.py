@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from holdall.abc.pydantic_errors import faults
+from holdall._pydantic_errors import faults
 from holdall.errors import ConfigurationError
 from holdall.settings import user
 from holdall.settings.model import BLOCK_PREFIX, DEFAULT

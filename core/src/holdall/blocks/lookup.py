@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from holdall.abc.pydantic_errors import describe
+from holdall._pydantic_errors import describe
 from holdall.abc.storage import Storage
 from holdall.blocks import fields as block_fields
 from holdall.blocks import secrets as vault

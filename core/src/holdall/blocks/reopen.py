@@ -9,8 +9,8 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
+from holdall._pydantic_errors import describe
 from holdall.abc.component import HOW
-from holdall.abc.pydantic_errors import describe
 from holdall.blocks import fields as block_fields
 from holdall.blocks import lookup as blocks
 from holdall.blocks import secrets as vault

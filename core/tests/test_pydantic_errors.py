@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
-from holdall.abc.pydantic_errors import Fault, describe, faults
+from holdall._pydantic_errors import Fault, describe, faults
 from holdall.builtin.json.serializer import JSONSerializer
 from holdall.errors import ConfigurationError
 
