@@ -125,7 +125,7 @@ class SerializationError(ResultError, ValueError):
 class StorageError(HoldallError, OSError):
     """A storage did not do what it was asked; `__cause__` is the backend's own error.
 
-    `block` is the slug or the type of the block, `operation` one of put, get, head, delete, scan. `transient` says that
+    `block` is the slug or the type of the block, `operation` the method that was called, as put or get. `transient` says that
     the same call may well succeed in a moment.
     """
 

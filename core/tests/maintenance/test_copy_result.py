@@ -26,6 +26,7 @@ from holdall.results.record import SEAL_SIZE, at, parse, seal
 from holdall.results.references import StorageReference
 from holdall.results.store import ResultStore
 from holdall.serializers import JSONSerializer
+from holdall.storage.guard import guard
 from holdall.testing.faults import FaultyStorage, Meanwhile
 
 if TYPE_CHECKING:
@@ -206,8 +207,8 @@ def test_a_source_that_breaks_its_contract_is_named(source: ResultStore, target:
 
     source.write("x" * 9000, key="k")
 
-    with pytest.raises(StorageError, match=r"in faulty cannot be read: RuntimeError: no"):
-        sent(source, target, through=Broken(source.storage))
+    with pytest.raises(StorageError, match=r"^faulty: stream of .*: RuntimeError: no.* tell the author of"):
+        sent(source, target, through=guard(Broken(source.storage)))
 
 
 def test_damage_at_the_target_is_mended_and_other_files_are_left(source: ResultStore, target: ResultStore) -> None:

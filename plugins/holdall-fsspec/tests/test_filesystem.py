@@ -324,7 +324,7 @@ def test_a_server_of_files_takes_names_of_files(protocol: str) -> None:
     block = FsspecFileSystem(basepath=f"{protocol}://host/x")
     block.check_key("a" * 255)
 
-    for key in ("a" * 256, "a/" + "\u00e9" * 128, ".holdall-tmp-x", "a/.holdall-tmp-y/b"):
+    for key in ("a" * 256, "a/" + "\u00e9" * 128, ".holdall-tmp-x", "a/.holdall-tmp-y/b", "a/.HOLDALL-TMP-z"):
         with pytest.raises(ConfigurationError, match="has a segment"):
             block.check_key(key)
 

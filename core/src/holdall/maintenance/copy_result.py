@@ -10,11 +10,9 @@ from holdall._system.elapsed import Since
 from holdall.errors import (
     ConfigurationError,
     CorruptResultError,
-    HoldallError,
     KeyMissing,
     MissingResultError,
     StorageError,
-    describe_error,
 )
 from holdall.results import record as records
 from holdall.results.checksum import Checksummer, verified
@@ -265,10 +263,4 @@ def _read(payload: Payload, path: str, source: GuardedStorage) -> Iterator[Buffe
         raise MissingResultError(
             f"The payload {where} is gone, though its record is still there: somebody deleted it. Restore it from a "
             "copy, or delete the result."
-        ) from error
-    except HoldallError:
-        raise
-    except Exception as error:  # the boundary to plugins: inside a put, it would be blamed on the other storage
-        raise StorageError(
-            f"{where} cannot be read: {describe_error(error)}.", block=source.slug, key=path, operation="get"
         ) from error

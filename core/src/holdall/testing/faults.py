@@ -28,7 +28,7 @@ class FaultyStorage(Storage):
     def __init__(self, inner: Storage, /) -> None:
         self.inner = inner
         self.inline_limit = inner.inline_limit
-        self.on_failure = getattr(inner, "on_failure", "raise")
+        self.on_failure = inner.on_failure
 
     @property
     def atomic_create(self) -> bool:
