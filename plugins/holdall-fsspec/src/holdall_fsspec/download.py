@@ -19,7 +19,7 @@ _WRITABLE: Final = 64 << 10
 """From here on a second copy would cost more than a caller gains who gets bytes."""
 
 
-class Plan(NamedTuple):
+class DownloadOptions(NamedTuple):
     """How to read: pieces of `chunk` bytes, `together` of them at once, each asked for `attempts` times at most.
 
     Objects of more than `map_above` bytes are read into a temporary file that is mapped. `moved` is told of bytes as
@@ -34,20 +34,20 @@ class Plan(NamedTuple):
 
 
 async def download(
-    client: ObjectClient, name: str, start: int, stop: int | None, etag: str | None, plan: Plan, /
+    client: ObjectClient, name: str, start: int, stop: int | None, etag: str | None, options: DownloadOptions, /
 ) -> Buffer:
     """Bytes `start` to `stop`: bytes where they are few, else a buffer that is the caller's to change.
 
     With an `etag`, of that version only. What is there is never mixed from two.
     """
-    end = start + plan.chunk if stop is None else min(stop, start + plan.chunk)
+    end = start + options.chunk if stop is None else min(stop, start + options.chunk)
     # The first answer says how large the object is and which one it is, so that asking costs no request of its own.
     body = await client.read(name, start, end, etag)
     try:
         stop = body.size if stop is None else min(stop, body.size)
-        reader = _Reader(client, name, body.etag or etag, plan)
+        reader = _Reader(client, name, body.etag or etag, options)
         length = max(stop - start, 0)
-        data = room(length, plan.map_above)
+        data = room(length, options.map_above)
         with memoryview(data) as view:
             await reader.fill_all(view, start, body)
     finally:
@@ -56,18 +56,18 @@ async def download(
 
 
 class _Reader:
-    def __init__(self, client: ObjectClient, name: str, etag: str | None, plan: Plan) -> None:
+    def __init__(self, client: ObjectClient, name: str, etag: str | None, options: DownloadOptions) -> None:
         self._client = client
         self._name = name
         self._etag = etag
-        self._plan = plan
+        self._options = options
 
     async def fill_all(self, view: memoryview, start: int, body: Body) -> None:
         """Fill the view with the object's bytes from `start`; `body` is the answer that has the first of them."""
-        step = self._plan.chunk
+        step = self._options.chunk
         if body.start != start or body.length >= len(view):
             step = max(len(view), 1)  # one answer has it all
-        turns = asyncio.Semaphore(self._plan.together)
+        turns = asyncio.Semaphore(self._options.together)
 
         async def fill(offset: int) -> None:
             async with turns:
@@ -89,7 +89,7 @@ class _Reader:
         """Fill one piece; asks again for what is missing where the connection breaks in the middle of it."""
         filled = 0
         with view:
-            for attempt in range(self._plan.attempts):
+            for attempt in range(self._options.attempts):
                 body = first
                 try:
                     if body is None:
@@ -98,11 +98,11 @@ class _Reader:
                     async for piece in _pieces(body, skip, len(view) - filled):
                         view[filled : filled + len(piece)] = piece
                         filled += len(piece)
-                        self._plan.moved(len(piece))
+                        self._options.moved(len(piece))
                     _check_whole(filled, len(view))
                 except Exception:  # whatever the transport raises for a broken stream
                     # An answer that was refused has been repeated by the client already, as far as that helps.
-                    if body is None or attempt + 1 == self._plan.attempts:
+                    if body is None or attempt + 1 == self._options.attempts:
                         raise
                 else:
                     return

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from holdall.types import Buffer, ByteRange, Parts, WriteMode
     from holdall_fsspec.client import ObjectClient, ObjectInfo
-    from holdall_fsspec.download import Plan
+    from holdall_fsspec.download import DownloadOptions
     from holdall_fsspec.errors import Guard
 
 T = TypeVar("T")
@@ -160,12 +160,12 @@ class ObjectBlock(BucketBlock):
     def _downloading(self, name: str, begin: int, stop: int | None, etag: str | None) -> Coroutine[Any, Any, Buffer]:
         from holdall_fsspec.download import download
 
-        return download(self.client, name, begin, stop, etag, self._plan())
+        return download(self.client, name, begin, stop, etag, self._download_options())
 
-    def _plan(self) -> Plan:
-        from holdall_fsspec.download import Plan
+    def _download_options(self) -> DownloadOptions:
+        from holdall_fsspec.download import DownloadOptions
 
-        return Plan(self.chunk_size, self.concurrency, self.max_attempts, self.map_above, arriving.get())
+        return DownloadOptions(self.chunk_size, self.concurrency, self.max_attempts, self.map_above, arriving.get())
 
     def _unread(self, guard: Guard, error: Exception) -> StorageError:
         if BackendError.of(error).status == 412:

@@ -20,7 +20,7 @@ _WRITABLE: Final = 64 << 10
 _PIECE: Final = 1 << 20
 
 
-class Plan(NamedTuple):
+class DownloadOptions(NamedTuple):
     """How to read: ranges of `chunk` bytes, `together` of them at once; above `map_above` bytes into a mapped file.
 
     `arrived` is told of bytes as they come in.
@@ -33,13 +33,20 @@ class Plan(NamedTuple):
 
 
 def download(
-    client: ObstoreClient, name: str, start: int, stop: int | None, etag: str | None, plan: Plan, deadline: Deadline, /
+    client: ObstoreClient,
+    name: str,
+    start: int,
+    stop: int | None,
+    etag: str | None,
+    options: DownloadOptions,
+    deadline: Deadline,
+    /,
 ) -> Buffer:
     """Bytes `start` to `stop`: bytes where they are few, else a buffer that is the caller's to change.
 
     With an `etag`, of that version only. What is there is never mixed from two.
     """
-    end = start + plan.chunk if stop is None else min(stop, start + plan.chunk)
+    end = start + options.chunk if stop is None else min(stop, start + options.chunk)
     # The first answer says how large the object is and which one it is, so that asking costs no request of its own.
     first = client.read(name, start, end, etag)
     size = first.meta["size"]
@@ -49,22 +56,22 @@ def download(
             data = bytes(first.bytes())
         check(len(data), length)
         return data
-    room = _room(length, plan.map_above)
+    room = _room(length, options.map_above)
     version = first.meta["e_tag"] or etag
 
     def fill(offset: int) -> None:
         deadline.left()
-        with view[offset : offset + plan.chunk] as part:
+        with view[offset : offset + options.chunk] as part:
             begin = start + offset
             answer = client.read(name, begin, begin + len(part), version) if offset else first
-            _pour(answer, part, plan.arrived)
+            _pour(answer, part, options.arrived)
 
     with memoryview(room) as view:
-        if length <= plan.chunk:
+        if length <= options.chunk:
             fill(0)
         else:
-            with ThreadPoolExecutor(plan.together, thread_name_prefix="holdall-obstore") as pool:
-                futures = [pool.submit(fill, offset) for offset in range(0, length, plan.chunk)]
+            with ThreadPoolExecutor(options.together, thread_name_prefix="holdall-obstore") as pool:
+                futures = [pool.submit(fill, offset) for offset in range(0, length, options.chunk)]
                 try:
                     for each in futures:
                         each.result()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from holdall.types import Buffer, ByteRange, Parts, WriteMode
     from holdall_fsspec.errors import Guard
     from holdall_obstore.client import ObstoreClient
-    from holdall_obstore.download import Plan
+    from holdall_obstore.download import DownloadOptions
 
 _CONFLICTS: Final = 6
 
@@ -135,10 +135,10 @@ class Operations(BucketBlock):
     def _download(
         self, client: ObstoreClient, name: str, begin: int, stop: int | None, etag: str | None, deadline: Deadline
     ) -> Buffer:
-        from holdall_obstore.download import Plan, download
+        from holdall_obstore.download import DownloadOptions, download
 
-        plan: Plan = Plan(self.chunk_size, self.concurrency, self.map_above, arriving.get())
-        return download(client, name, begin, stop, etag, plan, deadline)
+        options: DownloadOptions = DownloadOptions(self.chunk_size, self.concurrency, self.map_above, arriving.get())
+        return download(client, name, begin, stop, etag, options, deadline)
 
     def _unread(self, guard: Guard, name: str, error: Exception) -> StorageError:
         if BackendError.of(error).status == 412:
