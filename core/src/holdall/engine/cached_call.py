@@ -1,4 +1,4 @@
-"""A call that may be the same as an earlier one: its key, its hit, and one computation for all who miss at once."""
+"""Cached calls: the cache key, the lookup, and one computation for all callers that miss at once."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 Overtaken = Callable[[], "Steps[RunOutcome | None]"]
-"""Asked before a value is kept: the result of whoever took over the turn meanwhile, or None."""
+"""Called before a value is stored: gives the result of a caller that took over the turn meanwhile, or None."""
 
 
 class CacheLookup(NamedTuple):
-    """The parameters by name and the cache key, where they were worked out already; `absent`: nothing is kept there."""
+    """Parameters by name and cache key of a call that was looked up; `absent`: its storage has no entry."""
 
     parameters: dict[str, Any]
     key: str | None

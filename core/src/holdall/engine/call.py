@@ -1,4 +1,4 @@
-"""A call as its caller sees it: inputs made ready, the run taken through, the value, state or exception given back."""
+"""Entry of calls: resolves futures among the inputs, runs the call, returns its value or state or raises its exception."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def call(definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What `task(...)` and `flow(...)` do; a coroutine for an async function."""
+    """Calls a task or flow; returns a coroutine for an async function."""
     return_state, wait_for = definition.options.return_state, definition.options.wait_for
     if kwargs:
         return_state = kwargs.pop("return_state", return_state)
@@ -74,7 +74,7 @@ async def _acall(
 
 
 def call_state(definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> State[Any]:
-    """What a runner's worker does: the state, whatever happens; an async function gets an event loop of its own."""
+    """Calls for a runner's worker: returns the state, whatever happens. An async function gets an event loop of its own."""
     try:
         if not MATTER.isdisjoint(map(type, args)) or kwargs:
             args, kwargs = _ready(args, kwargs)
@@ -92,7 +92,7 @@ def call_state(definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[st
 
 
 def not_started(definition: AnyDefinition, error: BaseException) -> State[Any]:
-    """The state of a run that never was: an input failed, or its options cannot work."""
+    """Returns the state of a call that did not start: an input failed, or its options cannot work."""
     message = f"not started: {describe_error(error)}"
     return State(type="failed", kind=definition.kind, run_id="", name=definition.name, message=message, _error=error)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def begin(definition: AnyDefinition) -> tuple[ExecutionPlan, Run]:
-    """Resolve a call where it stands. What cannot work is refused here, before the body runs."""
+    """Makes plan and run of a call for the place that it is made from. What cannot work is refused here, before the body runs."""
     parent = current.get()
     if parent is None:
         directory = _working_directory()

@@ -45,9 +45,9 @@ _LATEST: Final = 253_370_764_800.0  # the year 9999: what RFC 3339 can say
 
 
 class StoredResult(NamedTuple):
-    """A result and the JSON that the catalog's run row holds of it.
+    """Result and its JSON, as the catalog has it in the row of the run.
 
-    `for_replays_alone`: nobody asked for it by name, and its storage did not take it; so neither catalog nor state has it.
+    `for_replays_alone`: only `retries` ask for it and its storage did not take it, so neither catalog nor state gets it.
     """
 
     result: Result
@@ -56,7 +56,7 @@ class StoredResult(NamedTuple):
 
     @property
     def is_literal(self) -> bool:
-        """Whether the row of its run is all that there is of it, unless a record says the same."""
+        """Whether it is True, False or None, which lie in the row of the run and in no object of the storage."""
         return type(self.result) is ResultLiteral
 
 
@@ -71,11 +71,10 @@ def lookup(
     complained: list[str],
     seen: Callable[[Record], None] | None = None,
 ) -> tuple[Any, StoredResult] | None:
-    """The value kept under a cache key, in the storage or the spool of `home`, or None for a miss. `seen` is given its record.
+    """Returns the value under a cache key, from the storage or the spool of `home`, or None for a miss.
 
-    A miss is: absent, expired, or read and found bad.
-
-    `complained` holds what was said of this entry already: two looks at one bad entry make one warning.
+    A miss is: absent, expired, or read and found bad. `seen` is called with the record of a hit. `complained` holds the
+    warning of this entry, if there was one: two looks at one bad entry warn once.
 
     Raises:
         StorageError: the storage cannot be reached or refuses; that never means "no" (unless `on_failure="run"`).
@@ -293,7 +292,7 @@ def _warn_unstored(definition: AnyDefinition, failure: HoldallError) -> None:
 
 
 def key_of(definition: AnyDefinition, run: Run, parameters: Any, store: ResultStore) -> str:
-    """The `result_storage_key`, filled in.
+    """Returns the `result_storage_key` with its fields filled in.
 
     Raises:
         ConfigurationError: it names what is not there, or comes to a name that results may not have, or that the storage
@@ -328,7 +327,7 @@ def key_of(definition: AnyDefinition, run: Run, parameters: Any, store: ResultSt
 
 
 def keep_uncatalogued(definition: AnyDefinition, run: Run, store: ResultStore, value: bool | None) -> None:
-    """A literal that the catalog could not take, as a record in storage."""
+    """Writes a literal that the catalog did not take as a record in storage."""
     try:
         store.write_literal(value, key=own_key(run.id), producer=producer(definition, run))
     except HoldallError as error:
@@ -341,7 +340,7 @@ def keep_uncatalogued(definition: AnyDefinition, run: Run, store: ResultStore, v
 
 
 def producer(definition: AnyDefinition, run: Run) -> str:
-    """JSON for the record: what made the result."""
+    """Returns JSON for the record: the function and the run that made the result."""
     flow = "null" if run.flow_run_id is None else f'"{run.flow_run_id}"'
     options = definition.options
     keyed_by = None if options.cache_key_fn is None else definition.key_function

@@ -1,4 +1,4 @@
-"""A resolution plan concrete: the store it leads to, and the shortest way to run what it is about."""
+"""Execution plan of a definition at one place: its resolution, the store, and the path that a call may take."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ExecutionPlan:
 
 
 def make_plan(definition: AnyDefinition, parent: Run | None, session: Session) -> ExecutionPlan:
-    """Resolve, refuse what cannot work, and look up block and serializer: all before a body runs.
+    """Resolves, refuses what cannot work, and looks up block and serializer: all before a body runs.
 
     Raises:
         PersistenceRequiredError: caching with `persist_result=False`.

@@ -1,4 +1,4 @@
-"""One run of a task or flow while it lasts, and what an outermost run fixes for all runs inside it."""
+"""Run of a task or flow while it lasts, the session of an outermost run, and the replays of a flow that retries."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Submitted:
 
 
 class Run:
-    """What runs inside a task or flow needs to know of it; also what a `cache_key_fn` and a key template see."""
+    """One run. A `cache_key_fn`, a `retry_condition_fn` and key templates see it too."""
 
     __slots__ = (
         "_children",

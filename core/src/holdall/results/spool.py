@@ -1,4 +1,4 @@
-"""Where results lie that their storage did not take, until `holdall result push` sends them there.
+"""Spool: results that their storage did not take, until `holdall result push` sends them there.
 
 `<home>/spool` has a folder for each place, and in it records and payloads have the very keys and bytes that they would
 have in the storage: sending them is a plain copy.
