@@ -60,3 +60,17 @@ def test_flow_and_task_load_no_plugin(tmp_path: Path) -> None:
     found = loaded("from holdall import flow, task", tmp_path)
 
     assert [] == sorted(name for name in found if name.startswith("holdall_"))
+
+
+def test_the_kit_for_plugin_authors_needs_no_command_line(tmp_path: Path) -> None:
+    """Each module of it can be imported where neither the command line nor its libraries are installed."""
+    code = (
+        "import sys; sys.modules |= dict.fromkeys(['click', 'holdall_cli', 'rich', 'typer'])\n"
+        "import holdall.testing, importlib, pkgutil\n"
+        "for each in pkgutil.iter_modules(holdall.testing.__path__, 'holdall.testing.'):\n"
+        "    print(importlib.import_module(each.name).__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert {"holdall.testing.storage", "holdall.testing.serializers"} <= set(done.stdout.split())
