@@ -165,7 +165,9 @@ CLAIMS: dict[str, Callable[[pytest.MonkeyPatch], None] | str] = {
     '`result_serializer="encrypted/json"` encrypts a result before it leaves the process.': (
         f"{ED25519}::test_who_has_the_public_key_cannot_write"
     ),
-    "`no_pickle=True` on a block keeps out what could run code.": "core/tests/security/test_signing.py::test_no_pickle_is_written",
+    "`no_pickle=True` on a block keeps out what could run code.": (
+        "core/tests/security/test_signing.py::test_no_pickle_is_written"
+    ),
     "A serializer that would give back another value than it was given is found out when it writes.": (
         "core/tests/results/payload/test_roundtrip.py::test_a_loss_is_refused_with_its_path"
     ),

@@ -5,9 +5,12 @@ Importing this package loads no other: each name below is imported when it is fi
 
 from __future__ import annotations
 
+import sys
+
 # As typing.TYPE_CHECKING, which type checkers know by its name: typing itself would be most of this import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
     from typing import Any
 
     from holdall.abc.block import StorageBlock as Block
@@ -122,3 +125,19 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+class _OldModules:
+    """Finds modules by the names that they had before the core had packages, which nothing else finds."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        del path, target
+        if not name.startswith("holdall."):
+            return None
+        from holdall._moved import spec
+
+        return spec(name)
+
+
+sys.meta_path.append(_OldModules)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, TypeVar, Unpack, overload
 
-from holdall.runnable import Runnable, decorated
+from holdall.tasks import Runnable, decorated
 
 if TYPE_CHECKING:
     from collections.abc import Callable

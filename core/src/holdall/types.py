@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,11 +11,13 @@ from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from holdall.errors import ConfigurationError, CorruptResultError, SerializationError, UntrustedResultError
+from holdall.security.redact import masked
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from holdall.abc.codec import Codec
+    from holdall.abc.storage import Storage
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 Parts: TypeAlias = Iterable[Buffer]
@@ -297,3 +300,37 @@ def _unpickled_call(
     extra: Mapping[str, Any],
 ) -> Call:
     return Call(run=run, task=task, args=args, kwargs=kwargs, resolution=resolution, extra=extra)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageReference:
+    """A place with no secret in it: the block's slug where it has one, its type, and its location."""
+
+    slug: str | None
+    type: str
+    location: Mapping[str, Any] = field(hash=False)
+
+    @classmethod
+    def of(cls, storage: Storage, /) -> StorageReference:
+        return cls(slug=storage.block_slug, type=storage.slug, location=storage.location())
+
+    @property
+    def label(self) -> str:
+        """In words: its slug, or its type and place."""
+        if self.slug is not None:
+            return self.slug
+        place = next(iter(self.location.values()), "")
+        return f"{self.type}:{masked(place)}"
+
+    @property
+    def identity(self) -> str:
+        """The same for two ways to one place: a slug is none of it."""
+        return json.dumps([self.type, dict(self.location)], sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerializerReference:
+    """A serializer by name, with the options that differ from its defaults."""
+
+    type: str
+    options: Mapping[str, Any] = field(hash=False, default_factory=dict)

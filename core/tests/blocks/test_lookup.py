@@ -461,7 +461,8 @@ def test_save_and_load_through_the_home(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.delenv("HOLDALL_SECRET_KEY", raising=False)
     block = Bucket(bucket_path="b", secret=SecretStr("correct horse"))
     code = (
-        "import sys; sys.path[:0] = [sys.argv[1]]; from test_blocks import Bucket; from holdall import _registry\n"
+        "import sys; sys.path[:0] = [sys.argv[1]]; from test_lookup import Bucket\n"
+        "from holdall.plugins import registry as _registry\n"
         "_registry.register(Bucket); print(Bucket.load('prod').secret.get_secret_value())"
     )
 

@@ -17,9 +17,9 @@ from holdall.blocks import reopen as places
 from holdall.blocks.reopen import remember, storage_at
 from holdall.builtin.local.directory import Directory
 from holdall.errors import ConfigurationError, HoldallWarning, PluginError, UnknownBlockError
-from holdall.results.references import StorageReference
 from holdall.settings import model as settings
 from holdall.testing.distributions import registrations_undone
+from holdall.types import StorageReference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ VAULT = """
 from typing import ClassVar
 from pydantic import SecretStr
 from holdall.abc import StorageBlock
-from holdall.builtin.directory import Directory
+from holdall.builtin.local.directory import Directory
 
 class Vault(StorageBlock):
     slug: ClassVar[str] = "test-vault"

@@ -157,7 +157,8 @@ def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
 def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
     """Of six that make the key file at the same moment, each can read what each of the others wrote."""
     code = (
-        "import sys; from holdall import vault; from holdall.settings import Settings; from cryptography import fernet;"
+        "import sys; from holdall.blocks import secrets as vault; from holdall.settings import Settings;"
+        "from cryptography import fernet;"
         "print('ready', flush=True); sys.stdin.readline();"
         f"print(vault.encrypt({SECRETS!r}, Settings(home={str(tmp_path / 'home')!r}), block='b'))"
     )

@@ -104,7 +104,7 @@ from typing import ClassVar
 from pydantic import SecretStr
 from holdall import Block, flow, register, task
 from holdall.abc import StorageBlock
-from holdall.builtin.directory import Directory
+from holdall.builtin.local.directory import Directory
 
 @register
 class Own(StorageBlock):

@@ -98,7 +98,7 @@ def test_keeps_the_catalog_in_the_home(tmp_path: Path) -> None:
 
 def test_importing_it_costs_no_sqlite3() -> None:
     """The built-in catalog is imported when one is opened."""
-    code = "import sys, holdall.catalogs, holdall.catalog.recorder; sys.exit('sqlite3' in sys.modules)"
+    code = "import sys, holdall.catalog.open, holdall.catalog.recorder; sys.exit('sqlite3' in sys.modules)"
 
     assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
 
@@ -108,7 +108,7 @@ def test_a_forked_child_and_the_exit_close_what_they_opened(tmp_path: Path) -> N
     code = """
 import os, sys
 from holdall.settings import Settings
-from holdall.catalogs import open_catalog
+from holdall.catalog.open import open_catalog
 from holdall.testing.catalog import a_run
 settings = Settings(home=sys.argv[1])
 catalog = open_catalog(settings)
@@ -270,7 +270,10 @@ def test_the_settings_choose_between_two_distributions(tmp_path: Path) -> None:
 
 def test_the_built_in_catalog_is_used_without_a_look_at_what_is_installed(tmp_path: Path) -> None:
     """A scan costs more than a first result."""
-    code = "from holdall import task, _registry; f = task(persist_result=True)(lambda: [1]); f(); print(_registry.scanned())"
+    code = (
+        "from holdall import task; from holdall.plugins import registry;"
+        "f = task(persist_result=True)(lambda: [1]); f(); print(registry.scanned())"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PREAMBLE = """
 import os, sys
 from holdall.builtin.sqlite import SQLiteCatalog
-from holdall.recorder import recorder_for
+from holdall.catalog.recorder import recorder_for
 from holdall.testing.catalog import a_reference, a_run
 catalog = SQLiteCatalog(sys.argv[1], timeout=5)
 recorder = recorder_for(catalog)

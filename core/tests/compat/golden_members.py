@@ -18,6 +18,7 @@ from holdall.cache import CODE, DEFAULT, FILES, INPUTS, NONE, PACKAGES, RUN, SOU
 from holdall.declaration import options, resolution
 from holdall.declaration import retry_delay as retries
 from holdall.engine import future as futures
+from holdall.engine import inputs as unmapping
 from holdall.engine import state as states
 from holdall.filesystems import LocalFileSystem, MemoryFileSystem
 from holdall.hooks import bus, events
@@ -25,8 +26,7 @@ from holdall.plugins import doctor
 from holdall.plugins import options as fields
 from holdall.results import load as retrieval
 from holdall.results import references as results
-from holdall.results.references import ResultLiteral, ResultReference, SerializerReference, StorageReference
-from holdall.runners import submit_ as unmapping
+from holdall.results.references import ResultLiteral, ResultReference
 from holdall.security import keyring, policy
 from holdall.serialization import compare as sameness
 from holdall.serialization import compression, typed
@@ -40,7 +40,18 @@ from holdall.serializers import (
     TextSerializer,
 )
 from holdall.settings import model as settings
-from holdall.types import UNSET, BlockDocument, ByteRange, Call, ObjectMeta, ReferenceRow, RunRow, Trust
+from holdall.types import (
+    UNSET,
+    BlockDocument,
+    ByteRange,
+    Call,
+    ObjectMeta,
+    ReferenceRow,
+    RunRow,
+    SerializerReference,
+    StorageReference,
+    Trust,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

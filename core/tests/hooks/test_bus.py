@@ -385,7 +385,7 @@ def test_listeners_of_one_name_are_told_apart() -> None:
 def test_nobody_listening_imports_neither_pluggy_nor_metadata(tmp_path: Path) -> None:
     """Discovery included, in a fresh process."""
     code = (
-        "import sys; from holdall import hooks; from holdall.listeners import listeners; hooks.discover(); "
+        "import sys; from holdall import hooks; from holdall.hooks.listeners import listeners; hooks.discover(); "
         "listeners.cache_hit(run_id='1', name='n', reference='r'); "
         "print([name for name in ('pluggy', 'importlib.metadata', 'pydantic') if name in sys.modules])"
     )

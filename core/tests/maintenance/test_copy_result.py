@@ -23,11 +23,11 @@ from holdall.maintenance.known_storages import place_of
 from holdall.results.checksum import Checksum, verified
 from holdall.results.layout import name_key, record_key
 from holdall.results.record import SEAL_SIZE, at, parse, seal
-from holdall.results.references import StorageReference
 from holdall.results.store import ResultStore
 from holdall.serializers import JSONSerializer
 from holdall.storage.guard import guard
 from holdall.testing.faults import FaultyStorage, Meanwhile
+from holdall.types import StorageReference
 
 if TYPE_CHECKING:
     from holdall.abc.storage import Storage

@@ -273,9 +273,9 @@ def test_a_storage_that_fails_loses_nothing() -> None:
 
 KILLED = """
 import os, signal
-from holdall.builtin.directory import Directory
-from holdall.builtin.pickling import PickleCodec
-from holdall.store import ResultStore
+from holdall.builtin.local.directory import Directory
+from holdall.builtin.pickle.codec import PickleCodec
+from holdall.results.store import ResultStore
 
 class Killed(Directory):
     __slots__ = ()
@@ -335,9 +335,9 @@ def test_unfinished_files_are_known_by_name_and_age(place: Path) -> None:
 def test_a_writer_in_another_process_loses_nothing(place: Path) -> None:
     """It replaces ten results again and again while this process collects; in the end only ten payloads are left."""
     script = textwrap.dedent("""
-        from holdall.builtin.directory import Directory
-        from holdall.builtin.pickling import PickleCodec
-        from holdall.store import ResultStore
+        from holdall.builtin.local.directory import Directory
+        from holdall.builtin.pickle.codec import PickleCodec
+        from holdall.results.store import ResultStore
 
         store = ResultStore(Directory("shelf"), PickleCodec())
         for number in range(400):

@@ -23,9 +23,9 @@ from holdall.maintenance.rebuild_catalog import rebuild
 from holdall.results import spool
 from holdall.results.layout import name_key, record_key
 from holdall.results.record import at
-from holdall.results.references import StorageReference
 from holdall.results.store import ResultStore
 from holdall.settings import model as settings
+from holdall.types import StorageReference
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from holdall.plugins import registry
 from holdall.plugins.known import KNOWN
 from holdall.testing.distributions import absent
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 INSTALL = re.compile(r"pip install (?:-U )?['\"]?([A-Za-z0-9][\w.-]*\w(?:\[[\w,-]+\])?)")
 KNOWN_HERE = [
     (kind, slug, distribution, cls) for kind, slugs in KNOWN.items() for slug, (distribution, cls) in slugs.items()

@@ -16,7 +16,7 @@ from holdall.results import record as records
 from holdall.results.store import ResultStore
 from holdall.types import UNSET
 
-VECTORS = Path(__file__).parents[2] / "tests" / "vectors" / "record-v1"
+VECTORS = Path(__file__).parents[3] / "tests" / "vectors" / "record-v1"
 
 
 def stored(tmp_path: Path, value: Any, **options: Any) -> tuple[ResultStore, Path]:

@@ -22,9 +22,10 @@ from holdall.catalog.open import open_catalog
 from holdall.catalog.recorder import recorder_for
 from holdall.errors import ConfigurationError, CorruptResultError, ExpiredResultError, MissingResultError
 from holdall.hooks import bus
-from holdall.results.references import SerializerReference, StorageReference, from_json
+from holdall.results.references import from_json
 from holdall.results.store import ResultStore
 from holdall.settings.model import current
+from holdall.types import SerializerReference, StorageReference
 
 if TYPE_CHECKING:
     from pathlib import Path

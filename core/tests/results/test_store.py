@@ -104,9 +104,9 @@ def test_a_writer_killed_between_payload_and_record_leaves_no_result(tmp_path: P
     """SIGKILL as the record would be written; then the key is free and can be written."""
     script = """
     import os, signal, sys
-    from holdall.builtin.directory import Directory
-    from holdall.builtin.pickling import PickleCodec
-    from holdall.store import ResultStore
+    from holdall.builtin.local.directory import Directory
+    from holdall.builtin.pickle.codec import PickleCodec
+    from holdall.results.store import ResultStore
     class Dying(Directory):
         def put(self, key, parts, /, *, mode="overwrite"):
             if not key.startswith("payloads"): os.kill(os.getpid(), signal.SIGKILL)
@@ -199,9 +199,9 @@ def test_a_reader_beside_writers_sees_whole_results_only(tmp_path: Path) -> None
     """Two processes write one key; whatever is read was written."""
     script = """
     import sys
-    from holdall.builtin.directory import Directory
-    from holdall.builtin.pickling import PickleCodec
-    from holdall.store import ResultStore
+    from holdall.builtin.local.directory import Directory
+    from holdall.builtin.pickle.codec import PickleCodec
+    from holdall.results.store import ResultStore
     store = ResultStore(Directory(sys.argv[1]), PickleCodec())
     for number in range(150): store.write(sys.argv[2] * 20_000 if number % 2 else sys.argv[2] * 10, key="a")
     """

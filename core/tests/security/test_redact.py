@@ -18,9 +18,9 @@ from holdall.blocks import lookup as blocks
 from holdall.blocks.reopen import storage_at
 from holdall.builtin.memory import MemoryFileSystem
 from holdall.errors import ConfigurationError
-from holdall.results.references import StorageReference
 from holdall.security.redact import HIDDEN, has_secret, holds_secret, masked, shown
 from holdall.settings.model import Settings, current
+from holdall.types import StorageReference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

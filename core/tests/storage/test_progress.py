@@ -30,7 +30,7 @@ from holdall.storage import progress
 from holdall.abc import arriving
 from holdall.filesystems import MemoryFileSystem
 from holdall.serializers import PickleSerializer
-from holdall.store import ResultStore
+from holdall.results.store import ResultStore
 from holdall.testing.faults import FaultyStorage
 
 progress._LONG = 0.05
@@ -145,8 +145,8 @@ shown(1)
 def test_long_transfers_have_a_bar_in_a_terminal(tmp_path: Path) -> None:
     """Both ways, and from one storage to another; it is wiped away when they are done."""
     script = """
-from holdall.moving import copy
-from holdall.storages import place_of
+from holdall.maintenance.copy_storage import copy
+from holdall.maintenance.known_storages import place_of
 
 storage.at = 2
 store.write(value, key="results/aa/x.json")

@@ -70,7 +70,7 @@ def main(storage: Path, kills: int, seed: int) -> None:
     def follow() -> None:
         warnings.simplefilter("error")
         assert everything(-1, storage) == 4 + CACHED
-        sys.modules["holdall.catalogs"].close_catalogs()
+        sys.modules["holdall.catalog.open"].close_catalogs()
 
     slowest = 0.0
     usual, usual_home = storage, os.environ["HOLDALL_HOME"]

@@ -52,6 +52,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in {"Compression", "CompressionSerializer", "WrappingSerializer"}:
+        from holdall._moved import attribute as moved
+
+        return moved(__name__, name)
     from holdall._lazy import attribute
 
     return attribute(globals(), _HOMES, name)

@@ -25,10 +25,9 @@ from holdall.errors import (
     StorageError,
 )
 from holdall.plugins import registry
-from holdall.results.references import StorageReference
 from holdall.security.redact import masked
 from holdall.storage.guard import guard
-from holdall.types import BlockDocument
+from holdall.types import BlockDocument, StorageReference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -75,3 +75,12 @@ def pending(value: Any) -> Iterator[Future[Any]]:
     elif kind in _CONTAINERS and _holds(value):
         for item in value.values() if kind is dict else value:
             yield from pending(item)
+
+
+class unmapped:  # noqa: N801 - reads as a function, as in the field's other tools
+    """Wraps an iterable that every call of a `.map()` gets whole."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value

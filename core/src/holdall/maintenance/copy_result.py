@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from holdall.abc.signature import Signers
     from holdall.results.checksum import Checksum
     from holdall.results.record import Payload, Record
-    from holdall.results.references import StorageReference
     from holdall.storage.guard import GuardedStorage
-    from holdall.types import Buffer
+    from holdall.types import Buffer, StorageReference
 
 
 class Keys(NamedTuple):

@@ -11,9 +11,10 @@ from holdall.builtin.local.directory import Directory
 from holdall.declaration.resolution import DEFAULT_STORAGE
 from holdall.errors import CatalogError, ConfigurationError, PluginError, StorageError
 from holdall.results.load import open_storage
-from holdall.results.references import ResultReference, StorageReference, from_json
+from holdall.results.references import ResultReference, from_json
 from holdall.security.redact import masked
 from holdall.storage.guard import GuardedStorage, guard
+from holdall.types import StorageReference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

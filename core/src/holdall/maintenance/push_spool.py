@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from holdall.results.inventory import Entry, Track
-    from holdall.results.references import StorageReference
+    from holdall.types import StorageReference
 
 
 def push(

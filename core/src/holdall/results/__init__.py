@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from holdall.results.references import (
         ResultLiteral,
         ResultReference,
-        SerializerReference,
-        StorageReference,
         from_json,
         is_literal,
         origin_json,
         reference_json,
     )
     from holdall.results.store import ResultStore
+    from holdall.types import SerializerReference, StorageReference
 
 _HOMES = {
+    "_rebuild": "references",  # which pickled references name
     "Record": "record",
     "ResultLiteral": "references",
     "ResultReference": "references",

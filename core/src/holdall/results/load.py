@@ -19,9 +19,10 @@ from holdall.results import references as results
 from holdall.results import spool
 from holdall.results.layout import candidates, own_key
 from holdall.results.payload.codecs import make_codec
-from holdall.results.references import ResultLiteral, ResultReference, StorageReference
+from holdall.results.references import ResultLiteral, ResultReference
 from holdall.results.store import ResultStore
 from holdall.settings import model as settings
+from holdall.types import SerializerReference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from holdall.abc.codec import Codec
     from holdall.abc.storage import Storage
     from holdall.results.record import Record
+    from holdall.types import StorageReference
 
 
 _LOOKS: Final = 4
@@ -176,7 +178,7 @@ def _followed(
 def _default_codec(found: settings.Settings) -> Codec:
     named = found.results_default_serializer
     if named is None:
-        return make_codec(results.SerializerReference(type="pickle"))
+        return make_codec(SerializerReference(type="pickle"))
     from holdall.plugins import registry
 
     return registry.serializer(named)

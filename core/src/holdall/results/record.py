@@ -20,9 +20,8 @@ from holdall.errors import ConfigurationError, CorruptResultError
 from holdall.results.checksum import Checksum
 from holdall.results.layout import copy_name, is_own, name_fault, name_key, payload_made_at, suffix_of
 from holdall.results.members import Members, TwiceError, loads, moment, refuse_constant
-from holdall.results.references import SerializerReference, StorageReference
 from holdall.security.signing import signed, split
-from holdall.types import UNSET, Buffer
+from holdall.types import UNSET, Buffer, SerializerReference, StorageReference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from holdall.errors import ConfigurationError
 from holdall.results.members import Members, loads
-from holdall.security.redact import masked
-from holdall.types import UNSET
+from holdall.types import UNSET, SerializerReference, StorageReference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from holdall.abc.storage import Storage
     from holdall.results.record import Record
 
 _LITERALS: Final = {None: "null", True: "true", False: "false"}
@@ -48,40 +46,6 @@ class ResultLiteral:
 
     async def aget(self) -> bool | None:
         return self.value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StorageReference:
-    """A place with no secret in it: the block's slug where it has one, its type, and its location."""
-
-    slug: str | None
-    type: str
-    location: Mapping[str, Any] = field(hash=False)
-
-    @classmethod
-    def of(cls, storage: Storage, /) -> StorageReference:
-        return cls(slug=storage.block_slug, type=storage.slug, location=storage.location())
-
-    @property
-    def label(self) -> str:
-        """In words: its slug, or its type and place."""
-        if self.slug is not None:
-            return self.slug
-        place = next(iter(self.location.values()), "")
-        return f"{self.type}:{masked(place)}"
-
-    @property
-    def identity(self) -> str:
-        """The same for two ways to one place: a slug is none of it."""
-        return json.dumps([self.type, dict(self.location)], sort_keys=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SerializerReference:
-    """A serializer by name, with the options that differ from its defaults."""
-
-    type: str
-    options: Mapping[str, Any] = field(hash=False, default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from holdall.results.record import Record
-    from holdall.results.references import StorageReference
+    from holdall.types import StorageReference
 
 _PRIVATE: Final = 0o700
 _LOOKS: Final = 3

@@ -18,18 +18,12 @@ from holdall.results.owner import at_home, of_run
 from holdall.results.payload import codecs, readable_copy, writer
 from holdall.results.payload import decode as reading
 from holdall.results.policy import believed, check_signer, policy_of
-from holdall.results.references import (
-    ResultReference,
-    SerializerReference,
-    StorageReference,
-    origin_json,
-    reference_json,
-)
+from holdall.results.references import ResultReference, origin_json, reference_json
 from holdall.serialization.sources import MemorySource
 from holdall.settings.model import current
 from holdall.storage import circuit_breaker
 from holdall.storage.guard import guard
-from holdall.types import CALLS, UNSET, Trust
+from holdall.types import CALLS, UNSET, SerializerReference, StorageReference, Trust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

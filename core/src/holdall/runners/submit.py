@@ -13,12 +13,11 @@ from holdall.abc.runner import TaskRunner
 from holdall.engine.call import call_state, not_started
 from holdall.engine.context import current
 from holdall.engine.future import Future, Futures
-from holdall.engine.inputs import MATTER, has_deferred, listed, pending, resolved
+from holdall.engine.inputs import MATTER, has_deferred, listed, pending, resolved, unmapped
 from holdall.engine.run import Submitted
 from holdall.engine.state import State
 from holdall.errors import ConfigurationError
 from holdall.runners.remote import send
-from holdall.runners.submit_ import unmapped
 from holdall.types import Call
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from holdall._system import fork
 from holdall.errors import HoldallWarning, StorageError
-from holdall.results.references import StorageReference
+from holdall.types import StorageReference
 
 if TYPE_CHECKING:
     from holdall.abc.storage import Storage

@@ -18,7 +18,7 @@ from holdall.serialization.typed import FORMS
 from holdall.testing.sources import BytesSource
 from holdall.testing.typed import Colour, Numbers, Person, Plain, Point, Slotted, typed_values
 
-VECTORS = Path(__file__).parents[3] / "tests" / "vectors" / "json-v1"
+VECTORS = Path(__file__).parents[4] / "tests" / "vectors" / "json-v1"
 HERE = "holdall.testing.typed"
 
 

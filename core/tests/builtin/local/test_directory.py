@@ -487,7 +487,7 @@ def test_the_default_storage_imports_nothing_heavy() -> None:
 
 WRITER = """
 import sys
-from holdall.builtin.directory import Directory
+from holdall.builtin.local.directory import Directory
 storage = Directory(sys.argv[1])
 print("ready", flush=True)
 number = 0
@@ -525,7 +525,7 @@ def test_a_killed_writer_leaves_whole_objects_only(directory: Directory) -> None
 
 MEMORY = """
 import mmap, resource, sys
-from holdall.builtin.directory import Directory
+from holdall.builtin.local.directory import Directory
 size = 128 << 20
 storage = Directory(sys.argv[1])
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
@@ -636,7 +636,7 @@ def test_a_read_only_filesystem_is_told(small_disk: Path) -> None:
 
 UNPRIVILEGED = """
 import os, sys
-from holdall.builtin.directory import Directory
+from holdall.builtin.local.directory import Directory
 from holdall.errors import StorageError
 if os.getuid() == 0: os.setgid(65534); os.setuid(65534)
 os.chdir(sys.argv[1])

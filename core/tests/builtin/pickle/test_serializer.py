@@ -289,7 +289,7 @@ def test_read_only_arrays_stay_read_only() -> None:
 
 def test_the_documented_reader_reads() -> None:
     """The code in the reference page, which knows nothing of holdall, reads both kinds of file."""
-    page = Path(__file__).parents[3] / "docs/reference/pickle-format.md"
+    page = Path(__file__).parents[4] / "docs/reference/pickle-format.md"
     space: dict[str, Any] = {}
     exec(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)[0], space)  # noqa: S102 - ours
     value: dict[str, Any] = {"a": 1, "w": np.arange(LARGE), "v": np.arange(3 * LARGE, dtype="u1")}
@@ -571,7 +571,7 @@ def test_an_array_is_written_and_read_with_one_copy_in_memory(tmp_path: Path) ->
     """128 MiB of array: writing takes at most a tenth of it more, and so does reading beyond the array itself."""
     script = """
 import sys, numpy as np
-from holdall.builtin.pickling import PickleCodec
+from holdall.builtin.pickle.codec import PickleCodec
 from holdall.testing.sources import BytesSource
 
 def peak():

@@ -174,10 +174,10 @@ def test_what_goes_while_it_is_checked_is_written_anew(folder: Directory, monkey
 
 WRITER = """
     import os, signal, sys
-    from holdall.builtin.directory import Directory
-    from holdall.builtin.pickling import PickleCodec
-    from holdall.keys import PAYLOADS, record_key
-    from holdall.store import ResultStore
+    from holdall.builtin.local.directory import Directory
+    from holdall.builtin.pickle.codec import PickleCodec
+    from holdall.results.layout import PAYLOADS, record_key
+    from holdall.results.store import ResultStore
 
     where = sys.argv[1]
 

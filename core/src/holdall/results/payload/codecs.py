@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from holdall.abc.codec import Codec
-    from holdall.results.references import SerializerReference
-    from holdall.types import Source
+    from holdall.types import SerializerReference, Source
 
 
 def make_codec(reference: SerializerReference) -> Codec:

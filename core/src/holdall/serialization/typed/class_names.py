@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from holdall._moved import place
 from holdall.errors import CorruptResultError, SerializationError
 from holdall.serialization.typed.errors import UnsupportedValue, described
 from holdall.serialization.typed.static_lookup import is_class, module_names, module_of, names, qualname_of
@@ -48,6 +49,9 @@ def find_class(name: Any, /, *, trust: Trust, kind: str) -> type:
     module, colon, qualname = name.partition(":") if isinstance(name, str) else ("", "", "")
     if not (module and colon and qualname) or "<" in qualname:
         raise CorruptResultError(f"The stored data holds a {kind} whose class name is malformed.")
+    moved = place(module, qualname) if module.startswith("holdall.") else None
+    if moved is not None:
+        module, qualname = moved
     found = _walk(_module(module, trust, f"A stored {kind}, {name!r},"), qualname)
     if found is None:
         hint = " A class of __main__ is only found by the script that defines it." if module == "__main__" else ""

@@ -37,13 +37,14 @@ def explain(
     run that cannot be looked at), resolutions: a list of objects with kind, name, persist, storage, serializer (each
     with value, source, reason, beat), needs, forbidden, text.
     """
-    from holdall import explanation, settings
+    from holdall import settings
     from holdall.catalog.open import open_catalog
+    from holdall_cli.views.explain_tree import explanation, tasks_named_by
 
     unit, around = _loaded(target, flow or [], last_run=last_run)
     recorded = _recorded(unit, open_catalog(settings.current(), create=False)) if last_run else None
-    inner = explanation.tasks_named_by if recorded is None else lambda each: recorded.called.get(each, [])
-    resolutions = explanation.explanation(unit, around=around, inner=inner)
+    inner = tasks_named_by if recorded is None else lambda each: recorded.called.get(each, [])
+    resolutions = explanation(unit, around=around, inner=inner)
     if as_json:
         print_json(
             {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from holdall import flow, task
-from holdall.explanation import explanation, tasks_named_by
+from holdall_cli.views.explain_tree import explanation, tasks_named_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
