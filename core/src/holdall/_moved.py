@@ -29,6 +29,7 @@ _MODULES: Final = {
     "abc.typed.refusal": "serialization.typed.errors",
     "abc.typed.writer": "serialization.typed.writer",
     "abc.wrapping": "serialization.wrapping",
+    "blocks": "blocks.lookup",
     "boundary": "storage.guard",
     "builtin.bundle": "builtin.bundle.serializer",
     "builtin.compressed": "builtin.compressed.serializer",
@@ -64,6 +65,11 @@ _MODULES: Final = {
 }
 # Names that left their module, or have another name in it.
 _NAMES: Final = {
+    ("abc.typed", "Form"): ("serialization.typed", "TypeHandler"),
+    ("abc.typed", "Refused"): ("serialization.typed", "UnsupportedValue"),
+    ("abc.typed.form", "Form"): ("serialization.typed.form", "TypeHandler"),
+    ("abc.typed.refusal", "Refused"): ("serialization.typed.errors", "UnsupportedValue"),
+    ("units", "Unit"): ("declaration.definition", "Definition"),
     ("results", "SerializerReference"): ("types", "SerializerReference"),
     ("results", "StorageReference"): ("types", "StorageReference"),
     ("abc", "Compression"): ("serialization", "Compression"),

@@ -290,6 +290,11 @@ class Call:
     def __reduce__(self) -> Any:
         return _unpickled_call, (self.run, self.task, self.args, self.kwargs, self.resolution, self.extra)
 
+    def __setstate__(self, state: list[Any], /) -> None:
+        # Of earlier releases: the same fields in a list, as dataclasses with slots pickle them, and no `secrets`.
+        for name, value in zip(self.__slots__, [*state, Secrets()], strict=True):
+            object.__setattr__(self, name, value)
+
 
 def _unpickled_call(
     run: Callable[[Call, Secrets], Any],

@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 import holdall
-from holdall import abc, cache, errors, filesystems, flow, flows, serializers, task, tasks, types
+from holdall import abc, cache, errors, filesystems, flow, flows, serialization, serializers, task, tasks, types
 from holdall.abc import bound, component, signature, storage
 from holdall.blocks import lookup as blocks
 from holdall.cache import CODE, DEFAULT, FILES, INPUTS, NONE, PACKAGES, RUN, SOURCE, CacheContext, HashBy, Ignore
@@ -81,6 +81,7 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     retrieval,
     retries,
     sameness,
+    serialization,
     serializers,
     settings,
     signature,
@@ -98,16 +99,21 @@ UNPICKLED: Final = {
     "Lease": "abstract, and is a lock",
     "Signer": "holds a private key, and refuses",
     "Verifier": "refuses, as who signs does",
+    "Compressing": "a stream that is read once",
     "CompressionSerializer": "a base whose subclasses have the compression",
     "Component": "a base of blocks and serializers",
     "Declared": "a dictionary",
-    "Form": "holds functions of the table of forms",
     "Reader": "lives as long as one payload is read",
-    "Refused": "never leaves a serializer",
-    "Specs": "a list of hooks",
+    "Runnable": "the base of Task and Flow",
+    "Secrets": "holds secrets, and refuses",
+    "TypeHandler": "holds functions of the table of types",
+    "UnsupportedValue": "never leaves a serializer",
     "Writer": "lives as long as one payload is written",
 }
 """Public classes whose instances have no golden data, and why."""
+
+RENAMED: Final = {"Form": typed.TypeHandler, "Refused": typed.UnsupportedValue}
+"""Public classes by the name that golden data has for them."""
 
 
 def add(a: int, b: int = 1) -> int:
@@ -411,6 +417,7 @@ def of_plugins() -> dict[str, dict[str, Callable[[], Any]]]:
                 "Azure", bucket_path="container/prefix", account_name="account", anonymous=True, max_attempts=2
             ),
         },
+        "holdall-cli": {},
         "holdall-crypto": {
             "encrypted": writing("EncryptedSerializer"),
             "encrypted-with-options": wrapping("EncryptedSerializer"),
@@ -483,7 +490,7 @@ def named() -> dict[str, Callable[[], Any]]:
     """The public classes, and the functions that a module lists: they pickle as their names."""
     listed = [getattr(module, name) for module in MODULES for name in getattr(module, "__all__", ())]
     functions = {found.__name__: found for found in listed if isinstance(found, FunctionType)}
-    return {f"name-{name}": lambda found=found: found for name, found in (functions | classes()).items()}
+    return {f"name-{name}": lambda found=found: found for name, found in (functions | classes() | RENAMED).items()}
 
 
 def members() -> dict[str, tuple[str, Callable[[], Any]]]:

@@ -208,3 +208,8 @@ for _name in _OF_INNER:
 def guard(storage: Storage, /) -> GuardedStorage:
     """The storage in its guard; the same object where it is in one."""
     return storage if isinstance(storage, GuardedStorage) else GuardedStorage(storage)
+
+
+def get(storage: Storage, key: str, byte_range: ByteRange | None = None, /) -> Buffer:
+    """Reads an object through the guard: what programs import as `holdall.boundary.get`."""
+    return guard(storage).get(key, byte_range=byte_range)
