@@ -37,7 +37,7 @@ _MODULES: Final = {
     "builtin.local": "builtin.local.block",
     "builtin.octets": "builtin.bytes",
     "builtin.pickle": "builtin.pickle.serializer",
-    "plugins": "plugins.doctor",
+    "plugins": "plugins.diagnosis",
     "results": "results.references",
     "settings": "settings.model",
     "catalogs": "catalog.open",

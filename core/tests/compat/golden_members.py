@@ -11,7 +11,21 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 import holdall
-from holdall import abc, cache, errors, filesystems, flow, flows, serialization, serializers, task, tasks, types
+from holdall import (
+    abc,
+    cache,
+    errors,
+    filesystems,
+    flow,
+    flows,
+    plugins,
+    security,
+    serialization,
+    serializers,
+    task,
+    tasks,
+    types,
+)
 from holdall.abc import bound, component, signature, storage
 from holdall.blocks import lookup as blocks
 from holdall.cache import CODE, DEFAULT, FILES, INPUTS, NONE, PACKAGES, RUN, SOURCE, CacheContext, HashBy, Ignore
@@ -22,7 +36,6 @@ from holdall.engine import inputs as unmapping
 from holdall.engine import state as states
 from holdall.filesystems import LocalFileSystem, MemoryFileSystem
 from holdall.hooks import bus, events
-from holdall.plugins import doctor
 from holdall.plugins import options as fields
 from holdall.results import load as retrieval
 from holdall.results import references as results
@@ -74,13 +87,14 @@ MODULES: Final[tuple[ModuleType, ...]] = (
     bus,
     keyring,
     options,
-    doctor,
+    plugins,
     policy,
     resolution,
     results,
     retrieval,
     retries,
     sameness,
+    security,
     serialization,
     serializers,
     settings,
@@ -228,9 +242,9 @@ def resolved(kind: Any, unit: Any, around: Any = None) -> resolution.Resolution:
     return resolution.resolve(kind, unit.options, around, settings.Settings(home="/srv/holdall"))
 
 
-def plugin_info() -> doctor.PluginInfo:
+def plugin_info() -> plugins.PluginInfo:
     """Of a plugin that nobody installed."""
-    return doctor.PluginInfo(
+    return plugins.PluginInfo(
         kind="storage",
         name="s3",
         distribution="holdall-s3",
@@ -377,10 +391,12 @@ MEMBERS: Final[dict[str, Callable[[], Any]]] = {
     "cache-miss": lambda: bus.CacheMiss(run_id="0190b1c4", name="plain", key="cache/a"),
     "retry-scheduled": lambda: bus.RetryScheduled(run_id="0190b1c4", name="plain", attempt=1, delay=2.0),
     "plugin-info": plugin_info,
-    "plugin-detail": lambda: doctor.PluginDetail(
+    "plugin-detail": lambda: plugins.PluginDetail(
         info=plugin_info(), status="broken", problem="no", api_version=1, summary="A storage.", options=(option(),)
     ),
-    "finding": lambda: doctor.Finding(level="note", kind="storage", name="s3", distribution="holdall-s3", message="no"),
+    "finding": lambda: plugins.Finding(
+        level="note", kind="storage", name="s3", distribution="holdall-s3", message="no"
+    ),
     "option": option,
     "warning": lambda: holdall.HoldallWarning("Worth knowing."),
     "error-outgrown": lambda: failure(bound.OutgrownError),

@@ -13,7 +13,7 @@ import pytest
 from golden_data import DATA, FORMS, differences, load, read
 from golden_members import MEMBERS, MODULES, UNPICKLED, classes, is_installed, members, of_plugins, public_names
 
-from holdall.plugins import doctor
+from holdall import plugins
 
 # Unpickling asks old modules for their names, which says where they are now.
 pytestmark = pytest.mark.filterwarnings(r"ignore:holdall\..* has moved:DeprecationWarning")
@@ -94,7 +94,7 @@ def test_every_class_of_our_plugins_has_a_member() -> None:
         if is_installed(package)
     }
     infos = [
-        info for info in doctor.installed() if info.distribution in made and info.kind in {"storage", "serializers"}
+        info for info in plugins.installed() if info.distribution in made and info.kind in {"storage", "serializers"}
     ]
 
     assert [] == [info for info in infos if info.name not in made[info.distribution]]

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 import holdall
+from holdall import plugins
 from holdall.abc import Serializer
 from holdall.builtin.candidates import candidates
 from holdall.errors import ConfigurationError, PluginMissingError, UnknownSerializerError
-from holdall.plugins import doctor, registry
-from holdall.plugins.doctor import serializer, serializer_class, serializers_for
+from holdall.plugins import registry, serializer, serializer_class, serializers_for
 from holdall.serializers import CompressedSerializer, JSONSerializer
 
 if TYPE_CHECKING:
@@ -132,5 +132,5 @@ def test_a_class_that_was_asked_for_is_not_kept_alive() -> None:
 
 def test_the_public_names_are_those_of_the_module_of_plugins() -> None:
     """Sorted, and each there."""
-    assert doctor.__all__ == sorted(doctor.__all__)
-    assert all(hasattr(doctor, name) for name in doctor.__all__)
+    assert plugins.__all__ == sorted(plugins.__all__)
+    assert all(hasattr(plugins, name) for name in plugins.__all__)

@@ -1,1 +1,5 @@
-"""The plugins that come with the core; they know only what any plugin knows: abc, types, errors, ids."""
+"""Plugins shipped with the core. They import only what a third-party plugin may import.
+
+Internal: it may change in any release. Users import the classes from
+`holdall.filesystems`, `holdall.runners` and `holdall.serializers`.
+"""

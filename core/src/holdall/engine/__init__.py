@@ -1,1 +1,4 @@
-"""Executes one run: resolve, cache, attempt, persist, record."""
+"""Executes one run: resolve, cache, attempt, persist, record.
+
+Internal: it may change in any release. Programs use `holdall.tasks` and `holdall.flows`.
+"""

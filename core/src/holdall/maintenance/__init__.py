@@ -1,1 +1,4 @@
-"""Copy, move, push, collect, rebuild: jobs over whole storages."""
+"""Copy, move, push, collect, rebuild: jobs over whole storages.
+
+Internal: it may change in any release. The command line stands on it.
+"""

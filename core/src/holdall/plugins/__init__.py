@@ -6,21 +6,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from holdall.plugins.doctor import Finding, PluginDetail, PluginInfo, Status, check, doctor, installed, show
+    from holdall.plugins.diagnosis import Finding, PluginDetail, PluginInfo, Status, check, doctor, installed, show
     from holdall.plugins.lookup import serializer, serializer_class, serializers_for
 
 _HOMES = {
-    "Finding": "doctor",
-    "PluginDetail": "doctor",
-    "PluginInfo": "doctor",
-    "Status": "doctor",
-    "check": "doctor",
-    "doctor": "doctor",
-    "installed": "doctor",
+    "Finding": "diagnosis",
+    "PluginDetail": "diagnosis",
+    "PluginInfo": "diagnosis",
+    "Status": "diagnosis",
+    "check": "diagnosis",
+    "doctor": "diagnosis",
+    "installed": "diagnosis",
     "serializer": "lookup",
     "serializer_class": "lookup",
     "serializers_for": "lookup",
-    "show": "doctor",
+    "show": "diagnosis",
 }
 
 __all__ = [

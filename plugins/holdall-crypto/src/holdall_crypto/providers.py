@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from holdall.errors import ConfigurationError, CorruptResultError
 
 if TYPE_CHECKING:
-    from holdall.security.keyring import KeyRing
+    from holdall.security import KeyRing
 
 
 class KeyProvider(ABC):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import ConfigDict, PrivateAttr
 
 from holdall.errors import ConfigurationError
-from holdall.security.keyring import MAKE_ONE
+from holdall.security import MAKE_ONE
 from holdall.serialization import WrappingSerializer
 from holdall.serialization.wrapping import Wrapped
 from holdall.types import CALLS, Trust
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from holdall.abc.codec import Codec
-    from holdall.security.policy import Policy
+    from holdall.security import Policy
     from holdall.types import Buffer, Parts, Source
 
 

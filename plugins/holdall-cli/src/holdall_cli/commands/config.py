@@ -24,7 +24,7 @@ def show(*, as_json: Json = False) -> None:
     default), variable (the one that would set it; null for a block). A key that is set has the value **********.
     """
     from holdall import settings
-    from holdall.security.redact import masked
+    from holdall.security import masked
 
     found = settings.Settings.read(os.getcwd(), dict(os.environ))  # as programs have them
     rows: list[dict[str, Any]] = []

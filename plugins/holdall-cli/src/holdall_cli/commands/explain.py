@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdall.security.redact import masked
+from holdall.security import masked
 from holdall_cli.views.output import Json, print_json, remark, say
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from holdall.results.layout import NAMES, candidates, is_own
 from holdall.results.load import open_storage
 from holdall.results.payload.decode import source_of
 from holdall.results.store import ResultStore
-from holdall.security.redact import masked
+from holdall.security import masked
 from holdall.suggest import suggestion
 from holdall.types import Trust
 

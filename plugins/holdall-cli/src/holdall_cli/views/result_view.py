@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from holdall.results.payload.readable_copy import copy_of
-from holdall.security.redact import masked
+from holdall.security import masked
 from holdall.types import UNSET
 from holdall_cli.views.output import moment, size
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from holdall import plugins
 from holdall.errors import ConfigurationError
-from holdall.plugins import doctor as plugins
 from holdall.testing.distributions import on_path, write_distribution
 
 if TYPE_CHECKING:

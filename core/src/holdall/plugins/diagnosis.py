@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 from holdall.errors import ConfigurationError, PluginConflictError, PluginError
 from holdall.plugins import registry
 from holdall.plugins.loading import API_VERSIONS, NOUNS, target_of
-from holdall.plugins.lookup import serializer, serializer_class, serializers_for
 from holdall.plugins.options import Option, options
 from holdall.suggest import suggest
 
@@ -18,20 +17,6 @@ if TYPE_CHECKING:
 
     from holdall.plugins.entry_points import Entry
     from holdall.plugins.registry import Kind, Preference
-
-__all__ = [
-    "Finding",
-    "PluginDetail",
-    "PluginInfo",
-    "Status",
-    "check",
-    "doctor",
-    "installed",
-    "serializer",
-    "serializer_class",
-    "serializers_for",
-    "show",
-]
 
 Status = Literal["ok", "broken", "conflict", "shadowed", "not chosen"]
 _HOOKS = "holdall.hooks"
