@@ -215,7 +215,7 @@ def serializer(name: str) -> Any:
     if name == "npz":
         return registry.serializer("numpy", {"format": "npz"})
     ring = KeyRing.parse(urlsafe_b64encode(bytes(32)).decode(), source="benchmark")
-    return registry.serializer(name).under(Policy(encryption=ring))
+    return registry.serializer(name).with_policy(Policy(encryption=ring))
 
 
 def main(case: str, side: str, what: str) -> None:

@@ -75,7 +75,7 @@ class Sealed:
 
     def _written(self, slug: str) -> list[bytes]:
         found = []
-        serializer = registry.serializer(slug).under(self._store.policy)
+        serializer = registry.serializer(slug).with_policy(self._store.policy)
         for value in VALUES:
             try:
                 found.append(b"".join(serializer.dump(value)))

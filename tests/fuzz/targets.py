@@ -216,7 +216,7 @@ def targets() -> dict[str, Target]:
     folder = Path(mkdtemp(prefix="holdall-fuzz-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     storage, sealed = Directory(str(folder / "s")), Sealed(RING)
-    encrypted: Any = EncryptedSerializer(serializer="json").under(Policy(encryption=RING))
+    encrypted: Any = EncryptedSerializer(serializer="json").with_policy(Policy(encryption=RING))
     return {
         "record": Target(_record, [path.read_bytes() for path in _vectors("tests/vectors/record-v1")]),
         "members": Target(

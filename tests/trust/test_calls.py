@@ -89,7 +89,7 @@ def bundled(slug: str, options: Any, payload: bytes) -> tuple[str, Any, bytes]:
 
 
 def _under_key(serializer: EncryptedSerializer) -> Codec:
-    return serializer.under(Policy(encryption=KeyRing.parse(KEY, source="the test")))
+    return serializer.with_policy(Policy(encryption=KeyRing.parse(KEY, source="the test")))
 
 
 PLACES = [plain, compressed, encrypted, bundled, lambda *each: compressed(*bundled(*each))]

@@ -167,7 +167,7 @@ def payloads_of(slug: str) -> list[bytes]:
 
 
 def _under_key(serializer: Any) -> Any:
-    return serializer.under(Policy(encryption=KeyRing.parse(KEY, source="the test")))
+    return serializer.with_policy(Policy(encryption=KeyRing.parse(KEY, source="the test")))
 
 
 def payload(chance: random.Random, slug: str) -> bytes:

@@ -1,6 +1,6 @@
-"""holdall keeps what Python functions return: whether, where and how, and gives it back later.
+"""Stores what Python functions return, and reads it back: whether, where and how is for each task or flow to say.
 
-Importing this package loads no other: each name below is imported when it is first used.
+Importing this package loads no other: each name below is imported on first use.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def __dir__() -> list[str]:
 
 
 class _OldModules:
-    """Finds modules by the names that they had before the core had packages, which nothing else finds."""
+    """Import finder for the names that modules had before the core had packages; asked last."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:

@@ -1,4 +1,4 @@
-"""The script `holdall` and `python -m holdall`: both start the command line, which is a distribution of its own."""
+"""Entry point of the script `holdall` and of `python -m holdall`: starts the command line, a distribution of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PROGRAM = "holdall"
 
 
 def main() -> None:
-    """Run the program that `holdall-cli` offers in the group `holdall.cli`; without it, say how to install it."""
+    """Runs the program that `holdall-cli` has in the group `holdall.cli`; prints the install line where there is none."""
     for entry in registry.entries("cli"):
         # Of this distribution alone: any other could put itself in front of every command.
         if entry.name == _PROGRAM and normalised(entry.distribution) == _DISTRIBUTION and entry.shadowed_by is None:

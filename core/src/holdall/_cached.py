@@ -1,4 +1,4 @@
-"""A property that is worked out once, with no lock: threads that ask at once may each work it out, and all get one answer."""
+"""Cached property without a lock: threads that read it at once may each compute it, and all get the same value."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Names of this package that are imported when they are first used, by the tables of public modules.
+"""Lazy names: a public module has a table of its names, and each is imported on first use.
 
-Such a module has a table and two functions, which cost its own import nothing:
+The table and two functions cost the import of the module nothing:
 
 ```python
 _HOMES = {"Block": "abc.block:StorageBlock", "task": "tasks"}
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def attribute(namespace: dict[str, Any], homes: Mapping[str, str], name: str, /) -> Any:
-    """Imports the attribute and stores it in the module, so that its next use is an ordinary look-up.
+    """Imports an attribute and stores it in the module, so that its next use is an ordinary look-up.
 
     Args:
         namespace: What the module's `globals()` returns.
@@ -44,5 +44,5 @@ def attribute(namespace: dict[str, Any], homes: Mapping[str, str], name: str, /)
 
 
 def load(module: str, name: str, /) -> Any:
-    """Imports what a table has: an attribute of a module of this package."""
+    """Imports a module and returns one attribute of it."""
     return getattr(import_module(module), name)

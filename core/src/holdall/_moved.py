@@ -1,6 +1,6 @@
-"""Modules and names that had another place before the core had packages.
+"""Old names of modules, classes and functions, from before the core had packages.
 
-Programs import them, and pickles and JSON that are stored name them. The tables are read only where an old name is asked for.
+Programs import them, and stored pickles and JSON name them. The tables are read only where an old name is looked up.
 """
 
 from __future__ import annotations
@@ -79,17 +79,17 @@ _NAMES: Final = {
 
 
 def place(module: str, name: str, /) -> tuple[str, str] | None:
-    """Returns the module and the name that an old module's name stands for today; None where it has not moved."""
+    """Returns the module and the name that a name of an old module stands for; None if it has not moved."""
     old = module.removeprefix("holdall.")
     moved = _NAMES.get((old, name)) or ((_MODULES[old], name) if old in _MODULES else None)
     return moved and (f"holdall.{moved[0]}", moved[1])
 
 
 def attribute(module: str, name: str, /) -> Any:
-    """Returns what an old module's name stands for, with a warning that says where it is.
+    """Returns the object that a name of an old module stands for, with a warning that says where it is.
 
     Raises:
-        AttributeError: it stands for nothing.
+        AttributeError: it stands for no object.
     """
     moved = None if name.startswith("__") else place(module, name)
     if moved is None:
@@ -103,7 +103,7 @@ def attribute(module: str, name: str, /) -> Any:
 
 
 def spec(module: str, /) -> ModuleSpec | None:
-    """Returns how the import system makes an old module; None where there was none of that name."""
+    """Returns the import spec of an old module; None if there was no module of that name."""
     if module.removeprefix("holdall.") not in _MODULES:
         return None
     return ModuleSpec(module, _Loader(), is_package=True)  # type: ignore[arg-type]  # importlib.abc costs 2 ms

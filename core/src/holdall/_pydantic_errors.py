@@ -1,4 +1,4 @@
-"""What pydantic refuses, for messages: which field, why, and never the value, which may be a secret."""
+"""Validation errors of pydantic for messages: field and reason, and never the value, which may be a secret."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ class Fault(NamedTuple):
     """One problem of one field."""
 
     path: str
-    """Where, with what is inside the field, as `ports.0`; empty where it is the whole."""
+    """Path of the value, as `ports.0`; empty where it is the whole."""
     field: str
     """The field that was given; empty where it is the whole."""
     kind: str
-    """pydantic's name for it: `missing` and `extra_forbidden` are those that speak of the field itself."""
+    """pydantic's name for the problem; `missing` and `extra_forbidden` are those of the field itself."""
     message: str
     """pydantic's own sentence, or the text of a validator's `ValueError`."""
 
 
 def faults(error: ValidationError, /) -> list[Fault]:
-    """Each problem that pydantic found, in its order."""
+    """Returns the problems that pydantic found, in its order."""
     found = []
     for each in error.errors(include_url=False, include_context=False, include_input=False):
         path = [str(part) for part in each["loc"]]
@@ -32,7 +32,7 @@ def faults(error: ValidationError, /) -> list[Fault]:
 
 
 def describe(error: ValueError, /) -> str:
-    """The message of a refused value, pydantic's or another's, without the value."""
+    """Returns the message of a `ValueError`, pydantic's or another's, without the value."""
     if not hasattr(error, "errors"):
         return str(error)
     return "; ".join(each.message for each in faults(error))  # type: ignore[arg-type]  # without the 100 ms of its class

@@ -1,9 +1,9 @@
-"""Every exception that holdall raises on purpose.
+"""Exceptions that holdall raises.
 
 ```text
 HoldallError
-├── ConfigurationError (ValueError)         an option, setting or name that cannot be right
-│   ├── UnknownBlockError (LookupError)     no block is saved or configured under that slug
+├── ConfigurationError (ValueError)         an option, a setting or a name is wrong
+│   ├── UnknownBlockError (LookupError)     no block is saved or configured under the slug
 │   ├── UnknownSerializerError (LookupError)
 │   └── PersistenceRequiredError            persist_result=False against a feature that needs a result
 ├── PluginError (ImportError)
@@ -40,10 +40,10 @@ def _rebuild(cls: type[HoldallError], args: tuple[Any, ...], state: dict[str, An
 
 
 class HoldallError(Exception):
-    """Root of the tree: `except HoldallError` catches all that this library raises on purpose.
+    """Base class: `except HoldallError` catches every error that this library raises on purpose.
 
-    Where a run fails because its result could not be kept, `value` is what was computed (never in the message), and
-    `kept` says where its bytes lie instead, if so.
+    If a run fails because its result could not be stored, `value` is what was computed (never in the message), and
+    `kept` says where its bytes are stored instead, if they are.
     """
 
     value: Any = None
@@ -59,19 +59,19 @@ class HoldallError(Exception):
 
 
 class ConfigurationError(HoldallError, ValueError):
-    """An option, a setting or a name cannot be right, whatever the data."""
+    """An option, a setting or a name is wrong, whatever the data."""
 
 
 class UnknownBlockError(ConfigurationError, LookupError):
-    """No storage block goes by that slug, in any of the places that were asked."""
+    """No storage block has the slug, in any of the places that were searched."""
 
 
 class UnknownSerializerError(ConfigurationError, LookupError):
-    """No serializer goes by that name."""
+    """No serializer has the name."""
 
 
 class PersistenceRequiredError(ConfigurationError):
-    """A feature needs the result to be kept, and `persist_result=False` forbids it."""
+    """A feature needs the result to be stored, and `persist_result=False` forbids it."""
 
 
 class PluginError(HoldallError, ImportError):
@@ -91,15 +91,15 @@ class PluginConflictError(PluginError):
 
 
 class ResultError(HoldallError):
-    """A result cannot be given back, or cannot be kept."""
+    """A result cannot be read, or cannot be stored."""
 
 
 class MissingResultError(ResultError, LookupError):
-    """There is no record under that key, or the payload that it names is gone."""
+    """There is no record under the key, or the payload that it names is gone."""
 
 
 class ExpiredResultError(ResultError, LookupError):
-    """The result was kept until a moment that has passed."""
+    """The result has expired."""
 
 
 class CorruptResultError(ResultError, ValueError):
@@ -107,13 +107,13 @@ class CorruptResultError(ResultError, ValueError):
 
 
 class UntrustedResultError(ResultError, PermissionError):
-    """Stored data names something that this reader has not agreed to import or to trust."""
+    """Stored data names a module, a function or a serializer that the reader does not trust."""
 
 
 class SerializationError(ResultError, ValueError):
-    """A value cannot be written, or cannot be read back, by this serializer.
+    """A serializer cannot write a value, or cannot read it back.
 
-    `path` is the place inside the object, as `result["model"].lock`, or None where it is not known.
+    `path` is the place inside the object, as `result["model"].lock`, or None if it is not known.
     """
 
     def __init__(self, message: str, /, *, path: str | None = None, value: Any = None) -> None:
@@ -123,10 +123,10 @@ class SerializationError(ResultError, ValueError):
 
 
 class StorageError(HoldallError, OSError):
-    """A storage did not do what it was asked; `__cause__` is the backend's own error.
+    """An operation of a storage failed; `__cause__` is the backend's own error.
 
-    `block` is the slug or the type of the block, `operation` the method that was called, as put or get. `transient` says that
-    the same call may well succeed in a moment.
+    `block` is the slug or the type of the block, `operation` the method that was called, as put or get. `transient` says
+    that the same call may succeed in a moment.
     """
 
     def __init__(
@@ -140,11 +140,11 @@ class StorageError(HoldallError, OSError):
 
 
 class KeyMissing(StorageError, LookupError):  # noqa: N818 - reads as the answer it is
-    """Nothing is stored under the key. No other error means that."""
+    """No object is stored under the key. No other error means that."""
 
 
 class KeyExists(StorageError):  # noqa: N818 - reads as the answer it is
-    """`mode="create"` found the key taken; what is there was left alone."""
+    """`mode="create"` found an object under the key, and left it unchanged."""
 
 
 class CatalogError(HoldallError, OSError):
@@ -152,11 +152,11 @@ class CatalogError(HoldallError, OSError):
 
 
 class HoldallWarning(UserWarning):
-    """The run goes on as asked, and something about its results is worth knowing."""
+    """A run goes on, and something about its results is worth knowing."""
 
 
 def describe_error(error: BaseException) -> str:
-    """Returns type and message, whatever `str(error)` does; without the lone surrogates that no database takes."""
+    """Returns type and message, whatever `str(error)` does, without lone surrogates, which databases refuse."""
     try:
         message = str(error)
     except Exception as unspeakable:  # noqa: BLE001 - a user's __str__ may raise anything

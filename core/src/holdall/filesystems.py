@@ -1,7 +1,7 @@
 """Storage blocks by class name: `LocalFileSystem`, `MemoryFileSystem`, and those of installed plugins.
 
 `S3`, `GCS`, `Azure` and `RemoteFileSystem` (any fsspec URL) come with plugins: where one is not installed, importing
-its name raises `PluginMissingError` with the install line. Any other installed storage is here by its class name too.
+its name raises `PluginMissingError` with the install line. Every other installed storage has its class name here too.
 """
 
 from __future__ import annotations

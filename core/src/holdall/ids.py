@@ -1,4 +1,4 @@
-"""Run and payload ids: 32 hexadecimal digits, unique across machines, in order of time."""
+"""Run and payload ids: 32 hexadecimal digits, unique across machines, sorted by time."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class _Ids:
 
 
 def shard(unique: str) -> str:
-    """The fan-out folder of an id, one of 256: 4,096 neighbours share one, as a new folder costs more than a file."""
+    """Returns the fan-out folder of an id, one of 256. 4,096 neighbours share one, as a new folder costs more than a file."""
     return unique[-5:-3]
 
 
-def made_at(unique: str) -> float | None:
-    """When an id was made, in seconds since the epoch; None for a text that is no id."""
+def id_timestamp(unique: str) -> float | None:
+    """Returns when an id was made, in seconds since the epoch; None for a text that is not an id."""
     if len(unique) != _LENGTH or not _DIGITS.issuperset(unique):
         return None
     return int(unique[:12], 16) / 1000

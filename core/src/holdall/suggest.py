@@ -1,4 +1,4 @@
-"""The nearest of the names that exist, for an error message about one that does not."""
+"""Spelling suggestions for error messages: the nearest of the names that exist."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 
 def suggest(name: str, names: Iterable[str], /, *, cutoff: float = 0.6) -> str | None:
-    """The one of `names` that is most like `name`; None where none is alike by at least `cutoff`, from 0 to 1.
+    """Returns the one of `names` nearest to `name`; None if the similarity (0 to 1) of all is below `cutoff`.
 
-    Of names that are equally alike, the one that sorts last is returned, whatever the order of `names`.
+    Of names that are equally near, the one that sorts last is returned, whatever the order of `names`.
     """
     from difflib import get_close_matches
 
@@ -19,7 +19,7 @@ def suggest(name: str, names: Iterable[str], /, *, cutoff: float = 0.6) -> str |
 
 
 def suggestion(name: str, names: Iterable[str], /, *, cutoff: float = 0.7) -> str:
-    """` Did you mean a or b?`, to follow the sentence that `name` does not exist; empty where none is alike."""
+    """Returns ` Did you mean a or b?`, to follow the sentence that `name` does not exist; empty if no name is near."""
     from difflib import get_close_matches
 
     near = get_close_matches(name, list(dict.fromkeys(names)), n=3, cutoff=cutoff)

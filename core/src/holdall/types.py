@@ -1,4 +1,4 @@
-"""The pure values that interfaces name: buffers, ranges, what an object is like, a run, a call."""
+"""Values that interfaces exchange: buffers, ranges, metadata of objects, rows of the catalog, calls, references."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Parts: TypeAlias = Iterable[Buffer]
 WriteMode: TypeAlias = Literal["overwrite", "create"]
 
 OnFailure: TypeAlias = Literal["raise", "spool", "run"]
-"""What becomes of a run whose storage fails. A result that it does not take is kept in the local spool in any case.
+"""Failure policy of a storage. A result that it does not take is written to the local spool in any case.
 
-`raise`: the run fails. `spool`: it goes on where a result is not taken. `run`: also where a cache cannot be asked.
+`raise`: the run fails. `spool`: it goes on if a result is not taken. `run`: also if a cache cannot be read.
 """
 
 
 class Unset(Enum):
-    """The one value that no caller passes by accident; an enum member survives pickling."""
+    """Type of `UNSET`, the default of options that may be None; an enum member survives pickling."""
 
     UNSET = "unset"
 
@@ -39,14 +39,14 @@ UNSET: Final = Unset.UNSET
 
 
 class ByteRange(NamedTuple):
-    """Bytes `start` to `stop`, in Python's sense: `stop` is not included. None means to the end."""
+    """Range of bytes from `start` to `stop`, which is not included; None means to the end."""
 
     start: int
     stop: int | None = None
 
 
 class ObjectMeta(NamedTuple):
-    """What a storage knows of an object without reading it. `modified` is in seconds since the epoch."""
+    """Metadata of a stored object, known without reading it. `modified` is in seconds since the epoch."""
 
     key: str
     size: int
@@ -54,10 +54,10 @@ class ObjectMeta(NamedTuple):
     modified: float | None = None
 
     def is_same(self, other: ObjectMeta, /) -> bool:
-        """Whether both describe one write of one object, as far as either says.
+        """Returns whether both describe the same write of the same object, as far as either says.
 
-        Listings and heads of one storage may give times of different precision, which an equal etag makes up for. Of a
-        storage that tells neither, sizes are all that can be compared; in other doubts the answer is no.
+        Listings and heads of one storage may have times of different precision, which an equal etag makes up for. If a
+        storage has neither, only sizes are compared; in other doubts the answer is no.
         """
         if (self.key, self.size) != (other.key, other.size):
             return False
@@ -70,26 +70,26 @@ class ObjectMeta(NamedTuple):
 
 
 class Source(Protocol):
-    """Where a serializer reads from. Every byte handed out has been checked against the record's checksums."""
+    """Bytes of a payload for a serializer, each checked against the checksums of the record."""
 
     @property
     def trust(self) -> Trust: ...
     @property
     def size(self) -> int: ...
     def buffer(self) -> Buffer:
-        """All bytes; writable and private to the caller where the storage can do so without another copy."""
+        """Returns all bytes; writable and private to the caller if that costs the storage no other copy."""
         ...
 
     def read_range(self, start: int, stop: int, /) -> Buffer: ...
     def open(self) -> IO[bytes]:
-        """A seekable, readable binary file."""
+        """Returns a seekable, readable binary file."""
         ...
 
 
 class RunRow(NamedTuple):
-    """One run of a task or flow as the catalog keeps it. Times are seconds since the epoch.
+    """Row of the catalog for one run of a task or flow. Times are seconds since the epoch.
 
-    `result` is the JSON of a `ResultLiteral` or a `ResultReference`, or None where nothing was kept; `cached` says that
+    `result` is the JSON of a `ResultLiteral` or a `ResultReference`, or None if no result was stored; `cached` says that
     the body did not run. The last row written for an `id` wins.
     """
 
@@ -109,7 +109,7 @@ class RunRow(NamedTuple):
 
 
 class ReferenceRow(NamedTuple):
-    """One stored result as the catalog indexes it. `storage` names the place: a slug, or a digest of its location."""
+    """Row of the catalog for one stored result. `storage` is the slug of its storage, or a digest of the location."""
 
     storage: str
     key: str
@@ -124,18 +124,18 @@ class ReferenceRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockDocument:
-    """A saved block: plain fields as they are, secret fields encrypted by whoever saves (never by the catalog)."""
+    """Saved block: its plain fields as they are, its secret fields encrypted by the caller and not by the catalog."""
 
     slug: str
     type: str
     fields: Mapping[str, Any]
     secrets: str | None = None
-    """Encrypted JSON of the secret fields, as ASCII, or None where there are none."""
+    """Encrypted JSON of the secret fields, as ASCII; None if there are no such fields."""
     created: float = 0.0
 
 
 class Secrets:
-    """Secret values of the storages of a call, on their way to its worker: not shown, and not pickled with anything."""
+    """Secret values of the storages of a call, on their way to its worker: never shown, and never pickled."""
 
     __slots__ = ("_values",)
 
@@ -143,14 +143,14 @@ class Secrets:
         self._values = {} if values is None else dict(values)
 
     def reveal(self) -> dict[str, Mapping[str, Any]]:
-        """The values in the clear, JSON-ready: for a pipe or a connection that leads to the worker and nowhere else.
+        """Returns the values in the clear, JSON-ready: for a connection that leads to the worker and nowhere else.
 
-        Not for a task queue, a scheduler or a file, where others can read them. `Secrets(values)` takes them again.
+        Not for a task queue, a scheduler or a file, which others can read. The worker makes `Secrets(values)` of them.
         """
         return dict(self._values)
 
     def of(self, name: str, /) -> Mapping[str, Any] | None:
-        """The values of one storage, or None where they have not come along."""
+        """Returns the values of one storage, or None if they were not sent."""
         return self._values.get(name)
 
     def __repr__(self) -> str:
@@ -166,7 +166,7 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """Work on its way to a runner. Calling it runs it; where it runs in another process, it is pickled first.
+    """Submitted call of a task, for a task runner. Calling it runs it; for another process it is pickled first.
 
     `resolution` travels along, so that the worker stores the result where the submitting side resolved it to. Pickles leave
     out `secrets`: a runner whose workers are elsewhere sends `secrets.reveal()` by another way than the pickle, and calls
@@ -206,7 +206,7 @@ def _unpickled_call(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageReference:
-    """A place with no secret in it: the block's slug where it has one, its type, and its location."""
+    """Storage of a stored result: slug of the block if it has one, type and location, without secrets."""
 
     slug: str | None
     type: str
@@ -214,11 +214,12 @@ class StorageReference:
 
     @classmethod
     def of(cls, storage: Storage, /) -> StorageReference:
+        """Returns the reference to a storage."""
         return cls(slug=storage.block_slug, type=storage.slug, location=storage.location())
 
     @property
     def label(self) -> str:
-        """In words: its slug, or its type and place."""
+        """Name for messages: its slug, or its type and place."""
         if self.slug is not None:
             return self.slug
         place = next(iter(self.location.values()), "")
@@ -226,13 +227,13 @@ class StorageReference:
 
     @property
     def identity(self) -> str:
-        """The same for two ways to one place: a slug is none of it."""
+        """Text that is equal for equal places, whatever slugs lead there."""
         return json.dumps([self.type, dict(self.location)], sort_keys=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerializerReference:
-    """A serializer by name, with the options that differ from its defaults."""
+    """Serializer of a stored result: its name, and the options that differ from the defaults."""
 
     type: str
     options: Mapping[str, Any] = field(hash=False, default_factory=dict)

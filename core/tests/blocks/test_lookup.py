@@ -484,7 +484,7 @@ def test_save_and_load_through_the_home(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_a_name_is_no_part_of_a_block() -> None:
     """Equality and hash ignore slug and clients; pickling keeps the slug and drops clients and secrets."""
     block = Bucket(bucket_path="b", secret=SecretStr("correct horse"))
-    named = block.named(SLUG)
+    named = block.with_slug(SLUG)
     named._client = object()
 
     back = pickle.loads(pickle.dumps(named))
@@ -492,7 +492,7 @@ def test_a_name_is_no_part_of_a_block() -> None:
     assert block == named
     assert hash(block) == hash(named)
     assert block != Bucket(bucket_path="b")
-    assert named.named(SLUG) is named
+    assert named.with_slug(SLUG) is named
     assert back.block_slug == SLUG
     assert back._client is None
     assert back.secret is None

@@ -86,7 +86,7 @@ class Scheduler(TaskRunner):
 @pytest.fixture
 def locker(place: Path) -> Locker:
     block = Locker(folder=str(place / "locked"), key=SecretStr("correct horse"), raw=SecretBytes(b"staple"))
-    return block.named("test-locker/a")
+    return block.with_slug("test-locker/a")
 
 
 @pytest.fixture

@@ -268,7 +268,7 @@ def test_every_method_of_a_storage_is_guarded() -> None:
 @pytest.mark.parametrize("method", CALLS)
 def test_a_foreign_error_is_named(method: str) -> None:
     """With the storage, the operation, the author; as what a plugin says before a run where nothing was asked yet."""
-    block = Foreign(namespace="guard").named("foreign/here")
+    block = Foreign(namespace="guard").with_slug("foreign/here")
     block.put("k", [b"1"])
     broken.add(method)
     with pytest.raises(

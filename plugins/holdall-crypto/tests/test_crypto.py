@@ -41,7 +41,7 @@ WORDS = "the secret words "
 
 def under(keys: str, serializer: EncryptedSerializer) -> Any:
     """As a storage with these keys has it."""
-    return serializer.under(Policy(encryption=KeyRing.parse(keys, source="the test")))
+    return serializer.with_policy(Policy(encryption=KeyRing.parse(keys, source="the test")))
 
 
 class Service(KeyProvider):
@@ -241,7 +241,7 @@ def test_a_named_provider_is_not_imported_because_data_names_it(place: Path, mon
 
     assert ["x"] == reference.get(accept=["calls:vault_service:provider"])
     stored = EncryptedSerializer.from_options(serializer.options())
-    for each in (stored, pickle.loads(pickle.dumps(stored)), copying.copy(stored), stored.under(Policy())):
+    for each in (stored, pickle.loads(pickle.dumps(stored)), copying.copy(stored), stored.with_policy(Policy())):
         with pytest.raises(UntrustedResultError):
             each.load(BytesSource(b"".join(serializer.dump(1)), trust=Trust(accept=frozenset({"vault_service"}))))
 

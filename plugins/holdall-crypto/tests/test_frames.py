@@ -112,7 +112,7 @@ def test_chunks_are_bound_to_their_place() -> None:
 @given(st.binary(max_size=200))
 def test_hostile_bytes_are_errors_of_ours(data: bytes) -> None:
     """Behind the magic number as well, whatever sizes they claim."""
-    serializer = EncryptedSerializer(serializer="json").under(Policy(encryption=RING))
+    serializer = EncryptedSerializer(serializer="json").with_policy(Policy(encryption=RING))
     for file in (data, b"\x89HDENC\r\n" + data, b"\x89HDENC\r\n\x01" + data):
         with pytest.raises(HoldallError):
             serializer.load(BytesSource(file))
@@ -161,4 +161,6 @@ def test_vectors_are_read(name: str, plain: bytes, serializer: str, value: objec
     data = (VECTORS / name).read_bytes()
 
     assert plain == read_without_holdall(data, {"one": ONE})
-    assert value == EncryptedSerializer(serializer=serializer).under(Policy(encryption=RING)).load(BytesSource(data))
+    assert value == EncryptedSerializer(serializer=serializer).with_policy(Policy(encryption=RING)).load(
+        BytesSource(data)
+    )

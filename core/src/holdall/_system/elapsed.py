@@ -1,4 +1,4 @@
-"""How long ago something was, also where the process was stopped or the machine slept in between."""
+"""Elapsed time that stays right if the process was stopped or the machine slept in between."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, Self
 
 
 class Since(NamedTuple):
-    """A moment by two clocks: one may stand still while the machine sleeps, the other be set back."""
+    """Moment by two clocks: one may stand still while the machine sleeps, the other may be set back."""
 
     monotonic: float
     wall: float
@@ -18,9 +18,9 @@ class Since(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """As many as either clock says, which is rather too many than too few."""
+        """Seconds that have passed, the larger number of both clocks."""
         return max(time.monotonic() - self.monotonic, time.time() - self.wall)
 
 
 NEVER: Final = Since(float("-inf"), float("-inf"))
-"""What has not been, or is not to count: infinitely long ago."""
+"""Moment infinitely long ago: of what has not happened."""

@@ -1,14 +1,14 @@
-"""What is to happen around a fork of this process, in one order: imports first, then whoever registered, last one first.
+"""Fork handlers of this process in one order: imports first, then registered handlers, the last one first.
 
-A child has the thread that forked and no other. What the others were at stays as it was in that moment: a lock that one
+A child has the thread that forked and no other. The state of the others stays as it was in that moment: a lock that one
 of them held stays locked, and a module that one of them was importing stays half imported, with its lock of the import
-system held for ever. Whoever imports it then waits for nobody, and much of holdall is imported by the first call that
-needs it. So a fork waits until no other thread imports, as long as their imports get on; and a child drops what was under way
-all the same, so that it is imported anew. (What is not Python may hold locks of its own that no child can free.)
+system held for ever. An import of it then waits for ever, and much of holdall is imported by the first call that needs
+it. So a fork waits until no other thread imports, as long as their imports make progress; and a child drops unfinished
+imports all the same, so that they start again. (Code that is not Python may hold locks that no child can free.)
 
-The import system says which imports are under way only where nobody else is meant to look (`_module_locks`, there since
-Python 3.3; a test looks for it). Where it is not there, nothing is waited for. A lock of our own around each import would
-not do: a module that somebody else imports may need it, while its holder waits for that module.
+The import system has the list of unfinished imports in a private name (`_module_locks`, there since Python 3.3; a test
+looks for it). Without it, a fork does not wait. A lock of our own around each import would deadlock: a module that another
+thread imports may need it, while its holder waits for that module.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class _Hooks(NamedTuple):
 
 
 _PAIRED: Final = {"concurrent.futures.thread": "_global_shutdown_lock", "logging": "_lock"}
-"""Modules that take a lock before a fork and give it back after it. Those that register that while a fork waits would but
-do the second, which ends in a traceback on the screen."""
+"""Modules that take a lock before a fork and release it afterwards. One that registers while a fork waits would only do the
+second, which prints a traceback."""
 _LATER: Final = tuple(name for name in _PAIRED if name not in sys.modules)
-"""Those that, wherever they are imported, register after this module, and so are called before it."""
+"""Those that register after this module, and so are called before it."""
 _registered: list[_Hooks] = []
 _called: dict[int, list[_Hooks]] = {}
 _renewed: WeakSet[Any] = WeakSet()
 _endless: set[str] = set()
-"""Modules whose import stood still for that long: programs that are one import themselves."""
+"""Modules whose import made no progress for that long: programs that are an import themselves."""
 
 
 def register(
@@ -54,18 +54,18 @@ def register(
     in_parent: Callable[[], object] | None = None,
     in_child: Callable[[], object] | None = None,
 ) -> None:
-    """Call these around each fork: `before` it the last registered first, after it the first registered first."""
+    """Registers functions to be called around each fork: `before` it the last one first, after it the first one first."""
     _registered.append(_Hooks(before, in_parent, in_child))
 
 
 def renewed(lock: T, /) -> T:
-    """The lock, which is free in every child: for state that is consistent whenever its holder may be interrupted."""
+    """Returns the lock, which is free in every child: for state that is consistent whenever its holder is interrupted."""
     _renewed.add(lock)
     return lock
 
 
 def importing() -> list[str]:
-    """Modules that other threads are importing."""
+    """Returns the modules that other threads are importing."""
     me = get_ident()
     locks: dict[str, Any] = getattr(_bootstrap, "_module_locks", {})
     held = [(name, reference()) for name, reference in list(locks.items())]
@@ -133,7 +133,7 @@ def _before() -> None:
 
 
 def _due() -> list[_Hooks]:
-    """What is to be called after a fork: not whose `before` was not, as another thread registered it meanwhile."""
+    """Returns the handlers to call after a fork: those whose `before`, if they have one, was called."""
     called = _called.pop(get_ident(), [])
     return [hooks for hooks in _registered if hooks.before is None or hooks in called]
 

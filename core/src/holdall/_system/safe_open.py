@@ -1,4 +1,4 @@
-"""Opening files of our own by name, where somebody else may have put a link, a pipe or a device in their place."""
+"""Safe opening of files by name: a link, a pipe or a device in their place is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FOLDER: Final = (
 
 
 def open_own(path: str, flags: int, mode: int = 0o666, /) -> int:
-    """A descriptor of the regular file at `path`, which goes by this one name and lies in no linked folder.
+    """Opens the regular file at `path`, which has no second name and whose folder is not a link; returns a descriptor.
 
     Raises:
         OSError: it cannot be opened, or is something else; that is left as it was.
@@ -37,7 +37,7 @@ def open_own(path: str, flags: int, mode: int = 0o666, /) -> int:
 
 
 def open_to_read(path: str, /) -> int:
-    """A descriptor of the regular file at `path`, links followed: who named it means what is there.
+    """Opens the regular file at `path` to read, links followed; returns a descriptor.
 
     Raises:
         OSError: it cannot be opened, or is something else.
@@ -65,6 +65,6 @@ def _check(status: os.stat_result, path: str, flags: int) -> None:
 
 
 def refuse_linked(folder: str, /) -> None:
-    """Raises `OSError` where a folder of our own is a link: what is written there would lie elsewhere."""
+    """Raises `OSError` if a folder of our own is a link: what is written there would be stored elsewhere."""
     if os.path.islink(folder):
         raise OSError(ELOOP, "it is a symbolic link, and must be a folder", folder)

@@ -1,6 +1,7 @@
-"""The plugin API: subclass one of these, point an entry point at the class, and holdall finds it.
+"""Interfaces that a plugin implements: storage, serializer, catalog, lock manager, task runner, signature scheme.
 
-`Component`, `StorageBlock` and `Serializer` stand on pydantic, which is imported when one of them is first named.
+Subclass one and point an entry point at the class. `Component`, `StorageBlock` and `Serializer` are pydantic models:
+pydantic is imported on the first use of one of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A storage that users configure, save and name."""
+"""`StorageBlock`: a storage that users configure, save and name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class StorageBlock(Component, Storage, ABC):
     """A `Storage` with fields: `slug` is its type name, as `s3` in the saved block `s3/prod`."""
 
     endpoint_fields: ClassVar[tuple[str, ...]] = ("endpoint_url",)
-    """Fields that say whose server is asked: credentials of a slug go to no other than its own."""
+    """Fields that name the server: credentials of a slug are sent to no other server than its own."""
 
     inline_limit: int = INLINE_LIMIT
     on_failure: OnFailure = "raise"
@@ -42,7 +42,7 @@ class StorageBlock(Component, Storage, ABC):
     @model_validator(mode="before")
     @classmethod
     def _no_secret_in_the_open(cls, values: Any) -> Any:
-        """Fields that are no secrets are shown, stored and part of references."""
+        """Refuses credentials in fields that are shown, stored and part of references."""
         if isinstance(values, Mapping):
             secret = cls.secret_fields()
             for name, value in values.items():
@@ -55,16 +55,15 @@ class StorageBlock(Component, Storage, ABC):
 
     @classmethod
     def endpoint_of(cls, location: Mapping[str, Any], /) -> Mapping[str, Any]:
-        """What of a location says whose server is asked; two that are equal may be sent the same credentials."""
+        """Returns the part of a location that names the server; equal ones may be sent the same credentials."""
         return {name: location.get(name) for name in cls.endpoint_fields}
 
     @classmethod
     def server_of(cls, location: Mapping[str, Any], /) -> str | None:
-        """The server that a location names, as text that is equal for one server; None for the platform's own.
+        """Returns the server that a location names, as text that is equal for one server; None for the platform's own.
 
-        What the environment has for credentials goes to no server that only a reference names. Override where some
-        values of `endpoint_fields` lead to the platform itself, or to what the environment names, or where a stranger is
-        sent nothing.
+        Credentials of the environment are not sent to a server that only a reference names. Override if some values of
+        `endpoint_fields` lead to the platform itself or to what the environment names, or if a server is sent none.
         """
         named = {
             name: value
@@ -75,11 +74,11 @@ class StorageBlock(Component, Storage, ABC):
 
     @property
     def block_slug(self) -> str | None:
-        """The slug that this block was found under; survives pickling, and is no part of equality."""
+        """The slug that this block was found under; it survives pickling, and equality ignores it."""
         return self._block_slug
 
-    def named(self, slug: str | None, /) -> Self:
-        """This block as found under a slug: a copy, with clients of its own, where it goes by another one."""
+    def with_slug(self, slug: str | None, /) -> Self:
+        """Returns this block as found under the slug: a copy with clients of its own, unless it has that slug already."""
         if self._block_slug == slug:
             return self
         twin = self.with_secrets(self.secret_values())
@@ -88,7 +87,7 @@ class StorageBlock(Component, Storage, ABC):
 
     @classmethod
     def from_url(cls, url: str, /) -> Self:
-        """The block at `s3://bucket/prefix`.
+        """Makes the block of a URL, as `s3://bucket/prefix`.
 
         Unless overridden, a field `bucket_path` takes what follows the `://`, or a field `basepath` the whole URL.
 
@@ -105,7 +104,7 @@ class StorageBlock(Component, Storage, ABC):
         raise ConfigurationError(f"{cls.__name__} has no URL form. Make an instance instead.")
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        """How it is used is shown where somebody said so."""
+        """Shows fields that say how the block is used only if they were set."""
         for name, value in super().__repr_args__():
             if name not in HOW or name in self.model_fields_set:
                 yield name, masked(value)
@@ -121,10 +120,10 @@ class StorageBlock(Component, Storage, ABC):
         return {name: value for name, value in self.plain_fields().items() if name not in HOW}
 
     def save(self, name: str, /, *, overwrite: bool = False) -> str:
-        """Keep this block in the catalog as `<slug>/<name>`, secrets encrypted; returns that slug.
+        """Saves this block in the catalog as `<slug>/<name>`, secrets encrypted; returns that slug.
 
         Raises:
-            ConfigurationError: the name is taken and `overwrite` is false, or it is no name.
+            ConfigurationError: the name is taken and `overwrite` is false, or it is not a name.
         """
         from holdall.blocks import lookup as blocks
 
@@ -132,7 +131,7 @@ class StorageBlock(Component, Storage, ABC):
 
     @classmethod
     def load(cls, slug: str, /) -> Self:
-        """The block under `s3/prod`; on a block class of its own, `S3.load("prod")` will do.
+        """Loads the block under a slug, as `s3/prod`; a class of blocks also takes the name alone, as `S3.load("prod")`.
 
         Looked up in this process, then the environment, then `holdall.toml`, then the catalog.
 

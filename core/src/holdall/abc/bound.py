@@ -1,4 +1,4 @@
-"""The bound of a read: how many bytes it may make of the stored ones (`Trust.max_bytes`)."""
+"""Size bound of a read: how many bytes it may make of the stored ones (`Trust.max_bytes`)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class OutgrownError(CorruptResultError):
-    """Stored bytes make more of themselves than the bound of the read allows; the reader adds where that comes from."""
+    """Stored bytes decode to more than the bound of the read; the reader adds which setting the bound comes from."""
 
 
 def within(trust: Trust, made: int, /) -> Trust:
-    """What is left of the bound for the next layer, after `made` bytes; ask before they are made where that is known.
+    """Returns the trust with what is left of the bound after `made` bytes; to be called before they are made, if possible.
 
     Raises:
         OutgrownError: they are more than the bound.

@@ -1,4 +1,4 @@
-"""How an object becomes bytes and comes back."""
+"""`Codec`: a format that turns objects into bytes and back."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ if TYPE_CHECKING:
 
 
 class Codec(ABC):
-    """One format. Like `Storage`, free of pydantic, so that the default one costs a fresh process nothing.
+    """A format, without configuration and without pydantic: the default one costs a fresh process nothing.
 
-    `Serializer` is the same thing as users configure and register it.
+    `Serializer` is a codec that users configure and register.
     """
 
     slug: ClassVar[str]
     media_type: ClassVar[str]
     suffix: ClassVar[str]
-    """The format's own file extension, with its dot."""
+    """File extension of the format, with its dot."""
     trusted_only: ClassVar[bool] = False
     """Whether loading may run code that the bytes choose."""
     exact: ClassVar[bool] = False
-    """Whether all that is not refused comes back with the type and value it had, as the contract's tests show."""
+    """Whether each value that is not refused comes back with the same type and content, as the contract tests show."""
     expands: ClassVar[bool] = False
     """Whether loading may make many bytes of few, as compressed formats do; it then has to stop at `source.trust.max_bytes`."""
 
     @abstractmethod
     def dump(self, obj: Any, /) -> Parts:
-        """The bytes of `obj`: a list where they lie in memory (large buffers as views, not copies), else a generator.
+        """Serializes an object: to a list if the bytes lie in memory (large buffers as views, not copies), or by a generator.
 
         Raises:
-            SerializationError: with the path inside the object that failed. Raised here or while the parts are read.
+            SerializationError: it cannot be written; with the path inside the object. Raised here or while the parts are read.
         """
 
     @abstractmethod
     def load(self, source: Source, /) -> Any:
-        """The object.
+        """Deserializes an object.
 
         Raises:
             CorruptResultError: the bytes are not of this format.
@@ -51,17 +51,17 @@ class Codec(ABC):
 
     @abstractmethod
     def options(self) -> dict[str, Any]:
-        """The JSON-ready options that differ from the defaults: with `slug`, enough to make this codec again."""
+        """Returns the JSON-ready options that differ from the defaults: with `slug`, enough to make this codec again."""
 
     # Derived; override where the format needs it.
 
-    def under(self, policy: Policy, /) -> Codec:
-        """This codec as it writes and reads in a storage with a policy. Override where that has a say, or to pass it on."""
+    def with_policy(self, policy: Policy, /) -> Codec:
+        """Returns this codec for a storage with the policy. Override to apply the policy, or to pass it to an inner codec."""
         del policy
         return self
 
     def load_columns(self, source: Source, columns: Sequence[str], /) -> Any:
-        """As `load`, some columns of a table only, of which no more is read than has to be. Override where there are any.
+        """Deserializes some columns of a table, and reads no more than they need. Override in formats of tables.
 
         Raises:
             ConfigurationError: there are no such columns.
@@ -74,22 +74,22 @@ class Codec(ABC):
 
     @property
     def calls(self) -> frozenset[str]:
-        """Functions and libraries, as `module:function` and `module`, that whoever configured this codec lets it call.
+        """Functions and libraries, as `module:function` and `module`, that the configuration of this codec names to be called.
 
-        Override where options name some; those of a codec that stored data described are not among them.
+        Override if options name some; those of a codec that stored data described are not among them.
         """
         return frozenset()
 
     def check(self) -> None:  # noqa: B027 - most have nothing to say
-        """Asked before a body runs whose result will be kept. Override to raise `ConfigurationError` where that cannot be."""
+        """Checks the codec before a body runs. Override to raise `ConfigurationError` if no result could be written."""
 
     def dump_as(self, obj: Any, /) -> tuple[Codec, Parts]:
-        """The bytes of `obj`, and the codec that reads them. Override to choose another one by the object."""
+        """Serializes an object; returns also the codec that reads the bytes. Override to choose one by the object."""
         return self, self.dump(obj)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
-        """The codec that stored data describes. Override where an option names a function or a library.
+        """Makes the codec that stored data describes. Override if an option names a function or a library.
 
         Neither is imported here, and it is called only where `source.trust.called` lets it: stored data chooses nothing
         that runs.
@@ -105,18 +105,18 @@ class Codec(ABC):
             ) from error
 
     def written_with(self, parts: Parts, /) -> Mapping[str, str]:
-        """Library and version that made these parts (which have been read by now), for the record."""
+        """Returns library and version that made these parts (which have been read by now), for the record."""
         del parts
         return {}
 
     def decoded_size(self, parts: Parts, /) -> int | None:
-        """Bytes that loading makes of these parts (which have been read by now) at most, for the record.
+        """Returns how many bytes loading makes of these parts (which have been read by now) at most, for the record.
 
-        Override where that may be far more than are stored (`expands`): readers allow no more. None: about as many.
+        Override if that may be far more than are stored (`expands`): readers allow no more. None: about as many.
         """
         del parts
         return None
 
     def check_written_with(self, recorded: Mapping[str, str], /) -> None:
-        """Warn where what is installed here may not read what `recorded` says wrote the bytes."""
+        """Warns if the installed libraries may not read what those in `recorded` have written."""
         del recorded

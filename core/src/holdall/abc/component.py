@@ -1,4 +1,4 @@
-"""What users configure: validated, frozen, compared by configuration, silent about its secrets."""
+"""`Component`: base of what users configure. Validated, frozen, compared by configuration; secrets are not shown."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ HOW: Final = frozenset({"accept", "encryption_key", "inline_limit", "no_pickle",
 class Component(BaseModel):
     """Base of storage blocks and serializers.
 
-    Equality, hash and `repr` follow the configuration. Pickling keeps the fields that are no secrets and drops cached
-    clients: a runner hands secrets over another way. Copies keep the secrets and drop the clients as well. Names that
+    Equality, hash and `repr` follow the configuration. Pickles have the fields that are not secrets, and no cached
+    clients: a runner sends secrets another way. Copies have the secrets, and no clients either. Names that
     start with an underscore (`PrivateAttr`) are for clients; they start from their defaults in each copy.
     """
 
@@ -49,14 +49,14 @@ class Component(BaseModel):
             try:
                 super().__init__(**fields)
             except ValidationError as error:
-                raise ConfigurationError(_told(type(self), error)) from None
+                raise ConfigurationError(_message(type(self), error)) from None
 
         # As BaseModel's own: without it pydantic would call this for every validation, nested ones included.
         __init__.__pydantic_base_init__ = True
 
     @classmethod
     def own_fields(cls) -> list[str]:
-        """The fields that a class or one that could be used in its place declares; the rest come with many kinds."""
+        """Returns the fields that the class declares, or a base that is not abstract; others are common to many classes."""
         declared = {
             name for each in cls.__mro__ if not isabstract(each) for name in vars(each).get("__annotations__", ())
         }
@@ -64,20 +64,20 @@ class Component(BaseModel):
 
     @classmethod
     def secret_fields(cls) -> frozenset[str]:
-        """Names of the fields that hold a secret, at any depth: in a container, a nested model or a dataclass too."""
+        """Returns the names of fields that hold a secret, at any depth: in a container, a nested model or a dataclass too."""
         return frozenset(name for name, field in cls.model_fields.items() if _is_secret(field.annotation, set()))
 
     def plain_fields(self) -> dict[str, Any]:
-        """The JSON-ready fields that were set and are no secrets."""
+        """Returns the fields that were set and are not secrets, JSON-ready."""
         return self.model_dump(mode="json", exclude=set(self.secret_fields()), exclude_unset=True)
 
     def secret_values(self) -> dict[str, Any]:
-        """The secret fields that are set, JSON-ready and in the clear: for encryption, never for a message."""
+        """Returns the secret fields that are set, JSON-ready and in the clear: for encryption, never for a message."""
         found = {name: getattr(self, name) for name in sorted(self.secret_fields())}
         return {name: _reveal(value) for name, value in found.items() if value is not None}
 
     def with_secrets(self, values: Mapping[str, Any], /) -> Self:
-        """A copy that holds these secrets, as `secret_values` gives them, and no others; clients are not copied."""
+        """Returns a copy with these secrets, as `secret_values` returns them, and no others; clients are not copied."""
         state = self.__getstate__()
         for name, value in values.items():
             annotation: Any = type(self).model_fields[name].annotation
@@ -123,20 +123,20 @@ class Component(BaseModel):
         return hash((type(self), *(value for value in values if isinstance(value, _HASHED))))
 
 
-def _told(cls: type[BaseModel], error: ValidationError) -> str:
-    """Each problem in a sentence, without the values: they may be secrets."""
-    said = []
+def _message(cls: type[BaseModel], error: ValidationError) -> str:
+    """Returns a sentence for each problem, without the values: they may be secrets."""
+    sentences = []
     for fault in faults(error):
         name = fault.path
         if fault.kind == "extra_forbidden":
             near = suggest(name, cls.model_fields)
             hint = f"did you mean {near!r}?" if near else f"it has {', '.join(sorted(cls.model_fields)) or 'none'}."
-            said.append(f"There is no option {name!r}: {hint}")
+            sentences.append(f"There is no option {name!r}: {hint}")
         elif fault.kind == "missing":
-            said.append(f"The option {name!r} is required.")
+            sentences.append(f"The option {name!r} is required.")
         else:
-            said.append(f"{name + ': ' if name else ''}{fault.message.rstrip('.')}.")
-    return f"{cls.__name__} cannot be made. {' '.join(said)}"
+            sentences.append(f"{name + ': ' if name else ''}{fault.message.rstrip('.')}.")
+    return f"{cls.__name__} cannot be made. {' '.join(sentences)}"
 
 
 def _without_clients(made: _Made) -> _Made:

@@ -1,4 +1,4 @@
-"""Which texts are keys, whatever holds the objects: what one storage takes can then be moved to another."""
+"""Rules of storage keys, the same for all storages, so that results can be copied from one to another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, NoReturn
 from holdall.errors import ConfigurationError
 
 TEMPORARY: Final = ".holdall-tmp-"
-"""How the names of files begin that are being written. A killed writer leaves one behind; no key has such a segment."""
+"""Prefix of files that are being written. A killed writer leaves one behind; no key has such a segment."""
 LOCKS: Final = ".locks"
 """The folder of file locks, directly below the base path of a local folder."""
 _LONGEST_SEGMENT: Final = 255  # bytes: ext4, xfs, APFS and NTFS agree on it, and so do servers that keep files
@@ -19,7 +19,7 @@ _surrogate = re.compile(r"[\ud800-\udfff]").search
 
 
 def fault(key: str, /) -> str | None:
-    """What is wrong with the key, as the end of a sentence that starts with it; None where nothing is."""
+    """Returns what is wrong with a key, as the end of a sentence that starts with it; None if it is a good key."""
     if _plain(key):
         return None
     segments = key.split("/")
@@ -38,7 +38,7 @@ def fault(key: str, /) -> str | None:
 
 
 def segment_fault(segment: str, /) -> str | None:
-    """What is wrong with a segment of a key where objects are files, as the end of a sentence that starts with the key."""
+    """Returns what is wrong with a segment where objects are files, as the end of a sentence that starts with the key."""
     if segment.lower().startswith(TEMPORARY):
         return f"has a segment that starts with {TEMPORARY}, as unfinished files do"
     if len(segment) * 4 > _LONGEST_SEGMENT and len(segment.encode(errors="replace")) > _LONGEST_SEGMENT:

@@ -1,4 +1,4 @@
-"""Who may do it now: one holder per key, wherever the callers run."""
+"""`LockManager` and `Lease`: locks on keys, each with one holder at a time on any machine."""
 
 from __future__ import annotations
 
@@ -12,36 +12,35 @@ if TYPE_CHECKING:
     from holdall.types import ObjectMeta
 
 LEASE_SECONDS: Final = 30.0
-"""How long a lease outlives a holder that died, unless configured."""
+"""Default of the seconds that a lease outlives a holder that died."""
 
 
 class Lease(ABC):
-    """A held lock; leaving the `with` block releases it.
+    """Held lock; leaving the `with` block releases it.
 
-    `token` grows with each holder of the key and stays readable after the release: whoever gets work from two holders
-    can tell the later one (fencing). 1 is that of a holder before whom there was none.
+    `token` is a fencing token: it grows with each holder of the key, from 1, and stays readable after the release.
     """
 
     token: int
 
     @property
     def held(self) -> bool:
-        """Until its release: whether nobody else can have taken it, as far as can be said without asking. `refresh` asks."""
+        """Whether no other caller can have taken the lock, as far as is known without I/O; `refresh` does the I/O."""
         return True
 
     @abstractmethod
     def refresh(self) -> None:
-        """Put off the expiry, and find out whether it is still `held`; a lock that cannot expire does nothing.
+        """Extends the lease, and updates `held`; does nothing for a lock that cannot expire.
 
         Raises:
-            StorageError: whoever keeps the lock could not be asked. Until it expires, the lease is held all the same.
+            StorageError: the backend of the lock failed. Until it expires, the lease is held all the same.
         """
 
     @abstractmethod
     def release(self) -> None:
-        """Idempotent; may be called from another thread than the one that acquired.
+        """Releases the lock; idempotent, from any thread.
 
-        Never an error: a lease whose release cannot be told to others runs out by itself.
+        Raises no error: a lease whose release cannot be written expires.
         """
 
     def __enter__(self) -> Self:
@@ -54,23 +53,23 @@ class Lease(ABC):
 
 
 class LockManager(ABC):
-    """Makes leases. A holder that dies loses its lease without anybody's help."""
+    """Acquires leases. The lease of a holder that died expires by itself."""
 
     slug: ClassVar[str]
     remote: ClassVar[bool] = True
-    """Whether to take and to release a lease crosses a network, and so is kept off an event loop."""
+    """Whether acquire and release are network calls, which do not belong on an event loop."""
     patience: float = 1.0
-    """Seconds that a waiter sleeps at most between two calls of `acquire` with `timeout=0`."""
+    """Longest sleep of a waiter, in seconds, between two calls of `acquire` with `timeout=0`."""
 
     @classmethod
     @abstractmethod
     def for_storage(cls, storage: Storage, /, *, lease_seconds: float) -> Self | None:
-        """A manager of locks on keys of the storage; None where it cannot lock there.
+        """Makes the manager of locks on keys of a storage; None if it cannot lock there.
 
         Equal keys of two storages are two locks: `storage.location()` tells the storages apart.
 
         Args:
-            storage: where the results lie that the locks are for. Its errors are `HoldallError`s.
+            storage: the storage of the results that the locks are for. Its errors are `HoldallError`s.
             lease_seconds: how long a lease outlives a holder that has died.
 
         Raises:
@@ -79,14 +78,14 @@ class LockManager(ABC):
 
     @abstractmethod
     def acquire(self, key: str, /, *, timeout: float | None = None) -> Lease | None:
-        """Wait for the lock at most `timeout` seconds (None: for ever); None where it stayed taken."""
+        """Waits for the lock at most `timeout` seconds (None: without limit); returns None if it stayed taken."""
 
-    # Derived; override where a lock leaves something behind that outlives its holders.
+    # Derived; override if a lock leaves objects or files that outlive its holders.
 
     def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
-        """Remove what is left of locks that nobody holds, last touched before that time.
+        """Deletes what is left of released and expired locks, last modified before `before` (seconds since the epoch).
 
-        Seconds since the epoch. Returns what was removed, or would be.
+        Returns what was deleted, or would be.
         """
         del before, dry_run
         return []

@@ -1,4 +1,4 @@
-"""How a storage says that bytes have arrived, to whoever waits for them.
+"""Progress of downloads: a storage reports the bytes that have arrived.
 
 ```python
 def get(self, key, /, *, byte_range=None):
@@ -7,8 +7,8 @@ def get(self, key, /, *, byte_range=None):
         arrived(len(piece))             # from any thread, as each piece comes in
 ```
 
-Worth it where a large object comes in pieces; a `get` that says nothing is no less right. Bytes that have to be fetched
-again are taken back first, by a negative count. Of uploads a block says nothing: parts are counted as it reads them.
+Optional, and worth it if a large object arrives in pieces. Bytes that have to be fetched again are taken back first, by a
+negative count. Uploads need no report: parts are counted as the storage reads them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Arrived: TypeAlias = "Callable[[int], None]"
-"""Takes how many bytes of the object have arrived since it was last told; safe in any thread, quick, never raises."""
+"""Takes the number of bytes that have arrived since its last call; safe in any thread, quick, never raises."""
 
 
 def unwatched(count: int, /) -> None:
-    """What `arriving` holds where nobody waits for a bar."""
+    """Default of `arriving`, while no progress is shown."""
     del count
 
 

@@ -1,4 +1,4 @@
-"""Where submitted calls run."""
+"""`TaskRunner`: a pool of threads, processes or machines that runs submitted calls."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ if TYPE_CHECKING:
 
 
 class TaskRunner(ABC):
-    """A pool of one run: made on its first `submit`, shut down when that run ends."""
+    """Pool of one run: made on its first `submit`, shut down when that run ends."""
 
     slug: ClassVar[str]
     remote: ClassVar[bool] = False
-    """Whether calls leave this process, and so are pickled, without the secrets of their storages.
+    """Whether calls run in other processes, and so are pickled, without the secrets of their storages.
 
     `submit` then sends `call.secrets.reveal()` to the worker apart from the pickle, by a way that nobody else can read, and
-    the worker calls the call with `Secrets` of it. Without that, calls whose storages hold secrets fail there.
+    the worker calls the call with `Secrets` of it. Without that, calls whose storages have secrets fail there.
     """
 
     @abstractmethod
-    def submit(self, call: Call, /) -> Future[Any]: ...
+    def submit(self, call: Call, /) -> Future[Any]:
+        """Starts a call, or queues it; the future has what `call()` returns or raises."""
 
     @abstractmethod
     def shutdown(self, *, wait: bool = True) -> None:
-        """Let the workers go once what was submitted is done; with `wait`, return only then."""
+        """Ends the workers once the submitted calls are done; with `wait`, returns only then."""
 
     def duplicate(self) -> TaskRunner:
-        """A fresh pool with the same configuration, for another run."""
+        """Returns a new pool with the same configuration, for another run."""
         return type(self)()
 
     def __enter__(self) -> Self:

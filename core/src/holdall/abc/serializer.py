@@ -1,4 +1,4 @@
-"""A format that users configure and register."""
+"""`Serializer`: a codec that users configure and register."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Serializer(Component, Codec, ABC):
     """A `Codec` with fields: `slug` is its name, as in `result_serializer="json"`."""
 
     priority: ClassVar[int] = 0
-    """Of several that are for one type, `auto` takes the one with the highest."""
+    """Rank among the serializers for one type: `auto` takes the one with the highest."""
 
     _stored: bool = PrivateAttr(default=False)
-    """Whether stored data described this one. It survives copies and pickling; equality does not see it."""
+    """Whether it was made from stored data. It survives copies and pickling; equality ignores it."""
 
     @property
     def is_stored(self) -> bool:
-        """Whether stored data described this one: then it calls nothing that its options name, but by `source.trust`."""
+        """Whether it was made from stored data: then it calls what its options name only by `source.trust`."""
         return self._stored
 
     @classmethod

@@ -1,4 +1,4 @@
-"""How records are signed: a scheme a plugin, HMAC-SHA-256 built in; and whose signatures a reader believes."""
+"""Signatures of records: schemes (HMAC-SHA-256 and those of plugins), keys that sign and verify, and trusted signers."""
 
 from __future__ import annotations
 
@@ -11,60 +11,59 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 CHECK_SIZE: Final = 4
-"""Bytes of a digest behind a key in its text: one with a typing error, or of the other half of the pair, is no key."""
+"""Bytes of the check digest in the text of a key, which finds typing errors and the other half of a pair."""
 
 
 class SignatureScheme(ABC):
-    """A way to sign bytes. Made without arguments; one instance serves all threads.
+    """Signature scheme. Made without arguments; one instance serves all threads.
 
     An entry point of the group `holdall.signatures` leads to the class, under its `slug`: that name stands in records and
-    in keys. Import the library inside the methods, so that who signs nothing does not pay for it.
+    in keys. Import the library inside the methods, so that only processes that sign pay for it.
     """
 
     slug: ClassVar[str]
     api_version: ClassVar[int] = 1
     symmetric: ClassVar[bool] = False
-    """Whether one secret makes and checks signatures, so that nobody can check without being able to forge: the built-in
-    HMAC. Keys of a plugin come in pairs."""
+    """Whether one secret both signs and verifies, as in the built-in HMAC. Keys of a plugin come in pairs."""
 
     @abstractmethod
     def generate(self) -> bytes:
-        """A new private key, from the operating system's source of randomness."""
+        """Returns a new private key, from the operating system's source of randomness."""
 
     @abstractmethod
     def public(self, private: bytes, /) -> bytes:
-        """What checks the signatures of a private key; where the scheme is symmetric, the key itself.
+        """Returns the public key of a private key; of a symmetric scheme, the key itself.
 
         Raises:
-            ValueError: `private` is no key of this scheme.
+            ValueError: `private` is not a key of this scheme.
         """
 
     @abstractmethod
     def sign(self, message: bytes, private: bytes, /) -> bytes:
-        """The signature: 16 to 256 bytes.
+        """Signs a message; a signature has 16 to 256 bytes.
 
         Raises:
-            ValueError: `private` is no key of this scheme.
+            ValueError: `private` is not a key of this scheme.
         """
 
     @abstractmethod
     def verify(self, message: bytes, signature: bytes, public: bytes, /) -> bool:
-        """Whether it is the signature of exactly this message, whole, by the private key that `public` belongs to.
+        """Returns whether it is the signature of exactly this message by the private key of `public`.
 
-        Whatever `signature` is, the answer is a bool. Compares in constant time where the scheme is symmetric.
+        Returns a bool whatever `signature` is. Compares in constant time if the scheme is symmetric.
 
         Raises:
-            ValueError: `public` is no key of this scheme.
+            ValueError: `public` is not a key of this scheme.
         """
 
 
 class Verifier:
-    """A key that checks signatures, the id that stands in what it checks, and its scheme. Prints no key."""
+    """Public key with its id and its scheme. Its `repr` has no key."""
 
     __slots__ = ("id", "public", "scheme")
 
     def __init__(self, *, scheme: SignatureScheme, id: str, public: bytes) -> None:  # noqa: A002 - as records call it
-        """Raises `ValueError` where `public` is no key of the scheme, `PluginBrokenError` where the scheme cannot say."""
+        """Raises `ValueError` if `public` is not a key of the scheme, `PluginBrokenError` if the scheme fails."""
         try:
             scheme.verify(b"", b"", public)
         except ValueError:
@@ -77,11 +76,11 @@ class Verifier:
 
     @property
     def name(self) -> tuple[str, str]:
-        """The scheme's slug and the id: ids of two schemes are two names."""
+        """Slug of the scheme, and id: equal ids of two schemes are two names."""
         return self.scheme.slug, self.id
 
     def verify(self, message: bytes, signature: bytes, /) -> bool:
-        """Raises `PluginBrokenError` where the scheme cannot say."""
+        """Returns whether the key made the signature; raises `PluginBrokenError` if the scheme fails."""
         try:
             return self.scheme.verify(message, signature, self.public) is True
         except Exception as error:  # the boundary to plugins
@@ -95,12 +94,12 @@ class Verifier:
 
 
 class Signer(Verifier):
-    """A key that signs as well."""
+    """Private key, which signs as well."""
 
     __slots__ = ("_private",)
 
     def __init__(self, *, scheme: SignatureScheme, id: str, private: bytes) -> None:  # noqa: A002 - as above
-        """Raises `ValueError` where `private` is no key of the scheme, `PluginBrokenError` where the scheme cannot say."""
+        """Raises `ValueError` if `private` is not a key of the scheme, `PluginBrokenError` if the scheme fails."""
         try:
             public = scheme.public(private)
         except ValueError:
@@ -111,7 +110,7 @@ class Signer(Verifier):
         self._private = private
 
     def sign(self, message: bytes, /) -> bytes:
-        """Raises `PluginBrokenError` where the scheme cannot sign."""
+        """Signs a message; raises `PluginBrokenError` if the scheme fails."""
         try:
             return self.scheme.sign(message, self._private)
         except Exception as error:  # the boundary to plugins
@@ -126,10 +125,10 @@ def _broken(scheme: SignatureScheme, what: str, error: Exception) -> PluginBroke
 
 
 class Signers:
-    """Whose signatures are believed, and who signs here: `current`, or None where this process only reads.
+    """Trusted signers of a reader, and the one that signs here: `current`, or None if this process only reads.
 
-    Empty, it believes nobody: that is not the same as no policy at all. `revoked` are pairs of a scheme's slug, or None for
-    every scheme, and an id; a key that one of them has had is believed under no other id either. `plugins` are the
+    If it is empty, no signature is trusted: that is not the same as no policy. `revoked` are pairs of a scheme's slug, or
+    None for every scheme, and an id; a key that had one of these ids is trusted under no other id either. `plugins` are the
     distributions that bring schemes, for messages.
     """
 
@@ -157,7 +156,7 @@ class Signers:
 
     @property
     def names(self) -> list[tuple[str, str]]:
-        """Scheme and id of those that are believed."""
+        """Scheme and id of each trusted signer."""
         return list(self._believed)
 
     def get(self, scheme: str, key_id: str, /) -> Verifier | None:

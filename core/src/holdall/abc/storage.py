@@ -1,4 +1,4 @@
-"""Where bytes are kept, by key."""
+"""`Storage`: objects of bytes by key."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from holdall.types import Buffer, ObjectMeta, OnFailure, Parts, WriteMode
 
 INLINE_LIMIT: Final = 8192
-"""Bytes up to which a payload lies inside its record, unless configured."""
+"""Default of the size, in bytes, up to which a payload is stored inside its record."""
 
 
 class _Default:
-    """A default that instances have and the class has not: pydantic would take it for that of a block's field."""
+    """Default of instances alone: on the class, pydantic would take it for the default of a block's field."""
 
     __slots__ = ("_value",)
 
@@ -35,14 +35,14 @@ class _Default:
 
 
 class Storage(ABC):
-    """Bytes by key, whole or not at all.
+    """Object storage: bytes by key, written and read whole.
 
     Keys are `/`-separated relative names. A reader sees the whole old object or the whole new one. Only `KeyMissing`
-    means absent; every other failure is a `StorageError`. Blocking is the contract; the `a`-twins run the same call in
-    a thread and may be overridden where a backend has an async client of its own.
+    means absent; every other failure is a `StorageError`. Methods block; those that start with `a` run the same call in
+    a thread and may be overridden if a backend has an async client of its own.
 
-    This class holds no configuration and imports no pydantic: the default storage of a fresh process is one.
-    `StorageBlock` is the same thing as users configure, save and name it.
+    This class has no configuration and imports no pydantic: the default storage of a fresh process is one.
+    `StorageBlock` is a storage that users configure, save and name.
     """
 
     __slots__ = ()
@@ -50,16 +50,16 @@ class Storage(ABC):
     slug: ClassVar[str]
     if TYPE_CHECKING:  # annotations would be fields of every block
         inline_limit: int
-        """Payloads up to this many bytes lie inside their record."""
+        """Payloads up to this many bytes are stored inside their record."""
         on_failure: OnFailure
-        """Whether a run fails whose result is not taken here."""
+        """What a run does if its result is not taken here."""
         signing_key: SecretStr | None
         encryption_key: SecretStr | None
         no_pickle: bool
         accept: tuple[str, ...]
         """These four are the policy of a `StorageBlock`, which says what they mean."""
         lock_path: Callable[[str], str] | None
-        """Gives the file whose lock stands for a key; None where keys are not locked by files."""
+        """Returns the lock file of a key; None if keys are not locked by files."""
     else:
         inline_limit = _Default(INLINE_LIMIT)
         on_failure = _Default("raise")
@@ -70,60 +70,60 @@ class Storage(ABC):
 
     @abstractmethod
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
-        """Write the parts, read once and in order, as one object.
+        """Writes the parts, read once and in order, as one object.
 
         Raises:
             KeyExists: `mode="create"` and the key is taken. Atomic: of any number of racers one wins.
-            StorageError: nothing was changed. The call is not repeated here: parts may be gone.
+            StorageError: the write failed, and nothing was changed. `put` does not repeat it, as the parts are read once.
         """
 
     @abstractmethod
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
-        """Read an object or a range of it; writable and private where that costs no other copy.
+        """Reads an object or a range of it; writable and private if that costs no other copy.
 
         Raises:
-            KeyMissing: nothing is there.
+            KeyMissing: there is no object under the key.
             StorageError: anything else, a range that starts past the end included.
         """
 
     @abstractmethod
     def head(self, key: str, /) -> ObjectMeta:
-        """Raises `KeyMissing` where nothing is there; reads no payload."""
+        """Returns the metadata of an object, without its bytes; raises `KeyMissing` if there is none."""
 
     @abstractmethod
     def delete(self, key: str, /) -> None:
-        """Remove the object; a key that is not there is no error."""
+        """Deletes an object; a key without one is not an error."""
 
     @abstractmethod
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
-        """Every object whose key starts with the prefix, in key order by code point."""
+        """Lists the objects whose keys start with the prefix, sorted by key in code points."""
 
     @abstractmethod
     def location(self) -> dict[str, Any]:
-        """The non-secret JSON that says where this is, enough to reach it again with somebody's credentials."""
+        """Returns the place as JSON without secrets: with credentials, enough to reach the storage again."""
 
     @property
     def block_slug(self) -> str | None:
-        """`s3/prod` where this storage was found under that slug, else None."""
+        """The slug that this storage was found under, as `s3/prod`, or None."""
         return None
 
     @property
     def atomic_create(self) -> bool:
-        """Whether `put(mode="create")` is refused by whoever keeps the objects, however many machines race for the key.
+        """Whether the backend itself refuses `put(mode="create")` of a taken key, however many machines race for it.
 
-        Leases stand on it: where it is true, callers on several machines that miss one cached result compute it once.
-        Listings have to be current there, too. False where two writers might both succeed, as where a client looks first
-        and writes then, and where a storage locks by other means (files) or is this process's own.
+        Leases need it: if it is true, callers on several machines that miss one cached result compute it once. Listings
+        have to be consistent, too. False if two writers might both succeed, as with a client that looks first and then
+        writes, and if a storage locks by other means (files) or is of this process alone.
         """
         return False
 
-    # Derived; override where there is more to say, or for speed.
+    # Derived; override for more than they do, or for speed.
 
     def check_key(self, key: str, /) -> None:
-        """Refuses a key under which `put` could store nothing here, without asking anybody.
+        """Refuses a key that `put` would refuse, without I/O.
 
-        Runs ask before they begin to work. Override where this storage takes fewer keys than all do, and let `put`
-        refuse the same ones.
+        Runs check their keys before they begin to work. Override if this storage takes fewer keys than others do, and
+        let `put` refuse the same ones.
 
         Raises:
             ConfigurationError: what is wrong with the key, and what a good one is like.
@@ -132,14 +132,15 @@ class Storage(ABC):
             refuse(key, reason)
 
     def check_place(self) -> None:  # noqa: B027 - most storages are whatever a server says that they are
-        """Refuses a place that could hold nothing, as far as that shows without asking a server.
+        """Refuses a place that cannot store anything, as far as that is known without a request to a server.
 
         Raises:
-            ConfigurationError: nothing can ever be stored here: nobody speaks its protocol, or it can only be read.
-            StorageError: nothing can be stored here as it is now: a file is in the way of a folder.
+            ConfigurationError: nothing can ever be stored here: its protocol is unknown, or it is read-only.
+            StorageError: nothing can be stored here as it is now: a file is in the place of a folder.
         """
 
     def exists(self, key: str, /) -> bool:
+        """Returns whether there is an object under the key."""
         try:
             self.head(key)
         except KeyMissing:
@@ -147,10 +148,10 @@ class Storage(ABC):
         return True
 
     def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
-        """The object in pieces of `chunk` bytes.
+        """Reads an object in pieces of `chunk` bytes.
 
-        A writer that replaces it meanwhile is seen as a `StorageError`, at the latest after the last piece: override
-        where one open handle can do better.
+        If it is replaced meanwhile, a `StorageError` is raised, at the latest after the last piece: override if one open
+        handle can do better.
         """
         before = self.head(key)
         for start in range(0, before.size, chunk):
@@ -165,10 +166,10 @@ class Storage(ABC):
             )
 
     def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
-        """Remove the object that `meta`, from `head` or `scan`, describes, unless it was written again since.
+        """Deletes the object that `meta`, from `head` or `scan`, describes, unless it was written again since.
 
-        True if nothing is under the key any more, by this call or before; False if another object is, which stays. This
-        one looks and deletes then, and so a writer in between loses: override where the storage can do both at once.
+        True if no object is under the key any more, by this call or before; False if another one is, which stays. This
+        method first looks and then deletes, so a write in between is lost: override if the storage can do both at once.
         """
         try:
             found = self.head(meta.key)
@@ -180,19 +181,19 @@ class Storage(ABC):
         return True
 
     def publish(self, source: str, target: str, /) -> None:
-        """Make the bytes of `source` readable under `target` too, for other tools. Override where no copy is needed."""
+        """Copies the object at `source` to `target`, for other tools. Override if no copy of the bytes is needed."""
         self.put(target, self.stream(source))
 
     def resolved(self, directory: str, /) -> Storage:
-        """This storage with relative paths taken from `directory`; itself where it has none."""
+        """Returns this storage with relative paths resolved from `directory`; itself if it has none."""
         del directory
         return self
 
     def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
-        """Remove what writers that were killed left here and no key shows, last touched before that time.
+        """Deletes unfinished writes of killed writers, last modified before `before` (seconds since the epoch).
 
-        Seconds since the epoch. Returns what was removed, or would be, under names that are no keys. Override where a
-        write begins with something that outlives its writer; an object is never touched.
+        Returns what was deleted, or would be, under names that are not keys. Override if a write begins with something
+        that outlives its writer; objects are never deleted.
         """
         del before, dry_run
         return []

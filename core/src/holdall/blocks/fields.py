@@ -123,12 +123,12 @@ def build(cls: type[StorageBlock], raw: RawBlock, /) -> StorageBlock:
         )
     fields = dict(raw.fields)
     try:
-        return cls.model_validate(fields).named(raw.slug)
+        return cls.model_validate(fields).with_slug(raw.slug)
     except ValidationError as error:
         decoded, refused = _decoded(fields, error), error
     if decoded:
         try:
-            return cls.model_validate({**fields, **decoded}).named(raw.slug)
+            return cls.model_validate({**fields, **decoded}).with_slug(raw.slug)
         except ValidationError as error:
             refused = error
     # Not chained: what a validator of a plugin says may repeat what it was given.

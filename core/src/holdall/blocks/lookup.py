@@ -60,7 +60,7 @@ def define(slug: str, block: StorageBlock, /) -> None:
     if not kind:
         _refuse_slug(slug)
     check_name(name)
-    _defined[slug] = block.named(slug)
+    _defined[slug] = block.with_slug(slug)
 
 
 def undefine(slug: str, /) -> None:
@@ -268,7 +268,7 @@ def _resolved(storage: Storage, directory: str) -> Storage:
     if storage.block_slug is None or resolved.block_slug is not None or not isinstance(resolved, type(storage)):
         return resolved
     # A copy with an absolute path is still the block of that name.
-    return cast("StorageBlock", resolved).named(storage.block_slug)
+    return cast("StorageBlock", resolved).with_slug(storage.block_slug)
 
 
 def _folder(path: str) -> Storage:

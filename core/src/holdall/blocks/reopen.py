@@ -79,7 +79,7 @@ def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
         _refuse_stranger(type(block), where, settings)
     # How it signs in, and all else that says nothing of the place, is as it is here today.
     here = {name: value for name, value in block.plain_fields().items() if name not in {*location, *mine}}
-    return _made(type(block), where.location, here, secrets).named(where.slug)
+    return _made(type(block), where.location, here, secrets).with_slug(where.slug)
 
 
 def _refuse_stranger(cls: type[StorageBlock], where: StorageReference, settings: Settings) -> None:

@@ -40,7 +40,7 @@ class AutoSerializer(Serializer):
     def trusted_only(self) -> bool:  # type: ignore[override]  # depends on what it may choose, and stays read-only
         return self.pickle
 
-    def under(self, policy: Policy, /) -> Codec:
+    def with_policy(self, policy: Policy, /) -> Codec:
         return AutoSerializer(pickle=False) if policy.no_pickle and self.pickle else self
 
     def dump(self, obj: Any, /) -> Parts:

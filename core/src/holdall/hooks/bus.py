@@ -16,8 +16,8 @@ with listening(Timings()):
 ```
 
 A distribution brings one along by an entry point in the group `holdall.hooks` (name = module). Listeners are called in
-the thread that the event happens in, several at once where tasks run so, and can neither change nor stop a run: one
-that raises costs one warning. pluggy is not imported until somebody listens (see `discover` for how they are found).
+the thread of the event, several at once if tasks run so, and can neither change nor stop a run: one that raises causes
+one warning. pluggy is not imported before the first listener (see `discover` for how they are found).
 """
 
 from __future__ import annotations
@@ -71,13 +71,13 @@ _EVENTS: Final = {
 
 
 class _Bus:
-    """The plugin manager, and the listeners that have been complained of; the lock is for both."""
+    """The plugin manager, and the listeners whose failure was reported; the lock is for both."""
 
-    __slots__ = ("complained", "discovering", "lock", "manager")
+    __slots__ = ("discovering", "lock", "manager", "reported")
 
     def __init__(self) -> None:
         self.discovering = False
-        self.complained: set[tuple[str, str]] = set()
+        self.reported: set[tuple[str, str]] = set()
         self.lock = fork.renewed(RLock())
         self.manager: PluginManager | None = None
 
@@ -99,12 +99,12 @@ class _Bus:
                 listener.function(*(event for _ in listener.argnames))
             # A listener is somebody else's code, and whatever it raises is no reason for a run to fail.
             except Exception as error:  # noqa: BLE001
-                self.complain(hook, listener.plugin_name, error)
+                self.report(hook, listener.plugin_name, error)
 
-    def complain(self, hook: str, plugin: str, error: Exception) -> None:
+    def report(self, hook: str, plugin: str, error: Exception) -> None:
         with self.lock:
-            first = (hook, plugin) not in self.complained
-            self.complained.add((hook, plugin))
+            first = (hook, plugin) not in self.reported
+            self.reported.add((hook, plugin))
         if first:
             warnings.warn(
                 f"The listener {plugin!r} raised {type(error).__name__} in {hook}: {error}. The run goes on; this "
@@ -115,7 +115,7 @@ class _Bus:
 
 
 def _hook(event: Any) -> None:
-    """Specification of every hook: it takes its event, or nothing, and what it returns is not used."""
+    """Specification of every hook: takes its event, or nothing; what it returns is ignored."""
 
 
 _bus = _Bus()
@@ -131,7 +131,7 @@ def __getattr__(name: str) -> Any:
 
 
 def listen(listener: object, /, *, name: str | None = None) -> None:
-    """Call the listener's hooks from now on. `name` stands in warnings; the listener's type or module by default.
+    """Calls the listener's hooks from now on. `name` is used in warnings; the listener's type or module by default.
 
     Raises:
         ConfigurationError: it has no hook, one that does not exist or cannot be called, or it listens already.
@@ -155,7 +155,7 @@ def listen(listener: object, /, *, name: str | None = None) -> None:
 
 
 def unlisten(listener: object, /) -> None:
-    """Stop calling it; one that does not listen is no error."""
+    """Stops calling a listener; one that does not listen is not an error."""
     with _bus.lock:
         if _bus.manager is not None and _bus.manager.is_registered(listener):
             _bus.manager.unregister(listener)
@@ -166,7 +166,7 @@ def unlisten(listener: object, /) -> None:
 
 @contextmanager
 def listening(listener: object, /, *, name: str | None = None) -> Iterator[None]:
-    """`listen` for the length of a `with` block."""
+    """Context manager in which a listener is called."""
     listen(listener, name=name)
     try:
         yield
@@ -175,17 +175,17 @@ def listening(listener: object, /, *, name: str | None = None) -> Iterator[None]
 
 
 def active() -> bool:
-    """Whether anybody listens: asked before an event is worked out that costs something to describe."""
+    """Returns whether there is a listener: to be called before work that only an event needs."""
     return listeners.active
 
 
 def discover(*, wanted: bool | None = None) -> None:
-    """Let installed listeners listen; called when an outermost run starts, and does its work once per process.
+    """Registers installed listeners; called when an outermost run starts, and does its work once per process.
 
-    Asking importlib.metadata costs a fresh process 30 to 40 ms, more than the rest of a first result. So unless
-    `wanted` or `HOLDALL_HOOKS` says yes or no, it is asked only where a look-up has paid for it already or an
-    `entry_points.txt` on `sys.path` has the group in it (1 ms for 40 distributions). Listeners that only a custom
-    finder or a zip file knows of need `HOLDALL_HOOKS=1`. docs/adr/0002-hooks-and-discovery-cost.md has the figures.
+    importlib.metadata costs a fresh process 30 to 40 ms, more than the rest of a first result. So unless `wanted` or
+    `HOLDALL_HOOKS` says yes or no, it is used only if a look-up of plugins has used it already, or an
+    `entry_points.txt` on `sys.path` has the group in it (1 ms for 40 distributions). Listeners in a zip file or behind
+    a custom finder need `HOLDALL_HOOKS=1`. docs/adr/0002-hooks-and-discovery-cost.md has the figures.
     """
     if not listeners.discovered:
         _discover(wanted)

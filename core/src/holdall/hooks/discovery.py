@@ -1,4 +1,4 @@
-"""Whether installed listeners are to be looked for: all that a process without any pays for."""
+"""Cheap check whether a listener may be installed: all that a process without one pays for."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ SWITCH: Final = "HOLDALL_HOOKS"
 
 
 def is_due() -> bool:
-    """Whether the caller has to call `holdall.hooks.bus.discover`: it has not been called, and could find a listener.
+    """Returns whether `holdall.hooks.bus.discover` is to be called: it was not called yet, and could find a listener.
 
-    Where there is none to be found, that is noted, and no later call looks again.
+    If there is none, later calls do not look again.
     """
     if listeners.discovered:
         return False
@@ -29,9 +29,9 @@ def is_due() -> bool:
 
 
 def declared(group: str, /) -> bool:
-    """Whether a distribution that lies unpacked on `sys.path` declares the group; some 20 µs for each installed one.
+    """Returns whether an unpacked distribution on `sys.path` declares the group; some 20 µs for each installed one.
 
-    What only a custom finder or a zip file knows of is not seen: a scan by importlib.metadata sees it.
+    Those in a zip file or behind a custom finder are not seen; a scan by importlib.metadata sees them.
     """
     wanted = f"[{group}]".encode()
     return any(wanted in content for folder in dict.fromkeys(sys.path) for content in _declarations(folder or "."))

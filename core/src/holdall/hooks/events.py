@@ -1,4 +1,4 @@
-"""Events of runs and results, which listeners get (hooks.py)."""
+"""Events of runs and results, which listeners get."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
-    """A task or flow begins, before its cache is asked and its body runs."""
+    """A task or flow begins, before its cache is looked up and its body runs."""
 
     run_id: str
     kind: Literal["task", "flow"]

@@ -1,6 +1,6 @@
-"""Listeners of this process as runs see them: whether there are any, and one typed method per event that calls them.
+"""Listeners of this process as runs call them: whether there are any, and one typed method per event.
 
-Where nobody listens, neither the events nor pluggy is imported. `holdall.hooks` registers who listens.
+Without a listener, neither the events nor pluggy is imported. `holdall.hooks` registers listeners.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def _call_nobody(hook: str, /, **fields: object) -> None:
-    """Stands in until `holdall.hooks` is imported, and so while nobody listens."""
+    """Does nothing: in use until `holdall.hooks` is imported, while there is no listener."""
 
 
 class Listeners:
     """Calls the listeners of this process; `active` while there is one.
 
-    `discovered`: installed ones have been looked for. `emit(hook, **fields)` is what `holdall.hooks` calls them by.
+    `discovered`: installed ones have been looked for. `emit(hook, **fields)` is set by `holdall.hooks`.
     """
 
     __slots__ = ("active", "discovered", "emit")

@@ -1,4 +1,4 @@
-"""What is installed, whether it works, and what to do where it does not."""
+"""Diagnosis of plugins: what is installed, whether it works, and what to do if it does not."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _HOOKS = "holdall.hooks"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginInfo:
-    """One name that one distribution provides. `kind` is that of the registry, or `hooks`.
+    """Name that a distribution provides. `kind` is one of the registry, or `hooks`.
 
     `distribution` and `version` are empty for a class registered in this process. `shadowed_by` is the folder of the
-    copy of the same distribution that is used instead, None where this one is.
+    copy of the same distribution that is used instead, or None.
     """
 
     kind: str
@@ -40,13 +40,13 @@ class PluginInfo:
 
     @property
     def status(self) -> Status:
-        """Imports the plugin to find out."""
+        """Status of the plugin, which is imported for it."""
         return check(self)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginDetail:
-    """A plugin that has been imported, as far as that went. `problem` says what is wrong and what to do.
+    """Plugin after an attempt to import it. `problem` says what is wrong and what to do.
 
     `options` are the fields that the class takes; `api_version` is None where it cannot be imported.
     """
@@ -61,7 +61,7 @@ class PluginDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that `doctor` has to say. `message` says what to do; a `note` needs nothing done."""
+    """Finding of `doctor`. `message` says what to do; a `note` needs no action."""
 
     level: Literal["error", "note"]
     kind: str
@@ -71,17 +71,17 @@ class Finding:
 
 
 def installed() -> list[PluginInfo]:
-    """Every plugin, the built-in ones and shadowed copies included, by kind and name; imports none."""
+    """Lists every plugin, the built-in ones and shadowed copies included, by kind and name; imports none."""
     found = [_info(kind, entry) for kind in registry.KINDS for entry in registry.entries(kind)]
     hooks = [_info("hooks", entry) for entry in registry.all_entries() if entry.group == _HOOKS]
     return sorted(found + hooks, key=lambda info: (info.kind, info.name, info.distribution, info.shadowed_by or ""))
 
 
 def show(name: str, /, *, prefer: Preference = None) -> list[PluginDetail]:
-    """The plugins under a slug (`s3`), a kind and a slug (`storage.s3`) or a distribution (`holdall-s3`).
+    """Returns the plugins under a slug (`s3`), a kind and a slug (`storage.s3`) or a distribution (`holdall-s3`).
 
     Raises:
-        ConfigurationError: there is none, with what there is.
+        ConfigurationError: there is none; the message lists what is installed.
     """
     everything = installed()
     found = [info for info in everything if name in {info.name, f"{info.kind}.{info.name}", info.distribution}]
@@ -94,9 +94,9 @@ def show(name: str, /, *, prefer: Preference = None) -> list[PluginDetail]:
 
 
 def doctor(*, prefer: Preference = None) -> list[Finding]:
-    """Import every plugin and say what is wrong: broken, in conflict, shadowed, of another API, chosen and not there.
+    """Imports every plugin and reports problems: broken, in conflict, shadowed, of another API, chosen and not installed.
 
-    Errors come first; an empty list means that all is well. Broken plugins do not keep it from looking at the others.
+    Errors come first; an empty list means that there is no problem. A broken plugin does not end the check.
     """
     try:
         chosen = registry.preferences(prefer)
@@ -109,7 +109,7 @@ def doctor(*, prefer: Preference = None) -> list[Finding]:
 
 
 def check(info: PluginInfo, /, *, prefer: Preference = None) -> tuple[Status, str | None]:
-    """The status, and what to do about it where it is not `ok`."""
+    """Returns the status, and what to do about it if it is not `ok`."""
     if info.shadowed_by is not None:
         return "shadowed", (
             f"{info.distribution} {info.version} in {info.location} is not used: the copy in {info.shadowed_by} comes "

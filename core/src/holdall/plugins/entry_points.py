@@ -1,4 +1,4 @@
-"""What the distributions on `sys.path` declare for holdall, without importing any of them."""
+"""Entry points of the distributions on `sys.path` in groups of holdall, read without imports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PREFIX = "holdall."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One line of one distribution's `entry_points.txt`, or one class registered in this process.
+    """Entry point of a distribution, or class registered in this process.
 
     `target` is `module:attribute`. `location` is the folder that holds the distribution, empty for a class registered
     in this process. `shadowed_by` is the folder of the same distribution that comes earlier on `sys.path`: such an
@@ -37,12 +37,12 @@ class Entry:
 
 
 def normalised(distribution: str, /) -> str:
-    """A distribution's name as packaging tools compare it."""
+    """Returns the name of a distribution as packaging tools compare it."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def scan() -> tuple[Entry, ...]:
-    """Every entry of every `holdall.*` group, in the order of `sys.path`."""
+    """Reads every entry of every `holdall.*` group, in the order of `sys.path`."""
     from importlib.metadata import distributions
 
     entries: list[Entry] = []
@@ -79,7 +79,7 @@ def _text(distribution: Distribution, /) -> str:
 
 
 def _identity(distribution: Distribution, /) -> tuple[str, str, str]:
-    """Name, version and folder; the folder's own name stands in where there is no METADATA."""
+    """Returns name, version and folder; without METADATA, name and version are those in the folder's name."""
     location = os.path.realpath(str(distribution.locate_file("")))
     try:
         metadata = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
@@ -92,7 +92,7 @@ def _identity(distribution: Distribution, /) -> tuple[str, str, str]:
 
 
 def _parse(text: str, /) -> Iterator[tuple[str, str, str]]:
-    """Group, name and target of our groups; a line that is no assignment has an empty target."""
+    """Parses group, name and target of our groups; a line that is not an assignment has an empty target."""
     group = ""
     for line in map(str.strip, text.splitlines()):
         if line.startswith("["):

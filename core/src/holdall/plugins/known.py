@@ -1,7 +1,7 @@
-"""The plugins of this repository by name, so that the message on a missing one has its install line.
+"""Plugins of this repository by name, for the install line in the message on a missing one.
 
-A distribution stands here once it is released from here: whoever registered a name that nobody has taken would get code
-into the shells of those who follow the message. Nothing here is imported.
+Only distributions that are released from here: if a name were free, whoever registered it would get code into the shells
+of users who follow the message. Nothing here is imported.
 """
 
 from __future__ import annotations

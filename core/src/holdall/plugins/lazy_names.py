@@ -1,4 +1,4 @@
-"""Class names to classes, for the modules that users import from: built-ins by table, plugins by their entry points."""
+"""Class names of `holdall.filesystems`, `runners` and `serializers`: built-ins by table, plugins by entry point."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def resolve(face: str, kind: Kind, builtin: Mapping[str, str], aliases: Mapping[str, str], name: str, /) -> type:
-    """The class of that name.
+    """Imports the class of a name.
 
     Raises:
         AttributeError: no built-in and no installed or known plugin has a class of that name.
@@ -32,7 +32,7 @@ def resolve(face: str, kind: Kind, builtin: Mapping[str, str], aliases: Mapping[
 
 
 def listed(kind: Kind, builtin: Mapping[str, str], /) -> list[str]:
-    """The class names that are here: built-in or installed, whether they load or not."""
+    """Returns the class names that are built in or installed, whether they can be imported or not."""
     return sorted({*builtin, *(_class(entry.target) for entry in registry.entries(kind) if entry.shadowed_by is None)})
 
 

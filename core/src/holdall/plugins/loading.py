@@ -1,4 +1,4 @@
-"""From an entry to the class that it points at, or a sentence that says why it cannot be used."""
+"""Loading of entry points: import of the class, and checks that it can be used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from holdall.plugins.entry_points import Entry
 
 API_VERSIONS: Final = (1, 1)
-"""The oldest and the newest plugin API that this holdall speaks."""
+"""The oldest and the newest plugin API that this holdall supports."""
 NOUNS: Final[dict[str, str]] = {
     "catalogs": "catalog",
     "cli": "command",
@@ -34,10 +34,10 @@ _BASES: Final[dict[str, tuple[str, str]]] = {
 
 
 def load_entry(kind: str, entry: Entry, /) -> type:
-    """The class.
+    """Imports the class of an entry, and checks it.
 
     Raises:
-        PluginBrokenError: whatever is wrong with it, the cause chained.
+        PluginBrokenError: it cannot be imported or used; the cause is chained.
     """
     found = target_of(entry, noun=NOUNS[kind])
     problem = unusable(kind, found, entry=entry)
@@ -47,7 +47,7 @@ def load_entry(kind: str, entry: Entry, /) -> type:
 
 
 def target_of(entry: Entry, /, *, noun: str) -> object:
-    """What an entry points at, a class or a module, unchecked; errors as in `load_entry`, which call it a `noun`."""
+    """Imports the class or module of an entry, unchecked; errors as in `load_entry`, which call it a `noun`."""
     module, colon, path = entry.target.partition(":")
     upgrade = f"Upgrade {entry.distribution}, or uninstall it."
     if not module or (colon and not path):
@@ -73,7 +73,7 @@ def _broken(entry: Entry, noun: str, problem: str) -> PluginBrokenError:
 
 
 def unusable(kind: str, cls: object, /, *, entry: Entry | None = None) -> str | None:
-    """What keeps a class from being used under its slug, and what to do; None where nothing does."""
+    """Returns why a class cannot be used under its slug, and what to do; None if it can."""
     where = f"Upgrade {entry.distribution}, or uninstall it." if entry else "Change the class."
     base = base_of(kind)
     if not (isinstance(cls, type) and issubclass(cls, base)):
@@ -96,5 +96,5 @@ def unusable(kind: str, cls: object, /, *, entry: Entry | None = None) -> str | 
 
 
 def base_of(kind: str, /) -> type:
-    """The interface that classes of a kind implement."""
+    """Returns the interface that classes of a kind implement."""
     return cast("type", _lazy.load(*_BASES[kind]))

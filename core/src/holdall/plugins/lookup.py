@@ -1,4 +1,4 @@
-"""Serializers by slug and by type, for plugins that use other serializers. Third parties import these from `holdall.plugins`.
+"""Look-up of serializers by slug and by type, for plugins that use others; public as `holdall.plugins`.
 
 ```python
 from holdall.plugins import serializer

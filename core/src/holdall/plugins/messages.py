@@ -1,4 +1,4 @@
-"""What the registry says where a slug leads to no class or to several, and what to do then."""
+"""Errors of the registry for a slug that leads to no class or to several, with what to do."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _OWN: Final = {
 
 
 def cure(kind: str, slug: str, installed: list[str], /) -> str:
-    """What to do about a name that is not installed: install line or nearest spelling, and what there is."""
+    """Returns what to do about a name that is not installed: install line or nearest spelling, and what is installed."""
     return " ".join([*_suggestions(kind, slug, installed), f"Installed: {', '.join(installed) or 'none'}."])
 
 
@@ -50,7 +50,7 @@ def _suggestions(kind: str, slug: str, installed: list[str]) -> Iterator[str]:
 
 
 def refuse_missing(kind: str, slug: str, installed: list[str], /) -> NoReturn:
-    """A plugin that is known and not installed, or a name that nobody knows: two errors."""
+    """Raises the error for a known plugin that is not installed, or for an unknown name."""
     known = KNOWN.get(kind, {}).get(slug)
     way_out = cure(kind, slug, installed)
     if known is not None:
@@ -62,7 +62,7 @@ def refuse_missing(kind: str, slug: str, installed: list[str], /) -> NoReturn:
 
 
 def refuse_conflict(kind: str, slug: str, claims: list[Entry], /) -> NoReturn:
-    """Several distributions claim the slug."""
+    """Raises the error for a slug that several distributions claim."""
     ordered = sorted(claims, key=lambda claim: normalised(claim.distribution))
     choices = [f'{PREFER}="{kind}.{slug}={claim.distribution}"' for claim in ordered if claim.location]
     if len(choices) < len(ordered):
@@ -74,7 +74,7 @@ def refuse_conflict(kind: str, slug: str, claims: list[Entry], /) -> NoReturn:
 
 
 def refuse_choice(kind: str, slug: str, chosen: str, claims: list[Entry], /) -> NoReturn:
-    """The distribution that the setting names does not claim the slug."""
+    """Raises the error for a setting that chooses a distribution without the slug."""
     raise ConfigurationError(
         f"{PREFER} wants the {NOUNS[kind]} {slug!r} from {chosen}, which does not provide it here. It comes from "
         f"{' and from '.join(sorted(map(str, claims)))}. Name one of these, or: pip install {chosen}"

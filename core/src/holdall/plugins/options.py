@@ -1,4 +1,4 @@
-"""The options of a block or serializer as people read them: what its class and the text beside each field say."""
+"""Options of a block or serializer for display: name, type, default and description of each field."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One field. `default` is JSON-ready, and None where it is required; `about` is empty where nothing is said."""
+    """Field of a class. `default` is JSON-ready, and None if it is required; `about` is its description, or empty."""
 
     name: str
     type: str
@@ -30,10 +30,10 @@ class Option:
 
 
 def options(cls: type[Component], /) -> list[Option]:
-    """The fields of a class, its own before those that all of its kind have."""
+    """Returns the fields of a class, its own before those that are common to its kind."""
     from pydantic_core import to_jsonable_python
 
-    said = _attribute_docs(cls)
+    docs = _attribute_docs(cls)
     secrets = cls.secret_fields()
     found = [
         Option(
@@ -42,7 +42,7 @@ def options(cls: type[Component], /) -> list[Option]:
             required=field.is_required(),
             default=None if field.is_required() else to_jsonable_python(_default(field), fallback=str),
             secret=name in secrets,
-            about=" ".join((field.description or said.get(name, "")).split()),
+            about=" ".join((field.description or docs.get(name, "")).split()),
         )
         for name, field in cls.model_fields.items()
     ]
@@ -51,7 +51,7 @@ def options(cls: type[Component], /) -> list[Option]:
 
 
 def asked(cls: type[Component], /) -> list[Option]:
-    """Those that somebody who makes a block by hand is asked for, the necessary ones first.
+    """Returns the options that an interactive prompt asks for, the necessary ones first.
 
     What is required, or else the first field, which says where the block is; and what has no default of its own, as
     credentials and endpoints. What has one, or is the same for many kinds of block, is for tuning.
@@ -67,9 +67,9 @@ def _default(field: FieldInfo) -> Any:
 
 
 def _attribute_docs(cls: type) -> dict[str, str]:
-    """Field -> the text that stands as a string below it.
+    """Returns field -> the string literal below it.
 
-    Read from the source when somebody asks: pydantic's `use_attribute_docstrings` would read it at each import.
+    Read from the source on demand: pydantic's `use_attribute_docstrings` would read it at each import.
     """
     bases = [base for base in reversed(cls.__mro__) if not base.__module__.startswith(("builtins", "pydantic"))]
     return {name: text for base in bases for name, text in _texts(base)}

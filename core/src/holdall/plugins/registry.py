@@ -1,6 +1,6 @@
-"""Slugs to classes: entry points and classes registered in this process, one class imported at a time.
+"""Registry of plugins: classes by slug, from entry points and registrations; one class is imported per look-up.
 
-Nothing is scanned before the first look-up, and the default storage, serializer and catalog are never looked up here.
+Entry points are read on the first look-up; the default storage, serializer and catalog are never looked up here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ T = TypeVar("T", bound=type)
 
 
 class _State:
-    """All that the registry remembers. `scanned` is None until the first look-up."""
+    """State of the registry. `scanned` is None until the first look-up."""
 
     __slots__ = ("classes", "for_types", "lock", "registered", "replacing", "scanned", "types")
 
@@ -49,7 +49,7 @@ _state = _State()
 
 
 def refresh() -> None:
-    """Forget what was found, so that the next look-up sees what has been installed since. Registrations stay."""
+    """Clears the cache, so that the next look-up sees what has been installed since. Registrations stay."""
     with _state.lock:
         invalidate_caches()
         _state.scanned = None
@@ -58,12 +58,12 @@ def refresh() -> None:
 
 
 def scanned() -> bool:
-    """Whether a look-up has paid for the scan already."""
+    """Returns whether the entry points have been read already."""
     return _state.scanned is not None
 
 
 def all_entries() -> tuple[Entry, ...]:
-    """Every entry of every group, shadowed ones and those of `holdall.hooks` included."""
+    """Returns every entry of every group, shadowed ones and those of `holdall.hooks` included."""
     found = _state.scanned
     if found is None:
         with _state.lock:
@@ -74,27 +74,27 @@ def all_entries() -> tuple[Entry, ...]:
 
 
 def entries(kind: Kind, /) -> list[Entry]:
-    """What is installed or registered for a kind, by name; shadowed entries included."""
+    """Returns what is installed or registered for a kind, by name; shadowed entries included."""
     found = [entry for entry in all_entries() if entry.group == f"holdall.{kind}"]
     found += [_entry_of(kind, slug, cls) for (known, slug), cls in _state.registered.items() if known == kind]
     return sorted(found, key=lambda entry: (entry.name, entry.distribution))
 
 
 def names(kind: Kind, /) -> list[str]:
-    """The slugs that can be looked up, sorted; whether they load is not known yet."""
+    """Returns the slugs that can be looked up, sorted; whether they can be imported is not known yet."""
     return sorted({entry.name for entry in entries(kind) if entry.shadowed_by is None})
 
 
 def load(kind: Kind, slug: str, /, *, prefer: Preference = None) -> type:
-    """The class under a slug; imports the module that holds it and no other plugin.
+    """Returns the class under a slug; imports its module and no other plugin.
 
     `prefer` says which distribution provides a slug that several claim, as `{"storage.s3": "holdall-s3"}` or in the
     form of the environment variable `HOLDALL_PLUGINS_PREFER`, which is read where it is None.
 
     Raises:
         PluginMissingError: a known plugin provides it, and is not installed.
-        UnknownBlockError, UnknownSerializerError, ConfigurationError: nobody knows the name (by kind).
-        PluginBrokenError: installed, and it cannot be used; the cause is chained.
+        UnknownBlockError, UnknownSerializerError, ConfigurationError: the name is unknown (by kind).
+        PluginBrokenError: it is installed, and cannot be used; the cause is chained.
         PluginConflictError: several distributions claim it.
     """
     entry = find(kind, slug, prefer=prefer)
@@ -107,7 +107,7 @@ def load(kind: Kind, slug: str, /, *, prefer: Preference = None) -> type:
 
 
 def find(kind: Kind, slug: str, /, *, prefer: Preference = None) -> Entry:
-    """The entry that `load` would import, with the same errors as far as they show without importing it."""
+    """Returns the entry that `load` would import; the same errors, as far as they are known without the import."""
     claims = {
         (normalised(entry.distribution), entry.target): entry
         for entry in reversed(entries(kind))
@@ -134,12 +134,12 @@ def find(kind: Kind, slug: str, /, *, prefer: Preference = None) -> Entry:
 
 
 def advice(kind: Kind, slug: str, /) -> str:
-    """What to do about a name that leads nowhere: the install line or the nearest spelling, and what is installed."""
+    """Returns what to do about an unknown name: install line or nearest spelling, and what is installed."""
     return cure(kind, slug, names(kind))
 
 
 def preferences(text: Preference = None, /) -> Mapping[str, str]:
-    """Which distribution provides `kind.slug`, from `storage.s3=holdall-s3,serializers.json=…` or the environment."""
+    """Parses which distribution provides `kind.slug`, from `storage.s3=holdall-s3,serializers.json=…` or the environment."""
     if text is None:
         text = os.environ.get(PREFER, "")
     if not isinstance(text, str):
@@ -156,17 +156,17 @@ def preferences(text: Preference = None, /) -> Mapping[str, str]:
 
 
 def for_types() -> WeakKeyDictionary[type, tuple[Codec, ...]]:
-    """Cache of the serializers for each class. Each registration and refresh begins a new one, so that none is stale."""
+    """Returns the cache of serializers by class. Each registration and refresh begins a new one."""
     return _state.for_types
 
 
 def full_name(cls: type, /) -> str:
-    """A class as plugins name it."""
+    """Returns the dotted name of a class."""
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def registered_for(name: str, /) -> list[type]:
-    """Serializers that were registered in this process for the class of that full name."""
+    """Returns the serializers that were registered in this process for the class of that full name."""
     return list(_state.types.get(name, {}).values())
 
 
@@ -177,7 +177,7 @@ def register(cls: None = ..., /, *, types: Iterable[type | str] = ..., replace: 
 def register(
     cls: T | None = None, /, *, types: Iterable[type | str] = (), replace: bool = False
 ) -> T | Callable[[T], T]:
-    """Make a `Serializer` or a `StorageBlock` known by its slug in this process; usable as a decorator.
+    """Registers a `Serializer` or a `StorageBlock` under its slug in this process; usable as a decorator.
 
     `types` are classes, or their full names as `geopandas.geodataframe.GeoDataFrame`, for whose instances (and those of
     subclasses) `result_serializer="auto"` chooses this serializer.
@@ -215,7 +215,7 @@ def register(
 
 
 def serializer(slug: str, /, options: Mapping[str, Any] | None = None, *, prefer: Preference = None) -> Codec:
-    """A serializer by name, as `json` or `compressed/json` (what stands before the slash wraps what stands behind).
+    """Makes a serializer by name, as `json` or `compressed/json` (the one before the slash wraps the one behind it).
 
     Raises:
         ConfigurationError: the options do not fit it; the message never repeats their values.

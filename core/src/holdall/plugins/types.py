@@ -1,7 +1,7 @@
-"""Which serializers are for which types: what plugins declare in `holdall.types`, and what is registered for types here.
+"""Serializers by type: what plugins declare in the group `holdall.types`, and what is registered in this process.
 
 An entry of that group has a type's full name, as `numpy.ndarray`, and the serializer's class; so nothing is imported
-before a value of that very type, or of a subclass, is at hand.
+before there is a value of that type or of a subclass.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _GROUP = "holdall.types"
 
 
 def claims(kind: type, /) -> list[type[Serializer]]:
-    """The serializers for instances of a class, the best first: nearest base class, then `priority`, then name.
+    """Returns the serializers for instances of a class, the best first: nearest base class, then `priority`, then name.
 
-    A plugin that cannot be used is passed over with a warning: another one may do.
+    A plugin that cannot be used is left out, with a warning.
     """
     found: dict[type[Serializer], None] = {}
     for base in kind.__mro__[:-1]:

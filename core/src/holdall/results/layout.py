@@ -8,7 +8,7 @@ from typing import Final
 from holdall.abc.keys import LOCKS as FILE_LOCKS
 from holdall.abc.keys import TEMPORARY
 from holdall.errors import ConfigurationError
-from holdall.ids import made_at, new_id, shard
+from holdall.ids import id_timestamp, new_id, shard
 
 RESULTS: Final = "results/"
 """Records of results that are looked up by their run: each is the only one of its payload."""
@@ -60,7 +60,7 @@ def is_own(key: str) -> bool:
     if suffix != "json":
         return False
     if kind + "/" == RESULTS:
-        return made_at(unique) is not None and folder == shard(unique)
+        return id_timestamp(unique) is not None and folder == shard(unique)
     return kind + "/" in {CACHE, NAMES} and len(unique) == _SHA256 and folder == unique[:2]
 
 
@@ -89,7 +89,7 @@ def payload_made_at(key: str) -> float | None:
     """When the payload of that name was begun, in seconds since the epoch; None for a name that is no payload's."""
     folder, _, name = key.removeprefix(PAYLOADS).partition("/")
     unique = name.partition(".")[0]
-    moment = made_at(unique) if key.startswith(PAYLOADS) else None
+    moment = id_timestamp(unique) if key.startswith(PAYLOADS) else None
     return moment if moment is not None and folder == shard(unique) and "/" not in name else None
 
 

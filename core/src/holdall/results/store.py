@@ -81,7 +81,7 @@ class ResultStore:
         """
         self.storage = guard(storage)
         self.policy = policy_of(self.storage, current()) if policy is None else policy
-        codec = codec.under(self.policy)
+        codec = codec.with_policy(self.policy)
         self.codec = codec
         self.where = where or StorageReference.of(self.storage)
         self.label = self.where.label

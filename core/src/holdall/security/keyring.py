@@ -1,4 +1,4 @@
-"""Secret keys by id: the first one is for what is made now, all of them are for what was made before."""
+"""Key rings: secret keys by id. The first signs or encrypts; all of them verify or decrypt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Key(NamedTuple):
-    """A key and the id that stands in what was made with it."""
+    """Secret key, and the id that is stored with what it signs or encrypts."""
 
     id: str
     secret: bytes
@@ -27,7 +27,7 @@ class Key(NamedTuple):
 
 
 class KeyRing:
-    """Keys in the order of their age, the current one first. Prints ids alone."""
+    """Keys by id, the current one first. Its `repr` has the ids alone."""
 
     __slots__ = ("_keys",)
 
@@ -36,10 +36,10 @@ class KeyRing:
 
     @classmethod
     def parse(cls, text: str, /, *, source: str) -> KeyRing:
-        """`KEY`, or `id:KEY,older-id:KEY,…`; a key is 32 bytes in URL-safe base64, and a bare one names itself.
+        """Parses `KEY`, or `id:KEY,older-id:KEY,…`; a key is 32 bytes in URL-safe base64, and the id of a bare one is a digest.
 
         Raises:
-            ConfigurationError: it is no such list. Names `source`, and never a key.
+            ConfigurationError: it is not such a list. Names `source`, and never a key.
         """
         keys = tuple(_key(each.strip(), source) for each in text.split(","))
         if len({key.id for key in keys}) < len(keys):
@@ -50,13 +50,16 @@ class KeyRing:
 
     @property
     def current(self) -> Key:
+        """The key that signs or encrypts."""
         return next(iter(self._keys.values()))
 
     @property
     def ids(self) -> list[str]:
+        """The ids, the current one first."""
         return list(self._keys)
 
     def get(self, key_id: str, /) -> Key | None:
+        """Returns the key with the id."""
         return self._keys.get(key_id)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""What results of one storage have to be, whoever writes and reads them, and the keys for it."""
+"""Policy of a storage: signing, encryption, pickle, trust and verification of its results."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ Lossy: TypeAlias = Literal["refuse", "note"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """`signing`: results are signed by the current signer, and read if one that is believed has signed them.
+    """Policy for the results of one storage, whoever writes and reads them.
 
-    `encryption` are the keys of serializers that encrypt. With `no_pickle`, nothing is written or read whose reading
-    may run code. `accept` is what readers accept here in any case. `verify` says which results are read back before
-    they count as kept, and `lossy` what becomes of one that would come back as another. A read makes `max_bytes` of what
-    is stored at most; None: what its record declares, and the free memory allows.
+    `signing`: results are signed by the current signer, and read if a trusted one has signed them. `encryption` are the
+    keys of serializers that encrypt. With `no_pickle`, nothing is written or read whose reading may run code. `accept`
+    is what readers accept here in any case. `verify` says which results are read back before they count as stored,
+    and `lossy` what is done with one that would come back different. A read makes at most `max_bytes` of what is stored;
+    None: what its record declares, and the free memory allows.
     """
 
     signing: Signers | None = None

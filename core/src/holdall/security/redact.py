@@ -1,6 +1,6 @@
-"""Passwords and keys inside the text of a storage: whether it holds one, and the text without it.
+"""Redaction of passwords and keys in the text of a storage: detection, and the text without them.
 
-The one place that decides both. Whoever refuses a place, prints one or fills it into a message asks here.
+The one place that decides both: whatever refuses, prints or logs a place calls it.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def _patterns() -> _Patterns:
 
 
 def has_secret(text: str, /) -> bool:
-    """Whether the text names a place with a password before an `@`, or with a key among parameters.
+    """Returns whether the text names a place with a password before an `@`, or with a key among parameters.
 
-    Those of each URL in a chain (`simplecache::sftp://…`), and percent-encoded ones. A name without a password is no
+    So does each URL in a chain (`simplecache::sftp://…`), and percent-encoded ones. A name without a password is no
     secret, and neither is anything in a plain path.
     """
     if (":" not in text and "=" not in text and "%" not in text) or text.startswith(_PATH_STARTS):
@@ -79,7 +79,7 @@ def _has_key(text: str) -> bool:
 
 
 def shown(text: str, /) -> str:
-    """The text itself, or where it holds a secret what of its scheme, host and path can be told from the secret."""
+    """Returns the text; if it holds a secret, only scheme, host and path as far as they can be told from the secret."""
     if not has_secret(text):
         return text
     found = _patterns().schemes.match(text)
@@ -94,12 +94,12 @@ def shown(text: str, /) -> str:
     # A password may hold a slash or a question mark: where an @ comes later, what is before it may be some of it.
     if "@" in rest[end:] or "%" in host or not _patterns().host.fullmatch(host):
         return f"{scheme}{HIDDEN}"
-    told = f"{scheme}{f'{HIDDEN}@' if at else ''}{host}"
-    return told if has_secret(f"{told}{path}") or "%" in path else f"{told}{path}"
+    server = f"{scheme}{f'{HIDDEN}@' if at else ''}{host}"
+    return server if has_secret(f"{server}{path}") or "%" in path else f"{server}{path}"
 
 
 def masked(value: Any, /) -> Any:
-    """The value with each text in it as `shown`, through mappings, lists and tuples."""
+    """Returns the value with each text in it as by `shown`, through mappings, lists and tuples."""
     if isinstance(value, str):
         return shown(value)
     if isinstance(value, Mapping):
@@ -110,7 +110,7 @@ def masked(value: Any, /) -> Any:
 
 
 def holds_secret(value: Any, /) -> bool:
-    """Whether any text in it `has_secret`, through mappings, lists, tuples and sets."""
+    """Returns whether a text in the value has a secret, through mappings, lists, tuples and sets."""
     if isinstance(value, str):
         return has_secret(value)
     if isinstance(value, Mapping):

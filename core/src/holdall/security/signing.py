@@ -1,4 +1,4 @@
-"""The signature of a record: over all of it, and through its digests over the payload."""
+"""Record signatures: over the whole record, and through its digests over the payload."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _MEMBER: Final = re.compile(
 _LONGEST: Final = 700
 """Bytes of the member, and some."""
 UNSIGNED: Final = "unsigned"
-"""On an accept list: records without a signature."""
+"""Entry of an accept list for records without a signature."""
 _SHARED: Final = "hmac-sha256"
 
 
 def signed(body: bytes, signer: Signer, /) -> bytes:
-    """The open document with its signature as the last member."""
+    """Returns the open document with its signature as the last member."""
     scheme, key_id = signer.name
     signature = signer.sign(_PREFIX + body).hex()
     return b'%b%b%b:%b:%b"' % (body, _START, scheme.encode(), key_id.encode(), signature.encode())
 
 
 def split(document: bytes, /) -> tuple[bytes, tuple[str, str, str] | None]:
-    """What a signature is over; and its scheme, the id of its key and its digits, where there is one.
+    """Splits a document into what the signature is over, and scheme, key id and digits of the signature, if there is one.
 
-    A value that ends so would have a brace or escaped quotes there: it is the member and nothing else.
+    A value that ends so would have a brace or escaped quotes there, so it is the member and nothing else.
     """
     at = document.rfind(_START, max(len(document) - _LONGEST, 0))
     found = None if at < 0 else _MEMBER.fullmatch(document, at)
@@ -43,11 +43,10 @@ def split(document: bytes, /) -> tuple[bytes, tuple[str, str, str] | None]:
 
 
 def verify(document: bytes, /, *, keys: Signers, where: str, unsigned: bool = False) -> None:
-    """Check a record before anything of it is used; with `unsigned`, one without a signature passes.
+    """Verifies the signature of a record, before the record is used; with `unsigned`, one without a signature passes.
 
     Raises:
-        UntrustedResultError: it is not signed, by nobody who is believed here, by a signer who is revoked, or not by who
-            has the key.
+        UntrustedResultError: it is not signed, its signer is not trusted here or is revoked, or the signature is wrong.
     """
     body, signature = split(document)
     if signature is None:

@@ -139,8 +139,8 @@ class WrappingSerializer(Serializer, ABC):
         """The same around another one."""
         return self if inner is self.inner else self.model_copy(update={"serializer": inner})
 
-    def under(self, policy: Policy, /) -> Codec:
-        return self.around(self.inner.under(policy))
+    def with_policy(self, policy: Policy, /) -> Codec:
+        return self.around(self.inner.with_policy(policy))
 
     def check(self) -> None:
         self.inner.check()

@@ -1,4 +1,4 @@
-"""holdall.toml and `[tool.holdall]` of pyproject.toml: found from a directory upwards, read, not yet understood."""
+"""Configuration files: finds holdall.toml and `[tool.holdall]` of pyproject.toml from a directory upwards, and reads them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _KEY_STARTS = (b"[", b"tool", b'"tool', b"'tool", b"holdall", b'"holdall"', b"'h
 
 
 class ConfigFile(NamedTuple):
-    """One file with content for holdall; `tables` is what stands below `tool.holdall`, or the whole of holdall.toml."""
+    """File with settings; `tables` is what is below `tool.holdall`, or the whole of holdall.toml."""
 
     path: str
     tables: dict[str, Any]
 
 
 def directories_to_search(directory: str, /) -> list[str]:
-    """The directory and those around it, as far as the first with a `.git` in it, else to the root."""
+    """Returns the directory and its parents, up to the first one with a `.git` in it, or to the root."""
     found = [directory]
     while not os.path.lexists(os.path.join(found[-1], ".git")):
         parent = os.path.dirname(found[-1])
@@ -32,14 +32,15 @@ def directories_to_search(directory: str, /) -> list[str]:
 
 
 def candidates(directory: str, /) -> list[str]:
+    """Returns the paths of configuration files of a directory, whether they exist or not."""
     return [os.path.join(directory, name) for name in _NAMES]
 
 
 def nearest_files(directory: str, /) -> list[ConfigFile]:
-    """The files of the nearest directory that has any, the one that takes precedence first.
+    """Reads the files of the nearest directory that has any, the one that takes precedence first.
 
     Raises:
-        ConfigurationError: a file cannot be read, or is no TOML.
+        ConfigurationError: a file cannot be read, or is not TOML.
     """
     for place in directories_to_search(directory):
         files = [file for path in candidates(place) if (file := _read(path)) is not None]
@@ -49,7 +50,7 @@ def nearest_files(directory: str, /) -> list[ConfigFile]:
 
 
 def read_toml(path: str, /) -> dict[str, Any] | None:
-    """The whole of one file, None where it is not there or empty; errors as in `nearest_files`."""
+    """Reads one file; None if it is empty or does not exist. Errors as in `nearest_files`."""
     data = _bytes(path)
     return None if data is None or not data.strip() else _tables(path, data)
 

@@ -1,7 +1,7 @@
-"""Settings for commands that only look: a file that came with a project raises no trust there.
+"""Settings of commands that only inspect results: files of a project extend no trust there.
 
-Whoever looks at the results of a clone has not agreed to what its author wrote into `holdall.toml`. Programs have: they
-are run.
+A user who inspects the results of a clone has not agreed to what its author wrote into `holdall.toml`. One who runs its
+programs has.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ACCEPT = "accept"
 
 @contextmanager
 def looking() -> Iterator[None]:
-    """Within it, `settings.current` trusts what the user says, in the environment, and not what a project says."""
+    """Context manager in which `settings.current` takes trust from the environment alone, not from files of a project."""
     before = settings.adjust_with(distrusting)
     try:
         yield
@@ -31,14 +31,14 @@ def looking() -> Iterator[None]:
 
 
 def accept(names: Iterable[str], /) -> None:
-    """Let commands accept these as well, until `looking` ends."""
+    """Adds names to what commands accept, until `looking` ends."""
     more = frozenset(names)
     if more:
         settings.adjust_with(lambda found: _accepting(distrusting(found), more))
 
 
 def distrusting(found: Settings, /) -> Settings:
-    """The same without what a project's file accepts: of all results, in a block, or by the catalog that it chooses."""
+    """Returns the settings without what a file of a project accepts: for all results, in a block, or by its catalog."""
     own = frozenset() if _is_of_a_project(found, "results_accept") else found.results_accept
     blocks = {
         slug: {name: value for name, value in table.items() if name != _ACCEPT}
@@ -50,7 +50,7 @@ def distrusting(found: Settings, /) -> Settings:
 
 
 def refused() -> str | None:
-    """What to say of an accept list that was not used here; None where there is none."""
+    """Returns the message on an accept list that was not used; None if there is none."""
     found = Settings.read(os.getcwd(), dict(os.environ))
     if not (found.results_accept and _is_of_a_project(found, "results_accept")):
         return None
@@ -66,7 +66,7 @@ def _accepting(found: Settings, more: frozenset[str]) -> Settings:
 
 
 def _is_of_a_project(found: Settings, name: str) -> bool:
-    """Whether a setting comes from a file, other than one in the user's own home folder."""
+    """Returns whether a setting comes from a file, other than one in the user's own home folder."""
     source = found.sources.get(name, settings.DEFAULT)
     if source == settings.DEFAULT or source.startswith("environment variable "):
         return False

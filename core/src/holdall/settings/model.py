@@ -1,4 +1,4 @@
-"""Settings: read from the environment and configuration files into one value that is passed on."""
+"""`Settings`: one value, read from environment variables and configuration files; `current` caches it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from holdall.abc.lock import LEASE_SECONDS
 from holdall.errors import ConfigurationError, HoldallWarning
 from holdall.security.redact import masked
-from holdall.settings import user as _user_settings
-from holdall.settings import values
+from holdall.settings import user, values
 from holdall.settings.files import ConfigFile, candidates, directories_to_search, nearest_files
 from holdall.suggest import suggest
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 SECRET_KEY = "HOLDALL_SECRET_KEY"  # noqa: S105 - the variable's name
 SIGNING_KEY = "HOLDALL_SIGNING_KEY"
 ENCRYPTION_KEY = "HOLDALL_ENCRYPTION_KEY"
-OF_THE_USER = _user_settings.VARIABLES
+OF_THE_USER = user.VARIABLES
 """Fields that no file of a project may set, each with its variable."""
 BLOCK_PREFIX = "HOLDALL_BLOCK__"
 DEFAULT = "default"
@@ -33,39 +32,39 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the environment variables and the nearest configuration files say, checked.
+    """Settings from environment variables and the nearest configuration files, validated.
 
-    `environ` is the whole environment that was read: blocks and keys are looked up in it when they are needed. It
-    may hold secrets, as may `blocks`, so neither is shown nor pickled: another process reads its own.
+    `environ` is the whole environment that was read: blocks and keys are looked up in it on use. It may hold secrets,
+    as may `blocks`, so neither is shown or pickled: another process reads its own.
     """
 
     home: str
     """Absolute path of the folder of the catalog and the key file; it need not exist."""
     catalog: str = "sqlite"
-    """The slug of the catalog that remembers runs, references and saved blocks."""
+    """The slug of the catalog of runs, references and saved blocks."""
     locks: str | None = None
     """The slug of the lock manager for cached results; None: files in local folders, leases elsewhere."""
     results_persist_by_default: bool | None = None
     results_default_storage: str | None = field(default=None, repr=False)
-    """As it was written: whoever shows it masks what may be a password in it."""
+    """As it was written: to be masked before it is shown, as it may have a password in it."""
     results_default_serializer: str | None = None
     results_accept: frozenset[str] = frozenset()
     """Modules that stored data may name to be imported, and serializers that may be read with though they may run code."""
     results_no_pickle: bool = False
     """Neither write nor read what may run code when it is read."""
     results_verify_roundtrip: Verify = "sample"
-    """Which results are read back and compared before they count as kept; a sample is of serializers that are not exact."""
+    """Which results are read back and compared before they count as stored; a sample is of serializers that are not exact."""
     results_lossy: Lossy = "refuse"
-    """What becomes of a result that would come back as another one."""
+    """What is done with a result that would come back different."""
     results_lease_seconds: float = LEASE_SECONDS
     """How long callers on other machines wait for one that computes a cached result and has died."""
     cache_ignore_types: frozenset[str] = frozenset()
     """Types, as `module:QualName`, whose values do not count in cache keys, besides those that holdall knows; one that
     begins with a hyphen counts again."""
     trusted_signers: tuple[str, ...] | None = field(default=None, repr=False)
-    """Public keys, `id:ed25519-public:KEY`, whose signatures are believed; None where there is no such list."""
+    """Public keys, `id:ed25519-public:KEY`, whose signatures are trusted; None if there is no such list."""
     revoked_signers: tuple[str, ...] = field(default=(), repr=False)
-    """Ids, or whole public keys, that are believed no more, whatever else says so."""
+    """Ids, or whole public keys, that are no longer trusted, in any list."""
     results_max_bytes: int | None = None
     """Bytes that reading one result may make at most, whatever its record declares; None: what memory allows."""
     plugins_prefer: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -81,18 +80,18 @@ class Settings:
 
     @classmethod
     def read(cls, directory: str, environ: Mapping[str, str]) -> Settings:
-        """Read what is valid for runs in `directory`, an absolute path.
+        """Reads the settings of runs in `directory`, an absolute path.
 
         Raises:
-            ConfigurationError: an unknown key in a file, or a value of the wrong kind; names where it stands.
+            ConfigurationError: an unknown key in a file, or a value of the wrong kind; names its place.
         """
         _warn_of_misspelt_variables(environ)
         files = nearest_files(directory)
         for file in files:
-            _user_settings.refuse_in(file, environ)
+            user.refuse_in(file, environ)
             _refuse_unknown_keys(file)
-        believed, sources = _user_settings.read(environ)
-        values: dict[str, Any] = {"environ": environ, **believed}
+        signers, sources = user.read(environ)
+        values: dict[str, Any] = {"environ": environ, **signers}
         for option in _OPTIONS:
             found = _from_environment(option, environ, directory) or _from_files(option, files)
             if found is not None:
@@ -117,21 +116,17 @@ class Settings:
 
 
 def default_home(environ: Mapping[str, str], *, platform: str, directory: str) -> str:
-    """`holdall` in the platform's folder for user data; in `directory` for a user who has no home at all."""
-    user = environ.get("USERPROFILE" if platform == "win32" else "HOME") or os.path.expanduser("~")
+    """Returns `holdall` in the platform's folder for user data; in `directory` for a user without a home."""
+    home = environ.get("USERPROFILE" if platform == "win32" else "HOME") or os.path.expanduser("~")
     if platform == "win32":
-        data = environ.get("LOCALAPPDATA") or os.path.join(user, "AppData", "Local")
+        data = environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
     elif platform == "darwin":
-        data = os.path.join(user, "Library", "Application Support")
+        data = os.path.join(home, "Library", "Application Support")
     else:
         data = environ.get("XDG_DATA_HOME", "")
         if not os.path.isabs(data):  # as its specification asks: relative paths are to be ignored
-            data = os.path.join(user, ".local", "share")
+            data = os.path.join(home, ".local", "share")
     return os.path.join(data, "holdall") if os.path.isabs(data) else os.path.join(directory, ".holdall")
-
-
-# From a variable's text, or from a file's value, to a setting. Each gets the text or value and the folder that relative
-# paths start from, and raises ValueError with what it accepts.
 
 
 class _Option(NamedTuple):
@@ -166,7 +161,7 @@ _VARIABLES = (*(option.variable for option in _OPTIONS), *OF_THE_USER.values(), 
 
 
 def options() -> list[str]:
-    """The fields of `Settings` that a user can set, in the order of their declaration."""
+    """Returns the fields of `Settings` that a user can set, in the order of their declaration."""
     return [option.name for option in _OPTIONS]
 
 
@@ -252,8 +247,6 @@ def _did_you_mean(name: str, known: tuple[str, ...]) -> str:
     return f" Did you mean {near}?" if near else ""
 
 
-# The cached way in.
-
 _Stamp = tuple[int, int, int] | None
 _YOUNG = 20_000_000
 
@@ -266,7 +259,7 @@ class _Cached(NamedTuple):
 
 
 class _Current:
-    """What `current` remembers in this process: settings by directory, and the change that it makes to them."""
+    """Cache of `current` in this process: settings by directory, and the change that is made to them."""
 
     __slots__ = ("adjust", "by_directory")
 
@@ -279,17 +272,17 @@ _current: Final = _Current()
 
 
 def adjust_with(change: Callable[[Settings], Settings] | None, /) -> Callable[[Settings], Settings] | None:
-    """Sets what `current` makes of settings that it has read, and returns what it was; see `holdall.settings.inspection`."""
+    """Sets the change that `current` makes to settings, and returns the one before; see `holdall.settings.inspection`."""
     before, _current.adjust = _current.adjust, change
     _current.by_directory.clear()
     return before
 
 
 def current(directory: str | None = None) -> Settings:
-    """Settings for runs in `directory` (default: the working directory), read anew when something has changed.
+    """Returns the settings of runs in `directory` (default: the working directory).
 
-    The same object as long as no environment variable and no configuration file has: a look at the environment and one
-    `stat` for each directory on the way up, a few microseconds.
+    The same object as long as no environment variable and no configuration file has changed: the check is a comparison of
+    the environment and one `stat` for each directory on the way up, a few microseconds.
     """
     if directory is None:
         try:
@@ -331,7 +324,7 @@ def _stamps(directory: str) -> list[tuple[str, _Stamp]]:
     # A directory's own time tells of files that come and go, so only files that are there are looked at one by one.
     places = directories_to_search(directory)
     files = [(path, stamp) for place in places for path in candidates(place) if (stamp := _stamp(path)) is not None]
-    own = _user_settings.path(os.environ)
+    own = user.path(os.environ)
     return [*((place, _stamp(place)) for place in places), *files, *([(own, _stamp(own))] if own else [])]
 
 

@@ -1,4 +1,4 @@
-"""Whose results are believed: from the user's own file or environment, and from no file that arrives with a project."""
+"""Trusted and revoked signers: from the user's own file or environment, and never from a file of a project."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _FILE: Final = "trust.toml"
 
 
 def path(environ: Mapping[str, str], /, *, platform: str = sys.platform) -> str | None:
-    """The user's own file; None for a user who has no home.
+    """Returns the path of the user's own file; None for a user without a home.
 
-    It depends on neither the working directory nor any file that is found from there.
+    It depends neither on the working directory nor on a file that is found from there.
     """
     user = environ.get("USERPROFILE" if platform == "win32" else "HOME") or os.path.expanduser("~")
     if platform == "win32":
@@ -40,12 +40,12 @@ def path(environ: Mapping[str, str], /, *, platform: str = sys.platform) -> str 
 
 
 def read(environ: Mapping[str, str], /) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """Values and sources of the keys that are set.
+    """Reads values and sources of the keys that are set.
 
-    The variable wins over the file, except that who is revoked in one of them is, whatever the other says.
+    The variable wins over the file, except that signers revoked in either are revoked.
 
     Raises:
-        ConfigurationError: the file cannot be read, has another key, or a value is no list of texts.
+        ConfigurationError: the file cannot be read, has another key, or a value is not a list of texts.
     """
     values: dict[str, tuple[str, ...]] = {}
     sources: dict[str, str] = {}
@@ -69,7 +69,7 @@ def read(environ: Mapping[str, str], /) -> tuple[dict[str, tuple[str, ...]], dic
 
 
 def refuse_in(file: ConfigFile, environ: Mapping[str, str], /) -> None:
-    """Raises `ConfigurationError` where a project's file says whose results are believed."""
+    """Raises `ConfigurationError` if a file of a project has trusted or revoked signers, or accepts unsigned results."""
     tables = (file.tables, *(each for each in file.tables.values() if isinstance(each, dict)))
     for key in KEYS:
         if any(key in table for table in tables):
@@ -88,7 +88,7 @@ def refuse_in(file: ConfigFile, environ: Mapping[str, str], /) -> None:
 
 
 def refuse_block(fields: Mapping[str, Any], where: str, /, *, key_is_of_the_user: bool) -> None:
-    """Raises `ConfigurationError` where a block that arrived with a project says whose results are believed."""
+    """Raises `ConfigurationError` if a block of a project has a signing key, or accepts unsigned results."""
     what = None
     accept = fields.get("accept")
     if isinstance(accept, list | tuple | str) and UNSIGNED in accept:

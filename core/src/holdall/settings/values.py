@@ -1,7 +1,6 @@
-"""What users write for a setting, in a file or a variable, as the value that it stands for.
+"""Parsers of settings: from the text of a variable, or the value in a file, to the value of the setting.
 
-Each function takes what was written and the folder that relative paths count from, and raises `ValueError` with what it
-should be.
+Each takes what was written and the folder that relative paths start from, and raises `ValueError` with what it accepts.
 """
 
 from __future__ import annotations

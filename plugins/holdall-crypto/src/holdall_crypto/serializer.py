@@ -75,9 +75,9 @@ class EncryptedSerializer(WrappingSerializer):
     def around(self, inner: Codec, /) -> EncryptedSerializer:
         return self if inner is self.inner else self._with(inner, self._ring)
 
-    def under(self, policy: Policy, /) -> Codec:
+    def with_policy(self, policy: Policy, /) -> Codec:
         ring = None if policy.encryption is None else RingProvider(policy.encryption)
-        return self._with(self.inner.under(policy), ring)
+        return self._with(self.inner.with_policy(policy), ring)
 
     def _with(self, inner: Codec, ring: RingProvider | None) -> EncryptedSerializer:
         twin = self.model_copy(update={"serializer": inner})

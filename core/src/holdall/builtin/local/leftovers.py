@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from holdall.abc.keys import LOCKS, TEMPORARY
-from holdall.ids import made_at
+from holdall.ids import id_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,5 +45,5 @@ def files(base: str, before: float, /) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def _is_old(name: str, before: float) -> bool:
-    begun = made_at(name.removeprefix(TEMPORARY)) if name.startswith(TEMPORARY) else None
+    begun = id_timestamp(name.removeprefix(TEMPORARY)) if name.startswith(TEMPORARY) else None
     return begun is not None and begun < before

@@ -60,7 +60,7 @@ def within_bounds(
 
 def _codec_of(store: ResultStore, record: Record, trust: Trust) -> Codec:
     own = record.serializer == store.serializer
-    codec = store.codec if own else codecs.make_codec(record.serializer).under(store.policy)
+    codec = store.codec if own else codecs.make_codec(record.serializer).with_policy(store.policy)
     # A record names its own serializer: who can write here would otherwise choose that code is run.
     trust.serializer(codec)
     return codec
