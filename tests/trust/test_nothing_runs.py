@@ -272,9 +272,9 @@ def test_no_class_runs_code_of_its_own(form: str, slug: str, armed: list[str]) -
 
 
 def _bundle(whole: Any) -> bytes:
-    from holdall.builtin.bundle.zip_archive import written
+    from holdall.builtin.bundle.zip_archive import zip_parts
 
     def files() -> Iterator[tuple[str, Any]]:
         yield "result.json", [json.dumps({"bundle": 1, "leaves": [], "result": whole}).encode()]
 
-    return b"".join(written(files()))
+    return b"".join(zip_parts(files()))

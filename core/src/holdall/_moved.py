@@ -72,6 +72,8 @@ _NAMES: Final = {
     ("units", "Unit"): ("declaration.definition", "Definition"),
     ("results", "SerializerReference"): ("types", "SerializerReference"),
     ("results", "StorageReference"): ("types", "StorageReference"),
+    ("abc.typed", "Form"): ("serialization.typed", "TypeHandler"),
+    ("abc.typed.form", "Form"): ("serialization.typed.form", "TypeHandler"),
     ("abc", "Compression"): ("serialization", "Compression"),
     ("abc", "CompressionSerializer"): ("serialization", "CompressionSerializer"),
     ("abc", "WrappingSerializer"): ("serialization", "WrappingSerializer"),

@@ -25,7 +25,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from holdall.builtin.bundle.zip_archive import written
+from holdall.builtin.bundle.zip_archive import zip_parts
 from holdall.builtin.local.directory import Directory
 from holdall.builtin.pickle.codec import PickleCodec
 from holdall.errors import HoldallError
@@ -256,7 +256,7 @@ def bundle(count: int, slug: str, options: dict[str, Any], data: bytes, **more: 
     tree = [{"$type": "leaf", "value": number} for number in range(count)]
     document = json.dumps({"bundle": 1, "leaves": leaves, "result": tree}).encode()
     files = [(each["path"], [data]) for each in leaves]
-    return b"".join(written([*files, ("result.json", [document])]))  # type: ignore[list-item]  # a leaf's path is a text
+    return b"".join(zip_parts([*files, ("result.json", [document])]))  # type: ignore[list-item]  # a leaf's path is a text
 
 
 @bomb

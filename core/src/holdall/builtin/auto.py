@@ -1,4 +1,4 @@
-"""The serializer that chooses another one by the value."""
+"""Serializer that chooses another one by the value."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _PICKLE: Final = PickleCodec()
 
 
 class AutoSerializer(Serializer):
-    """The best form that is installed for each value. Records name the serializer that wrote, never this one.
+    """Writes each value in the best format that is installed. Records name the serializer that wrote, never this one.
 
-    First come serializers that are for the value's type or a base of it: those of plugins and of `@holdall.register(types=…)`,
-    then `text` and `bytes`. Then `json`, where it keeps all of the value; a container with parts that have a better
-    form of their own is a `bundle`. What is left is pickled, unless `pickle` is false.
+    It tries serializers for the value's type or a base of it: those of plugins and of `@holdall.register(types=…)`, then
+    `text` and `bytes`. Then `json`, if it preserves all of the value; a container with parts that have a better format of
+    their own is a `bundle`. Anything else is pickled, unless `pickle` is false.
     """
 
     slug: ClassVar[str] = "auto"
@@ -51,7 +51,7 @@ class AutoSerializer(Serializer):
             try:
                 return codec.dump_as(obj)
             except SerializationError:
-                continue  # as an array of objects is refused: the next one may do
+                continue  # as an array of objects is refused: the next one may write it
         writer = LeafWriter(self.slug, pickle=self.pickle)
         try:
             tree = writer.write(obj)
@@ -63,7 +63,7 @@ class AutoSerializer(Serializer):
             return _JSON, [encode("json", tree, {})]
         if type(tree) is dict and tree.get("$type") == LEAF:
             return writer.leaves[0].codec, writer.leaves[0].parts
-        if not writer.worth_it:
+        if not writer.is_worthwhile:
             return _PICKLE, _PICKLE.dump(obj)
         pickled = any(leaf.codec.trusted_only for leaf in writer.leaves)
         return BundleSerializer(pickle=pickled), Bundled(tree, writer.leaves)

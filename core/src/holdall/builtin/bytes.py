@@ -1,4 +1,4 @@
-"""Bytes as they are."""
+"""Serializer of bytes, which are written as they are."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class BytesSerializer(Serializer):
-    """A `bytes`, or a `bytearray` that comes back as one: which of them is `type`, and set when one is written.
+    """Writes `bytes` or a `bytearray`, and reads the same: `type` says which of them, and is set when one is written.
 
-    Empty ones are refused: a file without a byte is what a failure leaves.
+    Empty ones are refused: a failed write also leaves an empty file.
     """
 
     slug: ClassVar[str] = "bytes"

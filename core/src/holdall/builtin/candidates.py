@@ -1,4 +1,4 @@
-"""Which serializers are asked for a value of some type, in order."""
+"""Serializers that `auto` tries for a value, by its type."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _BUILTIN: Final[dict[type, Codec]] = {
 
 
 def candidates(kind: type, /) -> tuple[Codec, ...]:
-    """Those that are for this very type or a base of it, the best first; plain data and pickle are none of them."""
-    found = serializers_for(kind)
+    """Returns the serializers for this very type or a base of it, the best first; without json and pickle."""
+    of_plugins = serializers_for(kind)
     own = _BUILTIN.get(kind)
-    return found if own is None else (*found, own)
+    return of_plugins if own is None else (*of_plugins, own)
 
 
 def reason(kind: type, /) -> str:
-    """What `auto` does with values of a type, in a clause."""
+    """Describes, in a clause, what `auto` does with values of a type."""
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    found = candidates(kind)
-    if not found:
+    codecs = candidates(kind)
+    if not codecs:
         return (
             f"for {name} it takes json where that keeps all of the value, or a bundle for its large parts, else pickle"
         )
-    first, *rest = (codec.slug for codec in found)
+    first, *rest = (codec.slug for codec in codecs)
     others = f" (then {', '.join(rest)})" if rest else ""
     return f"for {name} it takes {first}{others}, else json, else pickle"

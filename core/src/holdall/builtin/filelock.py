@@ -1,4 +1,4 @@
-"""Locks between processes of one machine: one file per key, held by the operating system."""
+"""Locks between processes of one machine: one file per key, locked by the operating system."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _DIGITS: Final = 20
 
 
 class FileLease(Lease):
-    """Ends with `release` or with the process, SIGKILL included; it does not expire. A forked child has no part in it."""
+    """Lease that ends with `release` or with the process, SIGKILL included; no expiry. A forked child does not hold it."""
 
     def __init__(self, lock: _Lock, token: int) -> None:
         self.token = token
         self._held = [lock]
 
     def refresh(self) -> None:
-        """Nothing to put off."""
+        """Does nothing: the lease does not expire."""
 
     def release(self) -> None:
         try:
@@ -45,7 +45,7 @@ class FileLease(Lease):
 
 
 class _Lock:
-    """The lock of the operating system on a file of our own; each has a descriptor of its own, and excludes all others."""
+    """Lock of the operating system on a file of our own. Each has its own descriptor, and excludes all others."""
 
     __slots__ = ("__weakref__", "_descriptor", "_flock")
 
@@ -59,7 +59,7 @@ class _Lock:
         self._descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
         _open.add(self)
 
-    def try_it(self) -> bool:
+    def try_acquire(self) -> bool:
         try:
             self._flock(self._descriptor, _EXCLUSIVE)
         except OSError as error:
@@ -69,7 +69,7 @@ class _Lock:
         return True
 
     def is_at(self, path: str) -> bool:
-        """Whether the file is still the one of that name."""
+        """Whether the file still has that name."""
         try:
             return os.path.samestat(os.fstat(self._descriptor), os.lstat(path))
         except FileNotFoundError:
@@ -102,7 +102,7 @@ def _lock_bytes(descriptor: int, how: int) -> None:
 
 
 class FileLockManager(LockManager):
-    """`path_for` maps a key to its lock file; directories are made as needed.
+    """Locks keys by files: `path_for` maps a key to its lock file; directories are made as needed.
 
     Lock files stay: to remove one while another process opens it would let two hold the key. Beside each lies
     `<path>.token`, the count of its holders so far.
@@ -114,7 +114,7 @@ class FileLockManager(LockManager):
 
     @classmethod
     def for_storage(cls, storage: Storage, /, *, lease_seconds: float) -> Self | None:
-        """None where the storage has no `lock_path(key)`, which says where the lock file of a key lies."""
+        """Returns None if the storage has no `lock_path(key)`, which maps a key to its lock file."""
         del lease_seconds  # the lock ends with its holder
         path_for: Callable[[str], str] | None = storage.lock_path
         return None if path_for is None else cls(path_for)
@@ -123,12 +123,16 @@ class FileLockManager(LockManager):
         self._path_for = path_for
 
     def acquire(self, key: str, /, *, timeout: float | None = None) -> FileLease | None:
-        """Raises `StorageError` where the lock file cannot be made, or lies where the system has no file locks."""
+        """Returns the lease, or None after `timeout` seconds.
+
+        Raises:
+            StorageError: the lock file cannot be made, or the file system has no locks.
+        """
         path = self._path_for(key)
         end = None if timeout is None else time.monotonic() + timeout
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-            while (lock := _taken(path)) is None:
+            while (lock := _try_lock(path)) is None:
                 left = _POLL if end is None else end - time.monotonic()
                 if left <= 0:
                     return None
@@ -142,11 +146,11 @@ class FileLockManager(LockManager):
             raise _refused(key, path, error) from error
 
 
-def _taken(path: str) -> _Lock | None:
-    """The lock, or None where somebody has it."""
+def _try_lock(path: str) -> _Lock | None:
+    """Returns the lock, or None if another process or thread holds it."""
     lock = _Lock(path)
     try:
-        if lock.try_it() and lock.is_at(path):
+        if lock.try_acquire() and lock.is_at(path):
             return lock
     except BaseException:
         lock.close()
@@ -156,14 +160,14 @@ def _taken(path: str) -> _Lock | None:
 
 
 def _next_token(path: str) -> int:
-    """Called by the holder alone. One write of fixed width, so that a killed holder leaves the old count or the new."""
+    """Increments the token; only the holder calls it. One write of fixed width, so a killed holder leaves the old or the new."""
     descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
     try:
-        found = os.read(descriptor, _DIGITS)
-        if not found:
+        stored = os.read(descriptor, _DIGITS)
+        if not stored:
             token = 1
-        elif found.isdigit() and len(found) == _DIGITS:
-            token = int(found) + 1
+        elif stored.isdigit() and len(stored) == _DIGITS:
+            token = int(stored) + 1
         else:
             token = time.time_ns()  # torn by a power cut: above any count that went before
         os.lseek(descriptor, 0, os.SEEK_SET)
@@ -195,10 +199,10 @@ def _refused(key: str, path: str, error: Exception) -> StorageError:
 _open: WeakSet[_Lock] = WeakSet()
 
 
-def _let_go() -> None:
-    """In a forked child: the parent's locks end with the parent's leases, and not with the last of its children."""
+def _release_in_child() -> None:
+    """Releases, in a forked child, the parent's locks: they end with the parent's leases, not with its last child."""
     for lock in list(_open):
         lock.close()
 
 
-fork.register(in_child=_let_go)
+fork.register(in_child=_release_in_child)

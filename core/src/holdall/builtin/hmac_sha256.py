@@ -1,4 +1,4 @@
-"""The built-in signature: HMAC-SHA-256, by the standard library. Whoever can check one can make one."""
+"""Signature scheme HMAC-SHA-256, of the standard library. Whoever can verify a signature can make one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import ClassVar, Final
 from holdall.abc.signature import SignatureScheme
 
 SIZE: Final = 32
-"""Bytes of a key."""
+"""Size of a key in bytes."""
 
 
 class HMACSHA256(SignatureScheme):
-    """One secret of 32 bytes for all who share results."""
+    """Signs with one secret of 32 bytes that all share."""
 
     slug: ClassVar[str] = "hmac-sha256"
     symmetric: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""Results in the memory of this process."""
+"""Storage in the memory of this process."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _lock = fork.renewed(Lock())
 
 
 class MemoryFileSystem(StorageBlock):
-    """Objects in a dictionary of this process, shared by all blocks of one `namespace`; gone when the process ends.
+    """Stores objects in a dictionary of this process, which all blocks of one `namespace` share, until the process ends.
 
-    A block that is pickled into another process finds that process's own objects under its namespace: none at first. A
-    forked child starts with a copy. Keys are the same as on disk, so what works here works there.
+    A block that is pickled into another process uses the objects of that process under its namespace: none at first. A
+    forked child starts with a copy. The rules for keys are those of a local folder.
     """
 
     slug: ClassVar[str] = "memory"
 
     namespace: str = "default"
-    """Blocks of one name share their objects."""
+    """Blocks of the same namespace share their objects."""
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         self._check(key, "put")
@@ -68,7 +68,7 @@ class MemoryFileSystem(StorageBlock):
             refuse(key, reason)
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
-        data = self._found(key, "get").data
+        data = self._object(key, "get").data
         if byte_range is None:
             return data
         start, stop = byte_range.start, len(data) if byte_range.stop is None else byte_range.stop
@@ -77,7 +77,7 @@ class MemoryFileSystem(StorageBlock):
         return data[start:stop]
 
     def head(self, key: str, /) -> ObjectMeta:
-        return self._found(key, "head").meta(key)
+        return self._object(key, "head").meta(key)
 
     def delete(self, key: str, /) -> None:
         self._check(key, "delete")
@@ -88,8 +88,8 @@ class MemoryFileSystem(StorageBlock):
         self._check(meta.key, "delete")
         with _lock:
             objects = _namespaces.get(self.namespace, {})
-            found = objects.get(meta.key)
-            if found is not None and not meta.is_same(found.meta(meta.key)):
+            stored = objects.get(meta.key)
+            if stored is not None and not meta.is_same(stored.meta(meta.key)):
                 return False
             objects.pop(meta.key, None)
         return True
@@ -97,26 +97,26 @@ class MemoryFileSystem(StorageBlock):
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         with _lock:
             objects = list(_namespaces.get(self.namespace, {}).items())
-        for key, found in sorted(objects):
+        for key, stored in sorted(objects):
             if key.startswith(prefix):
-                yield found.meta(key)
+                yield stored.meta(key)
 
     def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
-        data = self._found(key, "get").data
+        data = self._object(key, "get").data
         for start in range(0, len(data), chunk):
             yield data[start : start + chunk]
 
     def publish(self, source: str, target: str, /) -> None:
-        found = self._found(source, "get")
+        stored = self._object(source, "get")
         self._check(target, "put")
         with _lock:
-            _namespaces.setdefault(self.namespace, {})[target] = found
+            _namespaces.setdefault(self.namespace, {})[target] = stored
 
     def location(self) -> dict[str, Any]:
         return {"namespace": self.namespace}
 
     def clear(self) -> None:
-        """Forget every object of the namespace."""
+        """Deletes all objects of the namespace."""
         with _lock:
             _namespaces.pop(self.namespace, None)
 
@@ -124,18 +124,18 @@ class MemoryFileSystem(StorageBlock):
     def _place(self) -> str:
         return f"{self.slug} ({self.namespace})"
 
-    def _found(self, key: str, operation: str) -> _Object:
+    def _object(self, key: str, operation: str) -> _Object:
         self._check(key, operation)
         with _lock:
-            found = _namespaces.get(self.namespace, {}).get(key)
-        if found is None:
+            stored = _namespaces.get(self.namespace, {}).get(key)
+        if stored is None:
             raise KeyMissing(
                 f"{self._place}: {operation} of {key!r} found nothing under that key.",
                 block=self.slug,
                 key=key,
                 operation=operation,
             )
-        return found
+        return stored
 
     def _check(self, key: str, operation: str) -> None:
         if reason := fault(key):

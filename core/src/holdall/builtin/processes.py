@@ -1,4 +1,4 @@
-"""Processes of this machine, started fresh (spawn), so that no lock or thread of the parent is copied."""
+"""Task runner in processes of this machine, started fresh (spawn), so that no lock or thread of the parent is copied."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ProcessRunner(TaskRunner):
-    """Up to `max_workers` processes; by default one per core.
+    """Runs calls in up to `max_workers` processes; by default one per core.
 
     A script that uses it guards its start with `if __name__ == "__main__":`, as every program that spawns processes.
     """
@@ -41,13 +41,13 @@ class ProcessRunner(TaskRunner):
         outer: Future[Any] = Future()
         outer.set_running_or_notify_cancel()
 
-        def arrived(done: Future[bytes]) -> None:
+        def relay(done: Future[bytes]) -> None:
             try:
                 outer.set_result(loads(done.result()))
             except BaseException as error:  # noqa: BLE001 - the worker died, or its answer cannot be read here
                 outer.set_exception(error)
 
-        inner.add_done_callback(arrived)
+        inner.add_done_callback(relay)
         return outer
 
     def shutdown(self, *, wait: bool = True) -> None:

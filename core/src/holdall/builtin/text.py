@@ -1,4 +1,4 @@
-"""A text as a file that any editor opens."""
+"""Serializer of a text, as a file that any editor opens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class TextSerializer(Serializer):
-    """A `str` in UTF-8. The empty one is refused: a file without a byte is what a failure leaves."""
+    """Writes a `str` in UTF-8. The empty one is refused: a failed write also leaves an empty file."""
 
     slug: ClassVar[str] = "text"
     media_type: ClassVar[str] = "text/plain"

@@ -1,4 +1,4 @@
-"""Threads of this process: the default runner."""
+"""Task runner in threads of this process, the default."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _MAX_WORKERS: Final = 32
 
 
 class ThreadRunner(TaskRunner):
-    """Up to `max_workers` threads; by default 32, however few cores there are: most of a run's time is waiting.
+    """Runs calls in up to `max_workers` threads; by default 32, however few cores there are: most of a run is waiting.
 
-    For what computes in Python a few do as well, and hold fewer values in memory at once.
+    For calls that compute in Python a few threads are as fast, and hold fewer values in memory at once.
     """
 
     slug: ClassVar[str] = "threads"

@@ -1,4 +1,4 @@
-"""Where two objects differ that ought to be the same: by type and value, and by what they hold."""
+"""Comparison of two objects that should be the same: by type and value, and by what they contain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ATOMS: Final = (str, bytes, bytearray, int, bool, type(None))
 
 
 class Difference(NamedTuple):
-    """The first place where they differ, as a path from `result`, and what stands there."""
+    """The first place where two objects differ, as a path from `result`, and the values there."""
 
     path: str
     one: Any
@@ -25,7 +25,10 @@ class Difference(NamedTuple):
 
 
 def difference(one: Any, other: Any, /) -> Difference | None:
-    """None where they are the same, and where that cannot be said: an object with no `__eq__` and no fields is like any other."""
+    """Returns the first difference; None if there is none.
+
+    None as well for objects with neither `__eq__` nor fields, of which nothing can be said.
+    """
     return _difference(one, other, "result", set())
 
 
@@ -46,7 +49,7 @@ def _difference(one: Any, other: Any, path: str, seen: set[tuple[int, int]]) -> 
 
 
 def _same(one: Any, other: Any, kind: Any) -> bool | None:
-    """By value; None for objects that are equal to themselves alone."""
+    """Compares by value; None for objects that are equal to themselves alone."""
     if kind in _ATOMS:
         return bool(one == other)
     if kind is float or kind is complex:
@@ -81,7 +84,7 @@ def _in_container(one: Any, other: Any, path: str, seen: set[tuple[int, int]]) -
 
 
 class _Absent:
-    """No value."""
+    """Stands for a key that is missing."""
 
 
 def _pairs(one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -114,9 +117,9 @@ def _same_array(one: Any, other: Any) -> bool:
 
 
 def _labels(table: Any) -> Any:
-    """What `equals` of pandas passes over."""
+    """The dtypes of a table, which `equals` of pandas passes over."""
     dtypes = getattr(table, "dtypes", None)
-    return None if dtypes is None else [str(each) for each in (dtypes if hasattr(dtypes, "__iter__") else [dtypes])]
+    return None if dtypes is None else [str(dtype) for dtype in (dtypes if hasattr(dtypes, "__iter__") else [dtypes])]
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Compression around any serializer: a `Compression` is a format, a `CompressionSerializer` applies it in bounded memory."""
+"""Compression for any serializer: a `Compression` is a format, a `CompressionSerializer` applies it in bounded memory."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ if TYPE_CHECKING:
     from holdall.types import Buffer, Parts, Source
 
 CHUNK: Final = 1 << 20
-"""What a compressor is given at most, in bytes, and a decompressor asked for."""
+"""Limit, in bytes, of what a compressor gets and a decompressor is asked for at once."""
 
-_SLICES: Final = 8
-_SLICE: Final = 8 << 10
-_WORTH: Final = 0.9
-"""Compressing has to save a tenth: less does not make up for its time, on the way out and on each way back."""
+_SAMPLES: Final = 8
+_SAMPLE_SIZE: Final = 8 << 10
+_WORTHWHILE: Final = 0.9
+"""Compressing has to save a tenth: less does not make up for its time in writing and in each reading."""
 
 
 class Compressor(Protocol):
+    """Compresses one stream, as the compressors of `bz2` and `lzma`."""
+
     def compress(self, data: memoryview, /) -> Buffer: ...
     def flush(self) -> Buffer: ...
 
 
 class Decompressor(Protocol):
-    """As the decompressors of `bz2` and `lzma`."""
+    """Decompresses one stream, as the decompressors of `bz2` and `lzma`."""
 
     @property
     def eof(self) -> bool: ...
@@ -44,33 +46,38 @@ class Decompressor(Protocol):
 
 
 class Compression(ABC):
-    """One compressed format. Its library is imported by the methods, when the first value moves."""
+    """One compressed format. Its methods import its library, when the first value is compressed."""
 
     name: ClassVar[str]
     media_type: ClassVar[str]
     suffix: ClassVar[str]
-    """What the name of a compressed file ends with, behind the extension of what is in it."""
+    """File extension, added to that of the content."""
     levels: ClassVar[range]
 
     @property
     @abstractmethod
     def errors(self) -> tuple[type[Exception], ...]:
-        """What `Decompressor.decompress` raises for bytes that are not of this format."""
+        """Exceptions that `Decompressor.decompress` raises for bytes that are not of this format."""
 
     @abstractmethod
-    def compressor(self, level: int | None, /) -> Compressor: ...
+    def compressor(self, level: int | None, /) -> Compressor:
+        """Returns a compressor; without a level, one at the default level of the format."""
 
     @abstractmethod
     def decompressor(self) -> Decompressor:
-        """Its memory must not follow what the bytes claim."""
+        """Returns a decompressor whose memory does not depend on what the bytes claim."""
 
     def storing(self) -> Compressor | None:
-        """Makes the same format without compressing, for data that would not shrink; None where it has no such way."""
+        """Returns a compressor that stores in the same format, for data that would not shrink; None if the format cannot."""
         return None
 
 
 def inflate(file: IO[bytes], compression: Compression) -> Iterator[bytes]:
-    """Pieces of at most `CHUNK` bytes, whatever the bytes claim: memory grows with what is really there."""
+    """Yields pieces of at most `CHUNK` bytes, whatever the bytes claim: memory grows with what is really there.
+
+    Raises:
+        CorruptResultError: the bytes are not of this format, end too early, or something follows them.
+    """
     name, errors = compression.name, compression.errors
     engine = compression.decompressor()
 
@@ -92,7 +99,7 @@ def inflate(file: IO[bytes], compression: Compression) -> Iterator[bytes]:
 
 
 class Compressing(Wrapped):
-    """A stream of compressed parts, read once; `inner` is what it compresses, `taken` how many bytes of that so far."""
+    """Stream of compressed parts, read once. `inner` is what it compresses, `taken` the bytes of that so far."""
 
     def __init__(self, inner: Parts, compression: Compression, level: int | None) -> None:
         self.inner = inner
@@ -118,41 +125,41 @@ class Compressing(Wrapped):
 
 
 def _first(parts: Iterator[Buffer]) -> list[Buffer]:
-    """As many as a sample is taken from."""
-    taken, size = [], 0
+    """Reads as many parts as a sample is taken from."""
+    head, size = [], 0
     for part in parts:
-        taken.append(part)
+        head.append(part)
         size += len(part)
         if size >= CHUNK:
             break
-    return taken
+    return head
 
 
 def _pays(parts: list[Buffer], compressor: Compressor) -> bool:
-    """Whether slices from all over the parts get smaller; what is small is not worth the question."""
+    """Whether a sample from all over the parts gets smaller; small data is compressed without asking."""
     size = sum(map(len, parts))
     if size < CHUNK:
         return True
-    sample = _sample(parts, size // _SLICES)
-    return len(compressor.compress(memoryview(sample))) + len(compressor.flush()) < _WORTH * len(sample)
+    sample = _sample(parts, size // _SAMPLES)
+    return len(compressor.compress(memoryview(sample))) + len(compressor.flush()) < _WORTHWHILE * len(sample)
 
 
 def _sample(parts: list[Buffer], step: int) -> bytes:
-    """The first bytes of each `step` bytes, over the borders of parts."""
+    """Returns the first bytes of each `step` bytes, across the borders of parts."""
     slices, at = [], 0
     for part in parts:
         view = memoryview(part)
         end = at + len(view)
         starts = range(at // step * step, end, step)
-        slices += [view[max(start - at, 0) : max(start + _SLICE - at, 0)] for start in starts]
+        slices += [view[max(start - at, 0) : max(start + _SAMPLE_SIZE - at, 0)] for start in starts]
         at = end
     return b"".join(slices)
 
 
 class CompressionSerializer(WrappingSerializer, ABC):
-    """Compresses what `serializer` makes; no `level` is the format's own. Large results that do not shrink are stored.
+    """Base class of a serializer that compresses the bytes of another one; large results that do not shrink are stored.
 
-    A subclass has a `compression`, and is found as `<slug>/<serializer>` then.
+    A subclass has a `compression`. Its slug is `<slug>/<serializer>`, too. Without a `level`, the format's own is used.
     """
 
     compression: ClassVar[Compression]
@@ -162,11 +169,11 @@ class CompressionSerializer(WrappingSerializer, ABC):
     def __init__(
         self, *, serializer: str | Codec | Mapping[str, Any] = "pickle", level: int | None = None, **more: Any
     ) -> None:
-        """`serializer` is a slug or a serializer.
+        """Checks the serializer and the level.
 
         Raises:
-            UnknownSerializerError: nothing goes by that slug.
-            ConfigurationError: the level cannot be.
+            UnknownSerializerError: there is no serializer of that slug.
+            ConfigurationError: the format has no such level.
         """
         super().__init__(serializer=serializer, level=level, **more)
         compression = self.compression

@@ -1,4 +1,4 @@
-"""Sources for serializers, the file that reads a source by ranges, and the file that collects what a library writes."""
+"""Sources for serializers, a file that reads a source by ranges, and a file that collects what a library writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A serializer around another one, as `compressed/json`."""
+"""Base class of serializers around another one, as `compressed/json`."""
 
 from __future__ import annotations
 
@@ -11,55 +11,54 @@ from pydantic import PlainSerializer
 from holdall.abc.codec import Codec
 from holdall.abc.serializer import Serializer
 from holdall.errors import ConfigurationError
+from holdall.plugins import lookup
 
 if TYPE_CHECKING:
     from holdall.security.policy import Policy
     from holdall.types import Parts, Source
 
 
-_MOST: Final = 8
-"""Serializers around one another: more is nobody's wish, and each costs a reader time and calls."""
+_MAX_DEPTH: Final = 8
+"""Limit of serializers around one another: each costs a reader time and calls."""
 
 
-def _codec(given: Any) -> Codec:
-    """What a user configures to be wrapped."""
-    if isinstance(given, Codec):
-        return given
-    if (document := ((given, {}) if isinstance(given, str) else _described(given))) is not None:
-        from holdall.plugins import lookup
-
+def _codec(value: Any) -> Codec:
+    """Returns the serializer that a user configures to be wrapped."""
+    if isinstance(value, Codec):
+        return value
+    if (document := ((value, {}) if isinstance(value, str) else _slug_and_options(value))) is not None:
         return lookup.serializer(*document)
-    raise ConfigurationError(f"serializer is a slug or a serializer, not a {type(given).__name__}.")
+    raise ConfigurationError(f"serializer is a slug or a serializer, not a {type(value).__name__}.")
 
 
-def _stored_codec(given: Any) -> Codec:
-    """What stored data says is wrapped."""
-    if isinstance(given, str):
-        given = {"type": given}
-    if (document := _described(given)) is None:
+def _stored_codec(value: Any) -> Codec:
+    """Returns the serializer that stored options say is wrapped."""
+    if isinstance(value, str):
+        value = {"type": value}
+    if (document := _slug_and_options(value)) is None:
         raise ConfigurationError("The stored options do not say which serializer is wrapped.")
-    from holdall.plugins import lookup
-
     slug, options = document
     return lookup.serializer_class(slug).from_options(options)
 
 
-def _described(given: Any) -> tuple[str, Mapping[str, Any]] | None:
-    if not isinstance(given, Mapping) or not isinstance(given.get("type"), str) or set(given) - {"type", "options"}:
+def _slug_and_options(value: Any) -> tuple[str, Mapping[str, Any]] | None:
+    if not isinstance(value, Mapping) or not isinstance(value.get("type"), str) or set(value) - {"type", "options"}:
         return None
-    options = given.get("options", {})
-    return (given["type"], options) if isinstance(options, Mapping) else None
+    options = value.get("options", {})
+    return (value["type"], options) if isinstance(options, Mapping) else None
 
 
 def _check_depth(depth: int) -> None:
-    if depth > _MOST:
-        raise ConfigurationError(f"At most {_MOST} serializers wrap one another.")
+    if depth > _MAX_DEPTH:
+        raise ConfigurationError(f"At most {_MAX_DEPTH} serializers wrap one another.")
 
 
 def _depth(options: Any) -> int:
-    """How many wrap one another in stored options: counted before the first of them is made."""
+    """Counts the serializers around one another in stored options, before the first of them is made."""
     depth = 0
-    while depth <= _MOST and isinstance(options, Mapping) and isinstance(inner := options.get("serializer"), Mapping):
+    while (
+        depth <= _MAX_DEPTH and isinstance(options, Mapping) and isinstance(inner := options.get("serializer"), Mapping)
+    ):
         depth, options = depth + 1, inner.get("options")
     return depth
 
@@ -69,18 +68,23 @@ def _document(codec: Codec) -> dict[str, Any]:
 
 
 class WrappingSerializer(Serializer, ABC):
-    """Does something with the bytes that `serializer` makes. It is found as `<slug>/<serializer>`, too.
+    """Base class of a serializer that transforms the bytes of another one, `serializer`. Its slug is `<slug>/<serializer>`, too.
 
-    A subclass says what in `wrap` and `unwrap`, and has `media_type` and `suffix`.
+    A subclass implements `wrap` and `unwrap`, and has `media_type` and `suffix`.
     """
 
     serializer: Annotated[Any, PlainSerializer(_document)] = "pickle"
 
     def __init__(self, *, serializer: str | Codec | Mapping[str, Any] = "pickle", **more: Any) -> None:
-        """`serializer` is a slug or a serializer.
+        """Checks the serializer and how deep it wraps others.
+
+        Args:
+            serializer: a slug, a serializer, or a mapping with its `type` and `options`.
+            more: fields of the subclass.
 
         Raises:
-            UnknownSerializerError: nothing goes by that slug.
+            UnknownSerializerError: there is no serializer of that slug.
+            ConfigurationError: it is not a serializer, or wraps too many others.
         """
         inner = _codec(serializer)
         super().__init__(serializer=inner, **more)  # type: ignore[call-arg]  # pydantic
@@ -98,22 +102,22 @@ class WrappingSerializer(Serializer, ABC):
 
     @abstractmethod
     def wrap(self, parts: Parts, /) -> Wrapped:
-        """The bytes to store, of those that the inner serializer makes."""
+        """Returns the bytes to store, made of those of the inner serializer."""
 
     @abstractmethod
     def unwrap(self, source: Source, /) -> Source:
-        """What the inner serializer reads."""
+        """Returns the source that the inner serializer reads."""
 
     @classmethod
     def own_fields(cls) -> list[str]:
-        """What is wrapped comes first, though this class declares it and cannot be used itself."""
+        """Returns the names of the fields, `serializer` first, though this class declares it."""
         return ["serializer", *(name for name in super().own_fields() if name != "serializer")]
 
     @property
     def inner(self) -> Codec:
-        """The serializer inside."""
-        found: Codec = self.serializer
-        return found
+        """The serializer that is wrapped."""
+        codec: Codec = self.serializer
+        return codec
 
     @property
     def trusted_only(self) -> bool:  # type: ignore[override]  # depends on what is inside, and stays read-only
@@ -135,12 +139,12 @@ class WrappingSerializer(Serializer, ABC):
         rest = self.model_dump(mode="json", exclude_defaults=True, exclude={"serializer"})
         return {"serializer": _document(self.inner), **rest}
 
-    def around(self, inner: Codec, /) -> WrappingSerializer:
-        """The same around another one."""
+    def with_inner(self, inner: Codec, /) -> WrappingSerializer:
+        """Returns this serializer around another one."""
         return self if inner is self.inner else self.model_copy(update={"serializer": inner})
 
     def with_policy(self, policy: Policy, /) -> Codec:
-        return self.around(self.inner.with_policy(policy))
+        return self.with_inner(self.inner.with_policy(policy))
 
     def check(self) -> None:
         self.inner.check()
@@ -150,7 +154,7 @@ class WrappingSerializer(Serializer, ABC):
 
     def dump_as(self, obj: Any, /) -> tuple[Codec, Parts]:
         inner, parts = self.inner.dump_as(obj)
-        return self.around(inner), self.wrap(parts)
+        return self.with_inner(inner), self.wrap(parts)
 
     def load(self, source: Source, /) -> Any:
         return self.inner.load(self.unwrap(source))
@@ -174,7 +178,7 @@ class WrappingSerializer(Serializer, ABC):
 
 
 class Wrapped(ABC):
-    """Parts that are made of others while they are read, once; `inner` is those."""
+    """Parts that are made of others, `inner`, while they are read, once."""
 
     inner: Parts
 

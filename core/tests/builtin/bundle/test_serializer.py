@@ -14,7 +14,7 @@ from core.tests.builtin import arrays
 
 from holdall import register
 from holdall.builtin.bundle.serializer import BundleSerializer
-from holdall.builtin.bundle.zip_archive import written
+from holdall.builtin.bundle.zip_archive import zip_parts
 from holdall.builtin.bytes import BytesSerializer
 from holdall.builtin.compressed.serializer import CompressedSerializer
 from holdall.builtin.text import TextSerializer
@@ -208,7 +208,7 @@ def bundle_of(count: int, **more: Any) -> bytes:
     tree = [{"$type": "leaf", "value": number} for number in range(count)]
     document = json.dumps({"bundle": 1, "leaves": leaves, "result": tree}).encode()
     files = [(str(each["path"]), list(ZIPPED.dump("x" * (SIZE - 2)))) for each in leaves]
-    return b"".join(written([*files, ("result.json", [document])]))
+    return b"".join(zip_parts([*files, ("result.json", [document])]))
 
 
 def within(data: bytes, bound: int | None) -> Any:

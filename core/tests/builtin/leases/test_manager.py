@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from holdall.builtin.leases.generations import Mark
+from holdall.builtin.leases.generations import LeaseRecord
 from holdall.builtin.leases.manager import LeaseManager
 from holdall.builtin.memory import MemoryFileSystem
 from holdall.errors import HoldallWarning, StorageError
@@ -560,8 +560,8 @@ def test_what_is_over_and_old_is_swept(storage: MemoryFileSystem, clock: Clock) 
     for name in ("released", "dead", "held"):
         assert locks.acquire(name, timeout=0) is not None
         newest = max(storage.scan(), key=lambda meta: meta.modified or 0.0).key
-        mark = Mark("me", 30.0, time.time() - (0 if name == "held" else DAY), 1, name == "released")
-        storage.put(newest, [json.dumps(mark._asdict()).encode()])
+        record = LeaseRecord("me", 30.0, time.time() - (0 if name == "held" else DAY), 1, name == "released")
+        storage.put(newest, [json.dumps(record._asdict()).encode()])
     storage.put("locks/readme.txt", [b"of another program"])
     young = locks.sweep(time.time() - 60)
     shown = locks.sweep(time.time() + 60, dry_run=True)

@@ -72,7 +72,7 @@ class EncryptedSerializer(WrappingSerializer):
         named = {"key_provider": self.key_provider} if isinstance(self.key_provider, str) else {}
         return {"serializer": {"type": self.inner.slug, "options": self.inner.options()}, **named}
 
-    def around(self, inner: Codec, /) -> EncryptedSerializer:
+    def with_inner(self, inner: Codec, /) -> EncryptedSerializer:
         return self if inner is self.inner else self._with(inner, self._ring)
 
     def with_policy(self, policy: Policy, /) -> Codec:

@@ -1,4 +1,7 @@
-"""The bundle serializer: one zip archive per result."""
+"""Bundle serializer: one zip archive per result.
+
+Internal: import `BundleSerializer` from `holdall.serializers`. The lazy names below serve old imports and stored pickles.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The walk through a container that takes out what has a better form of its own than JSON."""
+"""Extraction of leaves: parts of a container that have a better format of their own than JSON."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from holdall.types import Parts
 
 LEAF: Final = "leaf"
-"""The tag of the form that stands for a leaf: its value is the leaf's number."""
+"""Tag of the form that refers to a leaf by its number."""
 LARGE: Final = 64 << 10
-"""Bytes from which on a leaf is worth a file of its own where the rest would do in one pickle."""
-_MOST_PICKLES: Final = 64
+"""Bytes from which on a leaf gets a file of its own, though one pickle could hold everything."""
+_MAX_PICKLES: Final = 64
 _PICKLE: Final = PickleCodec()
 
 
 class Leaf(NamedTuple):
-    """A part of the value, serialised. `size` is in bytes, None where it is known only when the parts have been read."""
+    """A part of the value, serialized. `size` is in bytes, None if it is known only when the parts have been read."""
 
     codec: Codec
     parts: Parts
@@ -31,9 +31,9 @@ class Leaf(NamedTuple):
 
 
 class LeafWriter(JSONWriter):
-    """Writes the tree as `JSONWriter` does, and gathers leaves: each object once, wherever it stands.
+    """Writes the tree as `JSONWriter` does, and collects leaves: each object once, even if it occurs repeatedly.
 
-    With `pickle`, what nothing has a form for is a leaf as well.
+    With `pickle`, a value that has no form is a pickled leaf.
     """
 
     __slots__ = ("_numbers", "_pickle", "_pickled", "leaves")
@@ -46,38 +46,38 @@ class LeafWriter(JSONWriter):
         self._pickled = 0
 
     @property
-    def worth_it(self) -> bool:
-        """Whether the leaves are better apart: none of them is pickled, or one of the others is large."""
+    def is_worthwhile(self) -> bool:
+        """Whether to store the leaves apart: none of them is pickled, or one of the others is large."""
         others = [leaf for leaf in self.leaves if not leaf.codec.trusted_only]
         return len(others) == len(self.leaves) or any(leaf.size is None or leaf.size >= LARGE for leaf in others)
 
     def _formed(self, kind: type, obj: Any, level: int, /) -> Any:
-        known = self._numbers.get(id(obj))
-        number = self._taken(kind, obj) if known is None else known[0]
+        stored = self._numbers.get(id(obj))
+        number = self._extracted(kind, obj) if stored is None else stored[0]
         if number is None:
             try:
                 return super()._formed(kind, obj, level)
             except UnsupportedValue as unsupported:
                 if unsupported.inside or unsupported.too_deep:
                     raise
-                number = self._last_resort(obj, unsupported)
+                number = self._pickled_leaf(obj, unsupported)
         return self.tagged(LEAF, number)
 
-    def _taken(self, kind: type, obj: Any) -> int | None:
+    def _extracted(self, kind: type, obj: Any) -> int | None:
         if kind in {bytes, bytearray} and len(obj) < LARGE:
             return None
         for codec in candidates(kind):
             try:
                 return self._leaf(obj, *codec.dump_as(obj))
             except SerializationError:
-                continue  # as an array of objects is refused: the next one may do
+                continue  # as an array of objects is refused: the next one may write it
         return None
 
-    def _last_resort(self, obj: Any, unsupported: UnsupportedValue) -> int:
+    def _pickled_leaf(self, obj: Any, unsupported: UnsupportedValue) -> int:
         if not self._pickle:
             unsupported.remedy = "@holdall.register(types=[…]) on a serializer"
             raise unsupported
-        if self._pickled >= _MOST_PICKLES:
+        if self._pickled >= _MAX_PICKLES:
             raise unsupported
         self._pickled += 1
         try:
@@ -89,5 +89,5 @@ class LeafWriter(JSONWriter):
         size = sum(memoryview(part).nbytes for part in parts) if isinstance(parts, list) else None
         number = len(self.leaves)
         self.leaves.append(Leaf(codec, parts, size))
-        self._numbers[id(obj)] = (number, obj)  # kept, so that its id stays its own
+        self._numbers[id(obj)] = (number, obj)  # the object too, so that its id is not reused
         return number

@@ -1,4 +1,4 @@
-"""A container whose large parts are files of their own, in one zip archive."""
+"""Serializer of containers whose large parts are files of their own, in one zip archive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 from holdall.abc.bound import within
 from holdall.abc.serializer import Serializer
 from holdall.builtin.bundle.extract import LEAF, LeafWriter
-from holdall.builtin.bundle.zip_archive import members, written
+from holdall.builtin.bundle.zip_archive import members, zip_parts
 from holdall.builtin.json.library import decode, encode
 from holdall.builtin.pickle.codec import PickleCodec
 from holdall.errors import CorruptResultError, HoldallError
@@ -33,10 +33,10 @@ _TREE: Final = '{"bundle":%d,"leaves":%s,"result":'
 
 
 class BundleSerializer(Serializer):
-    """JSON for the structure, and for each leaf that has a better form that form: `leaves/0.npy`, `leaves/1.parquet`.
+    """Writes the structure as JSON, and each part that has a better format as a file: `leaves/0.npy`, `leaves/1.parquet`.
 
-    `result_serializer="auto"` chooses it for containers with such leaves. The archive is not compressed. With `pickle`,
-    what nothing else takes is a pickled leaf, and reading may run code.
+    `result_serializer="auto"` chooses it for containers with such parts. The archive is not compressed. With `pickle`,
+    values that no serializer takes are pickled leaves, and reading may run code.
     """
 
     slug: ClassVar[str] = "bundle"
@@ -58,19 +58,19 @@ class BundleSerializer(Serializer):
 
     def load(self, source: Source, /) -> Any:
         trust = source.trust.inside()
-        found = members(source)
-        tree, described = _manifest(source, found.pop(RESULT, None))
-        if len(described) != len(found):
+        files = members(source)
+        tree, described = _manifest(source, files.pop(RESULT, None))
+        if len(described) != len(files):
             raise CorruptResultError("The stored bundle does not hold the leaves that it lists.")
-        stored = [self._described(source, trust, number, each, found) for number, each in enumerate(described)]
-        leaves = [_leaf(each, own) for each, own in zip(stored, _shares(stored, trust), strict=True)]
+        stored = [self._checked_leaf(source, trust, number, leaf, files) for number, leaf in enumerate(described)]
+        leaves = [_load_leaf(leaf, share) for leaf, share in zip(stored, _shares(stored, trust), strict=True)]
         return _Reader(self.slug, source.trust, leaves).read(tree)
 
     def decoded_size(self, parts: Parts, /) -> int | None:
         return parts.decoded if isinstance(parts, Bundled) else None
 
-    def _described(
-        self, source: Source, trust: Trust, number: int, described: Any, found: dict[str, Member]
+    def _checked_leaf(
+        self, source: Source, trust: Trust, number: int, described: Any, files: dict[str, Member]
     ) -> _Stored:
         if not isinstance(described, dict) or described.keys() - {"decoded"} != _DESCRIBED:
             raise CorruptResultError(f"Leaf {number} of the stored bundle is not described as one.")
@@ -80,7 +80,7 @@ class BundleSerializer(Serializer):
         decoded = described.get("decoded")
         if decoded is not None and (type(decoded) is not int or decoded < 0):
             raise CorruptResultError(f"Leaf {number} of the stored bundle does not say how large it is.")
-        if (member := found.get(described["path"])) is None:
+        if (member := files.get(described["path"])) is None:
             raise CorruptResultError(f"Leaf {number} of the stored bundle is not in it.")
         with _named(member):
             codec = _codec(described["type"], described["options"])
@@ -91,7 +91,7 @@ class BundleSerializer(Serializer):
 
 
 class _Stored(NamedTuple):
-    """A leaf that is about to be read; `decoded` is what it declares to need."""
+    """A leaf to be read; `decoded` is the size that it declares."""
 
     codec: Codec
     source: Source
@@ -100,22 +100,22 @@ class _Stored(NamedTuple):
 
 
 def _shares(stored: list[_Stored], trust: Trust) -> list[Trust]:
-    """The bound of each leaf: together they are no more than that of all; those that declare nothing share what is left."""
-    left, bounds = trust, [trust] * len(stored)
+    """Returns the bound of each leaf: together no more than that of all; leaves that declare no size share the rest."""
+    rest, bounds = trust, [trust] * len(stored)
     if trust.max_bytes is None:
         return bounds
-    for number, each in enumerate(stored):
-        if each.decoded is not None:
-            with _named(each.member):
-                left = within(left, each.decoded)
-            bounds[number] = replace(trust, max_bytes=each.decoded)
-    silent = [number for number, each in enumerate(stored) if each.decoded is None and each.codec.expands]
-    for number in silent:
-        bounds[number] = replace(trust, max_bytes=(left.max_bytes or 0) // len(silent))
+    for number, leaf in enumerate(stored):
+        if leaf.decoded is not None:
+            with _named(leaf.member):
+                rest = within(rest, leaf.decoded)
+            bounds[number] = replace(trust, max_bytes=leaf.decoded)
+    undeclared = [number for number, leaf in enumerate(stored) if leaf.decoded is None and leaf.codec.expands]
+    for number in undeclared:
+        bounds[number] = replace(trust, max_bytes=(rest.max_bytes or 0) // len(undeclared))
     return bounds
 
 
-def _leaf(stored: _Stored, trust: Trust) -> Any:
+def _load_leaf(stored: _Stored, trust: Trust) -> Any:
     with _named(stored.member):
         return stored.codec.load(SourceSection(stored.source, stored.member.start, stored.member.stop, trust))
 
@@ -130,35 +130,35 @@ def _named(member: Member) -> Iterator[None]:
 
 
 class Bundled:
-    """The archive of a tree that `LeafWriter` made, and its leaves: parts that are read once.
+    """Archive of a tree that `LeafWriter` made, and of its leaves: parts that are read once.
 
-    `decoded` is how many bytes reading the leaves makes, as far as they say, when they have been written.
+    `decoded` is the number of bytes that reading the leaves makes, as far as they declare it, once they are written.
     """
 
     def __init__(self, tree: Any, leaves: list[Leaf], /) -> None:
         self.decoded: int | None = None
-        self._stream = written(self._files(tree, leaves))
+        self._stream = zip_parts(self._files(tree, leaves))
 
     def __iter__(self) -> Iterator[Buffer]:
         return self._stream
 
     def _files(self, tree: Any, leaves: list[Leaf]) -> Iterator[tuple[str, Parts]]:
-        described: list[dict[str, Any]] = []
+        descriptions: list[dict[str, Any]] = []
         for number, leaf in enumerate(leaves):
             path = f"leaves/{number}{leaf.codec.suffix}"
             yield path, leaf.parts
-            says: dict[str, Any] = {
+            description: dict[str, Any] = {
                 "path": path,
                 "type": leaf.codec.slug,
                 "options": leaf.codec.options(),
                 "written_with": dict(leaf.codec.written_with(leaf.parts)),
             }
             if (decoded := leaf.codec.decoded_size(leaf.parts)) is not None:
-                says["decoded"] = decoded
+                description["decoded"] = decoded
                 self.decoded = (self.decoded or 0) + decoded
-            described.append(says)
-        # The last member, because what wrote a leaf is known when it has been written.
-        head = _TREE % (VERSION, json.dumps(described, separators=(",", ":")))
+            descriptions.append(description)
+        # The last member, because `written_with` and `decoded_size` of a leaf are known when it has been written.
+        head = _TREE % (VERSION, json.dumps(descriptions, separators=(",", ":")))
         yield RESULT, [head.encode(), encode("json", tree, {}), b"}"]
 
 

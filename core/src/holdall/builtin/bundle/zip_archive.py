@@ -1,4 +1,4 @@
-"""Zip archives whose members are stored as they are: written as a stream, and each member read where it lies."""
+"""Zip archives whose members are not compressed: written as a stream, and each member read in place."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _BROKEN: Final = (BadZipFile, NotImplementedError, ValueError, OverflowError, OS
 
 
 class Member(NamedTuple):
-    """Where the bytes of a member lie in its archive."""
+    """Position of the bytes of a member in its archive."""
 
     name: str
     start: int
     stop: int
 
 
-def written(members: Iterable[tuple[str, Parts]], /) -> Iterator[Buffer]:
-    """The archive; large parts are parts of it themselves. Each member starts at a multiple of 64 bytes."""
+def zip_parts(members: Iterable[tuple[str, Parts]], /) -> Iterator[Buffer]:
+    """Yields the archive; large parts are passed on, not copied. Each member starts at a multiple of 64 bytes."""
     sink = PartsSink()
     with ZipFile(sink, "w", ZIP_STORED) as archive:
         for name, parts in members:
@@ -49,24 +49,24 @@ def written(members: Iterable[tuple[str, Parts]], /) -> Iterator[Buffer]:
 
 
 def members(source: Source, /) -> dict[str, Member]:
-    """Where each member lies.
+    """Returns the position of each member, by name.
 
     Raises:
-        CorruptResultError: it is no archive of stored members, each in a place of its own.
+        CorruptResultError: it is not an archive of uncompressed members that do not overlap.
     """
     try:
         with source.open() as file, ZipFile(file) as archive:
             infos = sorted(archive.infolist(), key=lambda info: info.header_offset)
     except _BROKEN as error:
         raise CorruptResultError(f"The stored bytes are no zip archive: {error}.") from error
-    found: dict[str, Member] = {}
+    positions: dict[str, Member] = {}
     end = 0
     for info in infos:
         member = _bounds(source, info)
-        if member is None or info.header_offset < end or info.filename in found:
+        if member is None or info.header_offset < end or info.filename in positions:
             raise CorruptResultError(f"The stored archive does not hold {info.filename!r} as it was written.")
-        found[info.filename], end = member, member.stop
-    return found
+        positions[info.filename], end = member, member.stop
+    return positions
 
 
 def _bounds(source: Source, info: ZipInfo) -> Member | None:

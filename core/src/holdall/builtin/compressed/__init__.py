@@ -1,4 +1,7 @@
-"""Compression around another serializer."""
+"""Serializer that compresses the bytes of another one.
+
+Internal: import `CompressedSerializer` from `holdall.serializers`. The lazy name below serves old imports and stored pickles.
+"""
 
 from __future__ import annotations
 

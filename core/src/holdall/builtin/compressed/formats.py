@@ -1,4 +1,4 @@
-"""The compressed formats of the standard library: gzip, bzip2 and xz."""
+"""Compressed formats of the standard library: gzip, bzip2 and xz."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from holdall.types import Buffer
 
 _XZ_MEMORY: Final = 256 << 20
-"""An xz header chooses how much memory its dictionary takes, up to 4 GiB; the strongest preset needs 65 MiB."""
+"""Limit for the dictionary of xz, whose size its header chooses, up to 4 GiB; the strongest preset needs 65 MiB."""
 
 _GZIP_WBITS: Final = 31
 
@@ -39,7 +39,7 @@ class _Gzip(Compression):
 
 
 class _Gunzip:
-    """`zlib.decompressobj` in the manner of its two siblings."""
+    """`zlib.decompressobj` with the interface of the decompressors of `bz2` and `lzma`."""
 
     def __init__(self) -> None:
         self._engine = zlib.decompressobj(_GZIP_WBITS)
@@ -97,5 +97,5 @@ class _Xz(Compression):
         return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
 
 
-BUILTIN: Final[dict[str, Compression]] = {each.name: each for each in (_Gzip(), _Bzip2(), _Xz())}
-"""By the name of the library."""
+BUILTIN: Final[dict[str, Compression]] = {compression.name: compression for compression in (_Gzip(), _Bzip2(), _Xz())}
+"""Formats by the name of their library."""

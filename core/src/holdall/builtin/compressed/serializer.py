@@ -1,4 +1,4 @@
-"""Any serializer's bytes, compressed into a file that gunzip, bunzip2 or unxz opens, or the tool of a plugin's format."""
+"""Serializer that compresses the bytes of another one, into a file that gunzip, bunzip2, unxz or a plugin's tool opens."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from holdall.serialization.compression import Compression, CompressionSerializer
 
 
 class CompressedSerializer(CompressionSerializer):
-    """Compresses what `serializer` makes: gzip for `zlib`, bzip2 for `bz2`, xz for `lzma`; no `level` is theirs.
+    """Compresses the bytes of `serializer`: gzip for `zlib`, bzip2 for `bz2`, xz for `lzma`; `level` as in the library.
 
-    Where plugins are installed, `compressionlib` is also the name of theirs, as `zstd` or `lz4`. Large results that do
-    not shrink are stored as they are, within the same format, but for `bz2` and `lzma`.
+    `compressionlib` is also the slug of a plugin's format, as `zstd` or `lz4`. Large results that do not shrink are stored
+    uncompressed within the same format, except by `bz2` and `lzma`.
 
     `result_serializer="compressed/json"` is short for `CompressedSerializer(serializer="json")`.
     """
@@ -36,12 +36,17 @@ class CompressedSerializer(CompressionSerializer):
         compressionlib: str = "zlib",
         level: int | None = None,
     ) -> None:
-        """`serializer` is a slug or a serializer (pickle unless given).
+        """Checks the serializer, the library and the level.
+
+        Args:
+            serializer: a slug or a serializer.
+            compressionlib: `zlib`, `bz2`, `lzma`, or the slug of a plugin's format.
+            level: of the library; its own default unless given.
 
         Raises:
-            UnknownSerializerError: nothing goes by that slug.
+            UnknownSerializerError: there is no serializer of that slug.
             PluginMissingError: the library is that of a plugin which is not installed.
-            ConfigurationError: the library or the level cannot be.
+            ConfigurationError: there is no such library or level.
         """
         super().__init__(serializer=serializer, level=level, compressionlib=compressionlib)
 
@@ -53,6 +58,7 @@ class CompressedSerializer(CompressionSerializer):
 
 
 def _find(name: str) -> Compression:
+    """Returns the format of the standard library or of an installed plugin."""
     if name in BUILTIN:
         return BUILTIN[name]
     try:

@@ -1,4 +1,7 @@
-"""The JSON serializer."""
+"""JSON serializer.
+
+Internal: import `JSONSerializer` from `holdall.serializers`. The lazy name below serves old imports and stored pickles.
+"""
 
 from __future__ import annotations
 

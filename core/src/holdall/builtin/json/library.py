@@ -1,4 +1,4 @@
-"""Plain data to JSON text and back, by the standard library, orjson, or any module with dumps and loads."""
+"""JSON text of plain data, by the standard library, orjson, or any module with dumps and loads."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 KNOWN: Final = frozenset({"json", "orjson"})
-"""Libraries that are known by name to read and write the one normal form."""
+"""Libraries that read and write the normal form."""
 
 
 @lru_cache(maxsize=32)
 def library(name: str, /) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """`dumps` and `loads` of the module.
+    """Returns `dumps` and `loads` of the module.
 
     Raises:
         ConfigurationError: it is not installed, or it lacks one of them.
@@ -43,10 +43,10 @@ def library(name: str, /) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("the same key twice in one object")
-    return made
+    return members
 
 
 def _no_constant(name: str) -> Any:
@@ -61,7 +61,7 @@ _DECODE: Final = json.JSONDecoder(**_HOOKS).decode
 
 
 def encode(name: str, tree: Any, options: Mapping[str, Any], /) -> bytes:
-    """UTF-8. The options go to the library's `dumps`; whatever that raises is passed on."""
+    """Returns UTF-8. The options go to the library's `dumps`; whatever that raises is passed on."""
     text: Any
     if name == "json":
         text = json.dumps(tree, **{"ensure_ascii": False, "allow_nan": False, **options}) if options else _ENCODE(tree)
@@ -73,7 +73,7 @@ def encode(name: str, tree: Any, options: Mapping[str, Any], /) -> bytes:
 
 
 def decode(name: str, data: Buffer, options: Mapping[str, Any], /) -> Any:
-    """Plain data. Whatever the library raises is passed on."""
+    """Returns plain data. Whatever the library raises is passed on."""
     if name == "orjson":
         return library(name)[1](data, **options)
     text = str(data, "utf-8")
@@ -87,7 +87,7 @@ def decode(name: str, data: Buffer, options: Mapping[str, Any], /) -> Any:
 
 
 def _refuse_surrogates(tree: Any) -> None:
-    """Escapes may pair up or stand alone; only strings of the finished tree tell."""
+    """Refuses lone surrogates: escapes may be pairs, so only the strings of the finished tree show them."""
     try:
         json.dumps(tree, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Results as JSON that people and other languages can read, and that comes back with the types it had."""
+"""Serializer of JSON that people and other languages can read, and that restores types."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class JSONSerializer(Serializer):
-    """Plain JSON where the data is plain, tagged objects for every other type; see `docs/reference/json-format.md`.
+    """Writes plain JSON for plain data, tagged objects for every other type; see `docs/reference/json-format.md`.
 
-    The text means the same whatever `jsonlib` wrote it, and any of them reads it. `object_encoder(obj)` is asked for
-    what no form covers and returns something that has one; `object_decoder` is called with that, decoded, and returns
-    the object. Both are functions or `"module:name"`. `dumps_kwargs` and `loads_kwargs` go to the library.
+    The text means the same whichever `jsonlib` wrote it, and any of them reads it. `object_encoder(obj)` is called for a
+    value without a form and returns one that has one; `object_decoder` is called with that, decoded, and returns the
+    object. Both are functions or `"module:name"`. `dumps_kwargs` and `loads_kwargs` go to the library.
     """
 
     slug: ClassVar[str] = "json"
@@ -46,20 +46,20 @@ class JSONSerializer(Serializer):
 
     @property
     def exact(self) -> bool:  # type: ignore[override]  # depends on what has a say, and stays read-only
-        """Unless functions or a library of the user's own write something."""
+        """Whether no functions or library of the user write anything."""
         return self.object_encoder is None and not self.dumps_kwargs and self.jsonlib in KNOWN
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
-        """Imports nothing: what the options name is called where the reader says so, and is not needed for plain data."""
-        unsure = {"jsonlib", "object_encoder", "object_decoder"} & options.keys()
-        if not all(isinstance(options[name], str) for name in unsure):
-            raise ConfigurationError(f"The json serializer takes names as {', '.join(sorted(unsure))}.")
-        made = cls(**{**options, "jsonlib": "json"})
-        fields = {**made.__dict__, "jsonlib": options.get("jsonlib", "json")}
-        described = cls.model_construct(_fields_set=made.model_fields_set & options.keys(), **fields)
-        described._stored = True  # noqa: SLF001 - a private attribute of this class
-        return described
+        """Imports nothing: functions that stored options name are called only with the reader's trust, and if data needs them."""
+        callables = {"jsonlib", "object_encoder", "object_decoder"} & options.keys()
+        if not all(isinstance(options[name], str) for name in callables):
+            raise ConfigurationError(f"The json serializer takes names as {', '.join(sorted(callables))}.")
+        plain = cls(**{**options, "jsonlib": "json"})
+        fields = {**plain.__dict__, "jsonlib": options.get("jsonlib", "json")}
+        serializer = cls.model_construct(_fields_set=plain.model_fields_set & options.keys(), **fields)
+        serializer._stored = True  # noqa: SLF001 - a private attribute of this class
+        return serializer
 
     @property
     def calls(self) -> frozenset[str]:
@@ -67,7 +67,7 @@ class JSONSerializer(Serializer):
         return frozenset() if self._stored else frozenset({self.jsonlib, *named}) - KNOWN
 
     def __eq__(self, other: object) -> bool:
-        """By configuration: where it came from does not count."""
+        """Compares the configuration, not whether stored data described it."""
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
     __hash__ = Serializer.__hash__
@@ -95,7 +95,7 @@ class JSONSerializer(Serializer):
 
     @field_serializer("object_encoder", "object_decoder", when_used="json")
     def _storable(self, function: str | Callable[[Any], Any] | None) -> str | None:
-        """A lambda has no name to store: a reader needs a serializer of its own then, and the error says so."""
+        """Returns None for a function without a name, as a lambda: readers need a serializer of their own then."""
         return function if isinstance(function, str) else None
 
     def options(self) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class JSONSerializer(Serializer):
             raise
 
     def _decoder(self, trust: Trust) -> Callable[[], Callable[[Any], Any]] | None:
-        """Found only when the data needs it."""
+        """Returns a look-up of the decoder, made only when the data needs it."""
         decoder = self.object_decoder
         if not isinstance(decoder, str):
             return None if decoder is None else lambda: decoder
@@ -158,27 +158,28 @@ class JSONSerializer(Serializer):
 
 
 def _function(path: str) -> Callable[[Any], Any]:
-    """A function that somebody configured here by its name."""
+    """Returns a function that was configured here by its name."""
     module, _, name = path.partition(":")
     try:
-        found: Any = import_module(module)
+        value: Any = import_module(module)
     except ImportError as error:
         raise ConfigurationError(
             f"{path!r} is a function of this serializer; {module!r} cannot be imported."
         ) from error
     for part in name.split("."):
-        found = getattr(found, part, None)
-    if not callable(found):
+        value = getattr(value, part, None)
+    if not callable(value):
         raise ConfigurationError(f"{path!r} is a function of this serializer; the module has no such function.")
-    function: Callable[[Any], Any] = found
+    function: Callable[[Any], Any] = value
     return function
 
 
 def _dotted(function: Callable[[Any], Any]) -> str | None:
+    """Returns `module:name` of a function that is found there; None for any other."""
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
     if not isinstance(module, str) or module not in sys.modules:
         return None
-    found: Any = sys.modules[module]
+    value: Any = sys.modules[module]
     for part in name.split("."):
-        found = getattr(found, part, None)
-    return f"{module}:{name}" if found is function else None
+        value = getattr(value, part, None)
+    return f"{module}:{name}" if value is function else None

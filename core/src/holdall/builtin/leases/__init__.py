@@ -1,4 +1,7 @@
-"""Locks that are leases: objects in a storage, renewed by their holder."""
+"""Locks between machines: leases, which are objects in a storage that their holder renews.
+
+Internal: storages with conditional writes use it by themselves. The lazy names below serve old imports.
+"""
 
 from __future__ import annotations
 

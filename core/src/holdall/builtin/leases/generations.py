@@ -1,4 +1,4 @@
-"""The holders of one key, numbered: each has an object of its own in a storage, and the highest number counts."""
+"""Generations of a key: each holder has a numbered object in a storage, and the highest number counts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from holdall.types import ObjectMeta, WriteMode
 
 _CLOCKS_DIFFER: Final = 300.0
-_name = re.compile(r"(.+/[0-9a-f]{64})/([0-9]{20})").fullmatch
+_generation_key = re.compile(r"(.+/[0-9a-f]{64})/([0-9]{20})").fullmatch
 
 
-class Mark(NamedTuple):
-    """What a holder writes into its object: seconds, and `at` since the epoch by the holder's clock."""
+class LeaseRecord(NamedTuple):
+    """The content of a holder's object: times in seconds, `at` since the epoch by the holder's clock."""
 
     owner: str
     ttl: float
@@ -30,17 +30,21 @@ class Mark(NamedTuple):
 
     @classmethod
     def parse(cls, data: bytes, /, *, ttl: float) -> Self:
-        """What cannot be read is as good as held: it is dead when it has not changed for a `ttl`."""
+        """Reads a record. One that is not readable counts as held, until it has not changed for a `ttl`."""
         try:
-            found = json.loads(data)
+            fields = json.loads(data)
             return cls(
-                str(found["owner"]), float(found["ttl"]), float(found["at"]), found["beat"], found["released"] is True
+                str(fields["owner"]),
+                float(fields["ttl"]),
+                float(fields["at"]),
+                fields["beat"],
+                fields["released"] is True,
             )
         except (ValueError, TypeError, KeyError):
             return cls("", ttl, float("inf"))
 
-    def over(self, now: float, /) -> bool:
-        """Whether that can be said without watching it: released, or dead for longer than clocks may differ."""
+    def has_ended(self, now: float, /) -> bool:
+        """Whether the lease has certainly ended: released, or expired for longer than clocks may differ."""
         return self.released or self.at + self.ttl + _CLOCKS_DIFFER < now
 
 
@@ -52,21 +56,21 @@ class Generations:
         self.folder = folder
 
     def numbers(self) -> list[int]:
-        """Ascending; the last one belongs to the holder, if there is any."""
+        """Returns the numbers in ascending order; the last one belongs to the holder, if any."""
         return [number for _, number, _ in listed(self.storage.scan(f"{self.folder}/"))]
 
     def read(self, number: int, /) -> bytes | None:
-        """What its holder wrote last; None where it is gone."""
+        """Returns what the holder wrote last; None if the object is gone."""
         try:
             return bytes(self.storage.get(self._key(number)))
         except KeyMissing:
             return None
 
-    def write(self, number: int, mark: Mark, /, *, mode: WriteMode = "overwrite") -> None:
-        self.storage.put(self._key(number), [json.dumps(mark._asdict()).encode()], mode=mode)
+    def write(self, number: int, record: LeaseRecord, /, *, mode: WriteMode = "overwrite") -> None:
+        self.storage.put(self._key(number), [json.dumps(record._asdict()).encode()], mode=mode)
 
     def discard(self, numbers: Iterable[int], /) -> None:
-        """Remove them where that works: what stays is of no account beside a higher number."""
+        """Deletes generations, as far as possible: a remaining one does not count beside a higher number."""
         for number in numbers:
             with suppress(StorageError):
                 self.storage.delete(self._key(number))
@@ -76,7 +80,7 @@ class Generations:
 
 
 def listed(metas: Iterable[ObjectMeta], /) -> Iterator[tuple[str, int, ObjectMeta]]:
-    """Folder, number and object of each that is a generation by its name."""
+    """Yields folder, number and object of each that is a generation by its name."""
     for meta in metas:
-        if (found := _name(meta.key)) is not None:
-            yield found[1], int(found[2]), meta
+        if (match := _generation_key(meta.key)) is not None:
+            yield match[1], int(match[2]), meta

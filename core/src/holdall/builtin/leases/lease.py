@@ -1,4 +1,4 @@
-"""One held lease: it says again and again that its holder lives, and notices when another has taken over."""
+"""A lease that is held: a thread renews it and notices when another holder has taken over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from weakref import ref
 
 from holdall._system import fork
 from holdall.abc.lock import Lease
-from holdall.builtin.leases.generations import Mark
+from holdall.builtin.leases.generations import LeaseRecord
 from holdall.errors import KeyExists, StorageError
 from holdall.ids import new_id
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     from holdall.builtin.leases.generations import Generations
 
-_BEATS: Final = 3  # in one ttl, so that two may fail
-given_up: Final[set[str]] = set()
-"""Owners of this process that hold nothing, though an object may say so: the storage did not hear of it."""
+_RENEWALS: Final = 3  # in one ttl, so that two may fail
+ended_owners: Final[set[str]] = set()
+"""Owners of this process that hold nothing, though an object may say so: writing the release failed."""
 _BOOT: Final = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 def uptime() -> float:
-    """Seconds that pass at one speed, also while the machine sleeps (where the system can tell)."""
+    """Returns seconds of a clock that never jumps, and runs while the machine sleeps (if the system has one)."""
     return time.monotonic() if _BOOT is None else time.clock_gettime(_BOOT)
 
 
@@ -47,29 +47,29 @@ class StorageLease(Lease):
         self._ended = threading.Event()
 
     def create(self) -> bool:
-        """Whether the generation was there for the taking."""
+        """Creates the generation; returns False if another has created it."""
         started = self._clock()
         try:
             # Never the same bytes twice: a client that repeats a request knows its own object by them.
-            self._generations.write(self.token, self._mark(), mode="create")
+            self._generations.write(self.token, self._record(), mode="create")
         except KeyExists:
             return False
         self._until = started + self._ttl
         return True
 
     def give_up(self) -> None:
-        """After an error on the way to the lease: where it was created all the same, nobody is to wait for its holder."""
+        """Abandons the lease after an error: if its object was created nevertheless, nobody waits for it."""
         self._ended.set()
-        given_up.add(self.owner)
+        ended_owners.add(self.owner)
         with suppress(StorageError):
-            found = self._generations.read(self.token)
-            if found is not None and Mark.parse(found, ttl=self._ttl).owner == self.owner:
-                self._generations.write(self.token, self._mark(released=True))
+            stored = self._generations.read(self.token)
+            if stored is not None and LeaseRecord.parse(stored, ttl=self._ttl).owner == self.owner:
+                self._generations.write(self.token, self._record(released=True))
 
     def begin(self) -> None:
-        """Beat from now on. The thread keeps no lease alive that its holder has dropped."""
+        """Starts the thread that renews the lease until it ends or its holder drops it."""
         threading.Thread(
-            target=_beat, args=(ref(self), self._ended, self._ttl / _BEATS), name="holdall lease", daemon=True
+            target=_renew, args=(ref(self), self._ended, self._ttl / _RENEWALS), name="holdall lease", daemon=True
         ).start()
 
     @property
@@ -86,9 +86,9 @@ class StorageLease(Lease):
             if self.is_lost():
                 self._ended.set()
                 return
-            self._generations.write(self.token, self._mark())
+            self._generations.write(self.token, self._record())
             if self._clock() >= self._until and self.is_lost():
-                self._ended.set()  # it was heard too late to keep others out
+                self._ended.set()  # it was written too late to keep others out
                 return
             self._until = started + self._ttl
 
@@ -102,29 +102,29 @@ class StorageLease(Lease):
             self._ended.set()
             try:
                 if held or not self.is_lost():
-                    self._generations.write(self.token, self._mark(released=True))
+                    self._generations.write(self.token, self._record(released=True))
             except StorageError:
-                given_up.add(self.owner)
+                ended_owners.add(self.owner)
 
     def is_lost(self) -> bool:
-        """Whether another generation is the newest, by the storage."""
+        """Whether another generation is the newest, according to the storage."""
         numbers = self._generations.numbers()
         return not numbers or numbers[-1] != self.token
 
     def is_gone(self) -> bool:
-        """Whether its object is not there (any more), listed or not."""
+        """Whether its object does not exist, listed or not."""
         return self._generations.read(self.token) is None
 
-    def _mark(self, *, released: bool = False) -> Mark:
+    def _record(self, *, released: bool = False) -> LeaseRecord:
         self._beat += 1
-        return Mark(self.owner, self._ttl, time.time(), self._beat, released)
+        return LeaseRecord(self.owner, self._ttl, time.time(), self._beat, released)
 
 
-def _beat(held: ref[StorageLease], ended: threading.Event, pause: float) -> None:
+def _renew(reference: ref[StorageLease], ended: threading.Event, pause: float) -> None:
     while not ended.wait(pause):
-        lease = held()
+        lease = reference()
         if lease is None:
             return
-        with suppress(StorageError):  # the next beat may get through; `held` says when it has been too long
+        with suppress(StorageError):  # the next one may get through; `held` is false once it has been too long
             lease.refresh()
         del lease

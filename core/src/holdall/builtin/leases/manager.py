@@ -1,4 +1,4 @@
-"""Locks between machines: leases in any storage that can create an object only where none is."""
+"""Locks between machines: leases in any storage that can create an object only if there is none."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 import time
 import warnings
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
 from holdall.abc.lock import LEASE_SECONDS, Lease, LockManager
-from holdall.builtin.leases.generations import Generations, Mark, listed
-from holdall.builtin.leases.lease import StorageLease, given_up, uptime
+from holdall.builtin.leases.generations import Generations, LeaseRecord, listed
+from holdall.builtin.leases.lease import StorageLease, ended_owners, uptime
 from holdall.errors import HoldallWarning
 
 if TYPE_CHECKING:
@@ -23,25 +24,25 @@ _LONGEST_WAIT: Final = 1.0
 
 
 class _Verdict(NamedTuple):
-    """Whether a storage can lock, and the owner of the lease that found out."""
+    """Whether a storage can lock, and the owner of the lease that tested it."""
 
     can_lock: bool
     judge: str
 
 
-_verdicts: dict[str, _Verdict] = {}  # what was found of each place: a fact about it, so forks and threads may share it
+_verdicts: dict[str, _Verdict] = {}  # by storage: a fact about it, so forks and threads may share it
 
 
 class Unlocked(Lease):
-    """What everybody gets where the storage turned out not to lock: it keeps nobody out."""
+    """Lease in a storage that turned out not to lock: it excludes nobody."""
 
     token = 0
 
     def refresh(self) -> None:
-        """Nothing to put off."""
+        """Does nothing: there is no object."""
 
     def release(self) -> None:
-        """Nothing to give back."""
+        """Does nothing: there is no object."""
 
 
 class LeaseManager(LockManager):
@@ -52,17 +53,17 @@ class LeaseManager(LockManager):
     the end. The newest generation stays, so that numbers grow; who takes over removes the older ones.
 
     No machine's clock is trusted: a waiter takes a holder for dead whose object it has seen unchanged for that holder's
-    ttl. That needs one manager to be asked again; a holder that should have been done minutes ago costs no wait.
+    ttl. That needs one manager to be asked again; a holder that should have finished minutes ago costs no wait.
 
-    A storage that does not refuse a second creation cannot lock. That is found out with the first lease in a process,
-    is one `HoldallWarning`, and from then on everybody gets a lease at once, which keeps nobody out.
+    A storage that does not refuse a second creation cannot lock. The first lease in a process tests it and gives one
+    `HoldallWarning`; from then on everybody gets a lease at once, which excludes nobody.
     """
 
     slug: ClassVar[str] = "lease"
 
     @classmethod
     def for_storage(cls, storage: Storage, /, *, lease_seconds: float) -> Self | None:
-        """None where the storage cannot create an object only where none is."""
+        """Returns None if the storage cannot create an object only if there is none."""
         return cls(storage, ttl=lease_seconds) if storage.atomic_create else None
 
     def __init__(
@@ -87,7 +88,11 @@ class LeaseManager(LockManager):
         return {**self.__dict__, "_seen": {}}  # by this machine's clock
 
     def acquire(self, key: str, /, *, timeout: float | None = None) -> Lease | None:
-        """Raises `StorageError` where the storage cannot be asked, or does not let us write."""
+        """Returns the lease, or None after `timeout` seconds.
+
+        Raises:
+            StorageError: the storage cannot be read or written.
+        """
         end = None if timeout is None else time.monotonic() + timeout
         wait = self.patience / 50
         while (lease := self._try(key)) is None:
@@ -114,7 +119,7 @@ class LeaseManager(LockManager):
         return self._take(generations, before)
 
     def _take(self, generations: Generations, before: list[int]) -> Lease | None:
-        """What the caller gets that saw these generations, the newest of them free, when it looked."""
+        """Tries to create the generation after `before`, the newest of which was free."""
         lease = StorageLease(generations, before[-1] + 1 if before else 1, ttl=self.ttl, clock=self._clock)
         try:
             if not lease.create():
@@ -135,7 +140,7 @@ class LeaseManager(LockManager):
         return lease
 
     def _confirmed(self, lease: StorageLease, since: set[int]) -> Lease | None:
-        """What the caller gets, given the generations that have come since it looked for the first time."""
+        """Returns the lease if it holds the key, given the generations that were created since the first listing."""
         if not since <= {lease.token}:
             return None  # others came, with a higher number or, where all had been tidied away, from 1 again
         if self._place not in _verdicts:
@@ -154,31 +159,31 @@ class LeaseManager(LockManager):
 
     def _is_free(self, generations: Generations, newest: int) -> bool:
         asked = self._clock()
-        found = generations.read(newest)
-        if found is None:
-            return False  # somebody came or tidied up meanwhile: look again
-        mark = Mark.parse(found, ttl=self.ttl)
-        if mark.over(time.time()) or mark.owner in given_up:
+        stored = generations.read(newest)
+        if stored is None:
+            return False  # taken or tidied up meanwhile: look again
+        record = LeaseRecord.parse(stored, ttl=self.ttl)
+        if record.has_ended(time.time()) or record.owner in ended_owners:
             self._seen.pop(generations.folder, None)
             return True
         seen, since = self._seen.get(generations.folder, (None, 0.0))
-        if seen != (newest, found):
-            self._seen[generations.folder] = ((newest, found), self._clock())
+        if seen != (newest, stored):
+            self._seen[generations.folder] = ((newest, stored), self._clock())
             return False
-        return asked - since >= mark.ttl
+        return asked - since >= record.ttl
 
     def _lives(self, generations: Generations) -> bool:
-        """Whether a holder that was taken for dead has spoken before it could see its successor."""
+        """Whether a holder that was taken for dead has written before it could see its successor."""
         seen, _ = self._seen.pop(generations.folder, (None, 0.0))
         return seen is not None and generations.read(seen[0]) != seen[1]
 
     def _judged(self, lease: StorageLease, *, can_lock: bool) -> bool:
-        """Whether the storage can lock, as was found out first; says so once where it cannot."""
+        """Whether the storage can lock, by the first test of it; warns once if it cannot."""
         verdict = _verdicts.setdefault(self._place, _Verdict(can_lock, lease.owner))
         if not verdict.can_lock and verdict.judge == lease.owner:
-            where = self.storage.block_slug or f"{self.storage.slug} {next(iter(self.storage.location().values()), '')}"
+            name = self.storage.block_slug or f"{self.storage.slug} {next(iter(self.storage.location().values()), '')}"
             warnings.warn(
-                f"{where} cannot lock: an object that was created only where none is could be created again, or was not "
+                f"{name} cannot lock: an object that was created only where none is could be created again, or was not "
                 "listed (the server may ignore If-None-Match and its like). Machines that miss one cached result at once "
                 "may each compute it, and the last one stays. Use a server that honours conditional writes where a result "
                 "must be computed once.",
@@ -190,13 +195,13 @@ class LeaseManager(LockManager):
     def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
         now = time.time()
         removed: list[ObjectMeta] = []
-        for folder, found in groupby(listed(self.storage.scan(f"{self.folder}/")), key=lambda each: each[0]):
-            generations = list(found)
+        for folder, group in groupby(listed(self.storage.scan(f"{self.folder}/")), key=itemgetter(0)):
+            generations = list(group)
             if any((meta.modified or 0.0) >= before for _, _, meta in generations):
                 continue
             data = Generations(self.storage, folder).read(generations[-1][1])
-            mark = None if data is None else Mark.parse(data, ttl=self.ttl)
-            if mark is None or mark.at >= before or not mark.over(now):
+            record = None if data is None else LeaseRecord.parse(data, ttl=self.ttl)
+            if record is None or record.at >= before or not record.has_ended(now):
                 continue
             for _, _, meta in generations:
                 if not dry_run:

@@ -1,4 +1,7 @@
-"""Results in a directory of the local file system."""
+"""Storage in a directory of the local file system.
+
+Internal: import `LocalFileSystem` from `holdall.filesystems`. The lazy name below serves old imports and stored pickles.
+"""
 
 from __future__ import annotations
 

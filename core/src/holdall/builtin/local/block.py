@@ -1,4 +1,4 @@
-"""The local filesystem, as users configure and name it."""
+"""Storage block of the local file system, as users configure it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LocalFileSystem(StorageBlock):
-    """Results as files below `basepath`; what holds of keys and files stands at `Directory`, which does the work."""
+    """Stores results as files below `basepath`. `Directory`, which does the work, describes keys and files."""
 
     slug: ClassVar[str] = Directory.slug
 
@@ -27,9 +27,9 @@ class LocalFileSystem(StorageBlock):
     """The folder. A relative one is taken from the working directory of the outermost run when that starts; `~` is the
     home folder."""
     fsync: bool = False
-    """Survive a power loss too, which costs a disk write per result."""
+    """Whether results survive a power loss too, which costs a disk write per result."""
     memory_map: bool = False
-    """Read large results by mapping their files copy-on-write."""
+    """Whether to read large results by mapping their files copy-on-write."""
 
     _directory: Directory | None = PrivateAttr(default=None)
 
@@ -52,7 +52,7 @@ class LocalFileSystem(StorageBlock):
 
     @property
     def directory(self) -> Directory:
-        """The pydantic-free storage behind this block."""
+        """The storage behind this block, which works without pydantic."""
         if self._directory is None:
             self._directory = Directory(
                 self.basepath, fsync=self.fsync, memory_map=self.memory_map, inline_limit=self.inline_limit
@@ -102,7 +102,7 @@ class LocalFileSystem(StorageBlock):
         return self.directory.location()
 
     def lock_path(self, key: str, /) -> str:
-        """The file whose lock stands for the key, in a folder that is there."""
+        """Returns the lock file of a key, in a folder that exists."""
         return self.directory.lock_path(key)
 
     def resolved(self, directory: str, /) -> Self:

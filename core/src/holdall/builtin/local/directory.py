@@ -1,4 +1,4 @@
-"""Bytes in files below one folder."""
+"""Storage in the files below one folder."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) 
 
 
 class Directory(Storage):
-    """The files below `base`, one an object; a foreign file there is just another key.
+    """Stores each object as a file below `base`; a foreign file there is just another key.
 
     A write goes to a hidden file beside its target and is renamed or linked into place, so a killed writer changes
-    nothing. Keys that cannot be file names everywhere, or that lead out of `base`, are refused (`builtin/keys.py`); a
+    nothing. Keys that cannot be file names everywhere, or that lead out of `base`, are refused (`key_rules.py`); a
     folder is checked for symbolic links once. Keys that differ only in case are two objects where the filesystem can
     tell them apart and one where it cannot (macOS and Windows as they come): holdall's own keys are all lower case.
 
     Args:
         base: `~` is expanded; a relative path is taken from the working directory of each call, until `resolved`.
-        fsync: survive a power loss too: the file before it gets its name, the folders after.
-        memory_map: large reads map the file copy-on-write. Who shortens a mapped file in place kills its readers.
+        fsync: survive a power loss too: the file is synced before it gets its name, the folders after.
+        memory_map: large reads map the file copy-on-write. Shortening a mapped file in place kills its readers.
         inline_limit: payloads up to this many bytes lie inside their record.
         on_failure: as a block's.
-        named: what errors call this storage.
+        named: the name of this storage in errors.
     """
 
     slug: ClassVar[str] = "local-file-system"
@@ -72,7 +72,7 @@ class Directory(Storage):
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         path = self._path(key, "put")
-        if mode == "create" and os.path.lexists(path):  # spares the loser the writing; `files.create` decides
+        if mode == "create" and os.path.lexists(path):  # spares the loser the writing; `file_io.create` decides
             raise self._errors.taken(key)
         parent = path.rpartition("/")[0]
         temporary = f"{parent}/{TEMPORARY}{new_id()}"
@@ -215,16 +215,16 @@ class Directory(Storage):
     def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
         from holdall.builtin.local import leftovers
 
-        found = []
+        removed = []
         try:
             for path, status in leftovers.files(self.base, before):
                 if not dry_run:
                     os.unlink(path)
-                found.append(_meta(os.path.relpath(path, self.base).replace(os.sep, "/"), status))
+                removed.append(_meta(os.path.relpath(path, self.base).replace(os.sep, "/"), status))
         except OSError as error:
             if not self._says_absent(error):
                 raise self._errors.failed(error, TEMPORARY, "delete") from error
-        return found
+        return removed
 
     def location(self) -> dict[str, Any]:
         return {"basepath": os.path.abspath(self.base)}
@@ -236,7 +236,7 @@ class Directory(Storage):
         return _directory(base, *self._configuration()[1:])
 
     def lock_path(self, key: str, /) -> str:
-        """The file whose lock stands for the key, in a folder that is there; any text is a key here."""
+        """Returns the lock file of a key, in a folder that exists; any text is a key here."""
         from hashlib import sha256
 
         folder = f"{self._prefix}{LOCKS}"
@@ -269,7 +269,7 @@ class Directory(Storage):
         return os.path.realpath(path)
 
     def _open(self, key: str, operation: str) -> tuple[int, int]:
-        """A descriptor of the object, and its bytes."""
+        """Opens an object; returns its descriptor and size."""
         path = self._path(key, operation)
         try:
             try:
@@ -318,25 +318,25 @@ class Directory(Storage):
         return start, min(stop, size)
 
     def _entries(self, folder: str, prefix: str) -> list[tuple[str, os.DirEntry[str] | None]]:
-        """What of the prefix lies in the folder (`""` or with its `/`), last key first; None stands for a folder."""
-        found: list[tuple[str, os.DirEntry[str] | None]] = []
+        """Lists what of the prefix is in the folder (`""` or with its `/`), last key first; None stands for a folder."""
+        keys: list[tuple[str, os.DirEntry[str] | None]] = []
         try:
             with os.scandir(f"{self._prefix}{folder}") as entries:
                 for entry in entries:
                     key = f"{folder}{entry.name}"
                     if entry.is_dir(follow_symlinks=False):
                         if (f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/")) and not fault(key):
-                            found.append((f"{key}/", None))
+                            keys.append((f"{key}/", None))
                     elif key.startswith(prefix) and not fault(key) and self._readable(entry):
-                        found.append((key, entry))
+                        keys.append((key, entry))
         except OSError as error:
             if not self._says_absent(error):
                 raise self._errors.failed(error, folder or prefix, "scan") from error
-        found.sort(key=_first, reverse=True)
-        return found
+        keys.sort(key=_first, reverse=True)
+        return keys
 
     def _readable(self, entry: os.DirEntry[str]) -> bool:
-        """Whether `get` would agree: a link must stay inside and end at a file."""
+        """Whether `get` could read it: a link must stay inside and end at a file."""
         try:
             return not entry.is_symlink() or (entry.is_file() and self._border.holds(entry.path))
         except OSError:
@@ -368,10 +368,10 @@ class Directory(Storage):
 
 
 def normalised(base: str, /) -> str:
-    """The path with `~` and `..` worked out, separated by `/`.
+    """Returns the path with `~` and `..` resolved, separated by `/`.
 
     Raises:
-        ConfigurationError: it is empty, holds a NUL, or starts with the `~` of nobody on this machine.
+        ConfigurationError: it is empty, contains a NUL, or starts with the `~` of an unknown user.
     """
     path = os.path.expanduser(base)
     if not path or "\0" in path or path.startswith("~"):

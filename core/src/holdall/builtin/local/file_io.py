@@ -1,4 +1,4 @@
-"""Bytes in and out of open files, and names onto them. Raises `OSError`; who calls knows which key it was."""
+"""Input and output of files, and their names. Raises `OSError`; callers know which key it was."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PIECE = 4 << 20
 
 
 def open_new(path: str, /, *, fsync: bool) -> int:
-    """A descriptor of a file that was not there; its folder is made where it is missing, and only then looked at."""
+    """Returns a descriptor of a new file; its folder is made only if opening fails without it."""
     try:
         return os.open(path, _WRITE, 0o666)
     except FileNotFoundError:
@@ -31,7 +31,7 @@ def open_new(path: str, /, *, fsync: bool) -> int:
 
 
 def write(descriptor: int, parts: Parts, /, *, fsync: bool, failed: Callable[[OSError], Exception]) -> int:
-    """Write the parts, close, return the size. Errors of the writing go through `failed`, those of the parts do not."""
+    """Writes the parts, closes, returns the size. Errors of writing are mapped by `failed`, those of the parts are not."""
     try:
         size = _write_parts(descriptor, parts, failed)
         if fsync:
@@ -40,7 +40,7 @@ def write(descriptor: int, parts: Parts, /, *, fsync: bool, failed: Callable[[OS
             except OSError as error:
                 raise failed(error) from error
     except BaseException:
-        with suppress(OSError):  # the first error is the one to tell
+        with suppress(OSError):  # the first error is the one to report
             os.close(descriptor)
         raise
     try:
@@ -84,7 +84,7 @@ def _write_whole(descriptor: int, data: Buffer) -> None:
 
 
 def read(descriptor: int, start: int, length: int, /, *, memory_map: bool = False) -> Buffer:
-    """Up to `length` bytes from `start`, fewer only where the file ends; a writable private view from `LARGE` up."""
+    """Reads up to `length` bytes from `start`, fewer only at the end of the file; a writable private view from `LARGE` up."""
     if length >= LARGE:
         return _mapped(descriptor, start, length) if memory_map else _read_large(descriptor, start, length)
     if start:
@@ -120,7 +120,7 @@ def _read_large(descriptor: int, start: int, length: int) -> memoryview:
 
 
 def create(temporary: str, path: str, /, *, lock: Callable[[], str]) -> None:
-    """Give the finished file its name if nobody has it: `FileExistsError` for all racers but one.
+    """Gives the finished file its name if no file has it: `FileExistsError` for all racers but one.
 
     `lock` names a file to lock where the filesystem has no hard links.
     """
@@ -143,14 +143,14 @@ def _create_by_rename(temporary: str, path: str, lock: str) -> None:
         os.rename(temporary, path)
         return
     with open(open_own(lock, os.O_RDWR | os.O_CREAT), "wb") as file:
-        flock(file, LOCK_EX)  # let go when the file is closed, by a SIGKILL too
+        flock(file, LOCK_EX)  # released when the file is closed, by a SIGKILL too
         if os.path.lexists(path):
             raise FileExistsError
         os.replace(temporary, path)
 
 
 def share(origin: str, temporary: str, path: str, /, *, fsync: bool) -> None:
-    """Give the regular file `origin` the name `path` too, in place of what had it."""
+    """Gives the regular file `origin` the name `path` too, replacing what had it."""
     if not stat.S_ISREG(os.lstat(origin).st_mode):
         raise OSError("only a file itself can be given another name")
     try:
@@ -167,7 +167,7 @@ def share(origin: str, temporary: str, path: str, /, *, fsync: bool) -> None:
 
 
 def no_folder(path: str, /) -> OSError | None:
-    """Why no folder is there or can be made; None where nothing speaks against it, as far as that shows."""
+    """Returns why there is no folder and none can be made; None if nothing is known to prevent it."""
     try:
         if stat.S_ISDIR(os.stat(path).st_mode):
             return None
@@ -203,5 +203,5 @@ def sync_folder(folder: str, /) -> None:
 
 
 def discard(temporary: str, /) -> None:
-    with suppress(OSError):  # it has its new name, or the disk failed: then the first error is the one to tell
+    with suppress(OSError):  # it has its new name, or the disk failed: then the first error is the one to report
         os.unlink(temporary)

@@ -1,4 +1,4 @@
-"""Files that a writer had not finished when it was killed."""
+"""Leftovers: files that a writer had not finished when it was killed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def files(base: str, before: float, /) -> Iterator[tuple[str, os.stat_result]]:
-    """Paths below `base` of unfinished files that nobody has touched since `before`; links are not followed.
+    """Yields paths below `base` of unfinished files that were not touched since `before`; links are not followed.
 
-    Both the file and its name must be that old: a file that is on its way to a second name has its first one's age, and
-    one that takes long to write an old name.
+    Both the file and its name must be that old: a file that is about to get a second name has its first one's age, and a
+    file that takes long to write has an old name.
 
     Raises:
         OSError: a folder cannot be listed; `FileNotFoundError` where there is no `base`.

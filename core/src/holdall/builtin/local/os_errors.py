@@ -1,4 +1,4 @@
-"""What goes wrong with results in a folder, told to somebody who keeps them there."""
+"""Errors of the operating system as storage errors that say what to do."""
 
 from __future__ import annotations
 
@@ -87,5 +87,5 @@ class FolderErrors(NamedTuple):
 
 
 def advice_for(error: BaseException, /) -> str | None:
-    """What to do about it, as the end of a sentence, where the error says so much."""
+    """Returns what to do about an error, as the end of a sentence; None if there is no advice."""
     return _ADVICE.get(getattr(error, "errno", None) or 0)

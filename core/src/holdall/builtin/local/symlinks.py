@@ -1,4 +1,4 @@
-"""The border of a folder: whether symbolic links in it lead out."""
+"""Check that symbolic links in a folder do not lead out of it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 import stat
 from typing import Final
 
-_FOLDERS_REMEMBERED: Final = 16_384
+_MAX_CACHED: Final = 16_384
 
 
 class Border:
-    """Says of paths below `base` whether they end there, and remembers the folders that do."""
+    """Checks whether paths below `base` end there, and caches the folders that do."""
 
     __slots__ = ("_base", "_checked")
 
@@ -19,13 +19,13 @@ class Border:
         self._checked: dict[str, tuple[int, int]] = {}
 
     def leads_out(self, folder: str, /) -> bool:
-        """Whether a symbolic link on the way to `folder` ends outside; a folder that was fine stays so while it is the same."""
+        """Whether a symbolic link on the way to `folder` ends outside. A folder is checked once, as long as it is the same."""
         prefix = self._base if self._base.endswith("/") else f"{self._base}/"
         try:
-            found = os.stat(f"{prefix}{folder}")
+            status = os.stat(f"{prefix}{folder}")
         except OSError:
-            found = None  # whatever is wrong shows on opening, once the way there has been looked at
-        identity = None if found is None else (found.st_dev, found.st_ino)
+            status = None  # whatever is wrong shows on opening, once the way there has been looked at
+        identity = None if status is None else (status.st_dev, status.st_ino)
         if identity is not None and self._checked.get(folder) == identity:
             return False
         path = prefix[:-1]
@@ -37,7 +37,7 @@ class Border:
                 return False  # what is not there leads nowhere, and any other trouble shows on opening
             if linked and not self.holds(path):
                 return True
-        if len(self._checked) >= _FOLDERS_REMEMBERED:
+        if len(self._checked) >= _MAX_CACHED:
             self._checked.clear()
         if identity is not None:
             self._checked[folder] = identity

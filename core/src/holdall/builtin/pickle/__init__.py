@@ -1,4 +1,7 @@
-"""The pickle serializer."""
+"""Pickle serializer.
+
+Internal: import `PickleSerializer` from `holdall.serializers`. The lazy name below serves old imports and stored pickles.
+"""
 
 from __future__ import annotations
 

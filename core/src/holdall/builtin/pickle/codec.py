@@ -1,4 +1,4 @@
-"""Pickle, protocol 5: any object, large buffers without a copy. Free of pydantic; `PickleSerializer` is its face."""
+"""Pickle codec, protocol 5: any object, large buffers without a copy. Free of pydantic, as `PickleSerializer` is not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from holdall.abc.codec import Codec
 from holdall.builtin.pickle import frame
-from holdall.builtin.pickle.lazy_cloudpickle import PROTOCOL, LazyCloudPickler, Pickled, Sink
+from holdall.builtin.pickle.lazy_cloudpickle import PROTOCOL, DiscardingFile, LazyCloudPickler, Pickled
 from holdall.builtin.pickle.library import checked, dump_with, load_error, version_of, warn_of_versions
 from holdall.errors import ConfigurationError, CorruptResultError, SerializationError
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from holdall.types import Parts, Source
 
 _NATIVE: Final = ("cloudpickle", "pickle")
-"""Libraries whose streams `pickle.loads` reads; any other is a pair of functions, dumps and loads."""
+"""Libraries whose streams `pickle.loads` reads; any other has its own dumps and loads."""
 
 _PROTO: Final = 0x80
 _STOP: Final = 0x2E
 
 
 class PickleCodec(Codec):
-    """`picklelib` is any importable module with `dumps(obj)` and `loads(bytes)`; cloudpickle unless named.
+    """Pickles with `picklelib`: cloudpickle, or any importable module with `dumps(obj)` and `loads(bytes)`.
 
-    `own` says that somebody configured it in this process: stored data that names a library does not have it called.
+    `own` says that it was configured in this process: a library that only stored data names is not called.
     """
 
     slug: ClassVar[str] = "pickle"
@@ -38,7 +38,11 @@ class PickleCodec(Codec):
     trusted_only: ClassVar[bool] = True
 
     def __init__(self, picklelib: str = "cloudpickle") -> None:
-        """Raises `ConfigurationError` where the module cannot be imported, or has no `dumps` or no `loads`."""
+        """Checks the library.
+
+        Raises:
+            ConfigurationError: the module cannot be imported, or has no `dumps` or no `loads`.
+        """
         self.picklelib = picklelib
         self.own = True
         if picklelib not in _NATIVE:
@@ -50,7 +54,7 @@ class PickleCodec(Codec):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
-        """Imports nothing: whether the named library may be called is the reader's to say, through `source.trust`."""
+        """Imports nothing: the reader decides, through `source.trust`, whether the named library may be called."""
         codec = cls()
         codec.picklelib = options.get("picklelib", "cloudpickle")
         codec.own = False
@@ -100,7 +104,7 @@ class PickleCodec(Codec):
             loads = self._library(source).loads
             try:
                 return loads(bytes(data))
-            except Exception as error:  # a library of the user's choice raises what it likes
+            except Exception as error:  # a library of the user's choice raises any exception
                 raise load_error(error, self.picklelib) from error
         if len(data) and data[0] == _PROTO:
             if data[-1] != _STOP:
@@ -109,7 +113,7 @@ class PickleCodec(Codec):
                 )
             try:
                 return pickle.loads(data)  # noqa: S301 - trusted_only says so; policy is the reader's
-            except Exception as error:  # unpickling calls what the stream names, which raises what it likes
+            except Exception as error:  # unpickling calls what the stream names, which raises any exception
                 raise load_error(error, self.picklelib) from error
         return self._load_frame(memoryview(data).cast("B"))
 
@@ -125,21 +129,21 @@ class PickleCodec(Codec):
             stream, buffers = frame.unpack(view)
         left = iter(buffers)
         try:
-            found = pickle.loads(stream, buffers=left)  # noqa: S301 - as in load
+            obj = pickle.loads(stream, buffers=left)  # noqa: S301 - as in load
         except Exception as error:  # as in load
             raise load_error(error, self.picklelib) from error
         if next(left, None) is not None:
             raise CorruptResultError("This framed pickle holds more buffers than its stream asks for.")
-        return found
+        return obj
 
     def written_with(self, parts: Parts, /) -> dict[str, str]:
-        """Only what reading needs: builtins need nothing, named classes a Python, code by value cloudpickle too."""
+        """Records what reading needs: nothing for builtins, a Python for named classes, cloudpickle too for code by value."""
         python = ".".join(map(str, sys.version_info[:2]))
         if isinstance(parts, Pickled) and self.picklelib in _NATIVE and not parts.by_value:
             return {"picklelib": "pickle", "python": python} if parts.names else {"picklelib": "pickle"}
         version = version_of(import_module(self.picklelib))
-        found = {"picklelib": self.picklelib, "python": python}
-        return found if version is None else {**found, "version": version}
+        libraries = {"picklelib": self.picklelib, "python": python}
+        return libraries if version is None else {**libraries, "version": version}
 
     def check_written_with(self, recorded: Mapping[str, str], /) -> None:
         module = None
@@ -151,12 +155,12 @@ class PickleCodec(Codec):
     def _library(self, source: Source) -> ModuleType:
         if self.own:
             return import_module(self.picklelib)
-        found: ModuleType = source.trust.called(
+        module: ModuleType = source.trust.called(
             self.picklelib, needed_for="A stored pickle serializer, as its picklelib,"
         )
-        if not callable(getattr(found, "loads", None)):
+        if not callable(getattr(module, "loads", None)):
             raise ConfigurationError(f"picklelib={self.picklelib!r} has no function loads.")
-        return found
+        return module
 
     def _refusal(self, obj: Any, error: Exception) -> SerializationError:
         from holdall.builtin.pickle.diagnose import refusal
@@ -164,7 +168,7 @@ class PickleCodec(Codec):
         return refusal(obj, error, attempt=self._attempt, library=self.picklelib)
 
     def _attempt(self, obj: Any, /) -> None:
-        sink = Sink()
+        sink = DiscardingFile()
         if self.picklelib == "cloudpickle":
             LazyCloudPickler(sink, PROTOCOL, buffer_callback=sink.take).dump(obj)
         elif self.picklelib == "pickle":

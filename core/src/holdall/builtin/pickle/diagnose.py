@@ -1,4 +1,4 @@
-"""Which part of an object could not be pickled: looked for once pickling has failed, and never for long."""
+"""Search for the part of an object that could not be pickled; runs after pickling has failed, for a limited time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from time import perf_counter
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.builtin.pickle.lazy_cloudpickle import PROTOCOL, LazyCloudPickler, Sink
+from holdall.builtin.pickle.lazy_cloudpickle import PROTOCOL, DiscardingFile, LazyCloudPickler
 from holdall.errors import SerializationError
 
 if TYPE_CHECKING:
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 2.0
 DEPTH: Final = 32
-"""Steps of a path; a path this long comes of nesting that is too deep, and its start says enough."""
+"""Limit of steps in a path: a longer one comes of nesting that is too deep, and its start says enough."""
 
 _ATOMS: Final = frozenset((type(None), bool, int, float, complex, str, bytes, bytearray))
 _LABEL: Final = 60
 
 
 def refusal(obj: Any, error: Exception, /, *, attempt: Callable[[Any], None], library: str) -> SerializationError:
-    """The error to raise for `obj`; `attempt` pickles a part of it and throws the bytes away."""
+    """Returns the error to raise for `obj`; `attempt` pickles a part of it and discards the bytes."""
     path, part, reason = _search(obj, error, attempt)
     if isinstance(reason, RecursionError):
         why = "it is nested deeper than Python's recursion limit allows. Flatten it, or raise sys.setrecursionlimit."
     else:
-        why = f"{str(reason).rstrip('.') or type(reason).__name__}. {_way_out(obj, part, library)}"
+        why = f"{str(reason).rstrip('.') or type(reason).__name__}. {_advice(obj, part, library)}"
     return SerializationError(f"The pickle serializer ({library}) cannot write {path}: {why}", path=path, value=obj)
 
 
-def _way_out(obj: Any, part: Any, library: str) -> str:
-    """The serializer that would do, where there is one."""
+def _advice(obj: Any, part: Any, library: str) -> str:
+    """Names the serializer that can write the object, if there is one."""
     if library == "pickle":
-        with suppress(Exception):  # whatever an object's own __reduce__ raises: then it would not do either
-            LazyCloudPickler(sink := Sink(), PROTOCOL, buffer_callback=sink.take).dump(obj)
+        with suppress(Exception):  # whatever an object's own __reduce__ raises: then it cannot write it either
+            LazyCloudPickler(sink := DiscardingFile(), PROTOCOL, buffer_callback=sink.take).dump(obj)
             return 'PickleSerializer(picklelib="cloudpickle") can write it.'
     from holdall.builtin.candidates import candidates
 
@@ -69,7 +69,7 @@ def _search(obj: Any, error: Exception, attempt: Callable[[Any], None]) -> tuple
 def _failing_child(
     obj: Any, visited: dict[int, Any], attempt: Callable[[Any], None], deadline: float
 ) -> tuple[str, Any, Exception] | None:
-    # A user's own attributes and methods are run here, and may raise anything: such a part is one that we cannot see.
+    # A user's own attributes and methods are run here, and may raise anything: such a part is skipped.
     parts = chain(_quietly(_children, obj), _quietly(_reduced, obj))
     for label, child in parts:
         if type(child) in _ATOMS or id(child) in visited:
@@ -122,7 +122,7 @@ def _captured(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(obj: Any) -> Iterator[tuple[str, Any]]:
-    """What pickle itself would write: the state that the class chooses, else its fields."""
+    """Yields what pickle itself would write: the state that the class chooses, else its fields."""
     cls = type(obj)
     if getattr(cls, "__getstate__", None) is not getattr(object, "__getstate__", None):
         state = obj.__getstate__()
@@ -138,7 +138,7 @@ def _attributes(obj: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _reduced(obj: Any) -> Iterator[tuple[str, Any]]:
-    """The last resort, for a class that reduces itself: the pieces that it gives pickle."""
+    """Yields the pieces that a class which reduces itself gives pickle."""
     if not _reduces_itself(type(obj)):
         return
     pieces = obj.__reduce_ex__(5)
@@ -159,5 +159,5 @@ def _label(key: Any) -> str:
     elif type(key) in _ATOMS:
         shown = repr(key)
     else:
-        return f"<{type(key).__name__}>"  # a foreign repr may do, or tell, anything
+        return f"<{type(key).__name__}>"  # a foreign repr may do, or reveal, anything
     return shown if len(shown) <= _LABEL else f'{shown[: _LABEL - 1]}…"'

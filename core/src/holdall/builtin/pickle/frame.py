@@ -1,4 +1,4 @@
-"""The framed pickle: one pickle stream and the large buffers that it left out (docs/reference/pickle-format.md)."""
+"""Framed pickle: one pickle stream and the large buffers outside it (docs/reference/pickle-format.md)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEAD: Final = struct.Struct("<8sIIQ")
 
 
 def pack(stream: Sequence[Buffer], buffers: Sequence[memoryview], /) -> list[Buffer]:
-    """The parts of a frame, nothing copied. `buffers` are flat views of bytes, in the order of the stream's demand."""
+    """Returns the parts of a frame, nothing copied. `buffers` are flat views of bytes, in the order of the stream."""
     length = sum(map(len, stream))
     sizes = struct.pack(f"<{len(buffers)}Q", *map(len, buffers))
     header = _HEAD.pack(MAGIC, VERSION, len(buffers), length) + sizes
@@ -38,7 +38,7 @@ def pack(stream: Sequence[Buffer], buffers: Sequence[memoryview], /) -> list[Buf
 
 
 def unpack(data: memoryview, /) -> tuple[memoryview, list[memoryview]]:
-    """The stream and the buffers, as slices of `data`.
+    """Returns the stream and the buffers, as slices of `data`.
 
     Raises:
         CorruptResultError: a length does not fit; nothing has been allocated by then.
@@ -60,9 +60,9 @@ def unpack(data: memoryview, /) -> tuple[memoryview, list[memoryview]]:
     lengths = struct.unpack_from(f"<{count}Q", data, _HEAD.size)
     end = start + length
     bounds: list[tuple[int, int]] = []
-    for one in lengths:
+    for size_of_buffer in lengths:
         begin = end + -end % ALIGNMENT
-        end = begin + one
+        end = begin + size_of_buffer
         bounds.append((begin, end))
     if end != size:
         raise CorruptResultError(f"This framed pickle promises {end} bytes and has {size}.")

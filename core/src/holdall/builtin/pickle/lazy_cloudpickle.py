@@ -1,4 +1,4 @@
-"""cloudpickle's bytes without its import, where no object needs it."""
+"""Pickler that writes the bytes of cloudpickle and imports it only for an object that needs it."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ _BY_NAME: Final = {
 
 
 class Pickled(list["Buffer"]):
-    """The parts of one dump, and the file that its pickler writes to: chunks are kept as they come, never joined."""
+    """The parts of one dump, and the file that its pickler writes to: chunks are stored as they come, never joined."""
 
     write = list.append
     outside: Sequence[memoryview] = ()
     names = False
-    """Whether anything but exact builtins is in it, so that reading it back imports something."""
+    """Whether it contains more than exact builtins, so that reading imports something."""
     by_value = False
     """Whether cloudpickle wrote code into it, so that reading it back needs cloudpickle and a like Python."""
 
     def take(self, buffer: pickle.PickleBuffer) -> bool:
-        """As `buffer_callback`: True leaves the buffer in band."""
+        """Stores a large buffer, as `buffer_callback`; True leaves the buffer in the stream."""
         raw = buffer.raw()
         if raw.nbytes < OUT_OF_BAND:
             return True
@@ -52,28 +52,27 @@ class Pickled(list["Buffer"]):
 
 
 class LazyCloudPickler(pickle.Pickler):
-    """Writes what cloudpickle would, byte for byte, and imports it at the first object that needs its judgement.
+    """Writes what cloudpickle would, byte for byte, and imports it for the first object that needs it.
 
     The C pickler calls `reducer_override` only for what is no exact builtin, so plain data never comes here. From the
-    first other object on, every answer is that of a cloudpickle pickler which is asked and never written to. So no
-    object is pickled twice.
+    first other object on, a cloudpickle pickler decides, which is never written to. So no object is pickled twice.
     """
 
     names = False
     by_value = False
-    _judge: Callable[[Any], Any] | None = None
+    _override: Callable[[Any], Any] | None = None
     _reducers: Mapping[type, Callable[[Any], Any]]
 
     def reducer_override(self, obj: Any, /) -> Any:
         self.names = True
-        judge = self._judge
-        if judge is None:
+        override = self._override
+        if override is None:
             if _is_known(obj):
                 return NotImplemented
-            consulted = import_module("cloudpickle").Pickler(io.BytesIO(), protocol=PROTOCOL)
-            judge = self._judge = consulted.reducer_override
-            self._reducers = consulted.dispatch_table.maps[0]
-        reduced = judge(obj)
+            pickler = import_module("cloudpickle").Pickler(io.BytesIO(), protocol=PROTOCOL)
+            override = self._override = pickler.reducer_override
+            self._reducers = pickler.dispatch_table.maps[0]
+        reduced = override(obj)
         if reduced is NotImplemented:
             reducer = self._reducers.get(type(obj))
             if reducer is None:
@@ -90,11 +89,11 @@ def _is_known(obj: Any) -> bool:
     return module is not None and getattr(sys.modules.get(module), name, None) is cls
 
 
-class Sink:
-    """A file that forgets."""
+class DiscardingFile:
+    """File that discards what is written to it."""
 
     def write(self, data: Any, /) -> int:
         return len(data)
 
     def take(self, buffer: pickle.PickleBuffer, /) -> None:
-        """Leave every buffer out."""
+        """Discards the buffer, as `buffer_callback`."""

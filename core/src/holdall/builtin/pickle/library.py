@@ -1,4 +1,4 @@
-"""Pickle libraries by name: what they must have, their versions, and what their failures mean."""
+"""Pickle libraries by name: their functions, their versions, and their failures."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from holdall.types import Buffer
 
 
-_DIGITS: Final = 9
-"""Of a number in a version: what is longer is none, and may be longer than Python makes a number of."""
+_MAX_DIGITS: Final = 9
+"""Limit of a number in a version: a longer one is not a version, and may be too long for `int`."""
 
 
 def checked(name: str) -> ModuleType:
+    """Imports the module; ConfigurationError if it cannot be imported or lacks dumps or loads."""
     try:
         module = import_module(name)
     except Exception as error:  # a module of the user's choice runs its own code when imported
@@ -38,14 +39,15 @@ def checked(name: str) -> ModuleType:
 
 
 def dump_with(module: ModuleType, obj: Any) -> Buffer:
+    """Calls `dumps` of the module, with our protocol if it takes one."""
     try:
         takes_protocol = "protocol" in signature(module.dumps).parameters
     except (TypeError, ValueError):  # some builtins have no signature
         takes_protocol = False
-    made = module.dumps(obj, protocol=PROTOCOL) if takes_protocol else module.dumps(obj)
-    if not isinstance(made, bytes | bytearray | memoryview):
-        raise TypeError(f"{module.__name__}.dumps gave a {type(made).__name__}, not bytes")
-    return made
+    data = module.dumps(obj, protocol=PROTOCOL) if takes_protocol else module.dumps(obj)
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"{module.__name__}.dumps gave a {type(data).__name__}, not bytes")
+    return data
 
 
 def version_of(module: ModuleType) -> str | None:
@@ -54,7 +56,7 @@ def version_of(module: ModuleType) -> str | None:
 
 
 def warn_of_versions(recorded: Mapping[str, str], library: str, have: str | None) -> None:
-    """Compare what wrote a result with what reads it; `have` is the library's version here, None where it has none."""
+    """Warns if a result was written by other versions than read it; `have` is that of the library here, None if unknown."""
     wrote = recorded.get("version")
     if wrote is not None and have is not None and _minor(wrote) != _minor(have):
         _warn(f"{library} {wrote}", f"{library} {have}")
@@ -76,10 +78,15 @@ def _warn(wrote: str, have: str) -> None:
 
 def _minor(version: str) -> tuple[int, ...] | None:
     numbers = version.split(".")[:2]
-    return tuple(map(int, numbers)) if all(each.isdecimal() and len(each) <= _DIGITS for each in numbers) else None
+    return (
+        tuple(map(int, numbers))
+        if all(number.isdecimal() and len(number) <= _MAX_DIGITS for number in numbers)
+        else None
+    )
 
 
 def load_error(error: Exception, library: str) -> CorruptResultError | SerializationError:
+    """Returns the error to raise in place of one that loading raised."""
     if isinstance(error, pickle.UnpicklingError | EOFError):
         return CorruptResultError(f"This is no whole pickle: {error}.")
     if isinstance(error, ModuleNotFoundError):

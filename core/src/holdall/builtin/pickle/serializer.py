@@ -1,4 +1,4 @@
-"""The pickle serializer as users configure it."""
+"""Pickle serializer, as users configure it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PickleSerializer(Serializer):
-    """Any Python object. `picklelib` is cloudpickle, or any importable module with `dumps(obj)` and `loads(bytes)`.
+    """Writes any Python object. `picklelib` is cloudpickle, or any module with `dumps(obj)` and `loads(bytes)`.
 
     Loading a pickle may run code that its bytes choose: read only what you trust.
     """
@@ -27,13 +27,17 @@ class PickleSerializer(Serializer):
     picklelib: str = "cloudpickle"
 
     def __init__(self, *, picklelib: str = "cloudpickle") -> None:
-        """Raises `ConfigurationError` where the module cannot be imported, or has no `dumps` or no `loads`."""
+        """Checks the library.
+
+        Raises:
+            ConfigurationError: the module cannot be imported, or has no `dumps` or no `loads`.
+        """
         super().__init__(picklelib=picklelib)  # type: ignore[call-arg]  # pydantic fills the fields of this class
         PickleCodec(picklelib)
 
     @property
     def _codec(self) -> PickleCodec:
-        """Also where this one arrived in a worker: it was checked when it was configured; nothing is imported before use."""
+        """The codec of this configuration, which was checked when it was made: nothing is imported before use."""
         codec = PickleCodec.from_options({"picklelib": self.picklelib})
         codec.own = not self._stored
         return codec
@@ -44,9 +48,9 @@ class PickleSerializer(Serializer):
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], /) -> Self:
-        made = cls.model_construct(picklelib=PickleCodec.from_options(options).picklelib)
-        made._stored = True  # noqa: SLF001 - a private attribute of this class
-        return made
+        serializer = cls.model_construct(picklelib=PickleCodec.from_options(options).picklelib)
+        serializer._stored = True  # noqa: SLF001 - a private attribute of this class
+        return serializer
 
     @property
     def calls(self) -> frozenset[str]:

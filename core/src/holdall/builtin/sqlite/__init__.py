@@ -1,4 +1,7 @@
-"""The catalog in an SQLite database."""
+"""Catalog in an SQLite file.
+
+Internal: programs read it through `holdall.catalog`. The lazy name below serves old imports and stored pickles.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "SQLiteCatalog": "catalog",
+    "_rebuild": "catalog",  # which stored pickles name
 }
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What an error of SQLite means for the one who has the catalog."""
+"""Errors of SQLite as catalog errors that say what to do."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _ROOM: Final = 128 * 1024  # SQLite reports a full disk as an input/output error
 
 
 def is_busy(error: BaseException, /) -> bool:
-    """Whether the same statement may succeed in a moment, because another connection is at work."""
+    """Whether the same statement may succeed soon, because another connection is at work."""
     return _primary(error) in _BUSY
 
 
 def explain(error: BaseException, /, *, path: str, doing: str, timeout: float) -> CatalogError:
-    """The error to raise in its place. `doing` completes "cannot …"."""
+    """Returns the error to raise in its place. `doing` completes "Cannot …"."""
     code = _primary(error)
     asked = f"Cannot {doing} in the catalog {path}"
     if code in _BUSY:
@@ -48,7 +48,7 @@ def explain(error: BaseException, /, *, path: str, doing: str, timeout: float) -
 
 
 def is_damage(error: BaseException | None, /) -> bool:
-    """Whether it says that the file itself is no longer a catalog, or `explain` made it of one that does."""
+    """Whether the error, or one that it was made from, says that the file itself is no longer a catalog."""
     return error is not None and (_primary(error) in _DAMAGED or is_damage(error.__cause__))
 
 
@@ -67,7 +67,7 @@ def _has_room(path: str) -> bool:
     if not hasattr(os, "statvfs"):
         return True
     try:
-        found = os.statvfs(os.path.dirname(path))
+        status = os.statvfs(os.path.dirname(path))
     except OSError:
         return True
-    return found.f_bavail * found.f_frsize >= _ROOM
+    return status.f_bavail * status.f_frsize >= _ROOM

@@ -1,4 +1,4 @@
-"""Rows of the SQLite catalog after results have been moved to another storage."""
+"""Update of the SQLite catalog after results have been moved to another storage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RESULTS: Final = "SELECT reference FROM result_references UNION SELECT result FROM runs WHERE result IS NOT NULL"
-"""Each JSON of a result once."""
+"""Selects each JSON of a result once."""
 
 _REFERENCES: Final = (
     "UPDATE OR REPLACE result_references SET (storage, reference) = (SELECT storage, reference FROM moved "
@@ -21,7 +21,7 @@ _RUNS: Final = (
 
 
 def repoint(connection: sqlite3.Connection, changes: Sequence[tuple[str, str, str]], /) -> int:
-    """Inside a transaction: old JSON, storage and new JSON of each; returns the number of rows that were changed."""
+    """Updates, inside a transaction, rows by old JSON, storage and new JSON; returns the number of rows changed."""
     # By way of a table: no index leads from such a JSON to its rows, so all rows are gone through once, not per change.
     connection.execute("CREATE TEMP TABLE moved (old TEXT PRIMARY KEY, storage TEXT, reference TEXT)")
     connection.executemany("INSERT INTO moved VALUES (?, ?, ?)", changes)

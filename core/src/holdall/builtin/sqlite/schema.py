@@ -1,4 +1,4 @@
-"""The file and the tables of the SQLite catalog, and how they are made."""
+"""Schema of the SQLite catalog: the file, the tables, and migrations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGE_SIZE: Final = 2048
 
 
 class Migration(NamedTuple):
-    """From one schema version to the next. `since` is the first holdall release that reads the outcome."""
+    """Statements from one schema version to the next. `since` is the first holdall release that reads the outcome."""
 
     since: str
     statements: tuple[str, ...]
@@ -53,7 +53,7 @@ SCHEMA_VERSION: Final = len(MIGRATIONS)
 
 
 def make_file(path: str, /) -> None:
-    """Make the folders and the file for their owner alone. SQLite gives the log the file's permissions."""
+    """Makes the folders and the file for their owner alone. SQLite gives the log the file's permissions."""
     if os.path.lexists(path):
         return
     missing = []
@@ -70,7 +70,7 @@ def make_file(path: str, /) -> None:
 
 
 def prepare(connection: sqlite3.Connection, path: str, /, *, synchronous: str) -> None:
-    """Bring the file behind a new connection to the present schema, and set what holds per connection.
+    """Brings the file behind a new connection to the present schema, and sets what applies per connection.
 
     Several processes may do this to one new file at once: the first makes the tables, the others wait for it.
 
@@ -131,11 +131,11 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 def _newer(connection: sqlite3.Connection, path: str, version: int) -> str:
     try:
-        found = connection.execute("SELECT since FROM migrations ORDER BY version DESC LIMIT 1").fetchall()
+        rows = connection.execute("SELECT since FROM migrations ORDER BY version DESC LIMIT 1").fetchall()
     except sqlite3.Error:
-        found = []
-    release = f"holdall {found[0][0]} or later" if found else "a later holdall"
-    wanted = f'"holdall>={found[0][0]}"' if found else "--upgrade holdall"
+        rows = []
+    release = f"holdall {rows[0][0]} or later" if rows else "a later holdall"
+    wanted = f'"holdall>={rows[0][0]}"' if rows else "--upgrade holdall"
     return (
         f"The catalog {path} was written by {release} (schema {version}); this holdall reads up to schema "
         f"{SCHEMA_VERSION}. It was left as it is: `pip install {wanted}`, or give this one a HOLDALL_HOME of its own."

@@ -1,8 +1,8 @@
 """Python values as plain data and back: the forms that every text or binary format of holdall shares.
 
 For authors of serializers. A `Writer` turns an object into a tree of dicts with string keys, lists, strings, numbers,
-booleans and None; what plain data cannot say becomes a *tagged* node, and what no form covers is refused with its path.
-A `Reader` turns the tree back. A format subclasses both and says what a tagged node looks like in it:
+booleans and None; a value that plain data cannot represent becomes a *tagged* node, and what no form covers is refused with
+its path. A `Reader` turns the tree back. A format subclasses both and defines what a tagged node looks like in it:
 
 * JSON writes `{"$type": "set", "value": [1, 2]}` (`holdall.serialization.typed.json`);
 * MessagePack writes extension types (`holdall_msgpack`).

@@ -1,4 +1,4 @@
-"""Classes by name: `module:QualName` when written, and back under the reader's trust."""
+"""Names of classes: written as `module:QualName`, and looked up under the reader's trust."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from holdall.types import Trust
 
 _OWN = frozenset({"pydantic.networks", "pydantic.types", "pydantic_core._pydantic_core"})
-"""Modules of a dependency of holdall itself that hold forms of the table: as trusted as this module is."""
+"""Modules of a dependency of holdall whose classes have forms: as trusted as this module is."""
 
 
 def class_name(cls: type, /) -> str:
-    """The name under which a reader finds `cls`.
+    """Returns the name under which a reader finds `cls`.
 
     Raises:
         UnsupportedValue: another process could not find it.
@@ -39,12 +39,12 @@ def class_name(cls: type, /) -> str:
 
 
 def find_class(name: Any, /, *, trust: Trust, kind: str) -> type:
-    """The class of that name, looked up without running code of its module: no `__getattr__`, no property.
+    """Returns the class of that name, looked up without running code of its module: no `__getattr__`, no property.
 
     Raises:
         UntrustedResultError: its module is neither imported nor accepted.
         SerializationError: the module is there and has no such class.
-        CorruptResultError: what is found under the name is no class, or the name is none.
+        CorruptResultError: the name is malformed, or is not that of a class.
     """
     module, colon, qualname = name.partition(":") if isinstance(name, str) else ("", "", "")
     if not (module and colon and qualname) or "<" in qualname:
@@ -52,16 +52,16 @@ def find_class(name: Any, /, *, trust: Trust, kind: str) -> type:
     moved = place(module, qualname) if module.startswith("holdall.") else None
     if moved is not None:
         module, qualname = moved
-    found = _walk(_module(module, trust, f"A stored {kind}, {name!r},"), qualname)
-    if found is None:
+    cls = _walk(_module(module, trust, f"A stored {kind}, {name!r},"), qualname)
+    if cls is None:
         hint = " A class of __main__ is only found by the script that defines it." if module == "__main__" else ""
         raise SerializationError(
             f"The stored data holds a {kind} of class {name!r}, and the module has no such class here: was it renamed "
             f"or moved?{hint}"
         )
-    if not is_class(found):
+    if not is_class(cls):
         raise CorruptResultError(f"The stored data says that {name!r} is the class of a {kind}; it is no class.")
-    return found  # type: ignore[no-any-return]  # as is_class says
+    return cls  # type: ignore[no-any-return]  # as is_class says
 
 
 def _module(name: str, trust: Trust, needed_for: str) -> ModuleType:
@@ -74,9 +74,9 @@ def _module(name: str, trust: Trust, needed_for: str) -> ModuleType:
 
 
 def _walk(module: ModuleType, qualname: str, /) -> Any:
-    found: Any = module
+    value: Any = module
     for part in qualname.split("."):
-        if found is not module and not is_class(found):
+        if value is not module and not is_class(value):
             return None
-        found = (module_names(found) if found is module else names(found)).get(part)
-    return found
+        value = (module_names(value) if value is module else names(value)).get(part)
+    return value

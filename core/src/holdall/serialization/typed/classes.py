@@ -1,4 +1,4 @@
-"""Values of classes that users write, under the name of the class: enums, dataclasses, attrs classes, named tuples."""
+"""Forms of classes that users write, by the name of the class: enums, dataclasses, attrs classes, named tuples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from holdall.serialization.typed.form import TreeReader, TreeWriter
 
 Defaults = dict[str, tuple[Any, Any]]
-"""Default and factory by the name of the field, `Missing` for what there is not."""
+"""Default and factory by the name of the field; `Missing` stands for none."""
 
 _COMPOSING_METHODS: Final = (
     "__eq__",
@@ -41,7 +41,7 @@ _COMPOSING_METHODS: Final = (
     "_iter_member_by_value_",
     "_numeric_repr_",
 )
-"""What the standard library may call of a class to make a value of several flags."""
+"""Methods of a class that the standard library may call to make a value of several flags."""
 _FLAG_MISSING: Final[Any] = names(Flag)["_missing_"].__func__
 
 
@@ -56,11 +56,11 @@ def class_plan(kind: type, /) -> Callable[[TreeWriter, Any, int], Any] | None:
 
 
 def _dataclass_fields(kind: type) -> Defaults | None:
-    found = raw(kind, "__dataclass_fields__")
-    if type(found) is not dict or not all(type(field) is dataclasses.Field for field in found.values()):
+    declared = raw(kind, "__dataclass_fields__")
+    if type(declared) is not dict or not all(type(field) is dataclasses.Field for field in declared.values()):
         return None
-    real = {name: field for name, field in found.items() if field._field_type is _FIELD}  # noqa: SLF001 - as `dataclasses.fields` does
-    return {name: (_given(field.default), _given(field.default_factory)) for name, field in real.items()}
+    fields = {name: field for name, field in declared.items() if field._field_type is _FIELD}  # noqa: SLF001 - as `dataclasses.fields` does
+    return {name: (_given(field.default), _given(field.default_factory)) for name, field in fields.items()}
 
 
 _FIELD: Final[Any] = dataclasses._FIELD  # type: ignore[attr-defined]  # noqa: SLF001 - as `fields` tells ClassVar apart
@@ -71,12 +71,12 @@ def _given(value: Any) -> Any:
 
 
 def _attrs_fields(kind: type) -> Defaults | None:
-    found = raw(kind, "__attrs_attrs__")
+    declared = raw(kind, "__attrs_attrs__")
     library = sys.modules.get("attr._make")
-    if library is None or not descends(type(found), tuple):
+    if library is None or not descends(type(declared), tuple):
         return None
     fields: Defaults = {}
-    for field in tuple.__iter__(found):
+    for field in tuple.__iter__(declared):
         if type(field) is not library.Attribute:
             return None
         default = field.default
@@ -90,8 +90,8 @@ def _attrs_fields(kind: type) -> Defaults | None:
 
 
 def _tuple_fields(kind: type) -> tuple[str, ...] | None:
-    found = raw(kind, "_fields")
-    return found if type(found) is tuple and all(type(name) is str for name in found) else None
+    fields = raw(kind, "_fields")
+    return fields if type(fields) is tuple and all(type(name) is str for name in fields) else None
 
 
 def _fields_plan(tag: str, kind: type, fields: Defaults) -> Callable[[TreeWriter, Any, int], Any]:
@@ -102,7 +102,7 @@ def _fields_plan(tag: str, kind: type, fields: Defaults) -> Callable[[TreeWriter
         held = layout.held(obj)
         values = {field: _value(held, field, layout, default) for field, (default, _) in fields.items()}
         payload = writer.fields(values, level, owner=obj, attributes=True)
-        return writer.tagged(tag, payload, name=name, more=state(writer, held, obj, level))
+        return writer.tagged(tag, payload, name=name, more=write_state(writer, held, obj, level))
 
     return write
 
@@ -115,62 +115,63 @@ def _value(held: dict[str, Any], field: str, layout: Layout, default: Any) -> An
     raise UnsupportedValue(f"is {described(layout.kind)} with a field that is not set: {field}")
 
 
-def state(writer: TreeWriter, held: dict[str, Any], owner: Any, level: int, /) -> dict[str, Any]:
-    """What an instance holds beside its fields, as a member of its form."""
+def write_state(writer: TreeWriter, held: dict[str, Any], owner: Any, level: int, /) -> dict[str, Any]:
+    """Writes what an instance holds besides its fields, as a member of its form."""
     return {"state": writer.fields(held, level, owner=owner, attributes=True)} if held else {}
 
 
-def stored_state(more: dict[str, Any], fields: Mapping[str, Any], /) -> dict[str, Any]:
-    """The same, read again; ValueError or TypeError where no writer made it."""
-    found = more.pop("state", {})
-    names_of(found)
-    if not found.keys().isdisjoint(fields):
+def read_state(more: dict[str, Any], fields: Mapping[str, Any], /) -> dict[str, Any]:
+    """Removes the written `state` from a form and returns it; ValueError or TypeError if no writer made it."""
+    members = more.pop("state", {})
+    check_names(members)
+    if not members.keys().isdisjoint(fields):
         raise ValueError("a field is stored twice")
-    return found  # type: ignore[no-any-return]  # a dict, as has been checked
+    return members  # type: ignore[no-any-return]  # a dict, as has been checked
 
 
-def names_of(fields: Any, /) -> None:
+def check_names(fields: Any, /) -> None:
+    """Raises TypeError for anything but a dict with strings as keys."""
     if type(fields) is not dict or not all(type(name) is str for name in fields):
         raise TypeError("fields")
 
 
 def _read_fields(tag: str, find: Callable[[type], Defaults | None]) -> Callable[..., Any]:
-    def found(cls: type) -> tuple[Layout, Defaults] | None:
+    def describe(cls: type) -> tuple[Layout, Defaults] | None:
         fields = find(cls)
         return None if fields is None else (Layout(cls), fields)
 
     def read(reader: TreeReader, name: str, value: Any, more: dict[str, Any]) -> Any:
-        layout, fields = reader.known_class(tag, name, found)
-        names_of(value)
-        kept = stored_state(more, fields)
+        layout, fields = reader.known_class(tag, name, describe)
+        check_names(value)
+        extra = read_state(more, fields)
         if unknown := value.keys() - fields.keys():
             raise SerializationError(f"The stored {tag} {name!r} has fields that it lacks here: {sorted(unknown)}.")
         values = {
-            field: value[field] if field in value else filled(tag, name, field, *default)
+            field: value[field] if field in value else default_value(tag, name, field, *default)
             for field, default in fields.items()
         }
         reader.note(layout)
-        return layout.made({**values, **kept})
+        return layout.make({**values, **extra})
 
     return read
 
 
-def filled(tag: str, name: str, field: str, default: Any, factory: Any, /) -> Any:
-    """What a field holds that is new since the data was stored.
+def default_value(tag: str, name: str, field: str, default: Any, factory: Any, /) -> Any:
+    """Returns what a field holds that was added to the class since the data was stored.
 
     Raises:
         SerializationError: it has no default, or one that a function would have to make.
     """
     try:
-        found = default_of(default, factory)
+        value = default_of(default, factory)
     except LookupError:
         raise SerializationError(
             f"The stored {tag} {name!r} lacks the field {field!r}, whose default is made by a function here; nothing of "
             "the class is called for reading. Give it a plain default (a value, or the factory list, dict or set)."
         ) from None
-    if found is Missing:
+    if value is Missing:
         raise SerializationError(f"The stored {tag} {name!r} lacks the field {field!r}, which has no default here.")
-    return found
+    return value
 
 
 def _namedtuple_plan(kind: type, fields: tuple[str, ...]) -> Callable[[TreeWriter, Any, int], Any]:
@@ -182,7 +183,7 @@ def _namedtuple_plan(kind: type, fields: tuple[str, ...]) -> Callable[[TreeWrite
         if len(items) != len(fields):
             raise UnsupportedValue(f"is {described(kind)} that holds more than its fields")
         payload = writer.fields(dict(zip(fields, items, strict=True)), level, owner=obj, attributes=True)
-        return writer.tagged("namedtuple", payload, name=name, more=state(writer, layout.held(obj), obj, level))
+        return writer.tagged("namedtuple", payload, name=name, more=write_state(writer, layout.held(obj), obj, level))
 
     return write
 
@@ -194,15 +195,15 @@ def _find_namedtuple(cls: type) -> tuple[Layout, tuple[str, ...]] | None:
 
 def _read_namedtuple(reader: TreeReader, name: str, value: Any, more: dict[str, Any]) -> Any:
     layout, fields = reader.known_class("namedtuple", name, _find_namedtuple)
-    names_of(value)
-    kept = stored_state(more, value)
+    check_names(value)
+    extra = read_state(more, value)
     if set(fields) != value.keys():
         raise SerializationError(f"The stored fields of the namedtuple {name!r} are not those that it has here.")
     reader.note(layout)
-    made: Any = tuple.__new__(layout.kind, [value[field] for field in fields])
-    if kept:
-        layout.fill(made, kept)
-    return made
+    instance: Any = tuple.__new__(layout.kind, [value[field] for field in fields])
+    if extra:
+        layout.fill(instance, extra)
+    return instance
 
 
 def enum_plan(kind: type, /) -> Callable[[TreeWriter, Any, int], Any] | None:
@@ -229,14 +230,14 @@ def enum_plan(kind: type, /) -> Callable[[TreeWriter, Any, int], Any] | None:
 
 
 def _members(kind: type, name: str) -> dict[Any, Any]:
-    found = raw(kind, name)
-    return found if type(found) is dict else {}
+    members = raw(kind, name)
+    return members if type(members) is dict else {}
 
 
 def _member_field(member: Any, name: str) -> Any:
-    """What a member holds itself: `name` and `value` are properties, which a class may write anew."""
-    found: dict[str, Any] = object.__getattribute__(member, "__dict__")
-    return found.get(name)
+    """Returns what a member itself holds: `name` and `value` are properties, which a class may override."""
+    attributes: dict[str, Any] = object.__getattribute__(member, "__dict__")
+    return attributes.get(name)
 
 
 def _composes(kind: type) -> bool:
@@ -244,7 +245,9 @@ def _composes(kind: type) -> bool:
     base = raw(kind, "_member_type_")
     if type(kind) is not EnumType or not (base is object or base is int):
         return False
-    return all(is_builtin(found) or is_generated(found) for found in (raw(kind, name) for name in _COMPOSING_METHODS))
+    return all(
+        is_builtin(method) or is_generated(method) for method in (raw(kind, name) for name in _COMPOSING_METHODS)
+    )
 
 
 def _describe_enum(cls: type) -> tuple[dict[Any, Any], bool] | None:
@@ -280,18 +283,18 @@ def _read_flag(reader: TreeReader, name: str, value: Any, _: dict[str, Any]) -> 
 
 
 def _combined(cls: type, name: str, value: int) -> Any:
-    """The member for several bits, as the class has it from now on: made as `cls(value)` makes it, `_missing_` aside."""
+    """Makes the member for several bits, as `cls(value)` does without a `_missing_` of the class."""
     if not _composes(cls):
         raise SerializationError(
             f"The stored data holds a combination of the flag {name!r} that only code of the class could make."
         )
     try:
-        made = _FLAG_MISSING(cls, value)
+        member = _FLAG_MISSING(cls, value)
     except ValueError as error:
         raise SerializationError(f"The stored data holds a value that the flag {name!r} does not have here.") from error
-    if type(made) is not cls or _member_field(made, "_value_") != value:
+    if type(member) is not cls or _member_field(member, "_value_") != value:
         raise SerializationError(f"The stored data holds a value that the flag {name!r} does not have here.")
-    return made
+    return member
 
 
 def _by_plan(*_: Any) -> Any:

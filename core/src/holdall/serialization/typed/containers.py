@@ -1,4 +1,4 @@
-"""Collections that plain data has no word for, and dicts that an object of plain data cannot be."""
+"""Forms of collections that plain data lacks, and of dicts whose keys are not all strings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ORDERED: Final = frozenset({str, int, bytes})
 
 
 def pairs(writer: TreeWriter, obj: dict[Any, Any], level: int, owner: Any = None) -> list[Any]:
-    """`[[key, value], …]` in the order of the dict."""
+    """Writes `[[key, value], …]` in the order of the dict."""
     out = []
     for position, (key, value) in enumerate(obj.items()):
         step = f".keys()[{position}]"
@@ -35,13 +35,14 @@ def pairs(writer: TreeWriter, obj: dict[Any, Any], level: int, owner: Any = None
 
 
 def read_pairs(reader: TreeReader, value: Any) -> dict[Any, Any]:
+    """Reads what `pairs` writes; ValueError or TypeError if no writer made it."""
     if not all(type(pair) is list and len(pair) == 2 for pair in _list(value)):
         raise TypeError("pairs")
     reader.check_hashes([pair[0] for pair in value])
-    made: dict[Any, Any] = dict(value)
-    if len(made) != len(value):
+    mapping: dict[Any, Any] = dict(value)
+    if len(mapping) != len(value):
         raise ValueError("a key twice")
-    return made
+    return mapping
 
 
 def _members(writer: TreeWriter, obj: set[Any] | frozenset[Any], level: int) -> list[Any]:
@@ -56,10 +57,10 @@ def _members(writer: TreeWriter, obj: set[Any] | frozenset[Any], level: int) -> 
 def _read_set(kind: type[set[Any] | frozenset[Any]]) -> Callable[[TreeReader, Any], Any]:
     def read(reader: TreeReader, value: Any) -> Any:
         reader.check_hashes(_list(value))
-        made = kind(value)
-        if len(made) != len(value):
+        members = kind(value)
+        if len(members) != len(value):
             raise ValueError("a member twice")
-        return made
+        return members
 
     return read
 

@@ -1,6 +1,6 @@
-"""Dates, times and time zones.
+"""Forms of dates, times and time zones.
 
-Text is ISO 8601 as `isoformat` writes it; a zone of the IANA database follows in brackets, as RFC 9557 has it:
+Text is ISO 8601 as `isoformat` writes it; a zone of the IANA database follows in brackets, as in RFC 9557:
 `2024-10-27T02:30:00+01:00[Europe/Berlin][_fold=1]`. What counts on reading is the local time, the zone and the fold.
 """
 
@@ -39,7 +39,7 @@ def _write(_: TreeWriter, obj: datetime | time, __: int) -> str:
 
 
 def _label(zone: timezone) -> str:
-    """The name given to a fixed offset, where it is not the one that the offset itself has."""
+    """Returns the name of a fixed offset in brackets; nothing for the name that the offset itself has."""
     offset = zone.utcoffset(None)
     name = zone.tzname(None)
     return "" if name == timezone(offset).tzname(None) else f"[_name={quote(name, safe='')}]"
@@ -96,7 +96,7 @@ def _delta(_: TreeReader | None, value: Any) -> timedelta:
     return timedelta(days=days, seconds=seconds, microseconds=microseconds)
 
 
-MOMENTS: Final = (
+DATETIMES: Final = (
     TypeHandler("datetime", "text", (datetime,), _write, lambda _, text: _read(datetime, text)),
     TypeHandler("date", "text", (date,), lambda _, obj, __: obj.isoformat(), lambda _, text: date.fromisoformat(text)),
     TypeHandler("time", "text", (time,), _write, lambda _, text: _read(time, text)),

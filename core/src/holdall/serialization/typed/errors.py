@@ -1,4 +1,4 @@
-"""Why a value cannot be written, and where it lies inside the object."""
+"""The signal that a value cannot be written, with its path inside the object."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHOWN = 60
 
 
 class UnsupportedValue(Exception):  # noqa: N818 - internal signal; users see the SerializationError made from it
-    """Raised where the trouble is, and told its way on the way up: no path is built while all goes well."""
+    """Raised where a value has no form; callers add the steps of its path: no path is built unless something fails."""
 
     def __init__(self, reason: str, /, *, remedy: str = 'result_serializer="pickle"') -> None:
         super().__init__(reason)
@@ -23,16 +23,17 @@ class UnsupportedValue(Exception):  # noqa: N818 - internal signal; users see th
 
     @property
     def inside(self) -> bool:
-        """Whether the trouble lies inside the object at hand, and not with the object itself."""
+        """Whether the value lies inside the object at hand, and is not the object itself."""
         return bool(self._steps)
 
     def at(self, step: str, owner: Any, /) -> UnsupportedValue:
-        """Note one step of the path, innermost first, and the object that it starts from."""
+        """Adds one step of the path, innermost first, and the object that it starts from."""
         self._steps.append(step)
         self._owners.append(owner)
         return self
 
     def error(self, serializer: str, root: Any, /) -> SerializationError:
+        """Returns the error for users, with the path from `root`."""
         steps, owners = self._steps[::-1], self._owners[::-1]
         if self.too_deep and (cycle := _cycle(owners)) is not None:
             start, end = cycle
@@ -76,7 +77,7 @@ def _path(steps: list[str], /) -> str:
 
 
 def _cycle(owners: list[Any], /) -> tuple[int, int] | None:
-    """Where an object first stands, and where it stands again further down the same path."""
+    """Returns the positions where an object first stands, and where it stands again further down the same path."""
     seen: dict[int, int] = {}
     for position, owner in enumerate(owners):
         if id(owner) in seen:

@@ -1,4 +1,4 @@
-"""One row of the table of forms: how a type is written under a tag, and read again; and what it needs for that."""
+"""One row of the table of forms: how a type is written under a tag and read again."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_LEVELS: Final = 250
-"""Deepest nesting of objects and arrays in what is written: orjson stops at 254, the recursion of CPython near 1000."""
+"""Limit of nesting of objects and arrays in what is written: orjson stops at 254, the recursion of CPython near 1000."""
 
 Payload: TypeAlias = Literal["text", "blob", "tree", "class"]
 """`text`: always a string. `blob`: always bytes. `tree`: plain data. `class`: plain data beside the name of a class."""
 
 
 class TreeWriter(Protocol):
-    """What a `TypeHandler` writes with: `holdall.serialization.typed.Writer` is one, and describes each method."""
+    """What a `TypeHandler` writes with, which `holdall.serialization.typed.Writer` implements and describes."""
 
     def tagged(
         self, tag: str, payload: Any, /, *, name: str | None = None, more: Mapping[str, Any] | None = None
@@ -35,7 +35,7 @@ class TreeWriter(Protocol):
 
 
 class TreeReader(Protocol):
-    """What a `TypeHandler` reads with: `holdall.serialization.typed.Reader` is one, and describes each method."""
+    """What a `TypeHandler` reads with, which `holdall.serialization.typed.Reader` implements and describes."""
 
     hashes_itself: bool
 
@@ -45,10 +45,10 @@ class TreeReader(Protocol):
 
 
 class TypeHandler(NamedTuple):
-    """How the values of some types are written under one tag, and read again.
+    """Writes the values of some types under one tag, and reads them.
 
-    `write(writer, obj, level)` returns the payload; `read(reader, payload)` returns the object. `level` is the one that
-    the payload itself opens. A handler of the payload `class` is written by `classes.py` or `models.py`, and read with
+    `write(writer, obj, level)` returns the payload; `read(reader, payload)` returns the object. `level` is the nesting of
+    the payload itself. A handler of the payload `class` is written by `classes.py` or `pydantic_models.py`, and read with
     `read(reader, name, payload, more)`. `read` may raise ValueError, TypeError, LookupError, ArithmeticError or
     AttributeError for a payload that no writer made: the reader reports each as a corrupt result.
     """

@@ -1,4 +1,4 @@
-"""How instances of a class are laid out: what one holds, and how one is made that holds it, with no code of the class."""
+"""Layout of the instances of a class: what one holds, and how to make one without code of the class."""
 
 from __future__ import annotations
 
@@ -22,67 +22,67 @@ from holdall.serialization.typed.static_lookup import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_OWN_WAYS: Final = ("__new__", "__setstate__", "__getstate__", "__reduce__", "__reduce_ex__", "__del__")
-"""Methods with which a class says itself how its instances are made, stored or let go."""
-_NOTE: Final = "__orig_class__"
-"""A note of `typing` for itself."""
+_CUSTOM_METHODS: Final = ("__new__", "__setstate__", "__getstate__", "__reduce__", "__reduce_ex__", "__del__")
+"""Methods with which a class itself makes, stores or finalizes its instances."""
+_GENERIC_ALIAS: Final = "__orig_class__"
+"""What `typing` notes on instances of generic classes."""
 _HASH_CACHE: Final = "_attrs_cached_hash"
-"""What attrs remembers of a hash, which is another one in the next process."""
+"""The hash that attrs caches, which differs in the next process."""
 _EMPTY: Final[dict[Callable[..., Any], Callable[[], Any]]] = {list: list, dict: dict, set: set}
 
 
 class Layout:
-    """The layout of a class whose state is an instance dict and slots, behind what `builtin` bases hold.
+    """Layout of a class whose state is an instance dict and slots, besides what `builtin` bases hold.
 
-    Bases in `known` belong to a library that says itself how its part is stored.
+    Bases in `known` belong to a library whose part of the state has a form of its own.
     """
 
     __slots__ = ("_dict", "_dropped", "_slots", "kind", "own_hash")
 
     def __init__(self, kind: type, /, *, known: tuple[type, ...] = (), builtin: tuple[type, ...] = ()) -> None:
-        """Raises `UnsupportedValue` where the class has ways of its own."""
+        """Raises `UnsupportedValue` if the class makes or stores its instances itself."""
         self.kind = kind
         self._dict: GetSetDescriptorType | None = None
         self._slots: dict[str, MemberDescriptorType] = {}
-        self._dropped = {_NOTE}
+        self._dropped = {_GENERIC_ALIAS}
         self.own_hash = has_own_hash(kind)
         for base in ancestry(kind):
             if base is object or any(base is each for each in builtin):
                 continue
             if not is_written_in_python(base):
                 raise UnsupportedValue(f"is {described(kind)}, whose instances are a {qualname_of(base)} as well")
-            held = names(base)
-            found = held.get("__dict__")
-            if found is not None and self._dict is None:
-                if type(found) is not GetSetDescriptorType:
+            members = names(base)
+            descriptor = members.get("__dict__")
+            if descriptor is not None and self._dict is None:
+                if type(descriptor) is not GetSetDescriptorType:
                     raise UnsupportedValue(f"is {described(kind)}, which has a __dict__ of its own making")
-                self._dict = found
+                self._dict = descriptor
             if not any(base is each for each in known):
-                self._look_at(held)
+                self._add_members(members)
         _refuse_metaclass(kind)
 
-    def _look_at(self, held: Mapping[str, Any]) -> None:
-        for name in _OWN_WAYS:
-            if name in held and not is_generated(held[name]):
+    def _add_members(self, members: Mapping[str, Any]) -> None:
+        for name in _CUSTOM_METHODS:
+            if name in members and not is_generated(members[name]):
                 raise UnsupportedValue(f"is {described(self.kind)}, which has its own {name}")
-        for name, found in held.items():
-            if type(found) is MemberDescriptorType:
-                if self._slots.setdefault(name, found) is not found:
+        for name, descriptor in members.items():
+            if type(descriptor) is MemberDescriptorType:
+                if self._slots.setdefault(name, descriptor) is not descriptor:
                     raise UnsupportedValue(f"is {described(self.kind)}, which has the slot {name!r} twice")
-            elif descends(type(found), cached_property):
+            elif descends(type(descriptor), cached_property):
                 self._dropped.add(name)
-        lazy = held.get("__getattr__")
+        lazy = members.get("__getattr__")
         if type(lazy) is FunctionType and lazy.__code__.co_filename.startswith("<attrs generated"):
             # A cached property of an attrs class with slots: there its name is a slot.
-            self._dropped.update(*(each for each in lazy.__defaults__ or () if type(each) is dict))
+            self._dropped.update(*(default for default in lazy.__defaults__ or () if type(default) is dict))
 
     def held(self, obj: Any, /) -> dict[str, Any]:
-        """All that the instance holds, by name, but for what is made anew."""
+        """Returns all that the instance holds, by name, but for what is computed again."""
         if self._dict is None and not self._slots:
             return {}
         dropped = self._dropped
-        found: dict[str, Any] = {} if self._dict is None else self._dict.__get__(obj)
-        state = {name: value for name, value in found.items() if name not in dropped}
+        attributes: dict[str, Any] = {} if self._dict is None else self._dict.__get__(obj)
+        state = {name: value for name, value in attributes.items() if name not in dropped}
         for name, slot in self._slots.items():
             if name not in dropped:
                 try:
@@ -96,25 +96,25 @@ class Layout:
             state[_HASH_CACHE] = None
         return state
 
-    def made(self, state: Mapping[str, Any], /) -> Any:
-        """An instance that holds the state.
+    def make(self, state: Mapping[str, Any], /) -> Any:
+        """Returns a new instance that holds the state.
 
         Raises:
             SerializationError: there is no place for some of it.
         """
-        made: Any = object.__new__(self.kind)
-        self.fill(made, state)
-        return made
+        instance: Any = object.__new__(self.kind)
+        self.fill(instance, state)
+        return instance
 
-    def fill(self, made: Any, state: Mapping[str, Any], /) -> None:
-        """Put the state into an instance that holds none."""
+    def fill(self, instance: Any, state: Mapping[str, Any], /) -> None:
+        """Puts the state into an instance that holds none."""
         slots = self._slots
-        held: dict[str, Any] | None = None if self._dict is None else self._dict.__get__(made)
+        attributes: dict[str, Any] | None = None if self._dict is None else self._dict.__get__(instance)
         for name, value in state.items():
             if name in slots:
-                slots[name].__set__(made, value)
-            elif held is not None:
-                held[name] = value
+                slots[name].__set__(instance, value)
+            elif attributes is not None:
+                attributes[name] = value
             else:
                 raise SerializationError(
                     f"The stored {qualname_of(self.kind)} holds {name!r}, for which the class has no place here."
@@ -130,7 +130,7 @@ def _refuse_metaclass(kind: type) -> None:
 
 
 def default_of(default: Any, factory: Any, /) -> Any:
-    """What a field holds that is not stored, or `Missing`; `Missing` stands for a default or a factory that is not there.
+    """Returns the default of a field, or `Missing`; `Missing` as an argument stands for no default or no factory.
 
     Raises:
         LookupError: it would have to be made by a function, which is code of the class.

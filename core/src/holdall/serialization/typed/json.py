@@ -1,4 +1,4 @@
-"""What tagged forms look like in JSON: an object with the key `$type`."""
+"""Tagged forms in JSON: an object with the key `$type`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STEP: Final = 1 << 20
 
 
 def may_hold_forms(data: Buffer, /) -> bool:
-    """Whether an object here can have the key `$type`, plain or in escapes; if not, there is nothing to walk."""
+    """Whether an object here can have the key `$type`, plain or escaped; if not, the tree is plain data."""
     if isinstance(data, memoryview):  # which has no search of its own, and is not copied whole for one
         starts = range(0, len(data), _STEP)
         return any(may_hold_forms(bytes(data[start : start + _STEP + len(_KEY) - 1])) for start in starts)
@@ -31,7 +31,7 @@ def may_hold_forms(data: Buffer, /) -> bool:
 
 
 class JSONWriter(Writer):
-    """`{"$type": tag, "class": name, "value": payload}`, `class` only where the form has one; bytes in base64."""
+    """Writes `{"$type": tag, "class": name, "value": payload}`, `class` only if the form has one; bytes in base64."""
 
     reserved_key: ClassVar[str | None] = TAG
 
@@ -49,7 +49,7 @@ class JSONWriter(Writer):
 
 
 class JSONReader(Reader):
-    """Every object that has the key `$type` is a form: a user's dict with that key was written as one."""
+    """Reads every object that has the key `$type` as a form: a user's dict with that key was written as one."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Pydantic models and pydantic's own types: URLs, addresses of people, sizes, and secrets, which are refused.
+"""Forms of pydantic models and of pydantic's own types: URLs, e-mail addresses, sizes; secrets are refused.
 
 A model is restored as `BaseModel.__setstate__` does it: no validator, no default factory, no code of the class.
 """
@@ -15,8 +15,8 @@ from pydantic_core import PydanticUndefined
 
 from holdall.errors import SerializationError
 from holdall.serialization.typed.class_names import class_name
-from holdall.serialization.typed.classes import filled, names_of, state, stored_state
-from holdall.serialization.typed.datetimes import MOMENTS
+from holdall.serialization.typed.classes import check_names, default_value, read_state, write_state
+from holdall.serialization.typed.datetimes import DATETIMES
 from holdall.serialization.typed.errors import UnsupportedValue, described
 from holdall.serialization.typed.form import TypeHandler
 from holdall.serialization.typed.instance_layout import Layout
@@ -32,7 +32,7 @@ _OWN: Final = (BaseModel, RootModel)
 _FIELDS_SET: Final[Any] = names(BaseModel)["__pydantic_fields_set__"]
 _EXTRA: Final = "__pydantic_extra__"
 _PRIVATE: Final = "__pydantic_private__"
-_UNCHANGING: Final = {kind for form in (*SCALARS, *MOMENTS) for kind in form.types} - {bytearray} | {
+_IMMUTABLE: Final = {kind for form in (*SCALARS, *DATETIMES) for kind in form.types} - {bytearray} | {
     str,
     bool,
     NoneType,
@@ -58,7 +58,7 @@ def model_plan(kind: type, /) -> Callable[[TreeWriter, Any, int], Any] | None:
             f"is {described(kind)}, a generic model with its parameters filled in, which has no importable name (make "
             f"a subclass of it)"
         )
-    layout, known = Layout(kind, known=_OWN), tuple(_described(kind, "__pydantic_fields__"))
+    layout, known = Layout(kind, known=_OWN), tuple(_class_dict(kind, "__pydantic_fields__"))
     name = class_name(kind)
 
     def write(writer: TreeWriter, obj: BaseModel, level: int) -> Any:
@@ -78,30 +78,30 @@ def model_plan(kind: type, /) -> Callable[[TreeWriter, Any, int], Any] | None:
             more["unset"] = unset
         if private:
             more["private"] = writer.fields(private, level, owner=obj, attributes=True)
-        more |= state(writer, held, obj, level)
+        more |= write_state(writer, held, obj, level)
         return writer.tagged("model", writer.fields(fields, level, owner=obj, attributes=True), name=name, more=more)
 
     return write
 
 
-def _described(kind: type, name: str) -> dict[str, Any]:
-    found = raw(kind, name)
-    return found if type(found) is dict else {}
+def _class_dict(kind: type, name: str) -> dict[str, Any]:
+    members = raw(kind, name)
+    return members if type(members) is dict else {}
 
 
 def _find_model(cls: type) -> tuple[Layout, dict[str, Any], dict[str, Any], bool] | None:
     if not descends(cls, BaseModel) or cls is BaseModel:
         return None
-    fields, private = _described(cls, "__pydantic_fields__"), _described(cls, "__private_attributes__")
-    return Layout(cls, known=_OWN), fields, private, _described(cls, "model_config").get("extra") == "allow"
+    fields, private = _class_dict(cls, "__pydantic_fields__"), _class_dict(cls, "__private_attributes__")
+    return Layout(cls, known=_OWN), fields, private, _class_dict(cls, "model_config").get("extra") == "allow"
 
 
 def _read_model(reader: TreeReader, name: str, value: Any, more: dict[str, Any]) -> Any:
     layout, known, known_private, extends = reader.known_class("model", name, _find_model)
-    names_of(value)
+    check_names(value)
     unset, private = more.pop("unset", []), more.pop("private", {})
-    names_of(private)
-    kept = stored_state(more, {**known, **value})
+    check_names(private)
+    extra = read_state(more, {**known, **value})
     if type(unset) is not list or not value.keys() >= set(unset):
         raise ValueError("unset")
     if (unknown := value.keys() - known) and not extends:
@@ -112,44 +112,44 @@ def _read_model(reader: TreeReader, name: str, value: Any, more: dict[str, Any])
         )
     fields = {field: value[field] if field in value else _default(name, field, info) for field, info in known.items()}
     for field, info in known_private.items():
-        # One with neither a value nor a default is none that was forgotten.
+        # One with neither a value nor a default was not forgotten.
         if field not in private and (info.default is not PydanticUndefined or info.default_factory is not None):
             private[field] = _default(name, field, info)
     reader.note(layout)
-    made = layout.made({**fields, **kept})
-    _FIELDS_SET.__set__(made, value.keys() - set(unset))
-    _fill_slot(made, _EXTRA, {field: value[field] for field in value if field not in known} if extends else None)
-    _fill_slot(made, _PRIVATE, private if known_private else None)
-    return made
+    model = layout.make({**fields, **extra})
+    _FIELDS_SET.__set__(model, value.keys() - set(unset))
+    _fill_slot(model, _EXTRA, {field: value[field] for field in value if field not in known} if extends else None)
+    _fill_slot(model, _PRIVATE, private if known_private else None)
+    return model
 
 
 def _slot(obj: Any, name: str) -> Any:
-    """A root model has None in the place of some of the slots."""
+    """Returns what a slot of pydantic holds; a root model has None in the place of some slots."""
     slot = raw(type(obj), name)
     return None if slot is None else slot.__get__(obj)
 
 
-def _fill_slot(made: Any, name: str, value: Any) -> None:
-    slot = raw(type(made), name)
+def _fill_slot(model: Any, name: str, value: Any) -> None:
+    slot = raw(type(model), name)
     if slot is not None:
-        slot.__set__(made, value)
+        slot.__set__(model, value)
 
 
 def _default(name: str, field: str, info: Any) -> Any:
     default = Missing if info.default is PydanticUndefined else info.default
-    return _copied(filled("model", name, field, default, info.default_factory), name, field)
+    return _copied(default_value("model", name, field, default, info.default_factory), name, field)
 
 
 def _copied(default: Any, name: str, field: str) -> Any:
-    """As pydantic gives each instance a default of its own; what only code of a class could copy is refused."""
+    """Copies a default, as pydantic gives each instance its own; what only code of a class could copy is refused."""
     kind = type(default)
-    if kind in _UNCHANGING or descends(kind, Enum):
+    if kind in _IMMUTABLE or descends(kind, Enum):
         return default
     if kind is dict:
-        return {key: _copied(each, name, field) for key, each in default.items()}
+        return {key: _copied(item, name, field) for key, item in default.items()}
     if kind is list or kind is tuple:
-        return kind(_copied(each, name, field) for each in default)
-    if (kind is set or kind is frozenset) and all(type(each) in _UNCHANGING for each in default):
+        return kind(_copied(item, name, field) for item in default)
+    if (kind is set or kind is frozenset) and all(type(item) in _IMMUTABLE for item in default):
         return default.copy()
     raise SerializationError(
         f"The stored model {name!r} lacks the field {field!r}, whose default here is {described(kind)}: nothing of a class "
@@ -167,8 +167,8 @@ def library_plan(kind: type, /) -> Callable[[TreeWriter, Any, int], Any] | None:
             f"is {described(kind)}, and a secret is not written in the clear",
             remedy="the name of the secret instead of its value",
         )
-    if (found := _describe_url(kind)) is not None:
-        layout, core = found
+    if (described_url := _describe_url(kind)) is not None:
+        layout, core = described_url
         name = class_name(kind)
         return lambda writer, obj, _: writer.tagged("url", writer.text(_url_text(obj, layout, core)), name=name)
     if _identity(kind) == ("pydantic.networks", "NameEmail"):
@@ -179,7 +179,7 @@ def library_plan(kind: type, /) -> Callable[[TreeWriter, Any, int], Any] | None:
 
 
 def _describe_url(kind: type) -> tuple[Layout | None, Any] | None:
-    """The layout of a URL class, None for one of pydantic's core, and the class of the core that it holds or is."""
+    """Returns the layout of a URL class (None for one of pydantic's core) and the class of the core that it holds or is."""
     for base in ancestry(kind):
         if (core := _URLS.get(_identity(base))) is not None:
             inner = getattr(import_module("pydantic_core"), core)
@@ -204,7 +204,7 @@ def _read_url(reader: TreeReader, name: str, value: Any, _: dict[str, Any]) -> A
     if type(value) is not str:
         raise TypeError("url")
     inner: Any = core(value)
-    return inner if layout is None else layout.made({_HELD: inner})
+    return inner if layout is None else layout.make({_HELD: inner})
 
 
 def _read_name_email(_: TreeReader, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The walk from plain data back to the object."""
+"""Reader of plain data: walks the tree and makes the object."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BAD = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 class Reader:
     """Turns one tree back, in place: the tree belongs to the reader, as a parser has just made it.
 
-    A format subclasses it, says in `node` what a tagged node looks like, and in `compound` which types may hold one.
+    A format subclasses it: `node` reads its tagged nodes, `blob` its bytes, and `compound` lists the types that may hold a node.
     """
 
     compound: ClassVar[frozenset[type]] = frozenset({dict, list})
@@ -39,43 +39,43 @@ class Reader:
         self.trust = trust
         self.decoder = decoder
         self.hashes_itself = False
-        """Whether an instance has been made whose class has a hash of its own."""
+        """Whether an instance was made whose class has its own hash."""
         self._known: dict[tuple[str, str], Any] = {}
 
     # For forms.
 
     def known_class(self, tag: str, name: str, describe: Callable[[type], T | None], /) -> T:
-        """What `describe` says of the class of that name; looked up and described once for each tree.
+        """Returns what `describe` returns for the class of that name; looked up and described once for each tree.
 
         Raises:
-            CorruptResultError: it says None: the class is not of the kind that the tag says.
+            CorruptResultError: that is None: the class is not of the kind that the tag says.
             SerializationError: no instance of it can be made without code of the class.
             UntrustedResultError, SerializationError: as `find_class`.
         """
-        found: T | None = self._known.get((tag, name))
-        if found is None:
+        description: T | None = self._known.get((tag, name))
+        if description is None:
             cls = find_class(name, trust=self.trust, kind=tag)
             try:
-                found = describe(cls)
+                description = describe(cls)
             except UnsupportedValue as unsupported:
                 raise SerializationError(
                     f"The stored data holds a {tag} of class {name!r}, and nothing of a class is called for reading: the "
                     f"class {unsupported.reason}."
                 ) from None
-            if found is None:
+            if description is None:
                 raise CorruptResultError(f"The stored data says that {name!r} is the class of a {tag}; it is not.")
-            self._known[tag, name] = found
-        return found
+            self._known[tag, name] = description
+        return description
 
     def note(self, layout: Layout, /) -> None:
-        """Say that an instance is made."""
+        """Notes that an instance of this layout is made."""
         self.hashes_itself = self.hashes_itself or layout.own_hash
 
     def check_hashes(self, members: list[Any], /) -> None:
-        """Let these become members of a set, or keys.
+        """Checks that these may become members of a set, or keys.
 
         Raises:
-            SerializationError: that would call a hash that a class has written itself.
+            SerializationError: that would call a hash that a class defines itself.
             ValueError: too many of them have the same hash.
         """
         if self.hashes_itself and hashes_itself(members):
@@ -89,17 +89,21 @@ class Reader:
     # What a format decides.
 
     def node(self, tree: Any, level: int, /) -> Any:
-        """The object of a dict, a list or another compound value at that level."""
+        """Returns the object of a dict, a list or another compound value at that level."""
         raise NotImplementedError
 
     def blob(self, payload: Any, /) -> bytes:
-        """The bytes of a `blob` form's payload; ValueError or TypeError where it is no such payload."""
+        """Returns the bytes of the payload of a `blob` form; ValueError or TypeError if it is not such a payload."""
         raise NotImplementedError
 
     # The walk.
 
     def read(self, tree: Any, /) -> Any:
-        """Raises `CorruptResultError`, `UntrustedResultError` or `SerializationError`, as `Codec.load` does."""
+        """Returns the object of a whole tree.
+
+        Raises:
+            CorruptResultError, UntrustedResultError, SerializationError: as `Codec.load` does.
+        """
         try:
             return self.value(tree, 1)
         except RecursionError:
@@ -131,7 +135,7 @@ class Reader:
     def form(
         self, tag: Any, payload: Any, level: int, /, *, name: Any = None, more: dict[str, Any] | None = None
     ) -> Any:
-        """The object of a tagged node at that level; whatever may be wrong with the payload is a corrupt result."""
+        """Returns the object of a tagged node at that level. Whatever is wrong with the payload is a corrupt result."""
         form = BY_TAG.get(tag) if isinstance(tag, str) else None
         if form is None:
             raise CorruptResultError(f"The stored {self.serializer} data has a form with an unknown tag: {tag!r:.60}.")
@@ -139,15 +143,15 @@ class Reader:
         more = {} if more is None else {key: self.value(item, level + 1) for key, item in more.items()}
         try:
             if tag == "custom":
-                made = self._decoded(self.value(payload, level + 1))
+                value = self._decoded(self.value(payload, level + 1))
             elif form.payload == "text":
-                made = form.read(self, _string(payload))
+                value = form.read(self, _string(payload))
             elif form.payload == "blob":
-                made = form.read(self, self.blob(payload))
+                value = form.read(self, self.blob(payload))
             elif form.payload == "tree":
-                made = form.read(self, self.value(payload, level + 1))
+                value = form.read(self, self.value(payload, level + 1))
             else:
-                made = form.read(self, _string(name), self.value(payload, level + 1), more)
+                value = form.read(self, _string(name), self.value(payload, level + 1), more)
         except (CorruptResultError, SerializationError):
             raise
         except _BAD as error:
@@ -158,7 +162,7 @@ class Reader:
             raise CorruptResultError(
                 f"The stored {self.serializer} data has a {tag} with more to it than the form has."
             )
-        return made
+        return value
 
     def _decoded(self, value: Any) -> Any:
         if self.decoder is None:

@@ -1,4 +1,4 @@
-"""The handlers of all types, by tag and by type."""
+"""The table of forms: the handlers of all types, by tag and by type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from holdall.serialization.typed.classes import CLASSES, class_plan, enum_plan
 from holdall.serialization.typed.containers import CONTAINERS
-from holdall.serialization.typed.datetimes import MOMENTS
+from holdall.serialization.typed.datetimes import DATETIMES
 from holdall.serialization.typed.errors import UnsupportedValue, described
 from holdall.serialization.typed.form import TypeHandler
 from holdall.serialization.typed.pydantic_models import PYDANTIC, library_plan, model_plan
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 # The decoder belongs to the reader, which calls it itself.
 _CUSTOM: Final = TypeHandler("custom", "tree", (), lambda *_: None, lambda *_: None)
 
-FORMS: Final[tuple[TypeHandler, ...]] = (*SCALARS, *MOMENTS, *CONTAINERS, *CLASSES, *PYDANTIC, _CUSTOM)
+FORMS: Final[tuple[TypeHandler, ...]] = (*SCALARS, *DATETIMES, *CONTAINERS, *CLASSES, *PYDANTIC, _CUSTOM)
 BY_TAG: Final = {form.tag: form for form in FORMS}
 BY_TYPE: Final = {kind: form for form in FORMS for kind in form.types}
 
 
 def plan(kind: type, /) -> Callable[..., Any]:
-    """How instances of a class outside `BY_TYPE` are written: `plan(kind)(writer, obj, level)`, the node whole.
+    """Returns the function that writes instances of a class outside `BY_TYPE`: `plan(kind)(writer, obj, level)`, the whole node.
 
     Raises:
         UnsupportedValue: no form covers the class.
     """
-    for find in (enum_plan, model_plan, class_plan, library_plan):
-        write = find(kind)
+    for plan_of in (enum_plan, model_plan, class_plan, library_plan):
+        write = plan_of(kind)
         if write is not None:
             return write
     for base in ancestry(kind)[1:]:

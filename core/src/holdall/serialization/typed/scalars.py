@@ -1,4 +1,4 @@
-"""Numbers, bytes, identifiers, paths, addresses and patterns: values with nothing inside."""
+"""Forms of numbers, bytes, identifiers, paths, addresses and patterns: values that contain no others."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 _FLOATS: Final = frozenset({"nan", "inf", "-inf"})
 _FLAGS: Final = int(re.ASCII | re.IGNORECASE | re.LOCALE | re.MULTILINE | re.DOTALL | re.VERBOSE | re.UNICODE)
-_MOST_BITS: Final = 1 << 18
-"""Of each number of a fraction: reducing it is quadratic."""
-_LONGEST_PATTERN: Final = 1 << 14
-_MOST_SETS: Final = 1 << 10
-_MOST_WIDE_SETS: Final = 64
+_MAX_BITS: Final = 1 << 18
+"""Limit of each number of a fraction: reducing it is quadratic."""
+_MAX_PATTERN: Final = 1 << 14
+_MAX_SETS: Final = 1 << 10
+_MAX_WIDE_SETS: Final = 64
 _WIDE_SET: Final = re.compile(r"\[[^\]]*?(?:[^\x00-\xff\]]|\\[uUN])")
-_HERE: Final = type(pathlib.Path())
+_NATIVE_PATH: Final = type(pathlib.Path())
 _PATHS: Final = {
     pathlib.PurePosixPath: "pure-posix-path",
     pathlib.PureWindowsPath: "pure-windows-path",
@@ -71,7 +71,7 @@ def _number(value: Any) -> float:
 
 
 def _write_fraction(writer: TreeWriter, obj: Fraction, level: int) -> list[Any]:
-    if max(obj.numerator.bit_length(), obj.denominator.bit_length()) > _MOST_BITS:
+    if max(obj.numerator.bit_length(), obj.denominator.bit_length()) > _MAX_BITS:
         raise UnsupportedValue("is a fraction of numbers so long that reducing them again would take a reader seconds")
     return writer.items([obj.numerator, obj.denominator], level)
 
@@ -80,14 +80,14 @@ def _fraction(_: TreeReader, value: Any) -> Fraction:
     if type(value) is not list or [type(part) for part in value] != [int, int]:
         raise TypeError("parts of a fraction")
     numerator, denominator = value
-    if denominator <= 0 or max(numerator.bit_length(), denominator.bit_length()) > _MOST_BITS:
+    if denominator <= 0 or max(numerator.bit_length(), denominator.bit_length()) > _MAX_BITS:
         raise ValueError("parts of a fraction")
     return Fraction(numerator, denominator)
 
 
 def _path(kind: type) -> Callable[[str], Any]:
     def read(text: str) -> Any:
-        if issubclass(kind, pathlib.Path) and kind is not _HERE:
+        if issubclass(kind, pathlib.Path) and kind is not _NATIVE_PATH:
             raise SerializationError(f"The stored data holds a {kind.__name__}, which this platform cannot make.")
         return kind(text)
 
@@ -113,11 +113,11 @@ def _read_pattern(_: TreeReader, value: Any) -> re.Pattern[Any]:
 
 
 def _is_costly(pattern: str | bytes) -> bool:
-    """Whether `re` would take more than about a second: a set of characters costs it much, one beyond Latin-1 milliseconds."""
+    """Whether `re` needs more than about a second: sets of characters cost it much, one beyond Latin-1 milliseconds."""
     text = pattern if isinstance(pattern, str) else pattern.decode("latin-1")
-    if len(text) > _LONGEST_PATTERN or text.count("[") > _MOST_SETS:
+    if len(text) > _MAX_PATTERN or text.count("[") > _MAX_SETS:
         return True
-    return len(_WIDE_SET.findall(text)) > _MOST_WIDE_SETS
+    return len(_WIDE_SET.findall(text)) > _MAX_WIDE_SETS
 
 
 SCALARS: Final = (

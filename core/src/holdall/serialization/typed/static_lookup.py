@@ -1,6 +1,6 @@
-"""Classes and modules as they are, looked at with no code of theirs: no `__getattr__`, no property, no metaclass.
+"""Look-up of attributes of classes and modules without running their code: no `__getattr__`, property or metaclass.
 
-`getattr`, `isinstance` and `issubclass` ask the class, its metaclass or the object, and each may answer with code.
+`getattr`, `isinstance` and `issubclass` may call code of the class, its metaclass or the object.
 """
 
 from __future__ import annotations
@@ -31,46 +31,47 @@ _MODULE_NAMES: Final[Any] = vars(ModuleType)["__dict__"]
 _HEAP_TYPE: Final = 1 << 9
 _BUILTIN: Final = frozenset({BuiltinFunctionType, MethodDescriptorType, NoneType, WrapperDescriptorType})
 _MAKERS: Final = ("dataclasses", "attr._make", "enum")
-_MANY: Final = 1024
-_MOST_ALIKE: Final = 256
+_MIN_MEMBERS: Final = 1024
+_MAX_EQUAL_HASHES: Final = 256
 _PLAIN: Final = frozenset({str, int, float, bool, bytes, NoneType})
 
 
 class Missing:
-    """Stands for what is not there."""
+    """Stands for an attribute that does not exist."""
 
 
 def ancestry(kind: type, /) -> tuple[type, ...]:
-    found: tuple[type, ...] = _MRO.__get__(kind)
-    return found
+    """Returns the method resolution order."""
+    mro: tuple[type, ...] = _MRO.__get__(kind)
+    return mro
 
 
 def names(kind: type, /) -> Mapping[str, Any]:
-    """What stands in the class itself."""
-    found: Mapping[str, Any] = _NAMES.__get__(kind)
-    return found
+    """Returns the attributes of the class itself."""
+    attributes: Mapping[str, Any] = _NAMES.__get__(kind)
+    return attributes
 
 
 def module_names(module: ModuleType, /) -> Mapping[str, Any]:
-    """What stands in a module; nothing where `sys.modules` holds something else."""
+    """Returns the attributes of a module; none for another object that `sys.modules` holds."""
     return _MODULE_NAMES.__get__(module) if descends(type(module), ModuleType) else {}
 
 
 def raw(kind: type, name: str, /) -> Any:
-    """What the class or the nearest base has under a name, no descriptor asked; `Missing` where none has it."""
-    for each in ancestry(kind):
-        held = names(each)
-        if name in held:
-            return held[name]
+    """Returns what the class or the nearest base has under a name, no descriptor called; `Missing` if none has it."""
+    for base in ancestry(kind):
+        attributes = names(base)
+        if name in attributes:
+            return attributes[name]
     return Missing
 
 
 def descends(kind: type, base: type, /) -> bool:
-    return any(each is base for each in ancestry(kind))
+    return any(ancestor is base for ancestor in ancestry(kind))
 
 
-def is_class(found: object, /) -> bool:
-    return descends(type(found), type)
+def is_class(value: object, /) -> bool:
+    return descends(type(value), type)
 
 
 def is_written_in_python(kind: type, /) -> bool:
@@ -79,75 +80,75 @@ def is_written_in_python(kind: type, /) -> bool:
 
 
 def module_of(kind: type, /) -> str:
-    found = _MODULE.__get__(kind)
-    return found if isinstance(found, str) else ""
+    module = _MODULE.__get__(kind)
+    return module if isinstance(module, str) else ""
 
 
 def qualname_of(kind: type, /) -> str:
-    found: str = _QUALNAME.__get__(kind)
-    return found
+    qualname: str = _QUALNAME.__get__(kind)
+    return qualname
 
 
-def is_builtin(found: object, /) -> bool:
-    """Whether a method is one of the interpreter's own, or there is none."""
-    return type(found) in _BUILTIN
+def is_builtin(method: object, /) -> bool:
+    """Whether a method is one of the interpreter's own, or None."""
+    return type(method) in _BUILTIN
 
 
-def is_generated(found: object, /) -> bool:
+def is_generated(method: object, /) -> bool:
     """Whether a method was made by the machinery of a dataclass, an attrs class, a named tuple, an enum or pydantic."""
-    if type(found) in {staticmethod, classmethod, MethodType}:
-        found = found.__func__  # type: ignore[attr-defined]  # all of them have it
-    if type(found) is not FunctionType:
+    if type(method) in {staticmethod, classmethod, MethodType}:
+        method = method.__func__  # type: ignore[attr-defined]  # all of them have it
+    if type(method) is not FunctionType:
         return False
-    maker = found.__globals__.get("__name__", "")
+    maker = method.__globals__.get("__name__", "")
     if type(maker) is not str:
         return False
-    made = maker in _MAKERS or maker.partition(".")[0] == "pydantic" or maker.startswith("namedtuple_")
-    code = found.__code__
+    generated = maker in _MAKERS or maker.partition(".")[0] == "pydantic" or maker.startswith("namedtuple_")
+    code = method.__code__
     in_dataclass = code.co_filename == "<string>" and code.co_qualname.startswith("__create_fn__.<locals>.")
-    return made or in_dataclass or code.co_filename.startswith("<attrs generated")
+    return generated or in_dataclass or code.co_filename.startswith("<attrs generated")
 
 
 def has_own_hash(kind: type, /) -> bool:
-    """Whether hashing or comparing an instance calls code that its class has written itself."""
-    found = (raw(kind, "__hash__"), raw(kind, "__eq__"))
-    return not all(is_builtin(each) or is_generated(each) for each in found)
+    """Whether hashing or comparing an instance calls code that its class defines itself."""
+    methods = (raw(kind, "__hash__"), raw(kind, "__eq__"))
+    return not all(is_builtin(method) or is_generated(method) for method in methods)
 
 
 def collide(members: Collection[Any], /) -> bool:
-    """Whether so many have the same hash that putting them into a set would take for ever: numbers can be chosen so."""
-    return len(members) > _MANY and max(Counter(map(hash, members)).values()) > _MOST_ALIKE
+    """Whether so many members have the same hash that putting them into a set would not end: numbers can be chosen so."""
+    return len(members) > _MIN_MEMBERS and max(Counter(map(hash, members)).values()) > _MAX_EQUAL_HASHES
 
 
 def hashes_itself(members: Iterable[Any], /) -> bool:
-    """Whether one of them, or something that it is made of, has a hash of its class's own."""
+    """Whether one of the members, or something that it contains, has a hash that its class defines itself."""
     waiting, seen = list(members), set()
     while waiting:
-        each = waiting.pop()
-        kind = type(each)
-        if kind in _PLAIN or id(each) in seen:
+        value = waiting.pop()
+        kind = type(value)
+        if kind in _PLAIN or id(value) in seen:
             continue
-        seen.add(id(each))
+        seen.add(id(value))
         if descends(kind, tuple):
-            waiting.extend(tuple.__iter__(each))
+            waiting.extend(tuple.__iter__(value))
         elif kind is frozenset:
-            waiting.extend(each)
+            waiting.extend(value)
         if is_written_in_python(kind):
             if has_own_hash(kind):
                 return True
-            waiting.extend(_parts(kind, each))
+            waiting.extend(_parts(kind, value))
     return False
 
 
 def _parts(kind: type, obj: Any) -> list[Any]:
-    found: list[Any] = []
+    parts: list[Any] = []
     for base in ancestry(kind):
-        for name, each in names(base).items():
-            if type(each) is MemberDescriptorType:
+        for name, descriptor in names(base).items():
+            if type(descriptor) is MemberDescriptorType:
                 try:
-                    found.append(each.__get__(obj))
+                    parts.append(descriptor.__get__(obj))
                 except AttributeError:
                     continue
-            elif name == "__dict__" and type(each) is GetSetDescriptorType:
-                found.extend(each.__get__(obj).values())
-    return found
+            elif name == "__dict__" and type(descriptor) is GetSetDescriptorType:
+                parts.extend(descriptor.__get__(obj).values())
+    return parts

@@ -1,4 +1,4 @@
-"""The walk from an object to plain data."""
+"""Writer of plain data: walks an object and makes the tree."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from holdall.serialization.typed.static_lookup import collide, has_own_hash, has
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-LEAST: Final = -(2**63)
-MOST: Final = 2**64 - 1
+MIN_INT: Final = -(2**63)
+MAX_INT: Final = 2**64 - 1
 _NoneType = type(None)
 
 
 class Writer:
     """Makes one tree. What is plain already is returned as it is, not copied; nothing that is passed in is changed.
 
-    Dispatch is on the exact type: a subclass of `str` or `dict` would come back as its base, so it is not taken for it.
+    Dispatch is on the exact type: a subclass of `str` or `dict` would come back as its base.
     Lists of one plain type are checked without a Python-level loop.
     """
 
@@ -38,7 +38,7 @@ class Writer:
         self.serializer = serializer
         self.encoder = encoder
         self.hashes_itself = False
-        """Whether an instance has been met whose class has a hash of its own."""
+        """Whether an instance was written whose class has its own hash."""
         self._plans: dict[type, Callable[[Writer, Any, int], Any]] = {}
 
     # What a format decides.
@@ -46,17 +46,21 @@ class Writer:
     def tagged(
         self, tag: str, payload: Any, /, *, name: str | None = None, more: Mapping[str, Any] | None = None
     ) -> Any:
-        """The node for a payload: `name` is that of a class, `more` what the form says beside the payload."""
+        """Returns the node for a payload: `name` is that of a class, `more` what the form has besides the payload."""
         raise NotImplementedError
 
     def blob(self, data: bytes | bytearray, /) -> Any:
-        """The payload of a `blob` form."""
+        """Returns the payload of a `blob` form."""
         raise NotImplementedError
 
     # The walk.
 
     def write(self, obj: Any, /) -> Any:
-        """Raises `SerializationError` with the path of what has no form."""
+        """Returns the tree of an object.
+
+        Raises:
+            SerializationError: a value has no form; with its path.
+        """
         try:
             return self.value(obj, 1)
         except UnsupportedValue as unsupported:
@@ -75,7 +79,7 @@ class Writer:
         if kind is list:
             return self.items(obj, level)
         if kind is int:
-            return obj if LEAST <= obj <= MOST else self.tagged("int", hex(obj))
+            return obj if MIN_INT <= obj <= MAX_INT else self.tagged("int", hex(obj))
         if kind is float:
             return obj if self.native_nonfinite or isfinite(obj) else self.tagged("float", repr(obj))
         if kind is bool or obj is None:
@@ -95,7 +99,7 @@ class Writer:
     def fields(  # noqa: C901, PLR0912 - the hottest loop: a call per item would double its cost
         self, obj: dict[Any, Any], level: int, /, *, owner: Any = None, attributes: bool = False
     ) -> Any:
-        """`owner` is the object whose fields these are; `attributes` says that the path to them is dotted."""
+        """Writes a dict, or the fields of `owner`; with `attributes` the path to them is dotted."""
         if level > MAX_LEVELS:
             raise too_deep(MAX_LEVELS)
         reserved = self.reserved_key
@@ -112,7 +116,7 @@ class Writer:
                     if item.isascii():
                         continue
                 elif kind is int:
-                    if LEAST <= item <= MOST:
+                    if MIN_INT <= item <= MAX_INT:
                         continue
                 elif kind is bool or item is None:
                     continue
@@ -134,7 +138,7 @@ class Writer:
     def items(
         self, obj: list[Any], level: int, /, *, owner: Any = None, step: Callable[[int], str] = "[{}]".format
     ) -> list[Any]:
-        """The items; `step` writes the path to one, `owner` is what they belong to, where not the list."""
+        """Writes a list; `step` formats the path to an item, `owner` is what they belong to if not the list."""
         if level > MAX_LEVELS:
             raise too_deep(MAX_LEVELS)
         if self._plain(obj):
@@ -170,7 +174,7 @@ class Writer:
             )
 
     def _plain(self, obj: list[Any], /) -> bool:
-        """Whether the items are of one plain type and all within its bounds."""
+        """Whether all items are of one plain type and within its bounds."""
         kinds = set(map(type, obj))
         if len(kinds) > 1:
             return False
@@ -178,13 +182,13 @@ class Writer:
         if kind is float:
             return self.native_nonfinite or all(map(isfinite, obj))
         if kind is int:
-            return bool(min(obj) >= LEAST and max(obj) <= MOST)
+            return bool(min(obj) >= MIN_INT and max(obj) <= MAX_INT)
         if kind is str:
             return all(map(str.isascii, obj))
         return kind is bool or kind is _NoneType or (kind is bytes and self.native_bytes)
 
     def _formed(self, kind: type, obj: Any, level: int, /) -> Any:
-        """What the table has a form for, by exact type or by the kind of its class; the encoder has the rest."""
+        """Writes a value that is not plain, by the form of its exact type or of the kind of its class, else by the encoder."""
         if level > MAX_LEVELS:
             raise too_deep(MAX_LEVELS)
         try:
