@@ -16,13 +16,13 @@ import pytest
 from holdall import flow, load_result, task
 from holdall.abc.signature import Signer
 from holdall.catalog.open import close_catalogs, open_catalog
-from holdall.errors import UntrustedResultError
 from holdall.catalog.recorder import recorder_for
+from holdall.errors import UntrustedResultError
 from holdall.results.record import parse
-from holdall.settings import current
 from holdall.results.signing_keys import Texts, text_of
 from holdall.results.signing_keys import parse as parse_signers
 from holdall.security.signing import verify
+from holdall.settings import current
 from holdall_crypto import Ed25519
 
 HERE = Path(__file__).parent
@@ -99,8 +99,8 @@ def test_holdall_takes_the_signatures_of_the_vectors(name: str) -> None:
         data = (HERE / "record-v1" / f"{kind}-{name}.record.json").read_bytes()
 
         parse(data, where=name, verify=partial(verify, keys=parse_signers(texts), where=name))
+        other = next(each for each in known if each != kind)
         with pytest.raises(UntrustedResultError):
-            other = next(each for each in known if each != kind)
             parse(data, where=name, verify=partial(verify, keys=parse_signers(known[other]), where=name))
 
 

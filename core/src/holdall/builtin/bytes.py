@@ -33,8 +33,8 @@ class BytesSerializer(Serializer):
         if kind not in {bytes, bytearray} or not obj:
             what = f"an empty {kind.__name__}" if kind in {bytes, bytearray} else f"a {kind.__qualname__}"
             raise SerializationError(
-                f"The bytes serializer cannot write this result: result is {what}, and it keeps bytes and bytearrays "
-                'with something in them. Use result_serializer="json" for it.',
+                f"The bytes serializer cannot write this result: result is {what}, and it writes bytes and bytearrays "
+                'that are not empty. Use result_serializer="json" for it.',
                 path="result",
                 value=obj,
             )

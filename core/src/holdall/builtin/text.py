@@ -23,8 +23,8 @@ class TextSerializer(Serializer):
         if type(obj) is not str or not obj:
             what = "an empty text" if type(obj) is str else f"a {type(obj).__qualname__}"
             raise SerializationError(
-                f"The text serializer cannot write this result: result is {what}, and it keeps texts with something in "
-                'them. Use result_serializer="json" for it.',
+                f"The text serializer cannot write this result: result is {what}, and it writes texts that are not "
+                'empty. Use result_serializer="json" for it.',
                 path="result",
                 value=obj,
             )

@@ -28,7 +28,7 @@ class ThreadRunner(TaskRunner):
         self._pool = ThreadPoolExecutor(self.max_workers, thread_name_prefix="holdall")
 
     def submit(self, call: Call, /) -> Future[Any]:
-        # Each call sees the run that submitted it, and changes nobody else's context.
+        # Each call sees the run that submitted it, and changes no other context.
         return self._pool.submit(copy_context().run, call)
 
     def shutdown(self, *, wait: bool = True) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from holdall.builtin.json.serializer import JSONSerializer
@@ -20,6 +20,8 @@ from holdall.testing.typed import Colour, Numbers, Person, Plain, Point, Slotted
 
 VECTORS = Path(__file__).parents[4] / "tests" / "vectors" / "json-v1"
 HERE = "holdall.testing.typed"
+# Nested data is slow to draw where the machine has other work.
+ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def read(data: bytes, jsonlib: str = "json") -> Any:
@@ -118,6 +120,7 @@ VALUES = st.recursive(
 )
 
 
+@ANY_SPEED
 @given(VALUES)
 def test_any_nesting_comes_back(value: Any) -> None:
     """Written by one library and read by the other, both ways."""
@@ -135,6 +138,7 @@ JSON = st.recursive(
 )
 
 
+@ANY_SPEED
 @given(
     st.sampled_from([form.tag for form in FORMS]),
     JSON,

@@ -45,7 +45,7 @@ class JSONSerializer(Serializer):
             library(self.jsonlib)
 
     @property
-    def exact(self) -> bool:  # type: ignore[override]  # depends on what has a say, and stays read-only
+    def exact(self) -> bool:  # type: ignore[override]  # depends on the options, and stays read-only
         """Whether no functions or library of the user write anything."""
         return self.object_encoder is None and not self.dumps_kwargs and self.jsonlib in KNOWN
 
@@ -102,7 +102,7 @@ class JSONSerializer(Serializer):
         return {name: value for name, value in super().options().items() if value is not None}
 
     def dump(self, obj: Any, /) -> Parts:
-        # Who writes has a serializer of its own; one that stored data described writes the normal form, and calls nothing.
+        # A serializer that stored data described writes the normal form, and calls nothing.
         stored = self._stored
         encoder = None if stored else self.object_encoder
         tree = JSONWriter(self.slug, encoder=_function(encoder) if isinstance(encoder, str) else encoder).write(obj)
@@ -136,7 +136,7 @@ class JSONSerializer(Serializer):
     def _tree(self, data: Buffer, trust: Trust) -> Any:
         if not self._stored:
             return decode(self.jsonlib, data, self.loads_kwargs)
-        # There is one normal form: where nobody here chose the library, the standard one does as well, with no options.
+        # There is one normal form: if the library was not chosen here, the standard one reads it too, without options.
         if self.jsonlib in KNOWN:
             return decode(self.jsonlib if self.jsonlib in sys.modules else "json", data, {})
         if CALLS + self.jsonlib in trust.accept:

@@ -50,7 +50,7 @@ class LeaseManager(LockManager):
 
     Each holder of a key creates the generation after the newest one, conditionally: `<folder>/<sha256 of the key>/<20
     digits>`. That number is its token. It then rewrites its object every third of the ttl, and marks it as released at
-    the end. The newest generation stays, so that numbers grow; who takes over removes the older ones.
+    the end. The newest generation stays, so that numbers grow; the next holder removes the older ones.
 
     No machine's clock is trusted: a waiter takes a holder for dead whose object it has seen unchanged for that holder's
     ttl. That needs one manager to be asked again; a holder that should have finished minutes ago costs no wait.

@@ -132,7 +132,7 @@ class Directory(Storage):
         return _meta(key, status)
 
     def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
-        # One open file throughout: who replaces the object gives its name to another file and leaves this one alone.
+        # One open file throughout: replacing the object gives its name to another file and leaves this one alone.
         descriptor, size = self._open(key, "get")
         left = size
         with FileIO(descriptor) as file:
@@ -166,7 +166,7 @@ class Directory(Storage):
             return True
         if os.path.islink(path):
             return super().delete_unchanged(meta)
-        # Aside, where nobody replaces it any more: what is looked at there is what is deleted.
+        # Aside, where it cannot be replaced: what is looked at there is what is deleted.
         aside = f"{path.rpartition('/')[0]}/{TEMPORARY}{new_id()}"
         try:
             os.rename(path, aside)
@@ -178,7 +178,7 @@ class Directory(Storage):
             if _meta(meta.key, os.lstat(aside)).is_same(meta):
                 os.unlink(aside)
                 return True
-            with suppress(FileExistsError):  # replaced once more, and so this one is of no account
+            with suppress(FileExistsError):  # replaced once more, so this one is obsolete
                 file_io.create(aside, path, lock=lambda: self._create_lock(meta.key))
             file_io.discard(aside)
         except OSError as error:

@@ -127,7 +127,7 @@ def create(temporary: str, path: str, /, *, lock: Callable[[], str]) -> None:
     try:
         os.link(temporary, path)
     except FileExistsError:
-        # A file server that carries out one request twice reports our own link as somebody else's.
+        # A file server that carries out one request twice reports our own link as that of another.
         if os.stat(temporary).st_nlink == 1:
             raise
     except OSError:

@@ -44,7 +44,7 @@ def _advice(obj: Any, part: Any, library: str) -> str:
 
     own = [codec.slug for codec in candidates(type(part))]
     if own and part is not obj:
-        return f'result_serializer="auto" keeps that part by itself, as {own[0]}.'
+        return f'result_serializer="auto" stores that part by itself, as {own[0]}.'
     if own:
         return f'Use result_serializer="{own[0]}" for it.'
     return (
@@ -122,7 +122,7 @@ def _captured(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _attributes(obj: Any) -> Iterator[tuple[str, Any]]:
-    """Yields what pickle itself would write: the state that the class chooses, else its fields."""
+    """Yields what pickle itself would write: the state that the class chooses, or else its fields."""
     cls = type(obj)
     if getattr(cls, "__getstate__", None) is not getattr(object, "__getstate__", None):
         state = obj.__getstate__()
