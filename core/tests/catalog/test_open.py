@@ -204,8 +204,6 @@ def test_a_catalog_without_a_file_in_the_home_is_asked_all_the_same(
     """By whoever only looks, too: commands, and messages that say where a result is now."""
     monkeypatch.setenv("HOLDALL_CATALOG", "elsewhere")
     monkeypatch.setenv("ELSEWHERE", str(place / "elsewhere.db"))
-    from holdall.cli.absent import catalog_to_read
-
     from holdall.maintenance.rebuild_catalog import damage
 
     with installed(place):
@@ -215,7 +213,7 @@ def test_a_catalog_without_a_file_in_the_home_is_asked_all_the_same(
         recorder_for(open_catalog(found)).flush()
 
         assert None is catalog_path(found)
-        assert {first.run_id, second.run_id} == {row.id for row in catalog_to_read(found).runs()}
+        assert {first.run_id, second.run_id} == {row.id for row in open_catalog(found, create=False).runs()}
         assert None is damage(found)
         with pytest.raises(MissingResultError, match="knows no result"):
             load_result(key="results/00/none.json")

@@ -160,7 +160,7 @@ def test_a_manager_of_a_plugin_locks_cached_results(
 
     (_, kind, location, seconds), (_, key) = asked
     record = Path("kept", key)
-    assert ("Guarded", "kept", 9.0) == (kind, Path(location["basepath"]).name, seconds)
+    assert ("GuardedStorage", "kept", 9.0) == (kind, Path(location["basepath"]).name, seconds)
     assert record.is_file()
     assert {".token", ""} == {path.suffix for path in slates.iterdir()}
     assert not Path("kept", ".locks").exists()
