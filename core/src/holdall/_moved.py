@@ -65,22 +65,20 @@ _MODULES: Final = {
 }
 # Names that left their module, or have another name in it.
 _NAMES: Final = {
-    ("abc.typed", "Form"): ("serialization.typed", "TypeHandler"),
-    ("abc.typed", "Refused"): ("serialization.typed", "UnsupportedValue"),
-    ("abc.typed.form", "Form"): ("serialization.typed.form", "TypeHandler"),
-    ("abc.typed.refusal", "Refused"): ("serialization.typed.errors", "UnsupportedValue"),
-    ("units", "Unit"): ("declaration.definition", "Definition"),
-    ("results", "SerializerReference"): ("types", "SerializerReference"),
-    ("results", "StorageReference"): ("types", "StorageReference"),
+    ("abc", "Compression"): ("serialization", "Compression"),
+    ("abc", "CompressionSerializer"): ("serialization", "CompressionSerializer"),
+    ("abc", "WrappingSerializer"): ("serialization", "WrappingSerializer"),
     ("abc.typed", "Form"): ("serialization.typed", "TypeHandler"),
     ("abc.typed", "Refused"): ("serialization.typed", "UnsupportedValue"),
     ("abc.typed.form", "Form"): ("serialization.typed.form", "TypeHandler"),
     ("abc.typed.refusal", "Refused"): ("serialization.typed.errors", "UnsupportedValue"),
     ("abc.typed.writer", "LEAST"): ("serialization.typed.writer", "MIN_INT"),
     ("abc.typed.writer", "MOST"): ("serialization.typed.writer", "MAX_INT"),
-    ("abc", "Compression"): ("serialization", "Compression"),
-    ("abc", "CompressionSerializer"): ("serialization", "CompressionSerializer"),
-    ("abc", "WrappingSerializer"): ("serialization", "WrappingSerializer"),
+    ("results", "SerializerReference"): ("types", "SerializerReference"),
+    ("results", "StorageReference"): ("types", "StorageReference"),
+    ("units", "Unit"): ("declaration.definition", "Definition"),
+    ("units", "_found"): ("declaration.definition", "_by_name"),
+    ("units", "_varied"): ("declaration.definition", "_with_options"),
 }
 
 

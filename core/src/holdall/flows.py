@@ -1,10 +1,10 @@
-"""The `@flow` decorator and what it makes."""
+"""The `@flow` decorator and the class `Flow`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, ParamSpec, TypeVar, Unpack, overload
 
-from holdall.tasks import Runnable, decorated
+from holdall.tasks import Runnable, decorate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Flow(Runnable[P, R_co]):
-    """A function that runs tasks and other flows, and hands its result options down to them."""
+    """Function that runs tasks and other flows, which inherit its result options."""
 
     kind: ClassVar[Literal["flow"]] = "flow"
 
@@ -27,5 +27,13 @@ def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
 @overload
 def flow(**options: Unpack[Declared]) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 def flow(fn: Any = None, /, **options: Unpack[Declared]) -> Any:
-    """Make a function a flow; see `holdall.declaration.options.Declared` for the options."""
-    return decorated(Flow, "flow", fn, options)
+    """Makes a function a flow.
+
+    Args:
+        fn: The function; absent when the decorator is called with options.
+        options: See `holdall.declaration.options.Declared`.
+
+    Raises:
+        ConfigurationError: the function or an option cannot work.
+    """
+    return decorate(Flow, "flow", fn, options)

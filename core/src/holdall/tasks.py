@@ -1,4 +1,4 @@
-"""The `@task` decorator, what it makes, and what tasks and flows have in common."""
+"""The `@task` decorator, the class `Task`, and its base `Runnable`, which flows share."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from typing import (
 )
 
 from holdall.declaration.definition import AnyDefinition, Definition, check_names
-from holdall.declaration.options import Declared, Options, said
+from holdall.declaration.options import Declared, Options, explicit
 from holdall.declaration.resolution import Resolution, resolve
 from holdall.declaration.retry_delay import exponential_backoff
 from holdall.engine.call import call
 from holdall.engine.inputs import unmapped
-from holdall.settings import model as settings
+from holdall.settings.model import current as current_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -48,22 +48,22 @@ _HOMES = {"task_input_hash": "cache.policies"}
 
 
 class Stateful(Protocol[P, T_co]):
-    """A task or flow whose calls return the state: what `with_options(return_state=True)` gives."""
+    """Task or flow whose calls return the state, as `with_options(return_state=True)` returns it."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> State[T_co]: ...
 
 
 class StatefulAsync(Protocol[P, T_co]):
-    """The same for an `async def` function."""
+    """`Stateful` of an `async def` function."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, State[T_co]]: ...
 
 
 class Runnable(Definition[P, R_co]):
-    """Base of Task and Flow.
+    """Base of `Task` and `Flow`: a function whose calls are runs.
 
-    PEP 612 has no room for extra keywords, so `return_state=` and `wait_for=` in a call work when it runs, and
-    `with_options(return_state=True)` is the way that type checkers follow.
+    PEP 612 does not allow extra keywords, so a type checker rejects `return_state=` and `wait_for=` in a call, which work at
+    run time; it accepts `with_options(return_state=True)`.
     """
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
@@ -74,7 +74,12 @@ class Runnable(Definition[P, R_co]):
     @overload
     def submit(self: Runnable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]: ...
     def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Start a run on the task runner; inputs may be futures. `wait_for=[…]` names futures to wait for first."""
+        """Starts a run on the task runner.
+
+        Args:
+            args: Inputs of the function; futures and states among them are replaced by their results.
+            kwargs: Inputs by name; `wait_for=[…]` are futures to wait for before the run starts.
+        """
         from holdall.runners.submit import submit
 
         wait_for = kwargs.pop("wait_for", self.options.wait_for)
@@ -85,7 +90,11 @@ class Runnable(Definition[P, R_co]):
     @overload
     def map(self: Runnable[..., T], *args: Any, **kwargs: Any) -> Futures[T]: ...
     def map(self, *args: Any, **kwargs: Any) -> Futures[Any]:
-        """Submit one run for each position of the iterables; other inputs, and those in `unmapped(…)`, go to all."""
+        """Submits one run for each position of the iterables; other inputs, and those in `unmapped(…)`, go to all.
+
+        Raises:
+            ConfigurationError: there is no iterable among the inputs, or they differ in length.
+        """
         from holdall.runners.submit import submit_all
 
         return submit_all(self, args, kwargs, kwargs.pop("wait_for", self.options.wait_for))
@@ -101,9 +110,12 @@ class Runnable(Definition[P, R_co]):
     @overload
     def with_options(self, **options: Unpack[Declared]) -> Self: ...
     def with_options(self, **options: Any) -> Any:
-        """A copy with these options changed; see `holdall.declaration.options.Declared` for what each means.
+        """Returns a copy with changed options; see `holdall.declaration.options.Declared`.
 
         With `return_state=True`, its calls return a `State` instead of the value.
+
+        Raises:
+            ConfigurationError: an option does not exist or cannot have the value.
         """
         return self.replaced(options)
 
@@ -117,32 +129,32 @@ class Runnable(Definition[P, R_co]):
         return self if instance is None else self.bound_to(instance)
 
     def key_parts(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, str]:
-        """What the cache key of such a call counts: digests by what they are of, in sorted order. Runs nothing.
+        """Returns the parts of the cache key of a call: digests by what they are of, sorted. Runs nothing.
 
-        Two calls that should share a result and do not differ in the parts that this shows. Empty for a function that is
-        not cached.
+        Two calls that should share a result but do not differ in one of these parts. Empty if the function is not cached.
 
         Raises:
-            ConfigurationError: an input, or what the function reaches, cannot be counted.
+            ConfigurationError: an input, or a value that the function reaches, cannot be counted.
         """
         from holdall.engine.cached_call import key_parts
 
         return key_parts(self, args, kwargs)
 
     def explain(self, *, flow: Definition[Any, Any] | Sequence[Definition[Any, Any]] = ()) -> Resolution:
-        """Where a result of it will be stored, when, and why: printed, in sentences. Runs nothing.
+        """Returns whether, where and how its results are stored, and why; `str()` of it is in sentences. Runs nothing.
 
-        `flow` is the flow that calls it, or several from the outermost in.
+        Args:
+            flow: The flow that calls it, or several, the outermost first.
         """
-        found = settings.current(os.getcwd())
+        settings = current_settings(os.getcwd())
         scope = None
-        for around in [flow] if isinstance(flow, Definition) else flow:
-            scope = resolve(around.kind, around.options, scope, found).scope(around.options, scope)
-        return with_notes(resolve(self.kind, self.options, scope, found), self)
+        for outer in [flow] if isinstance(flow, Definition) else flow:
+            scope = resolve(outer.kind, outer.options, scope, settings).scope(outer.options, scope)
+        return with_notes(resolve(self.kind, self.options, scope, settings), self)
 
 
 class Task(Runnable[P, R_co]):
-    """A function whose calls are runs of their own: cached, retried, kept as its options and the flows around say."""
+    """Function whose calls are cached, retried and stored as its options and the flows around it say."""
 
     kind: ClassVar[Literal["task"]] = "task"
 
@@ -152,24 +164,32 @@ def task(fn: Callable[P, R], /) -> Task[P, R]: ...
 @overload
 def task(**options: Unpack[Declared]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 def task(fn: Any = None, /, **options: Unpack[Declared]) -> Any:
-    """Make a function a task; see `holdall.declaration.options.Declared` for the options."""
-    return decorated(Task, "task", fn, options)
+    """Makes a function a task.
+
+    Args:
+        fn: The function; absent when the decorator is called with options.
+        options: See `holdall.declaration.options.Declared`.
+
+    Raises:
+        ConfigurationError: the function or an option cannot work.
+    """
+    return decorate(Task, "task", fn, options)
 
 
-def decorated(cls: Callable[[Any, Options], Any], kind: str, fn: Any, options: Declared) -> Any:
-    """A bare or a called decorator."""
+def decorate(cls: Callable[[Any, Options], Any], kind: str, fn: Any, options: Declared) -> Any:
+    """Returns the decorated function, or a decorator if `fn` is None."""
     check_names(kind, options)
 
-    def decorate(function: Any) -> Any:
-        named = getattr(function, "__name__", None) or type(function).__name__
-        return cls(function, Options(**{"name": named, **said(options)}))
+    def decorator(function: Any) -> Any:
+        name = getattr(function, "__name__", None) or type(function).__name__
+        return cls(function, Options(**{"name": name, **explicit(options)}))
 
-    return decorate if fn is None else decorate(fn)
+    return decorator if fn is None else decorator(fn)
 
 
 def with_notes(resolution: Resolution, definition: AnyDefinition, /) -> Resolution:
-    """The resolution, and what only the function itself tells: the serializer that `auto` takes, what its key misses."""
-    return replace(_with_choice(resolution, definition), not_counted=_not_counted(definition))
+    """Returns the resolution with notes on the function: the serializer that `auto` chooses, and what its key cannot count."""
+    return replace(_with_auto_choice(resolution, definition), not_counted=_not_counted(definition))
 
 
 def _not_counted(definition: AnyDefinition) -> tuple[str, ...]:
@@ -178,36 +198,36 @@ def _not_counted(definition: AnyDefinition) -> tuple[str, ...]:
     from holdall.cache.digest import Walk
     from holdall.cache.parts import Code
 
-    found: dict[str, None] = {}
+    places: dict[str, None] = {}
     for part in getattr(definition.options.cache_policy, "parts", ()):
         if isinstance(part, Code):
-            for each in definition.identity.reach(part).unfollowed(Walk()):
-                found[f"{each.where}: {each.expression} {each.reason}"] = None
-    return tuple(found)
+            for place in definition.identity.reach(part).unfollowed(Walk()):
+                places[f"{place.where}: {place.expression} {place.reason}"] = None
+    return tuple(places)
 
 
-def _with_choice(resolution: Resolution, definition: AnyDefinition, /) -> Resolution:
-    """Where the serializer is chosen by the value: what the annotation of the returned one leads to here."""
+def _with_auto_choice(resolution: Resolution, definition: AnyDefinition, /) -> Resolution:
+    """Adds which serializer `auto` chooses for the class in the return annotation."""
     decision = resolution.serializer
     if not resolution.persist.value or getattr(decision.value, "slug", decision.value) != "auto":
         return resolution
     from holdall.builtin import candidates
 
-    kind = _returned(definition)
-    said = "it chooses by each value" if kind is None else candidates.reason(kind)
-    return replace(resolution, serializer=replace(decision, reason=f"{decision.reason}; {said}"))
+    cls = _returned_class(definition)
+    choice = "it chooses by each value" if cls is None else candidates.reason(cls)
+    return replace(resolution, serializer=replace(decision, reason=f"{decision.reason}; {choice}"))
 
 
-def _returned(definition: AnyDefinition) -> type | None:
-    """The class that the body says it returns, if it says one."""
+def _returned_class(definition: AnyDefinition) -> type | None:
+    """Returns the class in the return annotation; None if it has none."""
     from inspect import unwrap
 
     try:
         hint = get_type_hints(unwrap(definition.fn)).get("return")
-    except (NameError, TypeError, AttributeError):  # names that only a type checker knows
+    except (NameError, TypeError, AttributeError):  # names that exist for type checkers alone
         return None
-    kind = get_origin(hint) or hint
-    return kind if isinstance(kind, type) and kind not in {type(None), object, Any} else None
+    cls = get_origin(hint) or hint
+    return cls if isinstance(cls, type) and cls not in {type(None), object, Any} else None
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What travels to another process and back, without one: packed and unpacked here."""
+"""States are pickled for another process and read back here, without a process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from holdall.abc.runner import TaskRunner
 from holdall.builtin.local.directory import Directory
 from holdall.engine.state import State
 from holdall.errors import ConfigurationError, SerializationError, StorageError
-from holdall.runners.pickling import packed, unpacked
+from holdall.runners.pickling import dump_state, load_state
 from holdall.types import Call, Secrets
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def there_and_back(error: BaseException) -> BaseException:
         raise error  # noqa: TRY301 - a traceback of its own is what is asked for
     except BaseException as raised:  # noqa: BLE001 - any
         state: State[Any] = State(type="failed", kind="task", run_id="r", name="n", _error=raised)
-    returned = unpacked(packed(state)).result(raise_on_failure=False)
+    returned = load_state(dump_state(state)).result(raise_on_failure=False)
     assert isinstance(returned, BaseException)
     return returned
 
@@ -236,7 +236,7 @@ def test_exceptions_that_have_each_other_as_context_still_travel() -> None:
 def test_a_value_that_cannot_travel_becomes_a_failure_that_says_so() -> None:
     """With the ways out."""
     state: State[Any] = State(type="completed", kind="task", run_id="r", name="n", _value=threading.Lock())
-    back = unpacked(packed(state))
+    back = load_state(dump_state(state))
 
     assert "failed" == back.type
     with pytest.raises(SerializationError, match=r"cannot travel back .* lock.*persist_result=True"):

@@ -1,4 +1,4 @@
-"""What a task or flow declares, and the rules that resolve it (pure).
+"""Declared options of tasks and flows, and the rules that resolve them (pure).
 
 Internal: it may change in any release.
 """

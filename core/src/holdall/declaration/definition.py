@@ -1,4 +1,4 @@
-"""What tasks and flows have in common: a function, its options, and what can be asked of them without running."""
+"""Definition: the function and options that a task or flow consists of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, ParamSpec, Self, TypeAlias, TypeVar
 
 from holdall._cached import cached
-from holdall.declaration.options import Options, check, said, unsaid
+from holdall.declaration.options import Options, check, explicit, reset
 from holdall.errors import ConfigurationError
 from holdall.suggest import suggest
 
@@ -27,14 +27,14 @@ _CALL_KEYWORDS: Final = frozenset({"return_state", "wait_for"})
 
 
 class Definition(Generic[P, R_co]):
-    """Function and options of a task or flow. Compared by identity; pickles by name where its module holds it."""
+    """Function and options of a task or flow. Compared by identity; pickled by name if its module holds it under that name."""
 
     kind: ClassVar[Literal["task", "flow"]]
     fn: Callable[P, R_co]
     bound_from: tuple[Any, object] | None = None
-    """The unbound definition and the instance, where this is a method of one."""
+    """The unbound definition and the instance, if this is a bound method."""
     named: bool | None = None
-    """Whether its name tells it from all others, where another process has said so."""
+    """Whether its name identifies it, as the process that pickled it determined; None if it was defined here."""
 
     def __init__(self, fn: Callable[P, R_co], options: Options) -> None:
         code = _code(fn)
@@ -66,44 +66,48 @@ class Definition(Generic[P, R_co]):
 
     @cached
     def trusted(self) -> frozenset[str]:
-        """Modules that the return annotation names in full, as a text does whose module is imported for types alone."""
-        said = getattr(self.fn, "__annotations__", {}).get("return")
-        if not isinstance(said, str):
+        """Modules that a return annotation given as text names in full; they may be imported for types alone."""
+        annotation = getattr(self.fn, "__annotations__", {}).get("return")
+        if not isinstance(annotation, str):
             return frozenset()  # what it names is imported already
-        dotted = re.findall(r"[A-Za-z_]\w*(?:\.\w+)+", said)
+        dotted = re.findall(r"[A-Za-z_]\w*(?:\.\w+)+", annotation)
         return frozenset(name.rpartition(".")[0] for name in dotted)
 
     @property
     def identity(self) -> Function:
-        """Which function it is, for cache keys and replays; one for all variants that `with_options` makes."""
-        found: Function | None = self.shared.get("identity")
-        if found is None:
+        """Identity of the function for cache keys and replays, shared by all variants that `with_options` returns."""
+        identity: Function | None = self.shared.get("identity")
+        if identity is None:
             from holdall.cache.function import Function
 
             try:
                 signature = self.signature
-            except (ValueError, TypeError):  # a builtin that says nothing of its parameters, and so marks none
+            except (ValueError, TypeError):  # a builtin without a signature, and so without marked parameters
                 signature = None
-            found = self.shared.setdefault("identity", Function(self.fn, signature, named=self.named))
-        return found
+            identity = self.shared.setdefault("identity", Function(self.fn, signature, named=self.named))
+        return identity
 
     @cached
     def key_function(self) -> str | None:
-        """The digest of its `cache_key_fn`, for records; None where it has none."""
+        """Digest of its `cache_key_fn`, for records; None if there is none or it cannot be hashed."""
         from holdall.cache.function import Function
 
         try:
             return Function(self.options.cache_key_fn, None).as_task()
         except ConfigurationError:
-            return None  # it closes over what cannot be counted
+            return None  # it closes over a value that cannot be hashed
 
     @cached
     def uncached(self) -> Self:
-        """The same without caching: how a call runs whose cache key is None."""
+        """Variant without caching, for calls whose cache key is None."""
         return self.replaced({"cache_key_fn": None, "cache_policy": None})
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Parameters by name, defaults included. Raises TypeError as the call itself would."""
+        """Returns the parameters by name, defaults included.
+
+        Raises:
+            TypeError: as the call itself would.
+        """
         if len(args) == self._plain_names and not kwargs:
             return dict(zip(self.signature.parameters, args, strict=True))
         bound = self.signature.bind(*args, **kwargs)
@@ -113,15 +117,15 @@ class Definition(Generic[P, R_co]):
 
     @cached
     def _plain_names(self) -> int:
-        """How many parameters there are where all may go by position, else -1: `bind` then need not ask inspect."""
+        """Number of parameters if all may be positional, so that `bind` need not use inspect; -1 otherwise."""
         kinds = [parameter.kind for parameter in self.signature.parameters.values()]
         plain = all(kind.name in {"POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD"} for kind in kinds)
         return len(kinds) if plain and not hasattr(self.fn, "__self__") else -1
 
     def bound_to(self, instance: object) -> Self:
-        """As a method of the instance; shares the resolved plans, as the options are the same."""
+        """Returns the definition as a method of the instance; it shares the resolved plans, as the options are the same."""
         if not hasattr(self.fn, "__get__"):
-            return self  # a builtin or a callable object: no method in a plain class either
+            return self  # a builtin or a callable object, which is not bound in a plain class either
         bound = object.__new__(type(self))
         bound.__dict__.update(self.__dict__)
         bound.shared = {}
@@ -132,9 +136,9 @@ class Definition(Generic[P, R_co]):
         return bound
 
     def replaced(self, changes: Mapping[str, Any]) -> Self:
-        """A copy with other options; None takes one back to what it is when nobody says."""
+        """Returns a copy with changed options; None resets an option to its default."""
         check_names(self.kind, changes)
-        options = replace(self.options, **said(changes), **unsaid(changes))
+        options = replace(self.options, **explicit(changes), **reset(changes))
         if self.bound_from is None:
             variant = type(self)(self.fn, options)
             variant.shared, variant.named = self.shared, self.named
@@ -146,27 +150,28 @@ class Definition(Generic[P, R_co]):
         return f"<{self.kind} {self.function_name}>"
 
     def __reduce__(self) -> Any:
-        # By name where the name leads back here; else by value, which needs cloudpickle for the function.
+        # By name if the name leads back here; otherwise by value, which needs cloudpickle for the function.
         if self.bound_from is not None:
             return type(self).bound_to, self.bound_from
         if self.__module__ != "__main__":
-            named = _found(self.__module__, self.__qualname__)
+            named = _by_name(self.__module__, self.__qualname__)
             if named is self:
-                return _found, (self.__module__, self.__qualname__)
+                return _by_name, (self.__module__, self.__qualname__)
             if type(named) is type(self) and named.fn is self.fn:
-                return _varied, (self.__module__, self.__qualname__, self.options)
-        # Where a name leads, only the program that it is of can tell.
+                return _with_options, (self.__module__, self.__qualname__, self.options)
+        # Whether a name identifies the function, only its own program can tell.
         return type(self), (self.fn, self.options), {"named": self.identity.named} if self.options.caching else None
 
 
 AnyDefinition: TypeAlias = Definition[Any, Any]
 
-Unit = Definition
-"""The name of before, by which pickles lead here."""
-
 
 def check_names(kind: str, options: Mapping[str, Any]) -> None:
-    """Raises ConfigurationError for an option that does not exist, with the nearest that does."""
+    """Checks that the options exist.
+
+    Raises:
+        ConfigurationError: one does not; the message names the nearest that does.
+    """
     known = Options.__dataclass_fields__
     for name in options:
         if name not in known:
@@ -175,23 +180,23 @@ def check_names(kind: str, options: Mapping[str, Any]) -> None:
             raise ConfigurationError(f"A {kind} has no option {name!r}.{hint}")
 
 
-def _found(module: str, qualname: str) -> Any:
+def _by_name(module: str, qualname: str) -> Any:
     try:
-        found: Any = import_module(module)
+        value: Any = import_module(module)
         for part in qualname.split("."):
-            found = found.__dict__[part] if isinstance(found, type) else getattr(found, part)
+            value = value.__dict__[part] if isinstance(value, type) else getattr(value, part)
     except (ImportError, AttributeError, KeyError):
         return None
-    return found
+    return value
 
 
-def _varied(module: str, qualname: str, options: Options) -> Any:
-    definition = _found(module, qualname)
+def _with_options(module: str, qualname: str, options: Options) -> Any:
+    definition = _by_name(module, qualname)
     return type(definition)(definition.fn, options)
 
 
 def _code(fn: Any) -> Any:
-    """The code that a call runs, through partials, methods and callable objects; None where it is not Python's."""
+    """Returns the code that a call runs, through partials, methods and callable objects; None if it is not Python code."""
     while not hasattr(fn, "__code__"):
         inner = getattr(fn, "func", None) or getattr(fn, "__func__", None)
         if inner is None or not callable(inner):
@@ -212,10 +217,10 @@ def _check_function(fn: Any, code: Any, name: str, kind: str) -> None:
         )
     if not callable(fn):
         raise ConfigurationError(f"@{kind} decorates a function, not {fn!r}.")
-    taken = _CALL_KEYWORDS.intersection(_parameters(fn, code))
-    if taken:
+    clashes = _CALL_KEYWORDS.intersection(_parameters(fn, code))
+    if clashes:
         raise ConfigurationError(
-            f"{name} has a parameter named {min(taken)!r}, which is a keyword of every {kind} call. Rename it."
+            f"{name} has a parameter named {min(clashes)!r}, which is a keyword of every {kind} call. Rename it."
         )
     if code is not None and code.co_flags & _GENERATOR:
         raise ConfigurationError(

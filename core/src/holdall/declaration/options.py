@@ -1,4 +1,4 @@
-"""What a user declares on a task or flow, before anything is resolved."""
+"""Options that a user declares on a task or flow, before resolution."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from holdall.errors import ConfigurationError
 
 
 class Declared(TypedDict, total=False):
-    """The keywords of `@task`, `@flow` and `with_options`. Left out or None: "not said", and resolution decides.
+    """Keywords of `@task`, `@flow` and `with_options`. One that is absent or None is left to resolution.
 
-    - `name`: what runs and messages call it; the function's name by default.
-    - `persist_result`: whether its results are kept; says it for the runs inside a flow too.
+    - `name`: its name in runs and messages; the function's name by default.
+    - `persist_result`: whether its results are stored; on a flow, also those of the runs inside it.
     - `result_storage`: a slug ("s3/prod"), a block, a path or a URL.
     - `result_serializer`: a name ("json", "compressed/pickle") or a serializer.
-    - `result_storage_key`: the key to keep the result under, as "{flow_run.name}/{parameters[day]}".
-    - `cache_result_in_memory`: whether states and references hold on to the object (default: yes).
-    - `cache_key_fn`: a function of (context, parameters) that returns the cache key, or None for "not this call".
-    - `cache_policy`: a ready-made way to a cache key, as `holdall.cache.DEFAULT`.
-    - `cache_version`: a text or number that makes new keys when it changes, whatever the policy counts.
-    - `cache_expiration`: how long a cached result is good for.
-    - `refresh_cache`: run the body and replace what is cached.
-    - `on_storage_error`: "raise" (default), "spool" what the storage does not take and go on, or "run" the body also where
-      the cache cannot be asked. As `on_failure` of a block; the one of the two that goes on for longer counts.
+    - `result_storage_key`: the key to store the result under, as "{flow_run.name}/{parameters[day]}".
+    - `cache_result_in_memory`: whether states and references hold the value in memory (default: yes).
+    - `cache_key_fn`: a function of (context, parameters) that returns the cache key, or None for a call that is not cached.
+    - `cache_policy`: what the cache key is computed from, as `holdall.cache.DEFAULT`.
+    - `cache_version`: a text or number that is part of the key, whatever the policy counts.
+    - `cache_expiration`: how long a cached result is valid.
+    - `refresh_cache`: runs the body and replaces the cached result.
+    - `on_storage_error`: "raise" (default), "spool" results that the storage does not accept, or "run" the body also if the
+      cache cannot be read. As `on_failure` of a block; the more lenient of the two counts.
     - `retries`, `retry_delay_seconds`, `retry_condition_fn(task, run, state)`: how often, after how long, and whether.
     - `task_runner`: "threads" (default), "processes" or a TaskRunner, for what is submitted inside it.
     - `wait_for`: futures and states to wait for before a call starts.
@@ -55,7 +55,7 @@ class Declared(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The same, complete; `Declared` says what each means."""
+    """All options with their defaults; see `Declared` for what each means."""
 
     name: str
     persist_result: bool | None = None
@@ -78,7 +78,7 @@ class Options:
 
     @property
     def caching(self) -> str | None:
-        """The option that asks for caching, or None."""
+        """Name of the option that enables caching, or None."""
         if self.cache_key_fn is not None:
             return "cache_key_fn"
         if self.cache_policy is not None and not getattr(self.cache_policy, "never", False):
@@ -86,19 +86,23 @@ class Options:
         return None
 
 
-def said(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that are not None."""
+def explicit(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the options that are not None."""
     return {name: value for name, value in options.items() if value is not None}
 
 
-def unsaid(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults of those that are None."""
+def reset(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the defaults of the options that are None."""
     defaults = Options.__dataclass_fields__
     return {name: defaults[name].default for name, value in options.items() if value is None and name != "name"}
 
 
 def check(options: Any, kind: str) -> None:  # noqa: C901 - a list of checks, one after another
-    """Raises ConfigurationError for an option that cannot be right."""
+    """Checks the values of options.
+
+    Raises:
+        ConfigurationError: one of them is not valid.
+    """
     if not isinstance(options.name, str) or not options.name:
         raise ConfigurationError(f"The name of a {kind} is a text that is not empty, not {options.name!r}.")
     if options.persist_result is not None and not isinstance(options.persist_result, bool):

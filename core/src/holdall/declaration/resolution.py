@@ -1,6 +1,6 @@
-"""Whether, where and how a result is kept: the only place that decides.
+"""Resolution: whether, where and how a result is stored. No other module decides that.
 
-The engine and `explain` both ask `resolve`, so an explanation cannot differ from what happens.
+The engine and `explain` both call `resolve`, so an explanation cannot differ from what happens.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Source = Literal["explicit", "configured", "flow", "caching", "retries", "settin
 
 
 class Defaults(Protocol):
-    """The part of the settings that has a say here."""
+    """Settings that resolution uses."""
 
     @property
     def results_persist_by_default(self) -> bool | None: ...
@@ -33,7 +33,7 @@ class Defaults(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A value with its provenance. `beat` holds the rules that had something to say and came later."""
+    """Resolved value with its provenance. `beat` holds the reasons of later rules that matched too."""
 
     value: Any
     source: Source
@@ -47,10 +47,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What a flow run hands down to whatever runs inside it.
+    """What the runs inside a flow run inherit from it.
 
-    `persist` is the nearest explicit `persist_result` at or around the flow, None where nobody said; storage and
-    serializer are what the flow itself resolved to, whichever rule decided.
+    `persist` is the nearest explicit `persist_result` at or around the flow, None if there is none; storage and serializer
+    are what the flow itself resolved to, whichever rule decided.
     """
 
     flow: str
@@ -62,7 +62,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """The answer for one task or flow in one place. Printed, it reads as sentences."""
+    """How the results of one task or flow are stored in one context. `str()` explains it in sentences."""
 
     kind: Literal["task", "flow"]
     name: str
@@ -70,18 +70,19 @@ class Resolution:
     storage: Decision
     serializer: Decision
     needs: tuple[str, ...] = ()
-    """Options of its own that need a kept result: `cache_key_fn` or `cache_policy`, `retries`."""
+    """Its options that need a stored result: `cache_key_fn` or `cache_policy`, `retries`."""
     for_retries_alone: bool = False
-    """Nobody but its `retries` asks for a kept result: one that cannot be kept is worth a warning and no error."""
+    """Only its `retries` need a stored result: one that cannot be stored is a warning and not an error."""
     not_counted: tuple[str, ...] = ()
-    """What the function reaches and its cache key cannot count, each with where it is and why."""
+    """Places in the code of the function that its cache key cannot count, each with the reason."""
 
     @property
     def forbidden(self) -> bool:
-        """Somebody said False: not even a literal is kept, and `needs` cannot be met."""
+        """Whether `persist_result` or a setting is False: no literal is stored either, and `needs` cannot be met."""
         return not self.persist.value and self.persist.source != "default"
 
     def scope(self, options: Options, around: Scope | None) -> Scope:
+        """Returns the scope for the runs inside this flow."""
         own = options.persist_result
         inherited = (around.persist, around.persist_from) if around is not None else (None, None)
         persist, persist_from = (own, self.name) if own is not None else inherited
@@ -119,7 +120,7 @@ class Resolution:
 
 
 def resolve(kind: Literal["task", "flow"], options: Options, around: Scope | None, defaults: Defaults) -> Resolution:
-    """Apply the rules, first match wins; see the explanation of resolution in the documentation for their numbers."""
+    """Resolves options by the rules, whose numbers the documentation explains; the first rule that matches decides."""
     needs = tuple(need for need in (options.caching, "retries" if options.retries > 0 else None) if need is not None)
     rules = _persist_rules(options, around, defaults)
     storage = _first(_inherited("storage", options.result_storage, around, defaults.results_default_storage))
@@ -144,7 +145,7 @@ def _first(rules: list[Decision]) -> Decision:
 
 
 def _persist_rules(options: Options, around: Scope | None, defaults: Defaults) -> list[Decision]:
-    """The rules that match, in order; the last always does."""
+    """Returns the rules that match, in order; the last always does."""
     rules = []
     own = options.persist_result
     if own is not None:
@@ -152,24 +153,24 @@ def _persist_rules(options: Options, around: Scope | None, defaults: Defaults) -
     configured = [name for name in ("result_storage", "result_storage_key") if getattr(options, name) is not None]
     if configured:
         rules.append(Decision(value=True, source="configured", reason=f"{configured[0]} is set on it (rule 2)"))
-    said = around.persist if around is not None else None
-    by = f"flow {around.persist_from!r} around it says persist_result={said}" if around is not None else ""
-    if said is False:
+    inherited = around.persist if around is not None else None
+    by = f"flow {around.persist_from!r} around it says persist_result={inherited}" if around is not None else ""
+    if inherited is False:
         rules.append(Decision(value=False, source="flow", reason=f"{by} (rule 3)"))
     if options.caching is not None:
         rules.append(Decision(value=True, source="caching", reason=f"its {options.caching} needs it (rule 4)"))
     if options.retries > 0:
         rules.append(Decision(value=True, source="retries", reason=f"its retries={options.retries} need it (rule 4)"))
-    if said is True:
+    if inherited is True:
         rules.append(Decision(value=True, source="flow", reason=f"{by} (rule 5)"))
     if (setting := defaults.results_persist_by_default) is not None:
         reason = f"the setting HOLDALL_RESULTS_PERSIST_BY_DEFAULT is {setting} (rule 6)"
         rules.append(Decision(value=setting, source="settings", reason=reason))
-    nobody = (
+    no_rule = (
         "nothing asks for it: no persist_result, storage, caching or retries of its own, and no flow or setting that "
         "says so"
     )
-    rules.append(Decision(value=False, source="default", reason=f"{nobody} (rule 7)"))
+    rules.append(Decision(value=False, source="default", reason=f"{no_rule} (rule 7)"))
     return rules
 
 

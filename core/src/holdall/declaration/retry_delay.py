@@ -1,4 +1,4 @@
-"""How long to wait before a retry."""
+"""Delays before retries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ Delay = float | Sequence[float] | Callable[[int], Sequence[float]] | None
 
 
 def exponential_backoff(backoff_factor: float) -> Callable[[int], list[float]]:
-    """For `retry_delay_seconds`: `backoff_factor` seconds before the first retry, twice as many before each next."""
+    """Returns a value for `retry_delay_seconds`: `backoff_factor` seconds before the first retry, doubled before each next.
+
+    Raises:
+        ConfigurationError: `backoff_factor` is negative.
+    """
     if backoff_factor < 0:
         raise ConfigurationError(f"backoff_factor is a number of seconds, and {backoff_factor} is negative.")
 
@@ -22,7 +26,7 @@ def exponential_backoff(backoff_factor: float) -> Callable[[int], list[float]]:
 
 
 def delay_before(retry: int, /, *, retries: int, delay: Delay) -> float:
-    """Seconds before retry number `retry` (from 1); a list's last entry serves for all after it."""
+    """Returns the seconds before retry number `retry` (from 1); the last entry of a list also counts for all later retries."""
     if delay is None:
         return 0.0
     if callable(delay):
@@ -33,7 +37,11 @@ def delay_before(retry: int, /, *, retries: int, delay: Delay) -> float:
 
 
 def check_delay(delay: Any, /) -> None:
-    """Raises ConfigurationError where it is none of the forms, or negative."""
+    """Checks a value of `retry_delay_seconds`.
+
+    Raises:
+        ConfigurationError: it has none of the accepted forms, or is negative.
+    """
     if delay is None or callable(delay):
         return
     listed = [delay] if isinstance(delay, (int, float)) else delay

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def attempts(call: CallContext) -> Steps[tuple[Any, BaseException | None]]:
-    """Calls the body, again while it fails and may. The error is returned: raised here, a StopIteration would be the end."""
+    """Calls the body until it succeeds or may not be retried. Returns the error: a StopIteration could not be raised here."""
     definition, run, plan = call.definition, call.run, call.plan
     options = definition.options
     body = Body(partial(definition.fn, *call.args, **call.kwargs))
@@ -89,9 +89,9 @@ def _may_retry(definition: AnyDefinition, run: Run, failure: Exception) -> bool:
 
 
 def join_submitted(run: Run, value: Any = UNSET) -> Any:
-    """Waits for all that the run submitted, and warns of failures that nobody asked for.
+    """Waits for all runs that this run submitted, and warns of failures whose results were not requested.
 
-    Returns the value, a future in which is its result: who returns one has asked for it.
+    Returns the value with the futures in it replaced by their results; returning a future requests its result.
     """
     try:
         return resolved(value)
@@ -103,7 +103,7 @@ def _join(run: Run) -> None:
     runner, run.runner = run.runner, None
     if runner is None:
         return
-    submitted = run.submitted.take() if run.submitted is not None else []
+    submitted = run.submitted.pop_all() if run.submitted is not None else []
     for future in submitted:
         future.wait()
     runner.shutdown()
@@ -117,7 +117,7 @@ def _join(run: Run) -> None:
 
 
 def replay_keys_of(call: CallContext, replays: Replays) -> list[tuple[Replays, ReplayKey]]:
-    """Returns each table of the flows around the run that retry, nearest first, and its replay key; none if it is not stored."""
+    """Returns the replay tables of the retrying flows around the run, nearest first, with its key; none if it is not stored."""
     digests = partial(call_digests, call.definition, call.args, call.kwargs)
     if call.plan.store is None:
         call.run.call_digests = digests
@@ -131,14 +131,14 @@ def replay_keys_of(call: CallContext, replays: Replays) -> list[tuple[Replays, R
 def replay_keys_in(
     definition: AnyDefinition, replays: Replays, around: Run, args: Any, kwargs: Any
 ) -> list[tuple[Replays, ReplayKey]]:
-    """Returns the same for a call that runs in another process, for the run that submits it."""
+    """Returns the same for a call that runs in another process; `around` is the run that submits it."""
     function, inputs = call_digests(definition, args, kwargs)
     replay_key = around.next_replay_key(function, inputs, replays.lock)
     return [(table, replay_key) for table in replays.tables()] if inputs else []
 
 
 def call_digests(definition: AnyDefinition, args: Any, kwargs: Any) -> tuple[str, str]:
-    """The digests of the function and of its inputs; the latter is empty where one of the two cannot be counted."""
+    """Returns the digests of the function and of its inputs; the second is empty if either cannot be hashed."""
     from holdall.cache.digest import digest
 
     try:
@@ -150,7 +150,7 @@ def call_digests(definition: AnyDefinition, args: Any, kwargs: Any) -> tuple[str
 def replay(definition: AnyDefinition, result: ResultLiteral | ResultReference) -> RunOutcome | None:
     """Returns what an earlier attempt stored, or None if it cannot be read any more."""
     try:
-        # Through a copy that keeps nothing: the table of replays would hold every object until the flow ends.
+        # Through a copy without a cached value: the table of replays would hold every object until the flow ends.
         value = (replace(result, cache_in_memory=False) if isinstance(result, ResultReference) else result).get()
     except (ResultError, StorageError) as error:
         warnings.warn(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from holdall.cache import CacheContext
 from holdall.engine.context import current
 from holdall.engine.outcome import RunOutcome
-from holdall.engine.persist import lookup, unlocked
-from holdall.engine.single_flight import Flight
+from holdall.engine.persist import handle_lock_error, lookup
+from holdall.engine.single_flight import SingleFlight
 from holdall.engine.steps import Blocking
 from holdall.errors import ConfigurationError, HoldallWarning, StorageError
 from holdall.hooks.listeners import listeners
@@ -39,6 +39,7 @@ class CacheLookup(NamedTuple):
 
 
 def cache_key(definition: AnyDefinition, run: Run, parameters: dict[str, Any] | None) -> str | None:
+    """Returns the cache key of a call, or None if the call is not cached."""
     flow_run = run.flow if definition.kind == "task" else (run.parent.flow if run.parent is not None else None)
     context = CacheContext(task=definition, run=run, flow_run=flow_run, parameters=parameters or {})
     options = definition.options
@@ -55,7 +56,7 @@ def cache_key(definition: AnyDefinition, run: Run, parameters: dict[str, Any] | 
 
 
 def key_parts(definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, str]:
-    """What the key of a call made here would count, as `Runnable.key_parts` says."""
+    """Returns the parts of the cache key of a call made here; see `Runnable.key_parts`."""
     options = definition.options
     around = current.get()
     flow_run = None if around is None else around.flow
@@ -75,43 +76,42 @@ def cached(
     *,
     absent: bool = False,
 ) -> Steps[RunOutcome]:
-    """Gives the hit, or what `compute` gives: once per storage where it can lock, while others wait for the record.
+    """Returns the hit or the outcome of `compute`; if the storage can lock, one caller computes while the others wait.
 
-    `absent`: the storage has just been asked, and nothing was there.
-
-    Between the body and the keeping of its value `compute` asks what it is given: a lease may have been lost meanwhile.
+    `absent`: the storage has just been asked and has no record. `compute` calls its argument between the body and the write
+    of the value, because the lease may have been lost meanwhile.
     """
     definition, run, plan = call.definition, call.run, call.plan
     options = definition.options
-    complained: list[str] = []
-    look = partial(
+    warned: list[str] = []
+    look_up = partial(
         lookup,
         store,
         key,
-        complained=complained,
+        warned=warned,
         home=run.session.settings.home,
         cache_in_memory=options.cache_result_in_memory,
         accept=definition.trusted | run.session.settings.results_accept,
         on_failure=plan.on_failure,
-        seen=None if options.cache_key_fn is None else partial(_warn_of_strangers, definition),
+        on_hit=None if options.cache_key_fn is None else partial(_warn_of_other_function, definition),
     )
-    if not (absent or options.refresh_cache) and (hit := (yield Blocking(look))) is not None:
+    if not (absent or options.refresh_cache) and (hit := (yield Blocking(look_up))) is not None:
         return _hit(definition, run, hit)
     store.check_signer()
     listeners.cache_miss(run_id=run.id, name=definition.name, key=record_key(key))
-    flight = Flight(store, record_key(key), run.session.settings)
+    flight = SingleFlight(store, record_key(key), run.session.settings)
 
     def overtaken() -> Steps[RunOutcome | None]:
-        if flight.held or (newer := (yield Blocking(partial(_newer, flight, look)))) is None:
+        if flight.held or (newer := (yield Blocking(partial(_newer, flight, look_up)))) is None:
             return None
-        became = (
+        consequence = (
             "what is kept there now is replaced, as refresh_cache=True asks"
             if options.refresh_cache
             else "its result is returned and stays"
         )
         warnings.warn(
             f"While {definition.kind} {definition.name!r} ran its body, this process stood still or did not reach the storage "
-            f"for so long that another caller took over and may have computed the same: {became}.",
+            f"for so long that another caller took over and may have computed the same: {consequence}.",
             HoldallWarning,
             stacklevel=2,
         )
@@ -121,9 +121,9 @@ def cached(
         try:
             yield from flight.enter()
         except StorageError as error:
-            unlocked(error, plan.on_failure, complained)
-        # Somebody may have computed it meanwhile, but not before the first holder of all.
-        if not (flight.is_first or options.refresh_cache) and (hit := (yield Blocking(look))) is not None:
+            handle_lock_error(error, plan.on_failure, warned)
+        # Another caller may have computed it meanwhile, unless this is the first holder of the lease.
+        if not (flight.is_first or options.refresh_cache) and (hit := (yield Blocking(look_up))) is not None:
             return _hit(definition, run, hit)
         return (yield from compute(overtaken))
     except GeneratorExit:
@@ -133,8 +133,8 @@ def cached(
         yield from flight.leave()
 
 
-def _warn_of_strangers(definition: AnyDefinition, record: Record) -> None:
-    """Say once that two key functions make the same text for two functions: they may have been meant to, or not."""
+def _warn_of_other_function(definition: AnyDefinition, record: Record) -> None:
+    """Warns once if another function with another `cache_key_fn` stored the record under the same key."""
     made_by, keyed_by = record.producer.get("function"), record.producer.get("cache_key_fn")
     if (
         made_by == definition.function_name
@@ -152,16 +152,18 @@ def _warn_of_strangers(definition: AnyDefinition, record: Record) -> None:
     )
 
 
-def _newer(flight: Flight, look: Callable[[], tuple[Any, StoredResult] | None]) -> tuple[Any, StoredResult] | None:
-    """What is kept where somebody else took over; None where nobody did, or has kept nothing yet."""
+def _newer(
+    flight: SingleFlight, look_up: Callable[[], tuple[Any, StoredResult] | None]
+) -> tuple[Any, StoredResult] | None:
+    """Returns the result of a caller that took over the lease; None if none did, or if it has stored nothing yet."""
     try:
         flight.refresh()
-        return None if flight.held else look()
+        return None if flight.held else look_up()
     except StorageError:
-        return None  # keeping the value meets the same trouble, and has a place for both
+        return None  # writing the value meets the same error, and handles it
 
 
 def _hit(definition: AnyDefinition, run: Run, hit: tuple[Any, StoredResult]) -> RunOutcome:
-    value, kept = hit
-    listeners.cache_hit(run_id=run.id, name=definition.name, reference=kept.json)
-    return RunOutcome(value, kept, cached=True, message="cached")
+    value, stored = hit
+    listeners.cache_hit(run_id=run.id, name=definition.name, reference=stored.json)
+    return RunOutcome(value, stored, cached=True, message="cached")

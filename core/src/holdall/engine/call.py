@@ -74,7 +74,7 @@ async def _acall(
 
 
 def call_state(definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> State[Any]:
-    """Calls for a runner's worker: returns the state, whatever happens. An async function gets an event loop of its own."""
+    """Calls on a runner's worker and always returns a state. An async function gets an event loop of its own."""
     try:
         if not MATTER.isdisjoint(map(type, args)) or kwargs:
             args, kwargs = _ready(args, kwargs)

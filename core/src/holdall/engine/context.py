@@ -1,4 +1,4 @@
-"""The run that the current thread or coroutine is inside of, and nothing else."""
+"""Context variable with the run that the current thread or coroutine is inside of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 current: ContextVar[Run | None] = ContextVar("holdall_run", default=None)
 
 
-def leave(variable: ContextVar[Any], token: Token[Any]) -> None:
-    """Reset, where this is still the context of the token: a coroutine that is thrown away ends in another one."""
+def reset(variable: ContextVar[Any], token: Token[Any]) -> None:
+    """Resets the variable unless the token belongs to another context, in which an abandoned coroutine is closed."""
     with suppress(ValueError):
         variable.reset(token)

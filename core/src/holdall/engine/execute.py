@@ -1,8 +1,8 @@
 """Execution of one run: bind, look for a stored result, call, retry, store, record.
 
 A call that has nothing to look up or to retry takes the quick path (quick_path.py); every other one is the generator
-`execute`, which a driver of steps.py takes through. It does not raise what the body raised: the outcome holds it, and the
-caller decides.
+`execute`, which a driver of steps.py runs. It does not raise what the body raised: the outcome holds it, and the caller
+decides.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from holdall.engine.attempts import attempts, replay, replay_keys_of
-from holdall.engine.context import current, leave
+from holdall.engine.context import current, reset
 from holdall.engine.outcome import Failed, RunOutcome, failure_of, row_of
-from holdall.engine.persist import keep_uncatalogued, key_of, persist
+from holdall.engine.persist import persist, storage_key_of, write_uncatalogued
 from holdall.engine.plan import ExecutionPlan, make_plan
 from holdall.engine.run import Replays, Run, Session
 from holdall.engine.steps import Blocking
 from holdall.errors import ConfigurationError
-from holdall.hooks import discovery as signals
+from holdall.hooks.discovery import is_due
 from holdall.hooks.listeners import listeners
-from holdall.settings import model as settings
+from holdall.settings.model import current as current_settings
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
@@ -33,33 +33,33 @@ if TYPE_CHECKING:
 
 
 def begin(definition: AnyDefinition) -> tuple[ExecutionPlan, Run]:
-    """Makes plan and run of a call for the place that it is made from. What cannot work is refused here, before the body runs."""
+    """Returns the plan and the run of a call made in the current context. Refuses what cannot work before the body runs."""
     parent = current.get()
     if parent is None:
         directory = _working_directory()
-        found = settings.current(directory)
+        settings = current_settings(directory)
         alone = definition.plan_alone
-        if alone is not None and alone[0] is found and alone[1].directory == directory:
+        if alone is not None and alone[0] is settings and alone[1].directory == directory:
             return alone[2], Run(definition.kind, definition.name, None, alone[1])
-        if signals.is_due():
+        if is_due():
             from holdall.hooks import bus
 
             bus.discover()
-        session = Session(found, directory)
+        session = Session(settings, directory)
         plan = make_plan(definition, None, session)
         # A slug may lead elsewhere by the next call; whatever else was resolved stays true while the settings do.
         if not _is_slug(plan):
-            definition.plan_alone = (found, session, plan)
+            definition.plan_alone = (settings, session, plan)
         return plan, Run(definition.kind, definition.name, None, session)
     plans = parent.plans
     if plans is None:
         return make_plan(definition, parent, parent.session), Run(
             definition.kind, definition.name, parent, parent.session
         )
-    known: ExecutionPlan | None = plans.get(definition.plan_key)
-    if known is None:
-        known = plans[definition.plan_key] = make_plan(definition, parent, parent.session)
-    return known, Run(definition.kind, definition.name, parent, parent.session)
+    shared: ExecutionPlan | None = plans.get(definition.plan_key)
+    if shared is None:
+        shared = plans[definition.plan_key] = make_plan(definition, parent, parent.session)
+    return shared, Run(definition.kind, definition.name, parent, parent.session)
 
 
 def _working_directory() -> str:
@@ -77,7 +77,7 @@ def _is_slug(plan: ExecutionPlan) -> bool:
 
 
 def execute(call: CallContext, looked_up: CacheLookup | None = None) -> Steps[RunOutcome]:
-    """Executes a call that is not for the quick path. Sets the context for its own time, records the run.
+    """Executes a call that is not for the quick path: sets the current run for its duration and records the run.
 
     Never raises an Exception: the outcome holds what the body raised.
     """
@@ -114,13 +114,13 @@ def execute(call: CallContext, looked_up: CacheLookup | None = None) -> Steps[Ru
             # A reference is durable by now; a literal lives in the run's row alone.
             written = yield Blocking(recorder.flush)
             if not written and is_literal and plan.store is not None:
-                yield Blocking(partial(keep_uncatalogued, definition, run, plan.store, outcome.value))
+                yield Blocking(partial(write_uncatalogued, definition, run, plan.store, outcome.value))
         try:
             return outcome
         finally:
             del outcome  # a failure's traceback may hold this frame
     finally:
-        leave(current, token)
+        reset(current, token)
 
 
 def _enter_flow(call: CallContext) -> None:
@@ -134,7 +134,7 @@ def _enter_flow(call: CallContext) -> None:
 
 
 def _produce(call: CallContext, looked_up: CacheLookup | None) -> Steps[RunOutcome]:
-    """Gives the value: replayed, from the cache, or computed and stored."""
+    """Returns the outcome: replayed, from the cache, or computed and stored."""
     definition, run = call.definition, call.run
     options = definition.options
     if looked_up is None:
@@ -151,10 +151,10 @@ def _produce(call: CallContext, looked_up: CacheLookup | None) -> Steps[RunOutco
         run.replays = Replays(replays)
     replay_keys = replay_keys_of(call, replays) if replays is not None else []
     for table, replay_key in replay_keys:
-        if (result := table.kept(replay_key)) is not None:
+        if (result := table.get(replay_key)) is not None:
             replayed = yield Blocking(partial(replay, definition, result))
             if replayed is not None:
-                return replayed  # type: ignore[no-any-return]  # what _replay returns
+                return replayed  # type: ignore[no-any-return]  # what replay returns
     if key is None or call.plan.store is None:
         outcome = yield from _compute(call, None, parameters)
     else:
@@ -166,7 +166,7 @@ def _produce(call: CallContext, looked_up: CacheLookup | None) -> Steps[RunOutco
     if stored is None:
         return outcome
     for table, replay_key in replay_keys:
-        table.keep(replay_key, stored.result)
+        table.add(replay_key, stored.result)
     return outcome._replace(stored=None) if stored.for_replays_alone else outcome
 
 
@@ -182,12 +182,12 @@ def _compute(
     definition, run, plan = call.definition, call.run, call.plan
     name = None
     if plan.store is not None and definition.options.result_storage_key is not None:
-        # Before the body: what cannot be filled in must not cost its work.
-        name = key_of(definition, run, parameters, plan.store)
+        # Before the body: a template that cannot be filled in must not cost the body's work.
+        name = storage_key_of(definition, run, parameters, plan.store)
     value, error = yield from attempts(call)
     if error is not None:
         try:
-            # In a wrapping, as a StopIteration raised in a generator would become another error.
+            # Wrapped, because a StopIteration raised in a generator becomes another error.
             raise Failed(error)
         finally:
             del error

@@ -1,4 +1,4 @@
-"""What `.submit()` gives: a run that may still be going on."""
+"""Futures: handles of submitted runs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ T = TypeVar("T")
 
 
 class Future(Generic[R]):
-    """A submitted run. Passed to a task or flow, alone or in a list or dict, it arrives there as its result."""
+    """Handle of a submitted run. A task or flow that gets one as input, alone or in a list or dict, gets its result."""
 
-    __slots__ = ("_asked", "inner", "name")
+    __slots__ = ("_observed", "inner", "name")
 
-    def __init__(self, inner: concurrent.futures.Future[State[R]], name: str, asked: _Asked | None = None) -> None:
+    def __init__(
+        self, inner: concurrent.futures.Future[State[R]], name: str, observed: _Observed | None = None
+    ) -> None:
         self.inner = inner
-        self._asked = asked if asked is not None else _Asked()
+        self._observed = observed if observed is not None else _Observed()
         self.name = name
 
     def result(self, timeout: float | None = None, *, raise_on_failure: bool = True) -> R:
-        """What the run returned; waits at most `timeout` seconds.
+        """Returns what the run returned; waits at most `timeout` seconds.
 
         Raises:
-            TimeoutError: it is still going on.
-            Exception: the run's own, unless `raise_on_failure=False` asks to have it returned.
+            TimeoutError: the run is not done.
+            Exception: what the body raised; `raise_on_failure=False` returns it instead.
         """
         try:
             return self.state(timeout).result(raise_on_failure=raise_on_failure)
@@ -37,41 +39,46 @@ class Future(Generic[R]):
             del self  # the traceback of a failure holds this frame, and the future would hold the traceback
 
     def state(self, timeout: float | None = None) -> State[R]:
-        """How the run ended; waits at most `timeout` seconds, then raises TimeoutError."""
+        """Returns the state of the finished run; waits at most `timeout` seconds.
+
+        Raises:
+            TimeoutError: the run is not done.
+        """
         try:
-            found = self.inner.result(timeout)
+            state = self.inner.result(timeout)
         except TimeoutError:
             raise TimeoutError(f"The run of {self.name} is not done after {timeout} s.") from None
-        self._asked.yes = True
-        return found
+        self._observed.yes = True
+        return state
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Whether it is done; waits at most `timeout` seconds."""
+        """Waits at most `timeout` seconds and returns whether the run is done."""
         wait([self], timeout)
         return self.inner.done()
 
     async def finished(self) -> None:
-        """Wait, without blocking the event loop and without asking how it ended."""
+        """Waits without blocking the event loop and without observing the result."""
         from asyncio import shield, wrap_future
 
-        # Shielded: who stops waiting does not cancel what others wait for as well.
+        # Shielded: a waiter that is cancelled does not cancel the run for the others.
         await shield(wrap_future(self.inner))
 
     def done(self) -> bool:
+        """Returns whether the run is done."""
         return self.inner.done()
 
     def add_done_callback(self, function: Callable[[Future[R]], object]) -> None:
-        """Call the function with this future once it is done, in the thread that finished it."""
-        # An equal one, as a callback that held this very object would keep it, and its result, alive in a cycle.
-        name, asked = self.name, self._asked
-        self.inner.add_done_callback(lambda inner: function(Future(inner, name, asked)))
+        """Calls the function with this future once it is done, in the thread that finished it."""
+        # An equal one: a callback that held this object would hold it and its result in a reference cycle.
+        name, observed = self.name, self._observed
+        self.inner.add_done_callback(lambda inner: function(Future(inner, name, observed)))
 
     @property
     def unobserved_failure(self) -> BaseException | None:
-        """The exception of a failed run that nobody has asked for."""
-        if self._asked.yes or not self.inner.done():
+        """Exception of a failed run whose state or result was not requested; None otherwise."""
+        if self._observed.yes or not self.inner.done():
             return None
-        return self.inner.result()._error  # noqa: SLF001 - asking would count as asked
+        return self.inner.result()._error  # noqa: SLF001 - a public method would mark it as observed
 
     def __await__(self) -> Generator[Any, None, R]:
         yield from self.finished().__await__()
@@ -87,8 +94,8 @@ class Future(Generic[R]):
         return f"<Future {self.name}: {'done' if self.done() else 'pending'}>"
 
 
-class _Asked:
-    """Whether anybody has asked how a run ended; shared by all futures of that run."""
+class _Observed:
+    """Flag of a run whose state or result was requested; shared by all futures of that run."""
 
     __slots__ = ("yes",)
 
@@ -97,19 +104,19 @@ class _Asked:
 
 
 class Futures(list[Future[R]]):
-    """The futures of one `.map()`, in the order of its inputs."""
+    """List of the futures of one `.map()`, in the order of its inputs."""
 
     def result(self, timeout: float | None = None, *, raise_on_failure: bool = True) -> list[R]:
-        """All results in order; `timeout` is for each."""
+        """Returns all results in order; `timeout` is for each."""
         return [each.result(timeout, raise_on_failure=raise_on_failure) for each in self]
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Whether all are done; waits at most `timeout` seconds for all together."""
+        """Waits at most `timeout` seconds for all together and returns whether all are done."""
         return not wait(self, timeout)[1]
 
 
 def wait(futures: Iterable[Future[T]], timeout: float | None = None) -> tuple[list[Future[T]], list[Future[T]]]:
-    """Wait until all are done or `timeout` seconds have passed; the done ones and the others, each in order."""
+    """Waits until all are done or `timeout` seconds have passed; returns the done ones and the others, each in order."""
     from concurrent.futures import wait as wait_for
 
     listed = list(futures)
@@ -118,10 +125,10 @@ def wait(futures: Iterable[Future[T]], timeout: float | None = None) -> tuple[li
 
 
 def as_completed(futures: Iterable[Future[T]], timeout: float | None = None) -> Iterator[Future[T]]:
-    """Each future as it gets done.
+    """Yields each future when it is done.
 
     Raises:
-        TimeoutError: not all were done `timeout` seconds after the call.
+        TimeoutError: not all are done `timeout` seconds after the call.
     """
     from concurrent.futures import as_completed as done_first
 

@@ -1,4 +1,4 @@
-"""Futures and states among the inputs of a call: found, waited for, and replaced by their results."""
+"""Futures and states among the inputs of a call: search, waiting, and replacement by their results."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MATTER: Final = _DEFERRED | _CONTAINERS
 
 
 def has_deferred(values: Iterable[Any]) -> bool:
-    """Whether a future or state is among the values or in the containers among them.
+    """Returns whether a future or state is among the values or in the containers among them.
 
-    Types are compared in C, so that a long list of numbers costs a pass and nothing else.
+    Types are compared in C, so that a long list of numbers costs one pass.
     """
     return _holds(list(values))
 
@@ -43,10 +43,10 @@ def _holds(value: Any) -> bool:
 
 
 def resolved(value: Any) -> Any:
-    """The value with every future and state replaced by its result; containers are rebuilt only where one was found.
+    """Returns the value with every future and state replaced by its result; rebuilds only containers that hold one.
 
     Raises:
-        Exception: that of the first failed run among them.
+        Exception: what the first failed run among them raised.
     """
     kind = type(value)
     if kind in _DEFERRED:
@@ -60,14 +60,14 @@ def resolved(value: Any) -> Any:
 
 
 def listed(wait_for: Any) -> list[Any]:
-    """`wait_for` as a list, whichever iterable it is; a lone future or state counts as one."""
+    """Returns `wait_for` as a list; a single future or state becomes a list of one."""
     if wait_for is None:
         return []
     return [wait_for] if type(wait_for) in _DEFERRED else list(wait_for)
 
 
 def pending(value: Any) -> Iterator[Future[Any]]:
-    """Every future in the value that is not done yet."""
+    """Yields every future in the value that is not done."""
     kind = type(value)
     if kind is Future:
         if not value.done():
@@ -78,7 +78,7 @@ def pending(value: Any) -> Iterator[Future[Any]]:
 
 
 class unmapped:  # noqa: N801 - reads as a function, as in the field's other tools
-    """Wraps an iterable that every call of a `.map()` gets whole."""
+    """Marks an iterable that every call of a `.map()` gets whole."""
 
     __slots__ = ("value",)
 

@@ -1,4 +1,4 @@
-"""Outcome of a run: its value or error, the state that callers see, the row that the catalog has."""
+"""Outcome of a run, and the state and catalog row that are made of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RunOutcome(NamedTuple):
-    """What a run returned and where that is stored, or what it raised."""
+    """Value of a run and where it is stored, or the error that its body raised."""
 
     value: Any
     stored: StoredResult | None = None
@@ -27,13 +27,13 @@ class RunOutcome(NamedTuple):
     error: BaseException | None = None
 
     def state(self, definition: AnyDefinition, run: Run) -> State[Any]:
-        """Returns what callers see of it: without the value where that may not stay in memory."""
+        """Returns the state for callers, without the value if it may not stay in memory."""
         held = self.value if definition.options.cache_result_in_memory or self.stored is None else UNSET
         result = None if self.stored is None else self.stored.result
         return state_of(definition, run, self.type, self.message, result, held, self.error, cached=self.cached)
 
 
-class Failed(Exception):  # noqa: N818 - it is no error, it carries one
+class Failed(Exception):  # noqa: N818 - not an error itself, it carries one
     """Carries what the body raised through the generators of the engine, where a StopIteration would become another error."""
 
     def __init__(self, error: BaseException) -> None:
@@ -42,6 +42,7 @@ class Failed(Exception):  # noqa: N818 - it is no error, it carries one
 
 
 def failure_of(error: BaseException) -> tuple[StateType, str]:
+    """Returns the state type and the message of a run that raised the error."""
     kind: StateType = "failed" if isinstance(error, Exception) else "cancelled"
     return kind, describe_error(error)[:1000]
 
@@ -56,6 +57,7 @@ def row_of(
     *,
     cached: bool,
 ) -> RunRow:
+    """Returns the catalog row of a run; `result` is the JSON of its reference."""
     parent = run.parent
     return RunRow(
         run.id,
@@ -79,19 +81,20 @@ def state_of(
     run: Run,
     kind: Any,
     message: str | None,
-    kept: Any,
+    reference: Any,
     value: Any,
     error: BaseException | None,
     *,
     cached: bool = False,
 ) -> State[Any]:
+    """Returns the state of a run for callers."""
     return State(
         type=kind,
         kind=definition.kind,
         run_id=run.id,
         name=run.name,
         message=message,
-        reference=kept,
+        reference=reference,
         cached=cached,
         attempts=run.attempt,
         _value=value,

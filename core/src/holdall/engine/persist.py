@@ -1,4 +1,4 @@
-"""Lookup of stored results and storage of computed ones: in the storage, else in its spool; then in the catalog."""
+"""Lookup of stored results, and writes of computed ones to the storage or its spool and to the catalog."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 
 Result = ResultLiteral | ResultReference
 _LONG_SUFFIX: Final = ".extension.suffix"
-"""As long as that of any format."""
-_LATEST: Final = 253_370_764_800.0  # the year 9999: what RFC 3339 can say
+"""Suffix that is as long as that of any format."""
+_LATEST: Final = 253_370_764_800.0  # the year 9999, the last of RFC 3339
 
 
 class StoredResult(NamedTuple):
-    """Result and its JSON, as the catalog has it in the row of the run.
+    """Result of a run and its JSON for the row of the run in the catalog.
 
-    `for_replays_alone`: only `retries` ask for it and its storage did not take it, so neither catalog nor state gets it.
+    `for_replays_alone`: only `retries` need it and its storage did not accept it, so neither catalog nor state has it.
     """
 
     result: Result
@@ -56,7 +56,7 @@ class StoredResult(NamedTuple):
 
     @property
     def is_literal(self) -> bool:
-        """Whether it is True, False or None, which lie in the row of the run and in no object of the storage."""
+        """Whether it is True, False or None, which are stored in the row of the run and not as an object of the storage."""
         return type(self.result) is ResultLiteral
 
 
@@ -68,37 +68,37 @@ def lookup(
     cache_in_memory: bool,
     accept: frozenset[str],
     on_failure: OnFailure,
-    complained: list[str],
-    seen: Callable[[Record], None] | None = None,
+    warned: list[str],
+    on_hit: Callable[[Record], None] | None = None,
 ) -> tuple[Any, StoredResult] | None:
     """Returns the value under a cache key, from the storage or the spool of `home`, or None for a miss.
 
-    A miss is: absent, expired, or read and found bad. `seen` is called with the record of a hit. `complained` holds the
-    warning of this entry, if there was one: two looks at one bad entry warn once.
+    A miss is an entry that is absent, expired or unusable. `on_hit` is called with the record of a hit. `warned` holds the
+    warning of this entry, if there was one, so that two lookups of one bad entry warn once.
 
     Raises:
-        StorageError: the storage cannot be reached or refuses; that never means "no" (unless `on_failure="run"`).
+        StorageError: the storage cannot be reached or refuses, which is a miss only with `on_failure="run"`.
     """
     record = None
 
-    def load(holder: ResultStore, found: Record) -> tuple[Record, Any]:
+    def load(holder: ResultStore, candidate: Record) -> tuple[Record, Any]:
         nonlocal record
-        record = found
-        return holder.loaded(found, accept=accept)
+        record = candidate
+        return holder.loaded(candidate, accept=accept)
 
     try:
         record, value = spool.read(store, home, methodcaller("record", record_key(key)), load)
     except (ResultError, StorageError, ConfigurationError, PluginError) as error:  # the latter two: an unknown format
         absent = isinstance(error, MissingResultError) and record is None
         if not absent and not isinstance(error, ExpiredResultError):
-            _complain(error, on_failure, complained)
+            _handle_lookup_error(error, on_failure, warned)
         return None
-    if seen is not None:
-        seen(record)
-    return value, _found(store, record, value, cache_in_memory=cache_in_memory)
+    if on_hit is not None:
+        on_hit(record)
+    return value, _stored_at(store, record, value, cache_in_memory=cache_in_memory)
 
 
-def _found(store: ResultStore, record: Record, value: Any, *, cache_in_memory: bool) -> StoredResult:
+def _stored_at(store: ResultStore, record: Record, value: Any, *, cache_in_memory: bool) -> StoredResult:
     if is_literal(value):
         return _literal(value)
     reference = store.reference(
@@ -118,26 +118,26 @@ def _json(reference: ResultReference, store: ResultStore) -> str:
     return reference.json()
 
 
-def _complain(error: HoldallError, on_failure: OnFailure, complained: list[str]) -> None:
+def _handle_lookup_error(error: HoldallError, on_failure: OnFailure, warned: list[str]) -> None:
     if isinstance(error, StorageError):
         if on_failure != "run":
             raise error
-        _say_once(f"The cache could not be asked, so the body runs: {error}", complained)
+        _warn_once(f"The cache could not be asked, so the body runs: {error}", warned)
     else:
-        _say_once(f"A cached result could not be used, so the body runs again and replaces it: {error}", complained)
+        _warn_once(f"A cached result could not be used, so the body runs again and replaces it: {error}", warned)
 
 
-def unlocked(error: StorageError, on_failure: OnFailure, complained: list[str]) -> None:
-    """Raises the error, or warns once that the body runs all the same: the storage has said already that it is a miss."""
+def handle_lock_error(error: StorageError, on_failure: OnFailure, warned: list[str]) -> None:
+    """Raises the error, or warns once that the body runs without a lock."""
     if on_failure == "raise":
         raise error
-    _say_once(f"The cache could not be locked, so the body runs, perhaps elsewhere as well: {error}", complained)
+    _warn_once(f"The cache could not be locked, so the body runs, perhaps elsewhere as well: {error}", warned)
 
 
-def _say_once(message: str, complained: list[str]) -> None:
-    if complained:
+def _warn_once(message: str, warned: list[str]) -> None:
+    if warned:
         return
-    complained.append(message)
+    warned.append(message)
     warnings.warn(message, HoldallWarning, stacklevel=4)
 
 
@@ -150,16 +150,15 @@ def persist(
     key: str | None = None,
     name: str | None = None,
 ) -> StoredResult | None:
-    """Stores a value under its cache key, a user's name or its run, and tells the catalog.
+    """Writes a value under its cache key, a user's name or its run, and its reference to the catalog.
 
-    When this returns, both survive SIGKILL. A storage that does not take the value gets it in its spool instead; whether
-    the run goes on then is the plan's `on_failure`. It also goes on where nobody but `retries` asks for the result, which
-    is then there for replays alone.
+    When this returns, both survive SIGKILL. If the storage does not accept the value, it is written to the spool; the plan's
+    `on_failure` decides whether the run goes on. It also goes on if only `retries` need the result, which is then there for
+    replays alone.
 
     Raises:
-        HoldallError: with the value attached; `kept` and a note say where its bytes lie, if so. Mostly a
-            SerializationError or a StorageError, but a key that no object may have and a library that is missing show
-            here as well, when the body has run.
+        HoldallError: with the value attached; `kept` and a note say where its bytes are, if anywhere. Mostly a
+            SerializationError or a StorageError; also a key that the storage cannot have, or a library that is missing.
     """
     store = plan.store
     if store is None:
@@ -207,7 +206,7 @@ def _write(
     name: str | None,
     writer: ResultStore,
 ) -> tuple[StoredResult, ReferenceRow | None]:
-    """Stores a value through `writer`: the `store` itself or its spool. The reference leads to the `store` in any case.
+    """Writes a value with `writer`, the `store` itself or its spool. The reference leads to the `store` in either case.
 
     Raises:
         SerializationError, StorageError: with the value attached; nothing half-written is visible.
@@ -218,7 +217,7 @@ def _write(
     if key is not None and options.cache_expiration is not None:
         expires = min(created + options.cache_expiration.total_seconds(), _LATEST)
     if is_literal(value):
-        # Another machine with another catalog has the hit as well; and a name never leads to an older value.
+        # So another machine with another catalog has the hit too, and a name never leads to an older value.
         if key is not None or name is not None:
             cached_under = None if key is None else record_key(key)
             writer.write_literal(
@@ -229,12 +228,12 @@ def _write(
         value,
         key=record_key(key) if key is not None else own_key(run.id) if name is None else None,
         name=name,
-        published=writer is store,  # what is in the spool is read by nobody else, and published where it is sent
+        published=writer is store,  # a result in the spool is published when it is pushed
         producer=producer(definition, run),
         created=created,
         expires=expires,
     )
-    # Through the store itself, which finds the result in the spool as well.
+    # From the store itself, whose reads include the spool.
     reference = store.reference(
         written.key,
         value,
@@ -243,15 +242,15 @@ def _write(
         name=name,
         cache_in_memory=options.cache_result_in_memory,
     )
-    text = _json(reference, store)
-    row = ReferenceRow(store.label, reference.key, text, run.id, definition.name, written.size, created, expires)
-    return StoredResult(reference, text), row
+    row_json = _json(reference, store)
+    row = ReferenceRow(store.label, reference.key, row_json, run.id, definition.name, written.size, created, expires)
+    return StoredResult(reference, row_json), row
 
 
 def _spooled(
     run: Run, store: ResultStore, write: Callable[[ResultStore], tuple[StoredResult, ReferenceRow | None]]
 ) -> tuple[StoredResult, ReferenceRow | None] | None:
-    """What `write` gives for the spool, or None: the disk that failed may be the spool's, and the error has the value."""
+    """Returns what `write` returns for the spool; None if that fails too (the error of the storage has the value)."""
     try:
         return write(spool.opened(store, run.session.settings.home))
     except HoldallError:
@@ -291,12 +290,11 @@ def _warn_unstored(definition: AnyDefinition, failure: HoldallError) -> None:
     )
 
 
-def key_of(definition: AnyDefinition, run: Run, parameters: Any, store: ResultStore) -> str:
+def storage_key_of(definition: AnyDefinition, run: Run, parameters: Any, store: ResultStore) -> str:
     """Returns the `result_storage_key` with its fields filled in.
 
     Raises:
-        ConfigurationError: it names what is not there, or comes to a name that results may not have, or that the storage
-            cannot hold.
+        ConfigurationError: it names an unknown field, or the result is not a valid name of a result or key of the storage.
     """
     template = definition.options.result_storage_key or ""
     flow_run = run if run.kind == "flow" else run.flow
@@ -321,13 +319,13 @@ def key_of(definition: AnyDefinition, run: Run, parameters: Any, store: ResultSt
         what=f"The result_storage_key {template!r} of {definition.name!r} comes to a name that results cannot have:",
     )
     copy_name(key, store.codec.suffix)
-    # The readable copy is called so, and may not fail when the work is done, whatever format is chosen then.
+    # The name of the readable copy: it must be valid for any format that is chosen after the body has run.
     store.storage.check_key(copy_name(key, _LONG_SUFFIX))
     return key
 
 
-def keep_uncatalogued(definition: AnyDefinition, run: Run, store: ResultStore, value: bool | None) -> None:
-    """Writes a literal that the catalog did not take as a record in storage."""
+def write_uncatalogued(definition: AnyDefinition, run: Run, store: ResultStore, value: bool | None) -> None:
+    """Writes a literal that the catalog did not accept to the storage, as a record."""
     try:
         store.write_literal(value, key=own_key(run.id), producer=producer(definition, run))
     except HoldallError as error:
@@ -345,15 +343,15 @@ def producer(definition: AnyDefinition, run: Run) -> str:
     options = definition.options
     keyed_by = None if options.cache_key_fn is None else definition.key_function
     by_policy = options.caching == "cache_policy"
-    made_by = _made_by(definition.kind, definition.function_name, definition.name, keyed_by, by_policy)
-    return f'{made_by},"run_id":"{run.id}","flow_run_id":{flow}}}'
+    common = _producer(definition.kind, definition.function_name, definition.name, keyed_by, by_policy)
+    return f'{common},"run_id":"{run.id}","flow_run_id":{flow}}}'
 
 
 @memoized
-def _made_by(kind: str, function: str, name: str, keyed_by: str | None, by_policy: bool) -> str:
+def _producer(kind: str, function: str, name: str, keyed_by: str | None, by_policy: bool) -> str:
     from holdall._version import VERSION
 
-    made: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "kind": kind,
         "name": name,
         "function": function,
@@ -361,9 +359,9 @@ def _made_by(kind: str, function: str, name: str, keyed_by: str | None, by_polic
         "python": "{}.{}.{}".format(*sys.version_info),
     }
     if keyed_by is not None:
-        made["cache_key_fn"] = keyed_by
+        fields["cache_key_fn"] = keyed_by
     if by_policy:
         from holdall.cache.policies import KEY_VERSION
 
-        made["key_version"] = KEY_VERSION
-    return json.dumps(made)[:-1]
+        fields["key_version"] = KEY_VERSION
+    return json.dumps(fields)[:-1]

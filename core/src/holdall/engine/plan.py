@@ -1,4 +1,4 @@
-"""Execution plan of a definition at one place: its resolution, the store, and the path that a call may take."""
+"""Execution plan of a task or flow in one context: its resolution, its store, and the path that a call may take."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 class ExecutionPlan:
-    """How one task or flow runs at one place.
+    """How a task or flow runs in one context.
 
-    `on_failure` is what the block and the options say, whichever lets the run go on for longer.
+    `on_failure` is the more lenient of what the block and the options say.
     `simple`: a task with nothing to look up or to retry. `may_hit`: a task that may have a cached result.
     """
 
@@ -37,19 +37,19 @@ class ExecutionPlan:
     def __init__(self, options: Options, resolution: Resolution, store: ResultStore | None) -> None:
         self.resolution = resolution
         self.store = store
-        said = (options.on_storage_error, "raise" if store is None else store.on_failure)
-        self.on_failure: OnFailure = "run" if "run" in said else "spool" if "spool" in said else "raise"
+        declared = (options.on_storage_error, "raise" if store is None else store.on_failure)
+        self.on_failure: OnFailure = "run" if "run" in declared else "spool" if "spool" in declared else "raise"
         unnamed = resolution.kind == "task" and options.result_storage_key is None
         self.simple = unnamed and not resolution.needs
         self.may_hit = unnamed and store is not None and options.caching is not None and not options.refresh_cache
 
 
 def make_plan(definition: AnyDefinition, parent: Run | None, session: Session) -> ExecutionPlan:
-    """Resolves, refuses what cannot work, and looks up block and serializer: all before a body runs.
+    """Resolves the options, looks up storage and serializer, and refuses what cannot work before a body runs.
 
     Raises:
         PersistenceRequiredError: caching with `persist_result=False`.
-        UnknownBlockError, UnknownSerializerError, PluginError, ConfigurationError: the place or the format.
+        UnknownBlockError, UnknownSerializerError, PluginError, ConfigurationError: the storage or the serializer cannot be used.
     """
     options = definition.options
     resolution = resolve(definition.kind, options, parent.scope if parent is not None else None, session.settings)
@@ -58,14 +58,14 @@ def make_plan(definition: AnyDefinition, parent: Run | None, session: Session) -
     if not resolution.persist.value:
         return ExecutionPlan(options, resolution, None)
     store = make_store(resolution, session)
-    # A cached call may be a hit, for which nobody signs; and what is kept for retries alone is never the reason to fail.
+    # A cached call may be a hit, which is not signed; and a result stored for retries alone never makes a run fail.
     if options.caching is None and not resolution.for_retries_alone:
         store.check_signer()
     plan = ExecutionPlan(options, resolution, store)
     try:
         store.storage.check_place()
     except StorageError as error:
-        # Whoever asked for its work to be done in spite of its storage has it done: it may be better by then.
+        # With on_failure the body runs all the same: the storage may work again when it is done.
         if plan.on_failure == "raise" and not resolution.for_retries_alone:
             raise ConfigurationError(
                 f"{error} Nothing was run. Give another result_storage, or clear this one."
@@ -74,21 +74,23 @@ def make_plan(definition: AnyDefinition, parent: Run | None, session: Session) -
 
 
 def refusal(resolution: Resolution, need: str) -> str:
-    what = f"The {resolution.kind} {resolution.name!r}"
+    """Returns the message for a need that `persist_result=False` makes impossible."""
+    subject = f"The {resolution.kind} {resolution.name!r}"
     return (
-        f"{what} has {need}, which needs its result to be kept, and {resolution.persist.reason}. "
+        f"{subject} has {need}, which needs its result to be kept, and {resolution.persist.reason}. "
         f"Set persist_result=True on it, give it a result_storage, or drop {need}; "
         f"print({resolution.name}.explain()) shows every rule."
     )
 
 
 def make_store(resolution: Resolution, session: Session) -> ResultStore:
+    """Returns the result store for the resolved storage and serializer, one per session."""
     storage, serializer = resolution.storage.value, resolution.serializer.value
-    key = (_by_value(storage), _by_value(serializer))
-    found = session.stores.get(key)
-    if found is None:
-        where = make_storage(storage, session)
-        store = ResultStore(where, _codec(serializer), policy=policy_of(where, session.settings))
+    key = (_cache_entry_key(storage), _cache_entry_key(serializer))
+    entry = session.stores.get(key)
+    if entry is None:
+        opened = make_storage(storage, session)
+        store = ResultStore(opened, _codec(serializer), policy=policy_of(opened, session.settings))
         if store.policy.no_pickle and store.codec.trusted_only:
             raise ConfigurationError(
                 f"The {resolution.kind} {resolution.name!r} keeps its result as {store.codec.slug}, which may run code when "
@@ -96,29 +98,30 @@ def make_store(resolution: Resolution, session: Session) -> ResultStore:
                 'HOLDALL_RESULTS_NO_PICKLE). Give it another serializer, as result_serializer="auto" or "json".'
             )
         store.codec.check()
-        # The values stay alive with the entry: an id is theirs alone for as long.
-        found = session.stores[key] = (store, (storage, serializer))
-    return found[0]
+        # The entry holds the values: their ids are unique while they live.
+        entry = session.stores[key] = (store, (storage, serializer))
+    return entry[0]
 
 
-def _by_value(value: Any) -> Any:
+def _cache_entry_key(value: Any) -> Any:
     return value if isinstance(value, (str, os.PathLike)) else id(value)
 
 
 def make_storage(value: Any, session: Session) -> Storage:
+    """Returns the storage that a `result_storage` value stands for."""
     if isinstance(value, (str, os.PathLike)):
         path = urls.path(value, session.directory)
         if path is not None:
             return Directory(path)
-        from holdall.blocks import lookup as blocks
+        from holdall.blocks.lookup import from_value
 
-        storage = blocks.from_value(value, settings=session.settings, directory=session.directory)
+        storage = from_value(value, settings=session.settings, directory=session.directory)
     elif isinstance(value, Storage):
         storage = guard(value).resolved(session.directory).inner
     else:
         raise ConfigurationError(
             f"result_storage is a slug as 's3/prod', a block as LocalFileSystem(basepath='results'), a path or a URL, "
-            f"not {_what(value)}."
+            f"not {_describe(value)}."
         )
     if hasattr(storage, "secret_values"):
         from holdall.blocks.reopen import remember
@@ -138,12 +141,12 @@ def _codec(value: Any) -> Codec:
         return value
     raise ConfigurationError(
         f"result_serializer is a name as 'json' or 'compressed/pickle', or a serializer as "
-        f"JSONSerializer(jsonlib='orjson'), not {_what(value)}."
+        f"JSONSerializer(jsonlib='orjson'), not {_describe(value)}."
     )
 
 
-def _what(value: Any) -> str:
-    """The mistake in words; the class in the place of an instance is the most common."""
+def _describe(value: Any) -> str:
+    """Describes a value of a wrong type; a class instead of an instance is the most common mistake."""
     if isinstance(value, type):
         return f"the class {value.__name__}: make an instance, {value.__name__}(…)"
     return f"a value of type {type(value).__name__}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from holdall.engine.attempts import call_digests, join_submitted
 from holdall.engine.context import current
 from holdall.engine.outcome import failure_of, row_of, state_of
-from holdall.engine.persist import StoredResult, keep_uncatalogued, persist
+from holdall.engine.persist import StoredResult, persist, write_uncatalogued
 from holdall.errors import ConfigurationError, KeyMissing, PluginError, ResultError, StorageError
 from holdall.results.layout import record_key
 from holdall.results.record import quoted
@@ -78,7 +78,7 @@ def call_simple(
         result = None if stored is None else stored.json
         run.session.recorder.record(row_of(definition, run, state, message, started, result, cached=False))
     if store is not None and stored is not None and stored.is_literal and not run.session.recorder.flush():
-        keep_uncatalogued(definition, run, store, value)
+        write_uncatalogued(definition, run, store, value)
     if not return_state:
         return value
     held = value if definition.options.cache_result_in_memory or stored is None else UNSET
@@ -88,10 +88,10 @@ def call_simple(
 def call_hit(
     definition: AnyDefinition, run: Run, plan: ExecutionPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[Any, CacheLookup]:
-    """Returns the value of a small hit, or UNSET and what `execute` need not work out again.
+    """Returns the value of a small hit, or UNSET, and the lookup that `execute` need not repeat.
 
-    A hit is the call that caching is for, so it takes no generator, no state and no second look at its record. Whatever
-    is not plainly a hit is left to `execute`, where every error has its place.
+    A hit is the call that caching is for, so it takes no generator, no state and no second read of its record. All other
+    cases are left to `execute`, which handles every error.
     """
     from holdall.engine.cached_call import CacheLookup, cache_key
 
@@ -99,23 +99,23 @@ def call_hit(
     parameters = definition.bind(args, kwargs)
     key = cache_key(definition, run, parameters)
     looked_up = CacheLookup(parameters, key)
-    # Where something is in the spool, it may be newer than what the storage has.
+    # A result in the spool may be newer than the one in the storage.
     if key is None or plan.store is None or may_hold(run.session.settings.home):
         return UNSET, looked_up
     path = record_key(key)
-    # Equal texts of two key functions are worth a word, which the long way has.
-    having = (
+    # Another function may have made the same key: `execute` warns of that.
+    marker = (
         b"" if definition.options.cache_key_fn is None else f'"function": {quoted(definition.function_name)}'.encode()
     )
     try:
-        found = plan.store.read_quickly(path, having=having)
+        loaded = plan.store.read_quickly(path, having=marker)
     except KeyMissing:
         return UNSET, looked_up._replace(absent=True)
     except (StorageError, ResultError, ConfigurationError, PluginError):
-        return UNSET, looked_up  # the long way says what is wrong
-    if found is None:
+        return UNSET, looked_up  # `execute` reports the error
+    if loaded is None:
         return UNSET, looked_up
-    value, run_id = found
-    text = plan.store.reference_json(path, run_id)
-    run.session.recorder.record(row_of(definition, run, "completed", "cached", started, text, cached=True))
+    value, run_id = loaded
+    reference = plan.store.reference_json(path, run_id)
+    run.session.recorder.record(row_of(definition, run, "completed", "cached", started, reference, cached=True))
     return value, looked_up

@@ -1,4 +1,4 @@
-"""Run of a task or flow while it lasts, the session of an outermost run, and the replays of a flow that retries."""
+"""Runs in progress, the session of an outermost run, and the replay tables of flows that retry."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _WARNING = fork.renewed(threading.Lock())
 
 
 class Session:
-    """What an outermost run and all runs inside it share: settings and working directory as it started, stores by value."""
+    """State that an outermost run shares with all runs inside it: settings and directory at its start, stores by value."""
 
     __slots__ = ("directory", "recorder", "settings", "stores")
 
@@ -46,67 +46,67 @@ class Session:
 
 
 ReplayKey = tuple[tuple[str, str, int], ...]
-"""The steps from the outermost flow that retries down to a run; each is a function, inputs, and which of such calls."""
+"""Path from the outermost retrying flow to a run; each step is a function, inputs, and the number of that call."""
 
 
 class Replays:
-    """Results of the children of a flow that retries, for its next attempt.
+    """Table of the results of the runs inside a flow that retries, for its next attempt.
 
     A child's replay key is its function, the digest of its inputs and which occurrence of that pair it is in the run
     around it, after the replay key of that run. Occurrences are counted anew in every attempt, so the order under
     `submit` and `map` does not matter, and a run that is replayed whole shifts nobody's number.
     """
 
-    __slots__ = ("_kept", "around", "lock")
+    __slots__ = ("_results", "around", "lock")
 
     def __init__(self, around: Replays | None) -> None:
         self.around = around
         self.lock: threading.RLock = fork.renewed(threading.RLock()) if around is None else around.lock
-        self._kept: dict[ReplayKey, ResultLiteral | ResultReference] = {}
+        self._results: dict[ReplayKey, ResultLiteral | ResultReference] = {}
 
     def tables(self) -> Iterator[Replays]:
-        """This one and those of the flows around it, nearest first."""
+        """Yields this table and those of the flows around it, nearest first."""
         table: Replays | None = self
         while table is not None:
             yield table
             table = table.around
 
-    def kept(self, replay_key: ReplayKey) -> ResultLiteral | ResultReference | None:
-        return self._kept.get(replay_key)
+    def get(self, replay_key: ReplayKey) -> ResultLiteral | ResultReference | None:
+        return self._results.get(replay_key)
 
-    def keep(self, replay_key: ReplayKey, result: ResultLiteral | ResultReference) -> None:
-        # Without the object: a flow of many results would hold them all for a retry that may never come.
-        self._kept[replay_key] = replace(result, _object=UNSET) if isinstance(result, ResultReference) else result
+    def add(self, replay_key: ReplayKey, result: ResultLiteral | ResultReference) -> None:
+        # Without the cached value: a flow with many results would hold them all for a retry that may never come.
+        self._results[replay_key] = replace(result, _object=UNSET) if isinstance(result, ResultReference) else result
 
 
 class Submitted:
-    """What a run has submitted, let go of as it succeeds: neither the run nor its future keeps the results alive."""
+    """Futures that a run has submitted and that have not succeeded; a success is dropped, so that its result can be freed."""
 
-    __slots__ = ("_left",)
+    __slots__ = ("_futures",)
 
     def __init__(self) -> None:
-        self._left: dict[int, Future[Any]] = {}
+        self._futures: dict[int, Future[Any]] = {}
 
     def add(self, future: Future[Any]) -> None:
         number = id(future.inner)
-        self._left[number] = future
-        left = self._left
+        futures = self._futures
+        futures[number] = future
 
         def done(inner: concurrent.futures.Future[State[Any]]) -> None:
             if not inner.cancelled() and inner.exception() is None and inner.result().type == "completed":
-                left.pop(number, None)
+                futures.pop(number, None)
 
         future.inner.add_done_callback(done)
 
-    def take(self) -> list[Future[Any]]:
-        """Those that are going on or have failed; they are forgotten here."""
-        taken = list(self._left.values())
-        self._left.clear()
-        return taken
+    def pop_all(self) -> list[Future[Any]]:
+        """Removes and returns the futures that are running or have failed."""
+        futures = list(self._futures.values())
+        self._futures.clear()
+        return futures
 
 
 class Run:
-    """One run. A `cache_key_fn`, a `retry_condition_fn` and key templates see it too."""
+    """One run; also passed to `cache_key_fn`, `retry_condition_fn` and key templates."""
 
     __slots__ = (
         "_children",
@@ -115,6 +115,7 @@ class Run:
         "_warned",
         "attempt",
         "call_digests",
+        "definition_name",
         "flow",
         "id",
         "kind",
@@ -127,19 +128,20 @@ class Run:
         "session",
         "submitted",
         "task_runner",
-        "unit_name",
     )
 
-    def __init__(self, kind: Literal["task", "flow"], unit_name: str, parent: Run | None, session: Session) -> None:
+    def __init__(
+        self, kind: Literal["task", "flow"], definition_name: str, parent: Run | None, session: Session
+    ) -> None:
         self.id = new_id()
         self.kind = kind
-        self.unit_name = unit_name
+        self.definition_name = definition_name
         self.parent = parent
         self.session = session
         self.attempt = 1
         self.runner: TaskRunner | None = None
-        self.submitted: Submitted | None = None  # made with the runner, on the first submit
-        # Made now: two threads that made it when they first need it would name two runs alike.
+        self.submitted: Submitted | None = None  # created with the runner, on the first submit
+        # Created now: two threads that created it on first use would give two runs one name.
         self._children = itertools.count(1)
         self._replay_key: ReplayKey | None = None
         self._occurrences: dict[tuple[str, str], int] | None = None
@@ -161,7 +163,7 @@ class Run:
         return next(self._children)
 
     def start_attempt(self) -> None:
-        """Number the calls inside it from the first again: those of the attempt before are to be replayed."""
+        """Restarts the numbering of the calls inside this run, so that they replay those of the attempt before."""
         self._occurrences = None
 
     def next_replay_key(self, function: str, inputs: str, lock: threading.RLock) -> ReplayKey:
@@ -182,20 +184,20 @@ class Run:
 
     def _own_replay_key(self, lock: threading.RLock) -> ReplayKey:
         if self._replay_key is None:
-            # What is not kept itself has its inputs compared when something inside it is.
+            # A run that is not stored itself hashes its inputs only when a run inside it needs a replay key.
             self._replay_key = () if self.call_digests is None else self.claim_replay_key(*self.call_digests(), lock)
         return self._replay_key
 
     @property
     def outermost(self) -> Run:
-        """The run around all that are around this one."""
+        """Outermost run around this one; itself if there is none."""
         run = self
         while run.parent is not None:
             run = run.parent
         return run
 
     def is_first_warning(self, subject: str) -> bool:
-        """Whether nothing inside this run has warned of the subject yet."""
+        """Returns whether no run inside this one has warned of the subject before."""
         with _WARNING:
             if self._warned is None:
                 self._warned = set()
@@ -205,18 +207,18 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name of its task or flow, and its place among the runs around it."""
-        return f"{self.unit_name}-{self.number}" if self.parent is not None else f"{self.unit_name}-{self.id[-8:]}"
+        """Name of its task or flow with its number among the runs inside its parent, or a part of its id."""
+        return f"{self.definition_name}-{self.id[-8:] if self.parent is None else self.number}"
 
     @property
     def flow_run_id(self) -> str | None:
-        """The nearest flow run around it, not itself."""
+        """Id of the nearest flow run around it, not itself."""
         flow = self.flow if self.kind == "task" else (self.parent.flow if self.parent is not None else None)
         return None if flow is None else flow.id
 
 
 class CallContext(NamedTuple):
-    """One call of a definition: where it runs, how, and with which arguments."""
+    """One call of a definition: its run, its plan and its arguments."""
 
     definition: AnyDefinition
     run: Run

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
 from holdall._system import fork
-from holdall.engine.context import leave
+from holdall.engine.context import reset
 from holdall.engine.steps import Blocking, Sleep
 from holdall.storage.locks import lock_manager
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LONGEST_WAIT: Final = 0.05  # for another thread
 _GROWTHS: Final = 50  # from a first wait to the longest
 
-# Keys that the calls around this one are computing already: a recursion on its own key must not wait for itself.
+# Keys that the calls around this one are computing: a call nested in one of the same key must not wait for itself.
 computing: ContextVar[tuple[str, ...]] = ContextVar("holdall_computing", default=())
 
 
@@ -43,15 +43,15 @@ _making = threading.Lock()
 
 
 def _turn_of(name: str) -> _Turn:
-    """Returns the same lock for a name as long as anybody holds it."""
+    """Returns the lock of a name, the same one as long as it is referenced."""
     with _making:
-        found = _turns.get(name)
-        if found is None:
-            found = _turns[name] = _Turn()
-        return found
+        turn = _turns.get(name)
+        if turn is None:
+            turn = _turns[name] = _Turn()
+        return turn
 
 
-class Flight:
+class SingleFlight:
     """Single-flight guard: at most one caller computes a key, in this process and wherever the storage can lock."""
 
     def __init__(self, store: ResultStore, key: str, settings: LockSettings, /) -> None:
@@ -66,10 +66,10 @@ class Flight:
         self._token: Any = None
 
     def enter(self) -> Steps[None]:
-        """Waits for the turn in short steps, so that a waiter keeps neither an event loop nor one of its threads.
+        """Waits for the turn in short steps, so that a waiter blocks neither an event loop nor one of its threads.
 
         Raises:
-            StorageError: the storage cannot lock where it said that it can.
+            StorageError: the storage failed to lock though it declares that it can.
         """
         if self._nested:
             return
@@ -88,16 +88,20 @@ class Flight:
 
     @property
     def is_first(self) -> bool:
-        """Whether nobody has had the turn before, here or elsewhere."""
+        """Whether no other caller has had the turn before, in any process."""
         return self._lease is not None and self._lease.token == 1
 
     @property
     def held(self) -> bool:
-        """Whether the turn is still this caller's alone, as far as can be said without asking the storage."""
+        """Whether this caller still has the turn, as far as is known without asking the storage."""
         return self._lease is None or self._lease.held
 
     def refresh(self) -> None:
-        """Asks the storage. Raises `StorageError` where it does not answer."""
+        """Asks the storage whether the lease is still held.
+
+        Raises:
+            StorageError: the storage does not answer.
+        """
         if (lease := self._lease) is not None:
             lease.refresh()
 
@@ -105,15 +109,15 @@ class Flight:
         lease = manager.acquire(self._key, timeout=0)
         with self._mutex:
             if self._over and lease is not None:
-                lease.release()  # whoever wanted it was cancelled while this thread asked for it
+                lease.release()  # the caller was cancelled while this thread acquired it
             else:
                 self._lease = lease
         return lease is not None
 
     def leave(self) -> Steps[None]:
-        """Idempotent; also where the turn has not come. Takes a step only where there is a lease to release."""
+        """Gives up the turn, or the wait for it; idempotent. Yields a step only if there is a remote lease to release."""
         if self._token is not None:
-            leave(computing, self._token)
+            reset(computing, self._token)
             self._token = None
         try:
             if self._lease is not None and self._manager is not None and self._manager.remote:
@@ -125,7 +129,7 @@ class Flight:
                 turn.lock.release()
 
     def release(self) -> None:
-        """Releases the lease, so that other machines have the turn; `leave` does that too."""
+        """Releases the lease, so that another machine can have the turn; `leave` does that too."""
         with self._mutex:
             self._over = True
             lease, self._lease = self._lease, None
@@ -136,15 +140,15 @@ class Flight:
 def _waits(longest: float) -> Iterator[float]:
     wait = longest / _GROWTHS
     while True:
-        # Of waiters that always wake together, one a round gets in; so no two sleep equally long.
+        # With jitter: of waiters that wake at the same moments, only one a round would acquire the lock.
         yield wait * (0.5 + time.monotonic_ns() % 1_009 / 2_018)
         wait = min(wait * 2, longest)
 
 
-def _forget() -> None:
+def _reset_in_child() -> None:
     global _making  # noqa: PLW0603 - another thread of the parent may have held it
     _making = threading.Lock()
     _turns.clear()
 
 
-fork.register(in_child=_forget)
+fork.register(in_child=_reset_in_child)

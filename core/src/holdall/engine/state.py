@@ -1,4 +1,4 @@
-"""How a run ended, and what it gave."""
+"""Final state of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ StateType = Literal["running", "completed", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class State(Generic[R_co]):
-    """The end of one run. `reference` is what the catalog keeps of its result: None where nothing was kept."""
+    """Final state of one run. `reference` is where the catalog has its result; None if no result was stored."""
 
     type: StateType
     kind: Literal["task", "flow"]
@@ -33,12 +33,15 @@ class State(Generic[R_co]):
     _error: BaseException | None = field(default=None, repr=False)
 
     def result(self, *, raise_on_failure: bool = True, accept: Iterable[str] = ()) -> R_co:
-        """What the run returned, read back where it no longer lies in memory.
+        """Returns what the run returned; reads it from the storage if it is not in memory.
 
-        A failed run raises its own exception; with `raise_on_failure=False` that exception is returned instead.
+        Args:
+            raise_on_failure: False returns the exception of a failed run instead of raising it.
+            accept: What `ResultReference.get` accepts beyond the default.
 
         Raises:
-            MissingResultError: the value was let go (`cache_result_in_memory=False`) and nothing was kept.
+            Exception: what the body raised.
+            MissingResultError: the value is not in memory (`cache_result_in_memory=False`) and was not stored.
         """
         if self._error is not None:
             if raise_on_failure:
@@ -55,13 +58,13 @@ class State(Generic[R_co]):
                 )
             return self._value  # type: ignore[no-any-return]
         if isinstance(self.reference, ResultReference):
-            # It comes from another process without the object that came along in the state.
+            # From another process, the reference comes without the value, which the state has.
             self.reference.set_cached_value(self._value)
             return self.reference.get(accept=accept)  # type: ignore[no-any-return]
         return self.reference.get()  # type: ignore[return-value]  # a literal of the type that the run returned
 
     async def aresult(self, *, raise_on_failure: bool = True, accept: Iterable[str] = ()) -> R_co:
-        """As `result`, without blocking the event loop."""
+        """Returns what `result` returns, without blocking the event loop."""
         if self._error is None and self._value is UNSET and isinstance(self.reference, ResultReference):
             return await self.reference.aget(accept=accept)  # type: ignore[no-any-return]
         return self.result(raise_on_failure=raise_on_failure, accept=accept)

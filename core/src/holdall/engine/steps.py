@@ -1,6 +1,6 @@
-"""A run as a generator of steps, and the two ways to take them: blocking, or on an event loop.
+"""Steps of a run and their two drivers: blocking, and on an event loop.
 
-The engine is written once. It yields what has to be done; a driver does it and sends the outcome back in.
+The engine is written once, as a generator: it yields what has to be done, and a driver does it and sends the outcome back.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ R = TypeVar("R")
 
 
 class Step:
-    """One thing to do: call `function` without arguments."""
+    """Call of `function` without arguments."""
 
     __slots__ = ("function",)
 
@@ -25,19 +25,19 @@ class Step:
 
 
 class Body(Step):
-    """The user's function: awaited where it gives an awaitable, and never moved to another thread."""
+    """Call of the user's function, never in another thread; `adrive` awaits what it returns."""
 
     __slots__ = ()
 
 
 class Blocking(Step):
-    """Disk, network or a lock: kept off the event loop."""
+    """Call that waits for disk, network or a lock; not run on the event loop."""
 
     __slots__ = ()
 
 
 class Sleep(Step):
-    """Wait for so many seconds."""
+    """Pause of `seconds`."""
 
     __slots__ = ("seconds",)
 
@@ -52,7 +52,7 @@ Steps = Generator[Step, Any, R]
 
 
 def drive(steps: Steps[R], thrown: BaseException | None = None) -> R:
-    """Take every step in this thread; `thrown` is what came of the last one, where steps have been taken already."""
+    """Runs all steps in this thread. `thrown`: the error of the last step of a generator that has been started."""
     try:
         step = next(steps) if thrown is None else steps.throw(thrown)
         while True:
@@ -67,7 +67,7 @@ def drive(steps: Steps[R], thrown: BaseException | None = None) -> R:
 
 
 async def adrive(steps: Steps[R]) -> R:
-    """Take every step without blocking the event loop."""
+    """Runs all steps without blocking the event loop."""
     from asyncio import sleep, to_thread
 
     try:
@@ -81,7 +81,7 @@ async def adrive(steps: Steps[R]) -> R:
                 else:
                     outcome = await to_thread(step.run)
             except GeneratorExit as error:
-                # The coroutine is being thrown away, and nothing may be awaited any more: what is left is taken here.
+                # The coroutine is being closed and may not await any more: the remaining steps run here.
                 drive(steps, error)
                 raise
             except BaseException as error:  # noqa: BLE001 - the engine's to handle, cancellation included

@@ -1,6 +1,6 @@
 """Task runners by class name: `ThreadRunner`, `ProcessRunner`, and those of installed plugins.
 
-Inside, submission to task runners and calls in other processes.
+The modules inside are internal: submission to task runners, and calls in other processes.
 """
 
 from __future__ import annotations

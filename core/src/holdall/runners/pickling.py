@@ -1,4 +1,4 @@
-"""What a run in another process gave, made fit for the way back: each value and exception arrives, or says why not."""
+"""Pickling of states between processes: a value or exception that cannot be pickled becomes an error that says so."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from holdall.types import UNSET
 if TYPE_CHECKING:
     from holdall.engine.state import State
 
-_HEAP_TYPE: Final = 1 << 9  # of __flags__: made by a class statement
+_HEAP_TYPE: Final = 1 << 9  # of __flags__: created by a class statement
 
 
-class _Carried(Exception):  # noqa: N818 - pickles as the exception that it carries
-    """Pickles an exception by its class, arguments and attributes, and never through its `__init__`.
+class _Picklable(Exception):  # noqa: N818 - pickles as the exception that it wraps
+    """Wrapper that pickles an exception by its class, arguments and attributes, without its `__init__`.
 
-    An exception whose `__init__` takes other arguments than it hands to `Exception` can be pickled, and not unpickled.
+    An exception whose `__init__` takes other arguments than it passes to `Exception` can be pickled but not unpickled.
     """
 
     def __init__(self, error: BaseException, *, linked: bool) -> None:
@@ -29,14 +29,14 @@ class _Carried(Exception):  # noqa: N818 - pickles as the exception that it carr
 
     def __reduce__(self) -> Any:
         error = self.error
-        links: list[_Carried | None] = [None, None]
+        links: list[_Picklable | None] = [None, None]
         if self.linked:
-            links = [None if each is None else _Carried(each, linked=True) for each in _links(error)]
+            links = [None if each is None else _Picklable(each, linked=True) for each in _links(error)]
         inner = None
-        # As the builtin around it sees itself: that of OSError adds the file's name to the arguments.
+        # Those of the builtin base: OSError adds the file's name to its arguments.
         args = _builtin(type(error)).__reduce__(error)[1]
         if isinstance(error, BaseExceptionGroup):
-            inner = [_Carried(each, linked=self.linked) for each in error.exceptions]
+            inner = [_Picklable(each, linked=self.linked) for each in error.exceptions]
             args = error.args[:1]
         return _rebuilt, (type(error), args, dict(error.__dict__), inner, links, error.__suppress_context__)
 
@@ -46,7 +46,7 @@ def _links(error: BaseException) -> tuple[BaseException | None, BaseException | 
 
 
 def _builtin(cls: type[BaseException]) -> Any:
-    """The nearest of its bases that is not written in Python: what keeps the arguments."""
+    """Returns the nearest base that is not written in Python; it holds the arguments."""
     return next(base for base in cls.__mro__ if not base.__flags__ & _HEAP_TYPE)
 
 
@@ -70,11 +70,11 @@ def _rebuilt(
     return error
 
 
-def packed(state: State[Any]) -> bytes:
-    """The state as bytes; where it cannot be pickled, one that says what could not."""
+def dump_state(state: State[Any]) -> bytes:
+    """Pickles a state; if its value or error cannot be pickled, a state that says so."""
     error = state._error  # noqa: SLF001 - asking would raise it
     if error is not None:
-        return _dumps(replace(state, _error=_carried(error)))
+        return _dumps(replace(state, _error=_picklable(error)))
     try:
         return _dumps(state)
     except Exception as refusal:  # noqa: BLE001 - a user's __reduce__ may raise anything
@@ -86,27 +86,27 @@ def packed(state: State[Any]) -> bytes:
         return _dumps(replace(state, type="failed", message=message, _value=UNSET, _error=SerializationError(message)))
 
 
-def unpacked(data: bytes) -> State[Any]:
-    """What `packed` made. For bytes that come from this program's own workers: they are unpickled."""
+def load_state(data: bytes) -> State[Any]:
+    """Unpickles what `dump_state` returned; only for bytes from this program's own workers."""
     return pickle.loads(data)  # type: ignore[no-any-return]  # noqa: S301 - as the docstring says
 
 
-def _carried(error: BaseException) -> BaseException:
-    """The exception as it pickles; its traceback, which does not, as a note."""
+def _picklable(error: BaseException) -> BaseException:
+    """Returns the exception in a form that can be pickled, with its traceback as a note."""
     trace = "".join(traceback.format_exception(error))
     error.add_note(f"In a worker process:\n{trace}")
-    refusal: Exception | None = None
-    own = hasattr(type(error).__reduce__, "__code__")  # a class that knows how to pickle itself
-    for carried in (*([error] if own else []), _Carried(error, linked=True), _Carried(error, linked=False)):
+    first_refusal: Exception | None = None
+    own = hasattr(type(error).__reduce__, "__code__")  # the class defines its own pickling
+    for candidate in (*([error] if own else []), _Picklable(error, linked=True), _Picklable(error, linked=False)):
         try:
-            pickle.loads(_dumps(carried))  # noqa: S301 - what this process has just written
-        except Exception as refused:  # noqa: BLE001 - as in packed
-            refusal = refusal or refused
+            pickle.loads(_dumps(candidate))  # noqa: S301 - what this process has just written
+        except Exception as refusal:  # noqa: BLE001 - as in dump_state
+            first_refusal = first_refusal or refusal
         else:
-            return carried
+            return candidate
     stand_in = SerializationError(
         f"The run failed with {describe_error(error)}. This stands in for that exception, which cannot be pickled"
-        f"{'' if refusal is None else f' ({describe_error(refusal)})'}."
+        f"{'' if first_refusal is None else f' ({describe_error(first_refusal)})'}."
     )
     stand_in.add_note(f"In a worker process:\n{trace}")
     return stand_in

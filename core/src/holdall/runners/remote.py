@@ -1,4 +1,4 @@
-"""A call that leaves the process: what travels with it, and how it runs where it arrives."""
+"""Calls in other processes: what is sent with a call, and how a worker runs it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from holdall.engine.single_flight import computing
 from holdall.engine.state import State
 from holdall.errors import ConfigurationError
 from holdall.results.store import ResultStore
-from holdall.runners.pickling import packed, unpacked
-from holdall.settings import model as settings
+from holdall.runners.pickling import dump_state, load_state
+from holdall.settings.model import current as current_settings
 from holdall.types import Call, Secrets
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ class _WithSecrets(Protocol):
     def secret_values(self) -> dict[str, Any]: ...
 
 
-def send(
+def submit_remote(
     definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any], runner: TaskRunner, run: Run | None
 ) -> concurrent.futures.Future[State[Any]]:
-    """Submit a call with its resolution, its store and the run around it; replay it here where a retry has it."""
+    """Submits a call with its resolution, its store and the run around it, or replays the result of an earlier attempt."""
     done: concurrent.futures.Future[State[Any]] = concurrent.futures.Future()
     try:
         plan, session = _planned(definition, run)
@@ -50,43 +50,43 @@ def send(
             else []
         )
         for table, replay_key in replay_keys:
-            if (result := table.kept(replay_key)) is not None and (again := replay(definition, result)) is not None:
+            if (result := table.get(replay_key)) is not None and (outcome := replay(definition, result)) is not None:
                 state: State[Any] = State(
                     type="completed",
                     kind=definition.kind,
                     run_id="",
                     name=definition.name,
-                    message=again.message,
+                    message=outcome.message,
                     reference=result,
                     cached=True,
-                    _value=again.value,
+                    _value=outcome.value,
                 )
                 done.set_result(state)
                 return done
         inner = runner.submit(_call(definition, args, kwargs, plan, session, run))
-    except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it, as from a worker
+    except Exception as error:  # noqa: BLE001 - `result()` raises it, as one from a worker
         done.set_result(not_started(definition, error))
         return done
     done.set_running_or_notify_cancel()
 
-    def arrived(finished: concurrent.futures.Future[Any]) -> None:
+    def finish(finished: concurrent.futures.Future[Any]) -> None:
         try:
-            state = unpacked(finished.result())
+            state = load_state(finished.result())
             if state.reference is not None:
                 for table, replay_key in replay_keys:
-                    table.keep(replay_key, state.reference)
-        except BaseException as error:  # noqa: BLE001 - the worker died, or its answer cannot be read here
+                    table.add(replay_key, state.reference)
+        except BaseException as error:  # noqa: BLE001 - the worker died, or its state cannot be unpickled here
             state = not_started(definition, error)
         done.set_result(state)
 
-    inner.add_done_callback(arrived)
+    inner.add_done_callback(finish)
     return done
 
 
 def _planned(definition: AnyDefinition, run: Run | None) -> tuple[ExecutionPlan, Session]:
     if run is None:
-        plan, alone = begin(definition)
-        return plan, alone.session
+        plan, own_run = begin(definition)
+        return plan, own_run.session
     return make_plan(definition, run, run.session), run.session
 
 
@@ -97,7 +97,7 @@ def _call(
     storages: dict[str, Any] = {}
     if run is not None:
         flow = run.flow
-        extra |= {"run": run.id, "flow": None if flow is None else flow.id, "name": run.unit_name}
+        extra |= {"run": run.id, "flow": None if flow is None else flow.id, "name": run.definition_name}
         extra["scope"] = run.scope
         if run.scope is not None:
             storages[_SCOPE] = run.scope.storage.value
@@ -106,10 +106,10 @@ def _call(
         storages[_STORE] = plan.store.storage.inner
     blocks = {name: each for name, each in storages.items() if isinstance(each, _WithSecrets)}
     secrets = {name: values for name, block in blocks.items() if (values := block.secret_values())}
-    # Which have secrets travels along: without them a storage would be asked in nobody's name, or in another one.
+    # The names of blocks with secrets: without its secrets a block would authenticate as nobody, or as someone else.
     extra["secrets"] = {name: blocks[name].block_slug or blocks[name].slug for name in secrets}
     return Call(
-        run=arrive,
+        run=run_remote,
         task=definition,
         args=args,
         kwargs=kwargs,
@@ -120,10 +120,10 @@ def _call(
 
 
 def _with_secrets(storage: Any, name: str, call: Call, secrets: Secrets) -> Any:
-    """A storage as it was submitted: pickled blocks come without their secrets.
+    """Returns a storage with the secrets that pickled blocks are sent without.
 
     Raises:
-        ConfigurationError: the runner has not handed them over.
+        ConfigurationError: the task runner has not passed them on.
     """
     label = call.extra["secrets"].get(name)
     if label is None:
@@ -138,10 +138,10 @@ def _with_secrets(storage: Any, name: str, call: Call, secrets: Secrets) -> Any:
     return storage.with_secrets(values)
 
 
-def arrive(call: Call, secrets: Secrets) -> bytes:
-    """Run a call in the worker, inside a stand-in for the run that submitted it."""
+def run_remote(call: Call, secrets: Secrets) -> bytes:
+    """Runs a call in the worker, inside a copy of the run that submitted it."""
     definition, extra = call.task, call.extra
-    session = Session(settings.current(extra["directory"]), extra["directory"])
+    session = Session(current_settings(extra["directory"]), extra["directory"])
     store = None
     if "storage" in extra:
         store = ResultStore(_with_secrets(extra["storage"], _STORE, call, secrets), extra["codec"])
@@ -149,8 +149,8 @@ def arrive(call: Call, secrets: Secrets) -> bytes:
     around.plans = {definition.plan_key: ExecutionPlan(definition.options, call.resolution, store)}
     around.scope = scope = extra.get("scope")
     if scope is not None:
-        given = _with_secrets(scope.storage.value, _SCOPE, call, secrets)
-        around.scope = replace(scope, storage=replace(scope.storage, value=given))
+        storage = _with_secrets(scope.storage.value, _SCOPE, call, secrets)
+        around.scope = replace(scope, storage=replace(scope.storage, value=storage))
     if "run" in extra:
         around.id = extra["run"]
         around.flow = around if extra["flow"] is not None else None
@@ -158,11 +158,11 @@ def arrive(call: Call, secrets: Secrets) -> bytes:
             around.flow = Run("flow", definition.name, None, session)
             around.flow.id = extra["flow"]
     token = current.set(around)
-    ours = computing.set(extra["computing"])
+    computing_token = computing.set(extra["computing"])
     try:
         state = call_state(definition, call.args, dict(call.kwargs))
     finally:
-        computing.reset(ours)
+        computing.reset(computing_token)
         current.reset(token)
         session.recorder.flush()
-    return packed(state)
+    return dump_state(state)

@@ -1,4 +1,4 @@
-"""Calls on their way to a runner: when their inputs are ready, and with what they need there."""
+"""Submission of calls to task runners, once their inputs are ready."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from holdall.engine.inputs import MATTER, has_deferred, listed, pending, resolve
 from holdall.engine.run import Submitted
 from holdall.engine.state import State
 from holdall.errors import ConfigurationError
-from holdall.runners.remote import send
+from holdall.runners.remote import submit_remote
 from holdall.types import Call
 
 if TYPE_CHECKING:
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 def submit(
     definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None
 ) -> Future[Any]:
-    """Hand a call to the runner of the run around it; without one, to a runner of its own."""
+    """Submits a call to the task runner of the run around it, or to one of its own if there is none."""
     run = current.get()
     if run is not None:
         return _submit(definition, args, kwargs, listed(wait_for), run, _runner_of(run))
-    alone = make_runner(definition.options.task_runner)
-    future = _submit(definition, args, kwargs, listed(wait_for), None, alone)
-    _shut_down_after([future], alone)
+    own = make_runner(definition.options.task_runner)
+    future = _submit(definition, args, kwargs, listed(wait_for), None, own)
+    _shut_down_after([future], own)
     return future
 
 
 def submit_all(
     definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None
 ) -> Futures[Any]:
-    """One call for each position of the iterables; what is no iterable (texts and bytes count as none) goes to all."""
+    """Submits one call for each position of the iterables; other inputs, texts and bytes included, go to all calls."""
     calls = list(_spread(definition, args, kwargs))
     wait_for = listed(wait_for)
     run = current.get()
@@ -56,7 +56,7 @@ def submit_all(
 
 
 def _shut_down_after(futures: list[Future[Any]], runner: TaskRunner) -> None:
-    """Not before: a call that waits for its inputs has not reached the runner yet."""
+    """Shuts the runner down after the last future; a call that waits for its inputs has not been submitted yet."""
     left = len(futures)
     lock = fork.renewed(threading.Lock())
 
@@ -77,9 +77,9 @@ def _shut_down_after(futures: list[Future[Any]], runner: TaskRunner) -> None:
 def _spread(
     definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterable[tuple[tuple[Any, ...], dict[str, Any]]]:
-    given = [*((f"argument {n}", each) for n, each in enumerate(args, 1)), *kwargs.items()]
+    inputs = [*((f"argument {n}", each) for n, each in enumerate(args, 1)), *kwargs.items()]
     # A future of an iterable is mapped over; a future of anything else is an input like any other.
-    named = [(name, resolved(each) if isinstance(each, (Future, State)) else each) for name, each in given]
+    named = [(name, resolved(each) if isinstance(each, (Future, State)) else each) for name, each in inputs]
     columns = {name: list(each) for name, each in named if _is_mapped(each)}
     if not columns:
         raise ConfigurationError(
@@ -87,9 +87,9 @@ def _spread(
         )
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        counts = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise ConfigurationError(
-            f"{definition.name}.map takes iterables of one length, and {told}. "
+            f"{definition.name}.map takes iterables of one length, and {counts}. "
             "Wrap what every call gets whole in unmapped(…)."
         )
     for position in range(next(iter(lengths.values()))):
@@ -108,7 +108,7 @@ def _plain(value: Any) -> Any:
 
 
 def _runner_of(run: Run) -> TaskRunner:
-    """The run's own pool, made on its first submit: a task that waits for its own children cannot starve them."""
+    """Returns the run's own task runner, created on its first submit: a task that waits for its children cannot starve them."""
     if run.submitted is None:
         run.submitted = Submitted()
     if run.runner is None:
@@ -117,6 +117,7 @@ def _runner_of(run: Run) -> TaskRunner:
 
 
 def make_runner(value: Any) -> TaskRunner:
+    """Returns a new task runner for the value of the option `task_runner`."""
     if isinstance(value, TaskRunner):
         return value.duplicate()
     name = "threads" if value is None else value
@@ -161,7 +162,7 @@ def _started(
     definition: AnyDefinition, args: tuple[Any, ...], kwargs: dict[str, Any], runner: TaskRunner, run: Run | None
 ) -> concurrent.futures.Future[Any]:
     if runner.remote:
-        return send(definition, args, kwargs, runner, run)
+        return submit_remote(definition, args, kwargs, runner, run)
     return runner.submit(Call(run=_run_here, task=definition, args=args, kwargs=kwargs))
 
 
@@ -170,10 +171,10 @@ def _run_here(call: Call, _: Secrets) -> State[Any]:
 
 
 class _Waiting:
-    """A call that is submitted when the last of its inputs is done, so that no worker sits waiting for another."""
+    """Call that is submitted when the last of its inputs is done, so that no worker waits for another."""
 
     def __init__(self, definition: AnyDefinition, *call: Any) -> None:
-        self._unit = definition
+        self._definition = definition
         self._call: Any = call
         self._context = contextvars.copy_context()
         self._promise: concurrent.futures.Future[Any] = concurrent.futures.Future()
@@ -184,21 +185,21 @@ class _Waiting:
     def start(self, waiting: list[Future[Any]]) -> concurrent.futures.Future[Any]:
         promise = self._promise
         self._left = len(waiting)
-        for each in waiting:
-            each.inner.add_done_callback(self._count)
+        for future in waiting:
+            future.inner.add_done_callback(self._input_done)
         if not waiting:
-            self._go()
+            self._submit()
         return promise
 
-    def _count(self, _: Any) -> None:
+    def _input_done(self, _: Any) -> None:
         with self._lock:
             self._left -= 1
             last = self._left == 0
         if last:
-            self._go()
+            self._submit()
 
-    def _go(self) -> None:
-        # Let go of here: the inputs' own callbacks hold this object, and would hold inputs and results in a circle.
+    def _submit(self) -> None:
+        # Released here: the callbacks of the inputs hold this object, which would hold inputs and results in a reference cycle.
         (args, kwargs, wait_for, runner, run), self._call = self._call, None
         promise, context = self._promise, self._context
         del self._promise, self._context
@@ -206,11 +207,11 @@ class _Waiting:
             resolved(wait_for)
             ready = tuple(resolved(each) for each in args)
             named = {name: resolved(each) for name, each in kwargs.items()}
-            inner = context.run(_started, self._unit, ready, named, runner, run)
-        except BaseException as error:  # noqa: BLE001 - whoever asks for the result gets it
-            promise.set_result(not_started(self._unit, error))
+            inner = context.run(_started, self._definition, ready, named, runner, run)
+        except BaseException as error:  # noqa: BLE001 - `result()` of the future raises it
+            promise.set_result(not_started(self._definition, error))
         else:
-            inner.add_done_callback(partial(_finish, self._unit, promise))
+            inner.add_done_callback(partial(_finish, self._definition, promise))
 
 
 def _finish(
@@ -218,5 +219,5 @@ def _finish(
 ) -> None:
     try:
         promise.set_result(inner.result())
-    except BaseException as error:  # noqa: BLE001 - as in _go; a runner that was shut down cancels
+    except BaseException as error:  # noqa: BLE001 - as in _submit; a runner that was shut down cancels
         promise.set_result(not_started(definition, error))
