@@ -13,14 +13,14 @@ from pkgutil import iter_modules
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
-from holdall.declaration.definition import Unit
+from holdall.declaration.definition import Definition
 from holdall.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    AnyUnit = Unit[Any, Any]
+    AnyUnit = Definition[Any, Any]
 
 
 def load_target(text: str, /) -> AnyUnit:
@@ -48,7 +48,7 @@ def load_target(text: str, /) -> AnyUnit:
             hint = f"Did you mean {place}:{near[0]}?" if near else _inventory(units)
             raise ConfigurationError(f"{place} has no {name!r}. {hint}")
         value = getattr(value, part)
-    if not isinstance(value, Unit):
+    if not isinstance(value, Definition):
         what = "is a function without @task or @flow" if inspect.isfunction(value) else f"is a {type(value).__name__}"
         raise ConfigurationError(f"{text} {what}, and no task or flow. {_inventory(_units_of(module))}")
     return value
@@ -127,7 +127,7 @@ def _first_on_path(folder: str) -> None:
 
 
 def _units_of(module: ModuleType) -> dict[str, AnyUnit]:
-    return {name: value for name, value in vars(module).items() if isinstance(value, Unit)}
+    return {name: value for name, value in vars(module).items() if isinstance(value, Definition)}
 
 
 def _inventory(units: dict[str, AnyUnit]) -> str:
