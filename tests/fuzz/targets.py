@@ -40,6 +40,7 @@ from holdall.results.store import ResultStore
 from holdall.security.keyring import KeyRing
 from holdall.security.policy import Policy
 from holdall.security.signing import verify
+from holdall.settings.model import current
 from holdall.testing.sources import BytesSource
 from holdall_arrow import ParquetSerializer
 from holdall_cli.views import result_view
@@ -147,9 +148,9 @@ def _well_sealed(data: bytes, folder: Path) -> None:
         for each in inventory(storage, "it"):
             if each.record is not None:
                 result_view.document(each.record)
-        assert [] == [each.problem for each in rebuild([place], catalog) if each.problem]
+        assert [] == [each.problem for each in rebuild([place], catalog, settings=current()) if each.problem]
         assert collect(place, expired=True, dry_run=True).problem is None
-        copied = copy(place, known_storages.place_of(Directory(str(folder / "t"))), jobs=1)
+        copied = copy(place, known_storages.place_of(Directory(str(folder / "t"))), jobs=1, settings=current())
         assert all(item.what != "failed" for item in copied.items if item.key != reference.key)
     finally:
         catalog.close()

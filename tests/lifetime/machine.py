@@ -39,7 +39,7 @@ from holdall.storage import circuit_breaker
 
 if TYPE_CHECKING:
     from holdall import ResultReference
-    from holdall.maintenance.known_storages import Place
+    from holdall.maintenance.known_storages import OpenStorage
     from holdall.types import ObjectMeta, Parts, WriteMode
 
 GONE: Final = "gone"
@@ -272,7 +272,7 @@ class Lifetimes(RuleBasedStateMachine):
     def copy(self, here: str, there: str) -> None:
         """What the other has not, or has older."""
         if here != there and not (there == "first" and self.refuses):
-            done = copy(self._place(here), self._place(there), jobs=2)
+            done = copy(self._place(here), self._place(there), jobs=2, settings=settings.current())
             assert done.complete, done
             self._arrived(here, there)
 
@@ -281,7 +281,7 @@ class Lifetimes(RuleBasedStateMachine):
         """The same, and the catalog follows."""
         if here == there or (there == "first" and self.refuses):
             return
-        done = move(self._place(here), self._place(there), self._catalog(), jobs=2)
+        done = move(self._place(here), self._place(there), self._catalog(), jobs=2, settings=settings.current())
         assert done.complete, done
         for key in self._arrived(here, there):
             entry = self.records[here].pop(key)
@@ -325,7 +325,7 @@ class Lifetimes(RuleBasedStateMachine):
     @rule()
     def push(self) -> None:
         """What is in the spool, unless the storage has a younger one."""
-        for done in push(str(self.folder / "home")):
+        for done in push(settings.current()):
             assert done.complete, done
         self._arrived("spool", "first")
         self.records["spool"].clear()
@@ -374,7 +374,7 @@ class Lifetimes(RuleBasedStateMachine):
     def refuses(self) -> bool:
         return os.path.exists(f"{self.storages['first'].basepath}.refuses")
 
-    def _place(self, name: str) -> Place:
+    def _place(self, name: str) -> OpenStorage:
         return place_of(self.storages[name])
 
     def _store(self, name: str) -> ResultStore:

@@ -138,7 +138,7 @@ class Bout:
 
     def carry(self, chance: random.Random) -> None:
         ways = chance.sample([place_of(self.here), place_of(self.there)], 2)
-        done = move(ways[0], ways[1], open_catalog(settings.current()), jobs=2)
+        done = move(ways[0], ways[1], open_catalog(settings.current()), jobs=2, settings=settings.current())
         problems = {each.problem for each in done.items} - {None}
 
         assert done.problem is None

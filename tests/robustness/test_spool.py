@@ -109,17 +109,17 @@ def test_a_server_that_dies_in_mid_upload_loses_nothing(
 
 DEADLY = """
 import os, signal, sys
-from holdall.storage import guard as boundary
+from holdall.storage.guard import GuardedStorage
 from holdall.__main__ import main
 name, left = sys.argv.pop(1), int(sys.argv.pop(1))
-real = getattr(boundary, name)
-def deadly(*arguments):
+real = getattr(GuardedStorage, name)
+def deadly(*arguments, **options):
     global left
     left -= 1
     if not left:
         os.kill(os.getpid(), signal.SIGKILL)
-    return real(*arguments)
-setattr(boundary, name, deadly)
+    return real(*arguments, **options)
+setattr(GuardedStorage, name, deadly)
 main()
 """
 

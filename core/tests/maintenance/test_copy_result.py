@@ -17,7 +17,7 @@ from holdall.builtin.pickle.codec import PickleCodec
 from holdall.errors import CorruptResultError, MissingResultError, StorageError
 from holdall.filesystems import MemoryFileSystem
 from holdall.ids import new_id, shard
-from holdall.maintenance.copy_result import Job, transfer
+from holdall.maintenance.copy_result import CopyContext, copy_result
 from holdall.maintenance.gc import collect
 from holdall.maintenance.known_storages import place_of
 from holdall.results.checksum import Checksum, verified
@@ -50,12 +50,14 @@ def sent(
     *,
     through: Storage | None = None,
     into: Storage | None = None,
-    job: Job | None = None,
+    context: CopyContext | None = None,
     **more: Any,
 ) -> str:
     data = bytes(source.storage.get(key))
     record = parse(data, where=key)
-    return transfer(record, data, through or source.storage, into or target.storage, target.where, job or Job(**more))
+    return copy_result(
+        record, data, through or source.storage, into or target.storage, target.where, context or CopyContext(**more)
+    )
 
 
 def keys(store: ResultStore) -> set[str]:
@@ -179,11 +181,11 @@ def test_what_is_there_is_read_where_the_original_is_to_go(source: ResultStore, 
     target.storage.put(path, [bytes(target.storage.get(path)).replace(b"xx", b"xy")])
 
     assert "there" == sent(source, target)
-    assert "copied" == sent(source, target, sure=True)
+    assert "copied" == sent(source, target, thorough=True)
     assert "x" * 9000 == target.read("k")
-    assert "there" == sent(source, target, sure=True)
+    assert "there" == sent(source, target, thorough=True)
     target.storage.put(path, [bytes(target.storage.get(path)).replace(b"xx", b"xy")])
-    assert "copied" == sent(source, target, sure=True, dry_run=True)
+    assert "copied" == sent(source, target, thorough=True, dry_run=True)
     with pytest.raises(CorruptResultError):
         target.read("k")
 
@@ -363,12 +365,12 @@ def test_the_payload_of_two_records_is_sent_once(source: ResultStore, target: Re
     """In one job, also where they come at the same time."""
     source.write(LARGE, key=record_key("k"), name="report")
     both = [record_key("k"), name_key("report")]
-    counted, job = Counting(target.storage), Job()
+    counted, context = Counting(target.storage), CopyContext()
     start = threading.Barrier(2)
 
     def send(key: str) -> str:
         start.wait()
-        return sent(source, target, key, into=counted, job=job)
+        return sent(source, target, key, into=counted, context=context)
 
     with ThreadPoolExecutor(2) as pool:
         assert ["copied", "copied"] == list(pool.map(send, both))

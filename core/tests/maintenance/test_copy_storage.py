@@ -19,7 +19,7 @@ from holdall.errors import CatalogError, ConfigurationError, MissingResultError,
 from holdall.filesystems import LocalFileSystem
 from holdall.maintenance.copy_report import Selection
 from holdall.maintenance.copy_storage import copy, move
-from holdall.maintenance.known_storages import Place, place_of
+from holdall.maintenance.known_storages import OpenStorage, place_of
 from holdall.results.layout import PAYLOADS, name_key, record_key
 from holdall.results.references import from_json
 from holdall.results.store import ResultStore
@@ -35,12 +35,12 @@ pytestmark = pytest.mark.usefixtures("place")
 
 
 @pytest.fixture
-def here(place: Path) -> Place:
+def here(place: Path) -> OpenStorage:
     return place_of(LocalFileSystem(basepath=place / "here"))
 
 
 @pytest.fixture
-def there(place: Path) -> Place:
+def there(place: Path) -> OpenStorage:
     return place_of(LocalFileSystem(basepath=place / "there"))
 
 
@@ -87,25 +87,25 @@ def results() -> list[Any]:
     return found + [load_result(run=row.id) for row in rows.runs() if row.result is not None]
 
 
-def keys(place: Place) -> list[str]:
+def keys(place: OpenStorage) -> list[str]:
     return [meta.key for meta in place.storage.scan()]
 
 
 @pytest.mark.usefixtures("ran")
-def test_a_copy_has_all_and_changes_nothing_here(here: Place, there: Place) -> None:
+def test_a_copy_has_all_and_changes_nothing_here(here: OpenStorage, there: OpenStorage) -> None:
     """Payloads, both records of one, the readable copy; a second time there is nothing to do."""
     before = keys(here)
-    done = copy(here, there)
+    done = copy(here, there, settings=settings.current())
 
     assert before == keys(here) == keys(there)
     assert (7, 0, True) == (done.count("copied"), done.repointed, done.complete)
-    again = copy(here, there)
+    again = copy(here, there, settings=settings.current())
     assert (0, 7) == (again.count("copied"), again.count("there"))
     catalog().repoint(lambda _: None)
     assert all(here.storage.location()["basepath"] in row.reference for row in catalog().references())
 
 
-def test_leases_are_passed_over_unread(here: Place, there: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leases_are_passed_over_unread(here: OpenStorage, there: OpenStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bucket has one for each cached result that was computed since the last `gc`."""
     lease = LeaseManager(here.storage).acquire("key", timeout=0)
     assert lease is not None
@@ -113,16 +113,16 @@ def test_leases_are_passed_over_unread(here: Place, there: Place, monkeypatch: p
     read: list[str] = []
     monkeypatch.setattr(LocalFileSystem, "get", lambda _, key, **__: read.append(key))
 
-    assert [] == copy(here, there).items
+    assert [] == copy(here, there, settings=settings.current()).items
     assert [] == keys(there)
     assert [] == read
 
 
 @pytest.mark.usefixtures("ran")
-def test_the_catalog_follows_a_move(here: Place, there: Place) -> None:
+def test_the_catalog_follows_a_move(here: OpenStorage, there: OpenStorage) -> None:
     """References and the results of runs, hits among them; nothing is left where they were."""
     before, found = keys(here), results()
-    done = move(here, there, catalog())
+    done = move(here, there, catalog(), settings=settings.current())
 
     assert before == keys(there)
     assert [] == keys(here)
@@ -133,10 +133,10 @@ def test_the_catalog_follows_a_move(here: Place, there: Place) -> None:
 
 
 @pytest.mark.usefixtures("ran")
-def test_a_reference_of_before_says_where_its_result_is_now(here: Place, there: Place) -> None:
+def test_a_reference_of_before_says_where_its_result_is_now(here: OpenStorage, there: OpenStorage) -> None:
     """Somebody may hold one as JSON."""
     text = catalog().references(name="plain")[0].reference
-    move(here, there, catalog())
+    move(here, there, catalog(), settings=settings.current())
 
     with pytest.raises(MissingResultError) as caught:
         from_json(text).get()
@@ -144,9 +144,9 @@ def test_a_reference_of_before_says_where_its_result_is_now(here: Place, there: 
 
 
 @pytest.mark.usefixtures("ran")
-def test_a_copy_may_take_the_catalog_along(here: Place, there: Place) -> None:
+def test_a_copy_may_take_the_catalog_along(here: OpenStorage, there: OpenStorage) -> None:
     """With `repoint`; the originals stay."""
-    done = copy(here, there, repoint=catalog())
+    done = copy(here, there, repoint=catalog(), settings=settings.current())
 
     assert keys(here) == keys(there)
     assert done.repointed
@@ -154,14 +154,14 @@ def test_a_copy_may_take_the_catalog_along(here: Place, there: Place) -> None:
 
 
 @pytest.mark.usefixtures("ran")
-def test_a_selection_goes_alone(here: Place, there: Place) -> None:
+def test_a_selection_goes_alone(here: OpenStorage, there: OpenStorage) -> None:
     """By name or by key; a payload that another record names stays for it."""
-    by_name = copy(here, there, chosen=Selection(name="plain"))
+    by_name = copy(here, there, chosen=Selection(name="plain"), settings=settings.current())
     assert {"plain"} == {each.name for each in by_name.items}
     assert 3 == by_name.count("copied")
 
     before = set(keys(here))
-    done = move(here, there, catalog(), chosen=Selection(keys=["big.pkl"]))
+    done = move(here, there, catalog(), chosen=Selection(keys=["big.pkl"]), settings=settings.current())
     gone = before - set(keys(here))
 
     assert [name_key("big.pkl")] == [each.key for each in done.items]
@@ -170,36 +170,36 @@ def test_a_selection_goes_alone(here: Place, there: Place) -> None:
     key = record_key("big")
     assert "x" * 20_000 == load_result(key=key, storage="./here")
     before = set(keys(here))
-    move(here, there, catalog(), chosen=Selection(keys=[key]))
+    move(here, there, catalog(), chosen=Selection(keys=[key]), settings=settings.current())
     assert {"cache", "payloads"} == {each.partition("/")[0] for each in before - set(keys(here))}
 
 
-def test_what_cannot_be_is_refused_first(here: Place, there: Place) -> None:
+def test_what_cannot_be_is_refused_first(here: OpenStorage, there: OpenStorage) -> None:
     """One place, and a key that is not there."""
     with pytest.raises(ConfigurationError, match="are one place"):
-        copy(here, here)
+        copy(here, here, settings=settings.current())
     with pytest.raises(MissingResultError, match="no result 'nope' in local-file-system:"):
-        copy(here, there, chosen=Selection(keys=["nope"]))
+        copy(here, there, chosen=Selection(keys=["nope"]), settings=settings.current())
 
 
 @pytest.mark.usefixtures("ran")
-def test_one_place_by_two_names_loses_nothing(here: Place, place: Path) -> None:
+def test_one_place_by_two_names_loses_nothing(here: OpenStorage, place: Path) -> None:
     """All seems to have arrived already, and must not be removed for that."""
     (place / "link").symlink_to(place / "here")
     before, found = keys(here), results()
 
     with pytest.raises(ConfigurationError, match="are one place"):
-        move(here, place_of(LocalFileSystem(basepath=place / "link")), catalog())
+        move(here, place_of(LocalFileSystem(basepath=place / "link")), catalog(), settings=settings.current())
     assert before == keys(here)
     assert found == results()
 
 
 @pytest.mark.usefixtures("ran")
-def test_a_bad_payload_stays_and_the_others_go(here: Place, there: Place, place: Path) -> None:
+def test_a_bad_payload_stays_and_the_others_go(here: OpenStorage, there: OpenStorage, place: Path) -> None:
     """It is told, and not copied; the record of it stays readable as it was."""
     bad = min((place / "here" / "payloads").rglob("*.pkl"), key=lambda each: abs(each.stat().st_size - 20_000))
     bad.write_bytes(bad.read_bytes()[:-1] + b"?")
-    done = move(here, there, catalog())
+    done = move(here, there, catalog(), settings=settings.current())
     failed = [each for each in done.items if each.what == "failed"]
 
     assert not done.complete
@@ -211,13 +211,13 @@ def test_a_bad_payload_stays_and_the_others_go(here: Place, there: Place, place:
 
 
 @pytest.mark.usefixtures("ran")
-def test_a_move_deletes_nothing_whose_copy_has_rotted(here: Place, there: Place, place: Path) -> None:
+def test_a_move_deletes_nothing_whose_copy_has_rotted(here: OpenStorage, there: OpenStorage, place: Path) -> None:
     """What an earlier copy brought there is read before the original goes, and sent again where it is bad."""
-    copy(here, there)
+    copy(here, there, settings=settings.current())
     found = results()
     for payload in (place / "there" / "payloads").rglob("*.pkl"):
         payload.write_bytes(payload.read_bytes()[:-1] + b"?")
-    done = move(here, there, catalog())
+    done = move(here, there, catalog(), settings=settings.current())
 
     assert done.complete
     assert [] == keys(here)
@@ -225,10 +225,10 @@ def test_a_move_deletes_nothing_whose_copy_has_rotted(here: Place, there: Place,
 
 
 @pytest.mark.usefixtures("ran")
-def test_a_younger_result_at_the_target_stays_and_so_does_ours(here: Place, there: Place) -> None:
+def test_a_younger_result_at_the_target_stays_and_so_does_ours(here: OpenStorage, there: OpenStorage) -> None:
     """The report says so; nothing is thrown away."""
     task(result_storage="./there", cache_key_fn=lambda *_: "small")(lambda: "younger")()
-    done = move(here, there, catalog())
+    done = move(here, there, catalog(), settings=settings.current())
 
     assert 1 == done.count("newer")
     assert done.complete
@@ -258,25 +258,27 @@ class Failing(FaultyStorage):
 
 
 @pytest.mark.usefixtures("ran")
-def test_a_storage_that_fails_is_not_asked_for_each_of_many(here: Place, there: Place) -> None:
+def test_a_storage_that_fails_is_not_asked_for_each_of_many(here: OpenStorage, there: OpenStorage) -> None:
     """What arrived is moved, the rest stays for another time, which does it."""
     failing = Failing(there.storage, puts=4)
-    done = move(here, Place(failing, there.where), catalog(), jobs=1)
+    done = move(here, OpenStorage(failing, there.where), catalog(), jobs=1, settings=settings.current())
 
     assert not done.complete
     assert 3 == done.count("failed")
     assert 7 == len(done.items)
     found = results()
-    rest = move(here, there, catalog())
+    rest = move(here, there, catalog(), settings=settings.current())
     assert rest.complete
     assert [] == [key for key in keys(here) if not key.startswith(PAYLOADS)]
     assert found == results()
 
 
 @pytest.mark.usefixtures("ran")
-def test_what_cannot_be_deleted_is_told(here: Place, there: Place) -> None:
+def test_what_cannot_be_deleted_is_told(here: OpenStorage, there: OpenStorage) -> None:
     """It has been copied, and the catalog points to the copy."""
-    done = move(Place(Failing(here.storage, deletes=False), here.where), there, catalog())
+    done = move(
+        OpenStorage(Failing(here.storage, deletes=False), here.where), there, catalog(), settings=settings.current()
+    )
 
     assert not done.complete
     assert {"It was copied, and could not be removed: read only"} == {each.problem for each in done.items}
@@ -285,7 +287,7 @@ def test_what_cannot_be_deleted_is_told(here: Place, there: Place) -> None:
 
 @pytest.mark.usefixtures("ran")
 def test_nothing_is_deleted_where_the_catalog_cannot_follow(
-    here: Place, there: Place, monkeypatch: pytest.MonkeyPatch
+    here: OpenStorage, there: OpenStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reference that leads nowhere is worse than a copy too many."""
 
@@ -295,13 +297,13 @@ def test_nothing_is_deleted_where_the_catalog_cannot_follow(
     found = catalog()
     monkeypatch.setattr(found, "repoint", repoint)
     before = keys(here)
-    done = move(here, there, found)
+    done = move(here, there, found, settings=settings.current())
 
     assert ("locked", before, before) == (done.problem, keys(here), keys(there))
 
 
 @pytest.mark.usefixtures("ran")
-def test_a_result_that_is_replaced_meanwhile_stays(here: Place, there: Place) -> None:
+def test_a_result_that_is_replaced_meanwhile_stays(here: OpenStorage, there: OpenStorage) -> None:
     """The catalog's turn is between copy and removal: a writer may come then, and the catalog leads to what it wrote."""
     runs = []
 
@@ -316,16 +318,16 @@ def test_a_result_that_is_replaced_meanwhile_stays(here: Place, there: Place) ->
                 catalog()
             return self.catalog.repoint(moved)
 
-    done = move(here, there, Slow())  # type: ignore[arg-type]  # what a move asks of it
+    done = move(here, there, Slow(), settings=settings.current())  # type: ignore[arg-type]  # what a move asks of it
 
     assert [True] == ["was replaced meanwhile" in str(each.problem) for each in done.items if each.problem]
     assert [record_key("small")] == keys(here)
     assert [2] == load_result(key=record_key("small")) == load_result(run=runs[0])
-    assert move(here, there, catalog()).complete
+    assert move(here, there, catalog(), settings=settings.current()).complete
     assert [2] == load_result(key=record_key("small"), storage="./there") == load_result(run=runs[0])
 
 
-def test_a_second_record_that_comes_meanwhile_keeps_its_payload(here: Place, there: Place) -> None:
+def test_a_second_record_that_comes_meanwhile_keeps_its_payload(here: OpenStorage, there: OpenStorage) -> None:
     """A cached result with a name has two, and a writer may be between them when the storage is listed."""
     big()
     data = bytes(here.storage.get(name_key("big.pkl")))
@@ -336,16 +338,16 @@ def test_a_second_record_that_comes_meanwhile_keeps_its_payload(here: Place, the
             here.storage.put(name_key("big.pkl"), [data])
             return 0
 
-    move(here, there, Slow())  # type: ignore[arg-type]  # what a move asks of it
+    move(here, there, Slow(), settings=settings.current())  # type: ignore[arg-type]  # what a move asks of it
 
     assert "x" * 20_000 == load_result(key="big.pkl", storage="./here")
-    move(here, there, catalog())
+    move(here, there, catalog(), settings=settings.current())
     assert [] == keys(here)
     assert "x" * 20_000 == load_result(key="big.pkl", storage="./there")
 
 
 @pytest.mark.usefixtures("ran")
-def test_a_move_that_ends_between_copy_and_record_is_finished(here: Place, there: Place) -> None:
+def test_a_move_that_ends_between_copy_and_record_is_finished(here: OpenStorage, there: OpenStorage) -> None:
     """What other tools read goes before its record does, as nothing else leads to it."""
 
     class Dying(FaultyStorage):
@@ -354,16 +356,16 @@ def test_a_move_that_ends_between_copy_and_record_is_finished(here: Place, there
             if key.startswith("big"):
                 raise StorageError("killed", block="faulty", key=key, operation="delete")
 
-    move(Place(Dying(here.storage), here.where), there, catalog())
-    assert move(here, there, catalog()).complete
+    move(OpenStorage(Dying(here.storage), here.where), there, catalog(), settings=settings.current())
+    assert move(here, there, catalog(), settings=settings.current()).complete
 
     assert [] == [key for key in keys(here) if not key.startswith(PAYLOADS)]
 
 
-def test_other_files_stay_where_they_are(here: Place, there: Place) -> None:
+def test_other_files_stay_where_they_are(here: OpenStorage, there: OpenStorage) -> None:
     """They are no results."""
     here.storage.put("notes.txt", [b"mine"])
-    done = move(here, there, catalog())
+    done = move(here, there, catalog(), settings=settings.current())
 
     assert [] == done.items
     assert [] == keys(there)
@@ -371,10 +373,10 @@ def test_other_files_stay_where_they_are(here: Place, there: Place) -> None:
 
 
 @pytest.mark.usefixtures("ran")
-def test_a_dry_run_changes_nothing(here: Place, there: Place) -> None:
+def test_a_dry_run_changes_nothing(here: OpenStorage, there: OpenStorage) -> None:
     """It says what would be done."""
     before = keys(here)
-    done = move(here, there, catalog(), dry_run=True)
+    done = move(here, there, catalog(), dry_run=True, settings=settings.current())
 
     assert 7 == done.count("copied")
     assert (before, []) == (keys(here), keys(there))
@@ -388,7 +390,7 @@ def latest(x: int) -> list[Any]:
 
 @pytest.mark.parametrize("small", [True, False])
 def test_a_name_that_is_taken_anew_in_the_moment_of_its_deletion_stays(
-    here: Place, there: Place, *, small: bool
+    here: OpenStorage, there: OpenStorage, *, small: bool
 ) -> None:
     """No lock keeps its next writer away; record, payload and readable copy of the new one are where they were."""
     value = [1, 2] if small else [2, "y" * 9_000]
@@ -396,7 +398,7 @@ def test_a_name_that_is_taken_anew_in_the_moment_of_its_deletion_stays(
     latest(1)
     key = catalog().references()[0].key
     through = Meanwhile(here.storage, "delete_unchanged", again, key=key)
-    done = move(Place(through, here.where), there, catalog())
+    done = move(OpenStorage(through, here.where), there, catalog(), settings=settings.current())
 
     assert through.happened
     assert 1 == done.count("failed")
@@ -405,16 +407,16 @@ def test_a_name_that_is_taken_anew_in_the_moment_of_its_deletion_stays(
     assert [1, "y" * 9_000] == load_result(key=key, storage="./there")
 
 
-def test_a_payload_that_gets_a_record_at_the_source_meanwhile_stays(here: Place, there: Place) -> None:
+def test_a_payload_that_gets_a_record_at_the_source_meanwhile_stays(here: OpenStorage, there: OpenStorage) -> None:
     """Copied back from where it went, say: it was made young, and is no longer what the mover had listed."""
     big()
     names = {row.key for row in catalog().references()}
 
     def back() -> None:
-        copy(there, here)
+        copy(there, here, settings=settings.current())
 
     through = Meanwhile(here.storage, "delete_unchanged", back, key=PAYLOADS)
-    move(Place(through, here.where), there, catalog())
+    move(OpenStorage(through, here.where), there, catalog(), settings=settings.current())
 
     assert through.happened
     assert ["x" * 20_000] * len(names) == [load_result(key=name, storage="./here") for name in names]
@@ -435,7 +437,7 @@ def moved_before_reading(monkeypatch: pytest.MonkeyPatch, moves: list[Any]) -> N
 @pytest.mark.usefixtures("ran")
 @pytest.mark.parametrize("times", [1, 2])
 def test_what_is_moved_beside_a_reader_is_found_where_it_went(
-    here: Place, there: Place, monkeypatch: pytest.MonkeyPatch, times: int
+    here: OpenStorage, there: OpenStorage, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     """By key and by run; also where it goes back again meanwhile."""
     found = catalog()
@@ -446,7 +448,7 @@ def test_what_is_moved_beside_a_reader_is_found_where_it_went(
     for way, value in zip(ways, expected, strict=True):
         moves = []
         for _ in range(times):
-            moves.append(partial(move, places[0], places[1], found))
+            moves.append(partial(move, places[0], places[1], found, settings=settings.current()))
             places.reverse()
         with monkeypatch.context() as patch:
             moved_before_reading(patch, moves)
@@ -455,7 +457,7 @@ def test_what_is_moved_beside_a_reader_is_found_where_it_went(
             assert [] == moves
 
 
-def test_what_is_gone_for_good_is_said_to_be(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_gone_for_good_is_said_to_be(here: OpenStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever deletes it meanwhile does not make a reader look for ever."""
     plain(1)
     (row,) = catalog().references()
@@ -468,16 +470,16 @@ def test_what_is_gone_for_good_is_said_to_be(here: Place, monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("ran")
-def test_moves_that_cross_lose_nothing(here: Place, there: Place) -> None:
+def test_moves_that_cross_lose_nothing(here: OpenStorage, there: OpenStorage) -> None:
     """Each would find its results at the other end, take them for its own work, and delete where they came from."""
     found = catalog()
     runs = {row.id: load_result(run=row.id) for row in found.runs() if row.result is not None}
     for _ in range(10):
         start = threading.Barrier(2)
 
-        def cross(ways: tuple[Place, Place], start: threading.Barrier = start) -> Any:
+        def cross(ways: tuple[OpenStorage, OpenStorage], start: threading.Barrier = start) -> Any:
             start.wait()
-            return move(*ways, found)
+            return move(*ways, found, settings=settings.current())
 
         with ThreadPoolExecutor(2) as pool:
             done = list(pool.map(cross, [(here, there), (there, here)]))
@@ -486,7 +488,7 @@ def test_moves_that_cross_lose_nothing(here: Place, there: Place) -> None:
         assert runs == {run: load_result(run=run) for run in runs}
 
 
-def test_what_is_deleted_while_its_bytes_are_copied_is_no_failure(here: Place, there: Place) -> None:
+def test_what_is_deleted_while_its_bytes_are_copied_is_no_failure(here: OpenStorage, there: OpenStorage) -> None:
     """There is nothing to copy any more; and what has taken its place is copied in its stead."""
     for again in (False, True):
         plain(1)
@@ -498,7 +500,7 @@ def test_what_is_deleted_while_its_bytes_are_copied_is_no_failure(here: Place, t
                 ResultStore(here.storage, PickleCodec()).write([2, "z" * 9_000], key=key)
 
         through = Meanwhile(here.storage, "stream", replaced, key=PAYLOADS)
-        done = copy(Place(through, here.where), there)
+        done = copy(OpenStorage(through, here.where), there, settings=settings.current())
 
         assert through.happened
         assert done.complete
@@ -507,12 +509,12 @@ def test_what_is_deleted_while_its_bytes_are_copied_is_no_failure(here: Place, t
             assert [2, "z" * 9_000] == ResultStore(there.storage, PickleCodec()).read(key)
 
 
-def test_a_payload_that_is_gone_for_good_is_a_failure(here: Place, there: Place) -> None:
+def test_a_payload_that_is_gone_for_good_is_a_failure(here: OpenStorage, there: OpenStorage) -> None:
     """Its record is still there, and says that it should be."""
     plain(1)
     for meta in here.storage.scan(PAYLOADS):
         here.storage.delete(meta.key)
-    (item,) = copy(here, there).items
+    (item,) = copy(here, there, settings=settings.current()).items
 
     assert "failed" == item.what
     assert "is gone, though its record is still there" in str(item.problem)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from holdall.maintenance.known_storages import Place
+    from holdall.maintenance.known_storages import OpenStorage
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -54,7 +54,7 @@ def short(value: Any) -> Any:
     return value
 
 
-def here() -> Place:
+def here() -> OpenStorage:
     return known_storages.named(["./.holdall-results"], settings.current(), os.getcwd())[0]
 
 
@@ -493,7 +493,12 @@ def test_a_storage_that_knows_sizes_alone_is_tidied_and_left(place: Path) -> Non
     done = collect(known_storages.place_of(here), grace=NOW)
 
     assert ["payload"] == [what for what, _ in left(done)]
-    move(known_storages.place_of(here), known_storages.place_of(there), open_catalog(settings.current()))
+    move(
+        known_storages.place_of(here),
+        known_storages.place_of(there),
+        open_catalog(settings.current()),
+        settings=settings.current(),
+    )
     assert [] == list(here.scan())
     assert LARGE == ResultStore(there, PickleCodec()).read("first")
     ResultStore(there, PickleCodec()).delete("first")

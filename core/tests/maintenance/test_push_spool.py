@@ -30,7 +30,7 @@ from holdall.types import StorageReference
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from holdall.maintenance.copy_report import Moved
+    from holdall.maintenance.copy_report import CopyReport
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def kept(wall: Path) -> list[str]:
     return [small.reference.key, name_key("big.pkl"), record_key("k")]
 
 
-def pushed(**more: Any) -> list[Moved]:
-    return list(push(settings.current().home, **more))
+def pushed(**more: Any) -> list[CopyReport]:
+    return list(push(settings.current(), **more))
 
 
 def in_spool() -> list[str]:
@@ -172,7 +172,7 @@ def test_a_rebuilt_catalog_forgets_nothing_that_is_in_the_spool(place: Path) -> 
     there = place_of(LocalFileSystem(basepath=place / "wall" / "results"))
     there.storage.put("notes.txt", [b"not empty"])
     before = open_catalog(settings.current()).references()
-    rebuild([there], open_catalog(settings.current()))
+    rebuild([there], open_catalog(settings.current()), settings=settings.current())
 
     assert before == open_catalog(settings.current()).references()
     assert 2 == len(before)

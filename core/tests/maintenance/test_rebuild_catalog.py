@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from holdall.abc.catalog import Catalog
     from holdall.abc.storage import Storage
-    from holdall.maintenance.known_storages import Place
+    from holdall.maintenance.known_storages import OpenStorage
     from holdall.types import ByteRange, ObjectMeta
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -68,7 +68,7 @@ def catalog() -> Catalog:
     return open_catalog(settings.current())
 
 
-def known() -> list[Place]:
+def known() -> list[OpenStorage]:
     places, unopened = known_storages.known(settings.current(), catalog(), os.getcwd())
 
     assert [] == unopened
@@ -82,7 +82,7 @@ def lose_the_catalog() -> None:
         Path(catalog_path(settings.current()) + suffix).unlink(missing_ok=True)
 
 
-def at(path: str) -> Place:
+def at(path: str) -> OpenStorage:
     return known_storages.named([path], settings.current(), os.getcwd())[0]
 
 
@@ -108,7 +108,7 @@ def test_every_result_is_found_again() -> None:
     places = known()
     before = catalog().references()
     lose_the_catalog()
-    done = rebuild_catalog.rebuild(places, catalog())
+    done = rebuild_catalog.rebuild(places, catalog(), settings=settings.current())
 
     assert sum(each.restored for each in done) == len(before) == 5
     assert [json.loads(row.reference) for row in before] == [
@@ -126,7 +126,7 @@ def test_the_newest_result_is_first_however_keys_sort() -> None:
     stores = [ResultStore(Directory(os.path.abspath(name)), PickleCodec()) for name in ("one", "two")]
     for number, key in enumerate("mbxaq"):
         stores[number % 2].write(number, key=f"named-{key}", created=1_000_000.0 + number)
-    done = rebuild_catalog.rebuild([at("./one"), at("./two")], catalog())
+    done = rebuild_catalog.rebuild([at("./one"), at("./two")], catalog(), settings=settings.current())
 
     assert [3, 2] == [each.restored for each in done]
     assert [4, 3, 2, 1, 0] == [load_result(key=row.key) for row in catalog().references()]
@@ -137,9 +137,9 @@ def test_what_the_catalog_knows_already_is_left_as_it_is() -> None:
     for value in "abc":
         plain([value])
     before = catalog().references()
-    (again,) = rebuild_catalog.rebuild(known(), catalog())
+    (again,) = rebuild_catalog.rebuild(known(), catalog(), settings=settings.current())
     catalog().delete_reference(before[1].storage, before[1].key)
-    (done,) = rebuild_catalog.rebuild(known(), catalog())
+    (done,) = rebuild_catalog.rebuild(known(), catalog(), settings=settings.current())
 
     assert (0, 3) == (again.restored, again.known)
     assert (1, 2) == (done.restored, done.known)
@@ -163,7 +163,9 @@ def test_says_what_it_skips_and_why(place: Path) -> None:
     newer = folder / "from-tomorrow.json"
     newer.write_bytes(b'{"holdall":99,"rest":"unknown"}')
     lose_the_catalog()
-    results, reports = rebuild_catalog.rebuild([at("./.holdall-results"), at("./reports")], catalog())
+    results, reports = rebuild_catalog.rebuild(
+        [at("./.holdall-results"), at("./reports")], catalog(), settings=settings.current()
+    )
     expired = [key for key in reasons(results)["expired"] if key.startswith("cache/")]
 
     assert (1, 1, 0) == (results.restored, len(expired), results.copies)
@@ -181,7 +183,7 @@ def test_literals_in_records_are_found_and_others_are_not() -> None:
     cached(value=True)
     plain(value=None)
     lose_the_catalog()
-    (done,) = rebuild_catalog.rebuild([at("./.holdall-results")], catalog())
+    (done,) = rebuild_catalog.rebuild([at("./.holdall-results")], catalog(), settings=settings.current())
     (row,) = catalog().references()
 
     assert (1, 0) == (done.restored, row.size)
@@ -194,7 +196,7 @@ def test_a_folder_that_was_moved_is_indexed_where_it_is(place: Path) -> None:
     key = catalog().references()[0].key
     shutil.move(place / ".holdall-results", place / "archive")
     lose_the_catalog()
-    rebuild_catalog.rebuild([at("./archive")], catalog())
+    rebuild_catalog.rebuild([at("./archive")], catalog(), settings=settings.current())
 
     assert [LARGE] == load_result(key=key)
 
@@ -207,7 +209,10 @@ def test_references_to_records_that_are_gone_are_forgotten(place: Path) -> None:
     newest = catalog().references(storage=f"local-file-system:{place}/.holdall-results")[0]
     (place / ".holdall-results" / newest.key).unlink()
     shutil.rmtree(place / "unmounted")
-    done = {each.label.rpartition("/")[2]: each for each in rebuild_catalog.rebuild(known(), catalog())}
+    done = {
+        each.label.rpartition("/")[2]: each
+        for each in rebuild_catalog.rebuild(known(), catalog(), settings=settings.current())
+    }
 
     assert (1, 1) == (done[".holdall-results"].forgotten, done[".holdall-results"].known)
     assert (0, 0) == (done["unmounted"].forgotten, done["unmounted"].known)
@@ -219,7 +224,9 @@ def test_one_place_by_two_names_is_one_entry(place: Path) -> None:
     """What was written by path and is read by slug is not listed twice."""
     plain.with_options(result_storage="./shared")(["a"])
     LocalFileSystem(basepath=str(place / "shared")).save("team")
-    (done,) = [each for each in rebuild_catalog.rebuild(known(), catalog()) if each.restored]
+    (done,) = [
+        each for each in rebuild_catalog.rebuild(known(), catalog(), settings=settings.current()) if each.restored
+    ]
     (row,) = catalog().references()
 
     assert done.label == row.storage == "local-file-system/team"
@@ -293,7 +300,7 @@ def test_storages_that_fail_are_named_and_change_nothing() -> None:
         ]
         catalog().add_reference(rows[0])
         first, second = rebuild_catalog.rebuild(
-            [known_storages.place_of(failing), known_storages.place_of(closed)], catalog()
+            [known_storages.place_of(failing), known_storages.place_of(closed)], catalog(), settings=settings.current()
         )
     finally:
         failing.clear()
@@ -310,7 +317,7 @@ def test_a_row_newer_than_what_was_read_stays() -> None:
     (row,) = catalog().references()
     newer = row._replace(created=row.created + 60, run_id="f" * 32)
     catalog().add_reference(newer)
-    rebuild_catalog.rebuild(known(), catalog())
+    rebuild_catalog.rebuild(known(), catalog(), settings=settings.current())
 
     assert [newer] == catalog().references()
 
@@ -347,7 +354,7 @@ def test_a_damaged_catalog_is_moved_aside_whole(harm: Any) -> None:
     before = Path(path).read_bytes()
     said = rebuild_catalog.damage(settings.current())
     aside = rebuild_catalog.move_aside(settings.current())
-    rebuild_catalog.rebuild(places, catalog())
+    rebuild_catalog.rebuild(places, catalog(), settings=settings.current())
 
     assert "damaged" in str(said)
     assert before == Path(aside).read_bytes()
@@ -405,7 +412,7 @@ def test_results_written_by_another_process_meanwhile_are_all_indexed() -> None:
         writer.stdout.readline()
         rounds = 0
         while writer.poll() is None or not rounds:
-            rebuild_catalog.rebuild([at("./.holdall-results")], catalog())
+            rebuild_catalog.rebuild([at("./.holdall-results")], catalog(), settings=settings.current())
             rounds += 1
 
     assert writer.returncode == 0

@@ -264,8 +264,15 @@ def test_an_odd_record_stops_nothing_for_the_others(place: Path, changes: dict[s
     here, there, elsewhere = (place_of(LocalFileSystem(basepath=place / each)) for each in "stu")
     catalog = open_catalog(settings.current())
     collect(here, grace=86_400, expired=True, catalog=catalog)
-    rebuild([here], catalog)
-    problems = [each.problem for moved in (copy(here, there), move(here, elsewhere, catalog)) for each in moved.items]
+    rebuild([here], catalog, settings=settings.current())
+    problems = [
+        each.problem
+        for moved in (
+            copy(here, there, settings=settings.current()),
+            move(here, elsewhere, catalog, settings=settings.current()),
+        )
+        for each in moved.items
+    ]
     for read in (
         from_json(odd.json()).get,
         lambda: load_result(key=odd.key, storage="./s"),
@@ -289,7 +296,7 @@ def test_an_odd_record_in_the_spool_stops_nothing_for_the_others(place: Path, ch
     (path,) = (place / "home" / "spool").rglob(odd.key.rpartition("/")[2])
     path.write_bytes(forged(path.read_bytes(), changes))
     (place / "s").unlink()
-    done = list(push(str(place / "home")))
+    done = list(push(settings.current()))
 
     assert [True] == [
         "is no valid record" in str(each.problem) for moved in done for each in moved.items if each.problem

@@ -469,7 +469,7 @@ def shelf(place: Path) -> ResultStore:
 
 def send(home: str) -> None:
     """What another process does that runs `holdall result push`."""
-    (done,) = push(home)
+    (done,) = push(settings.current())
 
     assert done.complete
     assert done.items

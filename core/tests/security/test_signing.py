@@ -278,7 +278,7 @@ def test_copies_are_signed_with_the_keys_of_their_place(place: Path, monkeypatch
     plain = kept(np.arange(1_000_000))
     source = place_of(open_store(plain).storage)
     target = place_of(LocalFileSystem(basepath=str(place / "signed"), signing_key=TWO))
-    moved = copy(source, target)
+    moved = copy(source, target, settings=current())
     read = ResultStore(target.storage, PickleCodec()).read(plain.key)
 
     assert ["copied"] == [item.what for item in moved.items]
@@ -288,12 +288,12 @@ def test_copies_are_signed_with_the_keys_of_their_place(place: Path, monkeypatch
     assert "sha256" == document["payload"]["checksum"]["algorithm"]
 
     third = place_of(LocalFileSystem(basepath=str(place / "third"), signing_key=ONE))
-    copy(target, third)
+    copy(target, third, settings=current())
     assert np.array_equal(np.arange(1_000_000), ResultStore(third.storage, PickleCodec()).read(plain.key))
 
     path = place / "signed" / plain.key
     path.write_bytes(records.seal(split(path.read_bytes()[: -records.SEAL_SIZE])[0]))
-    again = copy(target, place_of(LocalFileSystem(basepath=str(place / "fourth"))))
+    again = copy(target, place_of(LocalFileSystem(basepath=str(place / "fourth"))), settings=current())
     assert ["failed"] == [item.what for item in again.items]
     assert "is not signed" in str(again.items[0].problem)
 
@@ -303,7 +303,7 @@ def test_small_copies_keep_their_bytes(place: Path) -> None:
     reference = kept({"a": [1.5, "x"]}, result_serializer="json")
     source = place_of(open_store(reference).storage)
     target = place_of(LocalFileSystem(basepath=str(place / "other"), signing_key=TWO))
-    copy(source, target)
+    copy(source, target, settings=current())
 
     assert {"a": [1.5, "x"]} == ResultStore(target.storage, PickleCodec()).read(reference.key)
 

@@ -229,12 +229,12 @@ def test_what_was_unsigned_is_copied_once_it_is_accepted(
     source = place_of(open_store(reference).storage)
     target = place_of(LocalFileSystem(basepath=str(place / "signed")))
     monkeypatch.setenv("HOLDALL_SIGNING_KEY", ONE)
-    [item] = copy(source, target).items
+    [item] = copy(source, target, settings=current()).items
     assert "failed" == item.what
     assert "to sign what is there, set that and copy it" in str(item.problem)
 
     monkeypatch.setenv("HOLDALL_RESULTS_ACCEPT", "unsigned")
-    assert ["copied"] == [item.what for item in copy(source, target).items]
+    assert ["copied"] == [item.what for item in copy(source, target, settings=current()).items]
     monkeypatch.delenv("HOLDALL_RESULTS_ACCEPT")
     assert "x" * 20_000 == load_result(key=reference.key, storage=str(place / "signed"))
     assert not own.exists()

@@ -120,7 +120,7 @@ class Kept:
         self.catalog = open_catalog(settings.current())
 
     def sent(self) -> list[Any]:
-        return list(push(settings.current().home))
+        return list(push(settings.current()))
 
 
 def _fill_spool(kept: Kept) -> None:
@@ -168,11 +168,15 @@ CONSUMERS: dict[str, Callable[[Kept], Any]] = {
     "load from": lambda kept: load_result(key=NAMED, storage=kept.block),
     "cache hit": lambda kept: kept.cached(),
     "refresh": lambda kept: kept.cached.with_options(refresh_cache=True)(),
-    "copy": lambda kept: copy(place_of(kept.block), place_of(kept.other)).items,
-    "copy one": lambda kept: copy(place_of(kept.block), place_of(kept.other), chosen=Selection(keys=(NAMED,))).items,
-    "move": lambda kept: move(place_of(kept.block), place_of(kept.other), kept.catalog),
+    "copy": lambda kept: copy(place_of(kept.block), place_of(kept.other), settings=settings.current()).items,
+    "copy one": lambda kept: (
+        copy(
+            place_of(kept.block), place_of(kept.other), chosen=Selection(keys=(NAMED,)), settings=settings.current()
+        ).items
+    ),
+    "move": lambda kept: move(place_of(kept.block), place_of(kept.other), kept.catalog, settings=settings.current()),
     "gc": lambda kept: collect(place_of(kept.block), grace=-5.0, expired=True, catalog=kept.catalog),
-    "rebuild": lambda kept: rebuild([place_of(kept.block)], kept.catalog),
+    "rebuild": lambda kept: rebuild([place_of(kept.block)], kept.catalog, settings=settings.current()),
     "push": lambda kept: kept.sent(),
     "check": lambda kept: list(check(kept.block)),
     "delete": lambda kept: ResultStore(kept.block, PickleCodec()).delete(kept.reference.key),

@@ -212,7 +212,7 @@ def test_a_move_removes_cached_results_under_the_chosen_locks(
         one()
         key = asked[-1][1]
         del asked[:]
-        moved = copy_storage.move(source, target, open_catalog(settings.current()))
+        moved = copy_storage.move(source, target, open_catalog(settings.current()), settings=settings.current())
     acquired = [each[1] for each in asked if each[0] == "acquire"]
 
     assert [True] == [item.removed for item in moved.items]

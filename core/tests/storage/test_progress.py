@@ -147,6 +147,7 @@ def test_long_transfers_have_a_bar_in_a_terminal(tmp_path: Path) -> None:
     script = """
 from holdall.maintenance.copy_storage import copy
 from holdall.maintenance.known_storages import place_of
+from holdall.settings import current
 
 storage.at = 2
 store.write(value, key="results/aa/x.json")
@@ -158,7 +159,7 @@ store.read("results/aa/x.json")
 sys.stderr.write("AGAIN")
 lake = MemoryFileSystem(namespace="lake")
 ResultStore(lake, PickleSerializer()).write(value, key="results/aa/x.json")
-assert copy(place_of(lake), place_of(storage)).complete
+assert copy(place_of(lake), place_of(storage), settings=current()).complete
 sys.stderr.write("DONE")
 """
     _, seen = run(script, tmp_path)

@@ -1,4 +1,4 @@
-"""What becomes of results that are taken from one storage to another."""
+"""Report of a copy, move or push: the outcome of each result and totals."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ if TYPE_CHECKING:
 
     from holdall.results.record import Record
 
-What = Literal["copied", "there", "newer", "failed", "left"]
+ItemOutcome = Literal["copied", "there", "newer", "failed", "left"]
+"""`newer`: the target has a younger result, which stays. `left`: not tried, as others before it failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One result. `newer`: the target has a younger one, which stayed. `left`: not tried, as others before it failed.
+class CopyItem:
+    """Outcome for one result.
 
     `name` is that of the task or flow, `called` the user's own for the result. `size` is its payload's, in bytes;
-    `removed` says that the source has it no more.
+    `removed` says that the source no longer has it.
     """
 
     key: str
-    what: What
+    what: ItemOutcome
     called: str | None = None
     name: str | None = None
     size: int = 0
@@ -31,39 +32,42 @@ class Item:
 
     @property
     def shown(self) -> str:
-        """What listings call it."""
+        """Name of the result in listings."""
         return self.called or self.key
 
     @classmethod
-    def of(cls, record: Record, what: What, /) -> Item:
+    def of(cls, record: Record, what: ItemOutcome, /) -> CopyItem:
+        """Builds the item of a record."""
         size = 0 if record.payload is None else record.payload.size
         return cls(key=record.key, what=what, called=record.name, name=record.producer.get("name"), size=size)
 
 
 @dataclass(slots=True, kw_only=True)
-class Moved:
-    """What became of the results of one storage: `source` and `target` in words.
+class CopyReport:
+    """Outcome for the results of one storage; `source` and `target` are labels.
 
-    `problem` ended it early. What was done stays done, and doing it again does the rest.
+    `problem` is the error that ended the job early. Repeating the job copies what is missing.
     """
 
     source: str
     target: str
-    items: list[Item] = field(default_factory=list)
+    items: list[CopyItem] = field(default_factory=list)
     repointed: int = 0
     problem: str | None = None
 
-    def count(self, *what: What) -> int:
-        return sum(each.what in what for each in self.items)
+    def count(self, *outcomes: ItemOutcome) -> int:
+        """Counts the results with one of these outcomes."""
+        return sum(item.what in outcomes for item in self.items)
 
     @property
     def size(self) -> int:
         """Bytes of the payloads that were copied."""
-        return sum(each.size for each in self.items if each.what == "copied")
+        return sum(item.size for item in self.items if item.what == "copied")
 
     @property
     def complete(self) -> bool:
-        return self.problem is None and not any(each.problem or each.what == "left" for each in self.items)
+        """Whether every result arrived and nothing failed."""
+        return self.problem is None and not any(item.problem or item.what == "left" for item in self.items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +78,14 @@ class Selection:
     keys: Collection[str] = ()
 
 
-class Seen(NamedTuple):
-    """What is remembered of a record that was looked at: its item, a digest of its bytes, and itself if it is whole."""
+class CopiedRecord(NamedTuple):
+    """Item of a record, with a digest of the record's bytes, and the record itself if it is whole."""
 
-    item: Item
+    item: CopyItem
     digest: bytes = b""
     record: Record | None = None
 
     @property
     def path(self) -> str | None:
-        """The key of the payload, where it has one."""
+        """Key of the payload, where it has one."""
         return None if self.record is None else self.record.path

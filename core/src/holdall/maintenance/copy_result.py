@@ -1,4 +1,4 @@
-"""One result from a storage to another: verified on the way, whole or not at all, and not twice."""
+"""Copies one result to another storage: verified on the way, whole or not at all, and not twice."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from holdall.errors import (
     MissingResultError,
     StorageError,
 )
-from holdall.results import record as records
 from holdall.results.checksum import Checksummer, verified
 from holdall.results.owner import at_home
 from holdall.results.payload import readable_copy
+from holdall.results.record import SEAL_SIZE, at, is_ours, parse
 from holdall.security.signing import split, verify
 from holdall.storage import progress
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from holdall.types import Buffer, StorageReference
 
 
-class Keys(NamedTuple):
-    """The signers of the place that is copied from, and of the one that is copied to.
+class CopySigners(NamedTuple):
+    """Signers of the source and of the target.
 
-    With `unsigned`, what is not signed is taken, and signed where the target has a key.
+    With `unsigned`, unsigned records are copied as well, and signed if the target has a key.
     """
 
     source: Signers | None = None
@@ -43,28 +43,28 @@ class Keys(NamedTuple):
 
 
 _SENDS: Final = 3
-_YOUNG: Final = 60.0  # seconds: what is this young, no `gc` takes for garbage
-_STILL_YOUNG: Final = 3600.0  # the same, where another record at the target leads to it already
-Outcome = Literal["copied", "there", "newer"]
+_YOUNG: Final = 60.0  # seconds: no `gc` deletes an object of this age as garbage
+_STILL_YOUNG: Final = 3600.0  # the same, where another record at the target names it already
+CopyOutcome = Literal["copied", "there", "newer"]
 """`there`: the target had it already. `newer`: it has a younger result under the key, which was left."""
 
 
-class Job:
-    """What holds for many results on one way, and which payloads have been sent on it.
+class CopyContext:
+    """State that the copies of many results share: options, signers, and which payloads have been sent.
 
-    `keys` are those of the two places: what they demand of the original is checked, and the copy is signed by the other's.
-    `sure`, for whoever deletes the original then, reads a copy that was there before to see that it still is one.
+    The source's signers verify the original, the target's sign the copy. `thorough`, for a caller that deletes the
+    original afterwards, reads a copy that was there before and verifies it.
     """
 
-    def __init__(self, *, keys: Keys | None = None, dry_run: bool = False, sure: bool = False) -> None:
-        self.keys = keys or Keys()
+    def __init__(self, *, signers: CopySigners | None = None, dry_run: bool = False, thorough: bool = False) -> None:
+        self.signers = signers or CopySigners()
         self.dry_run = dry_run
-        self.sure = sure
+        self.thorough = thorough
         self._lock = threading.Lock()
         self._sent: dict[str, tuple[threading.Lock, list[Since]]] = {}
 
     def once(self, path: str, send: Callable[[], None], /) -> None:
-        """Call `send`, unless that was done for this payload not long ago; whoever comes meanwhile waits for it."""
+        """Calls `send` unless this payload was sent not long ago; a second caller waits for the first."""
         with self._lock:
             lock, done = self._sent.setdefault(path, (threading.Lock(), []))
         with lock:
@@ -72,103 +72,121 @@ class Job:
                 send()
                 done[:] = [Since.now()]
 
-    def again(self, path: str, /) -> None:
-        """Let the payload be sent the next time, whoever has done that."""
+    def reset(self, path: str, /) -> None:
+        """Forgets that the payload was sent, so that `once` sends it again."""
         with self._lock:
             self._sent.pop(path, None)
 
 
-def transfer(
+def copy_result(
     record: Record,
     data: bytes,
     source: GuardedStorage,
     target: GuardedStorage,
-    where: StorageReference,
-    job: Job,
+    reference: StorageReference,
+    context: CopyContext,
     /,
-) -> Outcome:
-    """Copy a result to `target`: the payload, then its record, which names the place `where`, then its readable copy.
+) -> CopyOutcome:
+    """Copies a result: first the payload, then its record, then its readable copy.
 
-    `data` are the bytes of the record as they lie in `source`. What is there already, record and payload, is not sent
-    again, so this may be repeated after whatever cut it short: payloads are unique per write, so that one of the right
-    size is the same. A payload that lies there without this record is sent again, which makes it young: `holdall gc` may
-    be about to remove it. Memory is bounded by what the storages hold of a stream.
+    What the target has already, record and payload, is not sent again, so an interrupted copy may be repeated: payloads
+    are unique per write, so that one of the right size is the same. A payload that lies there without this record is
+    sent again, which makes it young: `holdall gc` may be about to delete it. Memory is bounded by what the storages
+    buffer of a stream.
+
+    Args:
+        record: The record as it was read.
+        data: Its bytes in the source.
+        source: The storage to read from.
+        target: The storage to write to.
+        reference: The storage that the copied record names.
+        context: Options and state of the job.
 
     Raises:
-        UntrustedResultError: the original's signature is not what its place asks for; nothing was copied.
-        ConfigurationError: the target asks for a signature, and there is no key here to make one; nothing was copied.
-        CorruptResultError: the payload is not what was written; nothing that a reader could find was made of it. Or
-            another program's file has the key.
+        UntrustedResultError: the original's signature is not what the source demands; nothing was copied.
+        ConfigurationError: the target demands a signature, and there is no key here to make one; nothing was copied.
+        CorruptResultError: the payload differs from what was written; no reader can find any of its copy. Or another
+            program's file has the key.
         MissingResultError: the payload is gone.
         StorageError: one of the two failed.
     """
-    _check(record, data, source, where, job.keys)
+    _check_signatures(record, data, source, reference, context.signers)
     payload = record.payload
-    there = _there(record, target)
-    if _is_younger(there, record):
+    existing = _existing_record(record, target)
+    if _is_younger(existing, record):
         return "newer"
-    # A record that names another payload is of another write, if of the same moment; where it says it lies, is no matter.
-    same = there is not None and there.created_at == record.created_at and there.payload == payload
-    there_too = same and (payload is None or _has(target, payload, where.label, sure=job.sure))
+    # Another payload means another write, even at the same moment. The storage that the record names does not count.
+    is_same = existing is not None and existing.created_at == record.created_at and existing.payload == payload
+    is_there = is_same and (
+        payload is None or _has_payload(target, payload, reference.label, thorough=context.thorough)
+    )
     copy = readable_copy.copy_of(record)
-    if there_too and (copy is None or readable_copy.look(target, record) is not None):
+    if is_there and (copy is None or readable_copy.look(target, record) is not None):
         return "there"
-    if not job.dry_run:
-        if not there_too:
-            body = _body(record, data, source, where, job.keys)
-            sending = _Sending(record, source, target, where.label, job)
-            if not sending.write(body):
+    if not context.dry_run:
+        if not is_there:
+            body = _record_bytes(record, data, source, reference, context.signers)
+            upload = _Upload(record, source, target, reference.label, context)
+            if not upload.write(body):
                 return "newer"
-            copy = sending.copy
+            copy = upload.copy
         if copy is not None and record.path is not None:
-            readable_copy.publish(target, record.key, record.path, copy, label=where.label)
+            readable_copy.publish(target, record.key, record.path, copy, label=reference.label)
     return "copied"
 
 
-def _check(record: Record, data: bytes, source: GuardedStorage, where: StorageReference, keys: Keys) -> None:
-    """What the source demands of a record, and whether the target will have a signature; see `transfer`."""
-    if keys.source is not None:
-        lies = f"{record.key} in {source.block_slug or source.slug}"
-        verify(data[: -records.SEAL_SIZE], keys=keys.source, where=lies, unsigned=keys.unsigned)
-    if keys.target is not None and keys.target.current is None and not _stays(record, data, where, keys):
+def _check_signatures(
+    record: Record, data: bytes, source: GuardedStorage, reference: StorageReference, signers: CopySigners
+) -> None:
+    """Verifies the original as the source demands, and raises if the copy could not be signed; see `copy_result`."""
+    if signers.source is not None:
+        place = f"{record.key} in {source.block_slug or source.slug}"
+        verify(data[:-SEAL_SIZE], keys=signers.source, where=place, unsigned=signers.unsigned)
+    if (
+        signers.target is not None
+        and signers.target.current is None
+        and not _is_unchanged(record, data, reference, signers)
+    ):
         raise ConfigurationError(
-            f"{record.key} cannot be copied to {where.label}: a copy is signed anew, and there is no key to sign with, though "
-            "signed results only are taken there. Set HOLDALL_SIGNING_KEY."
+            f"{record.key} cannot be copied to {reference.label}: a copy is signed anew, and there is no key to sign with, "
+            "though signed results only are taken there. Set HOLDALL_SIGNING_KEY."
         )
 
 
-class _Sending:
-    """A result on its way: its payload, after it its record; then `copy` is the name that its readable copy has there."""
+class _Upload:
+    """Upload of one result: its payload, then its record. `copy` is the name of its readable copy at the target."""
 
-    def __init__(self, record: Record, source: GuardedStorage, target: GuardedStorage, label: str, job: Job) -> None:
+    def __init__(
+        self, record: Record, source: GuardedStorage, target: GuardedStorage, label: str, context: CopyContext
+    ) -> None:
         self.record = record
         self.source = source
         self.target = target
         self.label = label
-        self.job = job
+        self.context = context
         self.copy = readable_copy.copy_of(record)
         self._is_claimed = False
 
     def write(self, body: bytes) -> bool:
-        """Write both; False where the target got a younger record meanwhile.
+        """Writes payload and record; returns False if the target got a younger record meanwhile.
 
         When this returns, the payload is there, and was young when its record was written.
 
         Raises:
-            StorageError: somebody deletes it again and again.
+            StorageError: another process deletes the payload again and again.
         """
         payload = self.record.payload
         if payload is None or payload.path is None:
-            return self._record(body)
+            return self._write_record(body)
         for remaining in reversed(range(_SENDS)):
-            self.job.once(payload.path, partial(self._payload, payload, payload.path))
+            self.context.once(payload.path, partial(self._send_payload, payload, payload.path))
             since = Since.now()
-            if not self._record(body):
-                return False  # the payload may have another record; if not, `holdall gc` takes it
+            if not self._write_record(body):
+                return False  # the payload may have another record; if not, `holdall gc` deletes it
             late = since.seconds > _YOUNG and remaining
-            if not late and _has(self.target, payload, self.label, sure=False):
+            if not late and _has_payload(self.target, payload, self.label, thorough=False):
                 return True
-            self.job.again(payload.path)
+            self.context.reset(payload.path)
         raise StorageError(
             f"The payload {payload.path} was deleted from {self.label} each time that it had been written there. See "
             "whether a `holdall gc` runs there with a --grace of seconds.",
@@ -178,11 +196,11 @@ class _Sending:
             transient=True,
         )
 
-    def _payload(self, payload: Payload, path: str) -> None:
+    def _send_payload(self, payload: Payload, path: str) -> None:
         progress.send(self.target, path, _read(payload, path, self.source), label=self.label, size=payload.size)
 
-    def _record(self, body: bytes) -> bool:
-        if _is_younger(_there(self.record, self.target), self.record):  # sending took its time
+    def _write_record(self, body: bytes) -> bool:
+        if _is_younger(_existing_record(self.record, self.target), self.record):  # sending took time
             return False
         if not self._is_claimed:
             self.copy = readable_copy.claim(self.target, self.record.key, self.copy, label=self.label)
@@ -191,60 +209,62 @@ class _Sending:
         return True
 
 
-def _body(record: Record, data: bytes, source: GuardedStorage, where: StorageReference, keys: Keys) -> bytes:
-    """The record as it will lie at `where`. As it is where it says so already, and is signed if it has to be."""
-    if _stays(record, data, where, keys):
+def _record_bytes(
+    record: Record, data: bytes, source: GuardedStorage, reference: StorageReference, signers: CopySigners
+) -> bytes:
+    """Builds the record's bytes for the target: those of the source if they name it already and need no new signature."""
+    if _is_unchanged(record, data, reference, signers):
         return data
-    if keys.target is None:
-        return records.at(data, where)
-    return records.at(data, where, checksum=_stronger(record.payload, source), key=keys.target.current)
+    if signers.target is None:
+        return at(data, reference)
+    return at(data, reference, checksum=_sha256_checksum(record.payload, source), key=signers.target.current)
 
 
-def _stays(record: Record, data: bytes, where: StorageReference, keys: Keys) -> bool:
-    """Whether the record lies at the target byte for byte as it does here."""
-    if record.storage != where or keys.target is None:
-        return record.storage == where
-    is_signed = split(data[: -records.SEAL_SIZE])[1] is not None
-    return is_signed and keys.source is keys.target
+def _is_unchanged(record: Record, data: bytes, reference: StorageReference, signers: CopySigners) -> bool:
+    """Whether the target gets the record byte for byte as the source has it."""
+    if record.storage != reference or signers.target is None:
+        return record.storage == reference
+    is_signed = split(data[:-SEAL_SIZE])[1] is not None
+    return is_signed and signers.source is signers.target
 
 
-def _stronger(payload: Payload | None, source: GuardedStorage) -> Checksum | None:
-    """Digests that no forger can meet, where the record has others: what is signed for the first time is read once more."""
+def _sha256_checksum(payload: Payload | None, source: GuardedStorage) -> Checksum | None:
+    """Reads a payload whose record has weaker digests and returns its SHA-256: a signature must bind its bytes."""
     if payload is None or payload.path is None or payload.checksum is None or payload.checksum.algorithm == "sha256":
         return None
-    through = Checksummer("sha256")
-    for _ in through.through(_read(payload, payload.path, source)):
+    checksummer = Checksummer("sha256")
+    for _ in checksummer.through(_read(payload, payload.path, source)):
         pass
-    return through.checksum()
+    return checksummer.checksum()
 
 
-def _there(record: Record, target: GuardedStorage) -> Record | None:
-    """What the target has under the key: nothing, or a damaged record, is None."""
+def _existing_record(record: Record, target: GuardedStorage) -> Record | None:
+    """Reads the target's record under the same key; None if there is none or it is damaged."""
     where = f"{record.key} in {target.block_slug or target.slug}"
     try:
         data = target.get(record.key)
     except KeyMissing:
         return None
     try:
-        return at_home(records.parse(data, where=where), record.key, where=where)
+        return at_home(parse(data, where=where), record.key, where=where)
     except CorruptResultError:
-        if not records.is_ours(data):
+        if not is_ours(data):
             raise
         return None
 
 
-def _is_younger(there: Record | None, record: Record) -> bool:
-    return there is not None and there.created_at > record.created_at
+def _is_younger(existing: Record | None, record: Record) -> bool:
+    return existing is not None and existing.created_at > record.created_at
 
 
-def _has(target: GuardedStorage, payload: Payload, name: str, *, sure: bool) -> bool:
+def _has_payload(target: GuardedStorage, payload: Payload, label: str, *, thorough: bool) -> bool:
     if payload.path is None:
         return True  # inside the record
     try:
         if target.head(payload.path).size != payload.size:
             return False
-        if sure:
-            for _ in progress.counted(_read(payload, payload.path, target), f"Checking {name}", payload.size):
+        if thorough:
+            for _ in progress.counted(_read(payload, payload.path, target), f"Checking {label}", payload.size):
                 pass
     except (KeyMissing, MissingResultError, CorruptResultError):
         return False

@@ -1,4 +1,4 @@
-"""Removing what nobody can read any more: payloads without a record, expired results, and what killed writers left."""
+"""Garbage collection: deletes payloads without a record, expired results, and leftovers of killed writers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from holdall.storage.locks import lock_manager
 if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
     from holdall.abc.lock import LockManager
-    from holdall.maintenance.known_storages import Place
+    from holdall.maintenance.known_storages import OpenStorage
     from holdall.results.inventory import Entry, Track
     from holdall.results.record import Record
     from holdall.storage.locks import LockSettings
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
 
 DAY: Final = 86_400.0
 _ID: Final = 32  # hexadecimal digits
-_PATIENCE: Final = 1.0  # seconds for which what records name is taken to be known, before one is deleted
+_PATIENCE: Final = 1.0  # seconds for which the records that were read are trusted, before they are read again
 _COARSE: Final = 2.0  # seconds: no storage's times are coarser
 _CLOCKS_DIFFER: Final = 300.0
 _WITHOUT_PAYLOAD: Final = (b'"inline":"', b'"payload":null')  # even a damaged record may still say so
 
-What = Literal["payload", "expired", "unfinished", "lease"]
+Garbage = Literal["payload", "expired", "unfinished", "lease"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
-    """One object or file.
+    """One object or file that was deleted.
 
-    `expired` is a record, its readable copy or the payload that it named, `unfinished` left by a killed writer, `lease`
-    that of a caller who has computed a cached result, or died at it.
+    `expired` is a record, its readable copy or the payload that it named, `unfinished` a file of a killed writer,
+    `lease` the lock of a caller that has computed a cached result or died meanwhile.
     """
 
-    what: What
+    what: Garbage
     key: str
     size: int
 
 
 @dataclass(slots=True, kw_only=True)
 class Collected:
-    """What became of one storage; sizes are in bytes.
+    """Report on one storage; sizes are in bytes.
 
     `young` payloads have no record and were left because one may be on its way. `held` says why payloads were left
     that may belong to a record that cannot be read. `problem` is the error that ended it early.
@@ -63,11 +63,12 @@ class Collected:
 
     @property
     def size(self) -> int:
-        return sum(each.size for each in self.removed)
+        """Bytes that were deleted."""
+        return sum(removed.size for removed in self.removed)
 
 
 def collect(
-    place: Place,
+    storage: OpenStorage,
     /,
     *,
     grace: float = DAY,
@@ -77,42 +78,58 @@ def collect(
     settings: LockSettings | None = None,
     track: Track = untracked,
 ) -> Collected:
-    """Remove payloads that no record names, files of killed writers and old leases, once they are `grace` seconds old.
+    """Deletes payloads that no record names, files of killed writers and old leases.
 
-    With `expired`, results whose time is over go too, each record before its payload and after its readable copy;
-    `catalog` then forgets them. Safe beside readers and writers: what a record is about to name is younger than the
-    grace, or made so before. So records are read again, where they have changed or come since, right before payloads
-    go, and nothing is removed that was written again since it was listed. A foreign file is never touched.
+    Safe beside readers and writers: a payload that a record is about to name is younger than the grace, or made so
+    before. So records are read again, where they have changed or come since, right before payloads are deleted, and
+    nothing is deleted that was written again since it was listed. Foreign files stay.
+
+    Args:
+        storage: The storage to clean.
+        grace: Age in seconds from which garbage is deleted.
+        expired: Deletes expired results as well, each record before its payload and after its readable copy.
+        dry_run: Reports what would be deleted and changes nothing.
+        catalog: The catalog whose references to expired results are deleted.
+        settings: Those that name the lock manager.
+        track: Shows the progress.
     """
-    done = Collected(label=place.label)
-    work = _Work(place, done, dry_run=dry_run, catalog=catalog, manager=lock_manager(place.storage, settings))
+    report = Collected(label=storage.label)
+    manager = lock_manager(storage.storage, settings)
+    collection = _Collection(storage, report, dry_run=dry_run, catalog=catalog, manager=manager)
     before = time.time() - grace
     try:
-        # Payloads are listed before records, so that whatever a record names was there when it was looked for.
-        work.candidates(before)
-        work.unfinished(before)
-        if work.old or expired:
-            work.records(expired=expired, track=track)
-            work.remove_payloads()
+        # Payloads are listed before records, so that whatever a record names was there when the records were read.
+        collection.list_payloads(before)
+        collection.sweep_leftovers(before)
+        if collection.old or expired:
+            collection.read_records(expired=expired, track=track)
+            collection.delete_payloads()
     except StorageError as error:
-        done.problem = str(error)
-    return done
+        report.problem = str(error)
+    return report
 
 
-class _Work:
-    """One storage on its way.
+class _Collection:
+    """State of the collection of one storage.
 
     `payloads` as they were listed, the `old` among them, those that are `in_use` and those of expired records (`freed`);
-    records as they were when they were read (`known`), those that would go (`over`), when that began last (`looked`),
-    and for how many seconds it is good.
+    records as they were read (`known`), those that would be deleted (`over`), when the last reading began (`looked`),
+    and for how many seconds it is trusted (`patience`).
     """
 
     def __init__(
-        self, place: Place, done: Collected, /, *, dry_run: bool, catalog: Catalog | None, manager: LockManager | None
+        self,
+        storage: OpenStorage,
+        report: Collected,
+        /,
+        *,
+        dry_run: bool,
+        catalog: Catalog | None,
+        manager: LockManager | None,
     ) -> None:
-        self.storage = place.storage
-        self.place = place
-        self.done = done
+        self.storage = storage.storage
+        self.opened = storage
+        self.report = report
         self.dry_run = dry_run
         self.catalog = catalog
         self.manager = manager
@@ -125,136 +142,142 @@ class _Work:
         self.looked = Since.now()
         self.patience = 0.0
 
-    def candidates(self, before: float) -> None:
+    def list_payloads(self, before: float) -> None:
+        """Lists payloads, and those among them that are old enough to be deleted."""
         for meta in self.storage.scan(PAYLOADS):
-            made = payload_made_at(meta.key)
-            if made is None:
+            created = payload_made_at(meta.key)
+            if created is None:
                 continue
             self.payloads[meta.key] = meta
-            # By both clocks, the writer's and the storage's, as a large payload takes its time to arrive.
-            if max(made, meta.modified or 0.0) < before:
+            # By both clocks, the writer's and the storage's, as a large payload takes time to arrive.
+            if max(created, meta.modified or 0.0) < before:
                 self.old.add(meta.key)
 
-    def unfinished(self, before: float) -> None:
+    def sweep_leftovers(self, before: float) -> None:
+        """Deletes files of killed writers and old leases."""
         for meta in self.storage.sweep(before, dry_run=self.dry_run):
-            self.done.removed.append(Removed(what="unfinished", key=meta.key, size=meta.size))
+            self.report.removed.append(Removed(what="unfinished", key=meta.key, size=meta.size))
         if self.manager is not None:
             for meta in self.manager.sweep(before, dry_run=self.dry_run):
-                self.done.removed.append(Removed(what="lease", key=meta.key, size=meta.size))
+                self.report.removed.append(Removed(what="lease", key=meta.key, size=meta.size))
 
-    def records(self, *, expired: bool, track: Track) -> None:
+    def read_records(self, *, expired: bool, track: Track) -> None:
+        """Notes which payloads records name, and deletes expired records if asked."""
         now = time.time()
         over: list[tuple[ObjectMeta, Record]] = []
-        for found in inventory(self.storage, self.place.label, track=track):
-            self.known[found.meta.key] = found.meta
-            record = found.record
-            if found.kind == "record" and record is not None and _is_over(record, now):
-                self.done.expired_left += not expired
+        for entry in inventory(self.storage, self.opened.label, track=track):
+            self.known[entry.meta.key] = entry.meta
+            record = entry.record
+            if entry.kind == "record" and record is not None and _is_over(record, now):
+                self.report.expired_left += not expired
                 if expired:
-                    over.append((found.meta, record))
+                    over.append((entry.meta, record))
                     continue
-            self._note(found)
+            self._note(entry)
         for meta, record in over:
-            self._remove_expired(meta, record)
+            self._delete_expired(meta, record)
 
-    def _look_again(self) -> None:
-        """Note what records name that have come or changed since they were read."""
+    def _read_again(self) -> None:
+        """Notes the payloads of records that have come or changed since they were read."""
         before, self.looked = self.looked, Since.now()
-        for found in inventory(self.storage, self.place.label, only=lambda meta: not self._is_known(meta, before.wall)):
-            self.known[found.meta.key] = found.meta
-            if found.meta.key not in self.over:
-                self._note(found)
+        for entry in inventory(
+            self.storage, self.opened.label, only=lambda meta: not self._is_known(meta, before.wall)
+        ):
+            self.known[entry.meta.key] = entry.meta
+            if entry.meta.key not in self.over:
+                self._note(entry)
         took = self.looked.seconds
         self.patience = took + max(took, _PATIENCE)
 
     def _is_known(self, meta: ObjectMeta, looked: float) -> bool:
-        """Whether it is as it was read; not where it may have been written again since and look the same."""
-        was = self.known.get(meta.key)
-        if was is None or not meta.is_same(was):
+        """Whether the object is as it was read; False if it may have been written again since and look the same."""
+        before = self.known.get(meta.key)
+        if before is None or not meta.is_same(before):
             return False
         if meta.modified is None:
             return meta.etag is not None
         return meta.modified < looked - (_COARSE if meta.etag is not None else _CLOCKS_DIFFER)
 
-    def _note(self, found: Entry) -> None:
-        """What the object says of payloads. A damaged record may be restored, so what it named is kept for it."""
-        if found.record is not None:
-            if found.record.path is not None:
-                self.in_use.add(found.record.path)
-        elif found.kind in {"damaged", "unreadable"}:
-            named = [key for key in self.payloads if key[: key.rindex("/") + 1 + _ID].encode() in found.data]
+    def _note(self, entry: Entry) -> None:
+        """Notes the payloads that an object names; those of a damaged record too, as it may be restored."""
+        if entry.record is not None:
+            if entry.record.path is not None:
+                self.in_use.add(entry.record.path)
+        elif entry.kind in {"damaged", "unreadable"}:
+            named = [key for key in self.payloads if key[: key.rindex("/") + 1 + _ID].encode() in entry.data]
             self.in_use.update(named)
-            silent = not named and not any(sign in found.data for sign in _WITHOUT_PAYLOAD)
-            if silent and found.problem not in self.done.held:
-                self.done.held.append(found.problem)
+            names_unknown = not named and not any(sign in entry.data for sign in _WITHOUT_PAYLOAD)
+            if names_unknown and entry.problem not in self.report.held:
+                self.report.held.append(entry.problem)
 
-    def _remove_expired(self, meta: ObjectMeta, record: Record) -> None:
+    def _delete_expired(self, meta: ObjectMeta, record: Record) -> None:
         path, copy = record.path, readable_copy.look(self.storage, record)
         if self.dry_run:
             self.over.add(record.key)
-        if self.dry_run or self._remove_record(meta, record, copy):
-            self.done.removed.append(Removed(what="expired", key=record.key, size=meta.size))
+        if self.dry_run or self._delete_record(meta, record, copy):
+            self.report.removed.append(Removed(what="expired", key=record.key, size=meta.size))
             if copy is not None:
-                self.done.removed.append(Removed(what="expired", key=copy.key, size=copy.size))
+                self.report.removed.append(Removed(what="expired", key=copy.key, size=copy.size))
             if path is not None:
                 self.freed.add(path)
         elif path is not None:
             self.in_use.add(path)
 
-    def _remove_record(self, meta: ObjectMeta, record: Record, copy: ObjectMeta | None) -> bool:
-        """Whether it is gone: not where somebody is writing it anew, or has just done so."""
+    def _delete_record(self, meta: ObjectMeta, record: Record, copy: ObjectMeta | None) -> bool:
+        """Deletes a record; returns False if another caller is writing it anew, or has just done so."""
         manager = self.manager
         lease = manager.acquire(record.key, timeout=0) if manager is not None else None
         if manager is not None and lease is None:
             return False
         try:
-            again = look(self.storage, meta, self.place.label)
+            again = look(self.storage, meta, self.opened.label)
             if again.record != record:
                 self._note(again)
                 return False
             if copy is not None:
                 self.storage.delete_unchanged(copy)
             if not self.storage.delete_unchanged(meta):
-                self._note(look(self.storage, meta, self.place.label))
+                self._note(look(self.storage, meta, self.opened.label))
                 return False
         except KeyMissing:
             return False
         finally:
             if lease is not None:
                 lease.release()
-        self._forget(record)
+        self._delete_references(record)
         return True
 
-    def _forget(self, record: Record) -> None:
+    def _delete_references(self, record: Record) -> None:
         if self.catalog is None:
             return
         try:
-            made = record.created_at
+            latest = record.created_at + SAME_MOMENT
             for row in self.catalog.references(key=record.key):
-                where = storage_of(row)
-                if where is not None and where.identity == self.place.identity and row.created <= made + SAME_MOMENT:
+                reference = storage_of(row)
+                if reference is not None and reference.identity == self.opened.identity and row.created <= latest:
                     self.catalog.delete_reference(row.storage, row.key)
         except CatalogError:
             self.catalog = None  # an index: `holdall catalog rebuild` puts it right
 
-    def remove_payloads(self) -> None:
-        going = [meta for key, meta in self.payloads.items() if key in self.freed or key in self.old]
-        for meta in going:
+    def delete_payloads(self) -> None:
+        """Deletes old payloads that no record names, and those of expired records."""
+        candidates = [meta for key, meta in self.payloads.items() if key in self.freed or key in self.old]
+        for meta in candidates:
             if meta.key in self.in_use:
                 continue
             if self.looked.seconds > self.patience:
-                self._look_again()
-            self._remove_payload(meta)
-        self.done.young += len(self.payloads.keys() - self.old - self.freed - self.in_use)
+                self._read_again()
+            self._delete_payload(meta)
+        self.report.young += len(self.payloads.keys() - self.old - self.freed - self.in_use)
 
-    def _remove_payload(self, meta: ObjectMeta) -> None:
+    def _delete_payload(self, meta: ObjectMeta) -> None:
         expired = meta.key in self.freed
-        if meta.key in self.in_use or (self.done.held and not expired):
+        if meta.key in self.in_use or (self.report.held and not expired):
             return
         if not self.dry_run and not self.storage.delete_unchanged(meta):
-            self.done.young += 1  # somebody is about to give it a record
+            self.report.young += 1  # a writer is about to write a record that names it
             return
-        self.done.removed.append(Removed(what="expired" if expired else "payload", key=meta.key, size=meta.size))
+        self.report.removed.append(Removed(what="expired" if expired else "payload", key=meta.key, size=meta.size))
 
 
 def _is_over(record: Record, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""Every storage that is known here: by the catalog, the configuration, the working directory."""
+"""Storages that the catalog, the configuration and the working directory name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall.blocks import lookup as blocks
+from holdall.blocks import lookup
 from holdall.builtin.local.directory import Directory
 from holdall.declaration.resolution import DEFAULT_STORAGE
 from holdall.errors import CatalogError, ConfigurationError, PluginError, StorageError
@@ -33,8 +33,8 @@ SAME_MOMENT: Final = 0.001
 """Seconds: records keep microseconds of their time, and the catalog what a float holds."""
 
 
-class Place(NamedTuple):
-    """A storage, and what references to it say."""
+class OpenStorage(NamedTuple):
+    """An open storage and the reference that records have to it."""
 
     storage: GuardedStorage
     where: StorageReference
@@ -49,19 +49,20 @@ class Place(NamedTuple):
 
 
 class Unopened(NamedTuple):
-    """A storage that is named somewhere and cannot be had here, and why."""
+    """A storage that is named somewhere and cannot be opened here, and why."""
 
     label: str
     problem: str
 
 
-def place_of(storage: Storage, /) -> Place:
+def place_of(storage: Storage, /) -> OpenStorage:
+    """Wraps a storage in its guard and adds the reference to it."""
     guarded = guard(storage)
-    return Place(guarded, StorageReference.of(guarded))
+    return OpenStorage(guarded, StorageReference.of(guarded))
 
 
 def storage_of(row: ReferenceRow, /) -> StorageReference | None:
-    """Where the row's result lies; None for a row that does not say."""
+    """Reference to the storage of a row's result; None if the row has none."""
     try:
         reference = from_json(row.reference)
     except ConfigurationError:
@@ -69,55 +70,56 @@ def storage_of(row: ReferenceRow, /) -> StorageReference | None:
     return reference.storage if isinstance(reference, ResultReference) else None
 
 
-def named(values: Iterable[str], settings: Settings, directory: str, /) -> list[Place]:
-    """Slugs, paths, URLs, or storages as listings print them.
+def named(values: Iterable[str], settings: Settings, directory: str, /) -> list[OpenStorage]:
+    """Opens storages by slug, path, URL, or label as listings print it.
 
     Raises:
-        What `blocks.from_value` raises.
+        As `blocks.lookup.from_value`.
     """
-    found: dict[str, Place] = {}
+    storages: dict[str, OpenStorage] = {}
     for value in values:
         text = value.removeprefix(f"{Directory.slug}:")
-        place = place_of(blocks.from_value(text, settings=settings, directory=directory))
-        found.setdefault(place.identity, place)
-    return list(found.values())
+        storage = place_of(lookup.from_value(text, settings=settings, directory=directory))
+        storages.setdefault(storage.identity, storage)
+    return list(storages.values())
 
 
-def known(settings: Settings, catalog: Catalog, directory: str, /) -> tuple[list[Place], list[Unopened]]:
-    """What references of the catalog, blocks, the default storage and `.holdall-results` in `directory` name.
+def known(settings: Settings, catalog: Catalog, directory: str, /) -> tuple[list[OpenStorage], list[Unopened]]:
+    """Opens what the catalog's references, blocks, the default storage and `.holdall-results` in `directory` name.
 
-    A catalog that cannot be read names none.
+    Returns:
+        The storages, and those that cannot be opened. A catalog that cannot be read names none.
     """
-    found: dict[str, Place] = {}
+    storages: dict[str, OpenStorage] = {}
     unopened: dict[str, Unopened] = {}
 
-    def add(shown: str, open_it: Any) -> None:
+    def add(shown: str, opener: Any) -> None:
         try:
-            place = place_of(open_it())
+            storage = place_of(opener())
         except (ConfigurationError, PluginError, CatalogError, StorageError) as error:
             unopened.setdefault(shown, Unopened(masked(shown), str(error)))
         else:
-            found.setdefault(place.identity, place)
+            storages.setdefault(storage.identity, storage)
 
     def from_value(value: Any) -> Storage:
-        return blocks.from_value(value, settings=settings, directory=directory)
+        return lookup.from_value(value, settings=settings, directory=directory)
 
     # Blocks come first: of two ways to one place, the one with a slug has the credentials.
     for slug in _slugs(settings, catalog):
-        add(slug, lambda slug=slug: from_value(blocks.find(slug, settings, catalog=catalog)))
+        add(slug, lambda slug=slug: from_value(lookup.find(slug, settings, catalog=catalog)))
     if settings.results_default_storage is not None:
         add(settings.results_default_storage, lambda: from_value(settings.results_default_storage))
     if os.path.isdir(os.path.join(directory, DEFAULT_FOLDER)):
         add(DEFAULT_FOLDER, lambda: from_value(DEFAULT_STORAGE))
-    for where in _referenced(catalog):
-        if where.identity not in found:
-            add(where.label, lambda where=where: open_storage(where))
-    return list(found.values()), list(unopened.values())
+    for reference in _referenced(catalog):
+        if reference.identity not in storages:
+            add(reference.label, lambda reference=reference: open_storage(reference))
+    return list(storages.values()), list(unopened.values())
 
 
 def _slugs(settings: Settings, catalog: Catalog) -> list[str]:
     try:
-        entries = blocks.listing(settings, catalog=catalog)
+        entries = lookup.listing(settings, catalog=catalog)
     except CatalogError:
         return sorted(settings.blocks)
     return [entry.slug for entry in entries if entry.shadowed_by is None]
@@ -128,5 +130,5 @@ def _referenced(catalog: Catalog) -> list[StorageReference]:
         rows = catalog.references(limit=ALL)
     except CatalogError:
         return []
-    found = {where.identity: where for row in rows if (where := storage_of(row)) is not None}
-    return list(found.values())
+    references = {reference.identity: reference for row in rows if (reference := storage_of(row)) is not None}
+    return list(references.values())

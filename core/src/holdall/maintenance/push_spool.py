@@ -1,13 +1,13 @@
-"""What the spool holds, on its way to the storages that did not take it."""
+"""Sends spooled results to the storages that did not take them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from holdall.errors import CatalogError, ConfigurationError, PluginError, StorageError
-from holdall.maintenance.copy_report import Item, Moved
-from holdall.maintenance.copy_storage import JOBS, Work
-from holdall.maintenance.known_storages import Place, place_of
+from holdall.maintenance.copy_report import CopyItem, CopyReport
+from holdall.maintenance.copy_storage import JOBS, CopyJob
+from holdall.maintenance.known_storages import OpenStorage, place_of
 from holdall.results import spool
 from holdall.results.inventory import inventory, untracked
 from holdall.results.load import open_storage
@@ -16,70 +16,80 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from holdall.results.inventory import Entry, Track
+    from holdall.settings.model import Settings
     from holdall.types import StorageReference
 
 
 def push(
-    home: str,
+    settings: Settings,
     /,
     *,
-    only: Collection[Place] = (),
+    only: Collection[OpenStorage] = (),
     jobs: int = JOBS,
     dry_run: bool = False,
     track: Track = untracked,
-) -> Iterator[Moved]:
-    """Send what the spool of `home` holds, for the places `only` where some are given, and remove what has arrived.
+) -> Iterator[CopyReport]:
+    """Sends the results of the spool and deletes there what has arrived.
 
-    Where a storage has a younger result under a key, that stays, and the spool's goes.
+    Where a storage has a younger result under a key, that stays, and the spool's is deleted.
+
+    Args:
+        settings: Those whose home has the spool.
+        only: Storages to send to; all if there is none.
+        jobs: Number of threads.
+        dry_run: Reports what would be sent and changes nothing.
+        track: Shows the progress.
+
+    Yields:
+        A report for each storage.
     """
-    for folder in map(place_of, spool.folders(home)):
-        found = [each for each in inventory(folder.storage, "the spool") if each.kind != "foreign"]
-        wheres = _wheres(found)
-        named = [place for place in only if place.identity in {where.identity for where in wheres}]
-        if not found or (only and not named):
+    for folder in map(place_of, spool.folders(settings.home)):
+        entries = [entry for entry in inventory(folder.storage, "the spool") if entry.kind != "foreign"]
+        references = _references(entries)
+        named = [storage for storage in only if storage.identity in {each.identity for each in references}]
+        if not entries or (only and not named):
             continue
-        done = _listed(found, wheres)
+        report = _report(entries, references)
         if dry_run:
-            yield done
+            yield report
             continue
         try:
-            target = named[0] if named else _opened(wheres)
+            target = named[0] if named else _open_first(references)
         except (ConfigurationError, PluginError, CatalogError, StorageError) as error:
-            done.problem = str(error)
-            yield done
+            report.problem = str(error)
+            yield report
             continue
-        yield _sent(folder, target, jobs, track)
-        spool.mark(home)
+        yield _send(folder, target, settings, jobs, track)
+        spool.mark(settings.home)
 
 
-def _wheres(found: list[Entry]) -> list[StorageReference]:
-    """Each way in which records name their place, those with a slug first: it has the credentials."""
-    records = [each.record for each in found if each.record is not None]
-    ways = {(record.storage.slug, record.storage.identity): record.storage for record in records}
-    return sorted(ways.values(), key=lambda where: (where.slug is None, where.slug or ""))
+def _references(entries: list[Entry]) -> list[StorageReference]:
+    """Distinct references of records to their storage, those with a slug first: it has the credentials."""
+    records = [entry.record for entry in entries if entry.record is not None]
+    references = {(record.storage.slug, record.storage.identity): record.storage for record in records}
+    return sorted(references.values(), key=lambda reference: (reference.slug is None, reference.slug or ""))
 
 
-def _listed(found: list[Entry], wheres: list[StorageReference]) -> Moved:
-    items = []
-    for each in found:
-        record = each.record
-        if record is None:
-            items.append(Item(key=each.meta.key, what="failed", problem=each.problem))
-            continue
-        items.append(Item.of(record, "left"))
-    return Moved(source="the spool", target=wheres[0].label if wheres else "?", items=items)
+def _report(entries: list[Entry], references: list[StorageReference]) -> CopyReport:
+    items = [
+        CopyItem(key=entry.meta.key, what="failed", problem=entry.problem)
+        if entry.record is None
+        else CopyItem.of(entry.record, "left")
+        for entry in entries
+    ]
+    return CopyReport(source="the spool", target=references[0].label if references else "?", items=items)
 
 
-def _opened(wheres: list[StorageReference]) -> Place:
-    """The first that can be had.
+def _open_first(references: list[StorageReference]) -> OpenStorage:
+    """Opens the first storage that can be opened.
 
     Raises:
-        ConfigurationError, PluginError, CatalogError, StorageError: none; the error of the first.
+        ConfigurationError, PluginError, CatalogError, StorageError: none can; the error of the first.
     """
     errors: list[Exception] = []
-    for where in wheres:
+    for reference in references:
         try:
-            return place_of(open_storage(where))
+            return place_of(open_storage(reference))
         except (ConfigurationError, PluginError, CatalogError, StorageError) as error:
             errors.append(error)
     if errors:
@@ -87,11 +97,11 @@ def _opened(wheres: list[StorageReference]) -> Place:
     raise ConfigurationError("None of these records can be read, and so none says where it belongs.")
 
 
-def _sent(folder: Place, target: Place, jobs: int, track: Track) -> Moved:
-    work = Work(folder, target, jobs=jobs, removes=True, as_written=True, track=track)
+def _send(folder: OpenStorage, target: OpenStorage, settings: Settings, jobs: int, track: Track) -> CopyReport:
+    job = CopyJob(folder, target, settings=settings, jobs=jobs, kind="push", track=track)
     try:
-        work.copy()
-        work.remove({"copied", "there", "newer"})
+        job.copy()
+        job.remove({"copied", "there", "newer"})
     except StorageError as error:
-        work.problem = str(error)
-    return work.done()
+        job.problem = str(error)
+    return job.report()

@@ -1,4 +1,4 @@
-"""The catalog's references made anew from the records in storages: storage is the truth, the catalog an index of it."""
+"""Rebuilds the catalog's references from the records in storages, of which the catalog is an index."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from holdall.results import spool
 from holdall.results.inventory import inventory, untracked
 from holdall.results.payload.readable_copy import copy_of
 from holdall.results.references import ResultReference
-from holdall.settings.model import current
 from holdall.types import ReferenceRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from holdall.abc.catalog import Catalog
-    from holdall.maintenance.known_storages import Place
+    from holdall.maintenance.known_storages import OpenStorage
     from holdall.results.inventory import Entry, Track
     from holdall.results.record import Record
     from holdall.settings.model import Settings
@@ -39,10 +38,10 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """What became of one storage. `problem` says why it could not be read; nothing was changed for it then.
+    """Report on one storage. `problem` says why it could not be read; nothing was changed for it then.
 
-    `restored` references were not in the catalog, `known` were. `forgotten` references led to records that are gone.
-    `copies` are readable payloads under names that users chose.
+    `restored` references were not in the catalog, `known` were. `forgotten` references, to records that are gone, were
+    deleted. `copies` are readable payloads under names that users chose.
     """
 
     label: str
@@ -55,10 +54,10 @@ class Rebuilt:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Read:
-    """What was found in one storage."""
+class _Scan:
+    """Contents of one storage."""
 
-    place: Place
+    storage: OpenStorage
     rows: list[ReferenceRow]
     keys: set[str]
     skipped: list[Skipped]
@@ -67,7 +66,7 @@ class _Read:
 
 
 def damage(settings: Settings, /) -> str | None:
-    """What is wrong with the catalog's file, or None: it is whole, or not there.
+    """Describes what is wrong with the catalog's file; None if it is whole, or not there.
 
     Raises:
         CatalogError: it cannot be read for another reason (locked, no permission, of a newer holdall).
@@ -86,16 +85,16 @@ def damage(settings: Settings, /) -> str | None:
         raise
     from holdall.builtin.sqlite.catalog import SQLiteCatalog
 
-    return _unsound(path) if isinstance(catalog, SQLiteCatalog) else None
+    return _damage_in_file(path) if isinstance(catalog, SQLiteCatalog) else None
 
 
-def _unsound(path: str) -> str | None:
+def _damage_in_file(path: str) -> str | None:
     import sqlite3
 
     try:
         connection = sqlite3.connect(path, timeout=30)
         try:
-            said = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
+            lines = [str(row[0]) for row in connection.execute("PRAGMA quick_check(3)")]
         finally:
             connection.close()
     except sqlite3.Error as error:
@@ -103,11 +102,11 @@ def _unsound(path: str) -> str | None:
         if is_damage(error):
             return str(problem)
         raise problem from error
-    return None if said == ["ok"] else f"The catalog {path} is damaged: {'; '.join(said)}."
+    return None if lines == ["ok"] else f"The catalog {path} is damaged: {'; '.join(lines)}."
 
 
 def move_aside(settings: Settings, /) -> str:
-    """Give the catalog's file another name, and return it. With its log, so that tools can still recover what is in it.
+    """Renames the catalog's file and its log, from which tools can still recover data; returns the new name.
 
     Raises:
         CatalogError: the file cannot be renamed.
@@ -134,65 +133,73 @@ def move_aside(settings: Settings, /) -> str:
     return aside
 
 
-def rebuild(places: Iterable[Place], catalog: Catalog, /, *, track: Track = untracked) -> list[Rebuilt]:
-    """Give the catalog a reference to every record in these storages that can be read and has not expired.
+def rebuild(
+    storages: Iterable[OpenStorage], catalog: Catalog, /, *, settings: Settings, track: Track = untracked
+) -> list[Rebuilt]:
+    """Adds to the catalog a reference to every record of these storages that can be read and has not expired.
 
-    The catalog then lists the newest result first, as if each had been recorded when it was made. What it knows of
-    other storages stays, and so do references whose record is there and cannot be used.
+    The catalog then lists the newest result first, as if each had been recorded when it was made. References to other
+    storages stay, and so do references whose record is there and cannot be used.
+
+    Args:
+        storages: Those to read.
+        catalog: The catalog to write.
+        settings: Those whose home has the spool: a reference to a result in it stays.
+        track: Shows the progress.
 
     Raises:
         CatalogError: the catalog cannot be written; what was written stays, and doing it again does the rest.
     """
-    read = [_read(place, track) for place in places]
+    scans = [_scan(storage, track) for storage in storages]
     before = catalog.references(limit=ALL)
     known = {(row.storage, row.key): row for row in before}
-    wanted = [row for each in read for row in each.rows]
-    # Results that were written since they were looked at have rows that are newer than what was read.
-    missing = [row for row in wanted if not _is_in(row, known)]
+    rows = [row for scan in scans for row in scan.rows]
+    # Results that were written since the scan have rows that are newer than what was read.
+    missing = [row for row in rows if not _is_in(row, known)]
     if missing:
         merged = {**known, **{(row.storage, row.key): row for row in missing}}
         for row in track(sorted(merged.values(), key=_age), "Writing the catalog"):
             catalog.add_reference(row)
-    lost = {(row.storage, row.key) for row in missing}
-    return [_outcome(each, before, lost, catalog) for each in read]
+    restored = {(row.storage, row.key) for row in missing}
+    return [_report(scan, before, restored, catalog, settings.home) for scan in scans]
 
 
-def _read(place: Place, track: Track) -> _Read:
-    read = _Read(place=place, rows=[], keys=set(), skipped=[])
+def _scan(storage: OpenStorage, track: Track) -> _Scan:
+    scan = _Scan(storage=storage, rows=[], keys=set(), skipped=[])
     published: set[str] = set()
     foreign: list[Skipped] = []
     now = time.time()
     try:
-        for found in inventory(place.storage, place.label, track=track):
-            read.keys.add(found.meta.key)
-            if found.kind == "foreign":
-                foreign.append(Skipped(key=found.meta.key, reason="foreign", problem=found.problem))
-            elif found.kind != "record" or found.record is None:
-                read.skipped.append(_skipped(found))
+        for entry in inventory(storage.storage, storage.label, track=track):
+            scan.keys.add(entry.meta.key)
+            if entry.kind == "foreign":
+                foreign.append(Skipped(key=entry.meta.key, reason="foreign", problem=entry.problem))
+            elif entry.kind != "record" or entry.record is None:
+                scan.skipped.append(_skipped(entry))
             else:
-                published.add(copy_of(found.record) or "")
-                if found.record.expires_at is not None and found.record.expires_at <= now:
-                    problem = f"{found.meta.key} in {place.label} was kept until {found.record.expires}."
-                    read.skipped.append(Skipped(key=found.meta.key, reason="expired", problem=problem))
+                published.add(copy_of(entry.record) or "")
+                if entry.record.expires_at is not None and entry.record.expires_at <= now:
+                    problem = f"{entry.meta.key} in {storage.label} was kept until {entry.record.expires}."
+                    scan.skipped.append(Skipped(key=entry.meta.key, reason="expired", problem=problem))
                 else:
-                    read.rows.append(_row(found.record, place))
+                    scan.rows.append(_row(entry.record, storage))
     except StorageError as error:
-        return _Read(place=place, rows=[], keys=set(), skipped=[], problem=str(error))
-    read.skipped += [each for each in foreign if each.key not in published]
-    read.copies = sum(each.key in published for each in foreign)
-    return read
+        return _Scan(storage=storage, rows=[], keys=set(), skipped=[], problem=str(error))
+    scan.skipped += [skipped for skipped in foreign if skipped.key not in published]
+    scan.copies = sum(skipped.key in published for skipped in foreign)
+    return scan
 
 
-def _skipped(found: Entry) -> Skipped:
-    reason: Literal["damaged", "unreadable"] = "unreadable" if found.kind == "unreadable" else "damaged"
-    return Skipped(key=found.meta.key, reason=reason, problem=found.problem)
+def _skipped(entry: Entry) -> Skipped:
+    reason: Literal["damaged", "unreadable"] = "unreadable" if entry.kind == "unreadable" else "damaged"
+    return Skipped(key=entry.meta.key, reason=reason, problem=entry.problem)
 
 
-def _row(record: Record, place: Place) -> ReferenceRow:
+def _row(record: Record, storage: OpenStorage) -> ReferenceRow:
     # The storage as it was opened here, not as it was written: a folder may have been moved, a slug renamed.
-    reference = replace(ResultReference.from_record(record), storage=place.where)
+    reference = replace(ResultReference.from_record(record), storage=storage.where)
     return ReferenceRow(
-        storage=place.label,
+        storage=storage.label,
         key=record.key,
         reference=reference.json(),
         run_id=record.run_id,
@@ -204,48 +211,51 @@ def _row(record: Record, place: Place) -> ReferenceRow:
 
 
 def _is_in(row: ReferenceRow, known: dict[tuple[str, str], ReferenceRow]) -> bool:
-    there = known.get((row.storage, row.key))
-    return there is not None and there.created >= row.created - SAME_MOMENT and storage_of(there) == storage_of(row)
+    other = known.get((row.storage, row.key))
+    return other is not None and other.created >= row.created - SAME_MOMENT and storage_of(other) == storage_of(row)
 
 
 def _age(row: ReferenceRow) -> tuple[float, str]:
     return row.created, row.key
 
 
-def _outcome(read: _Read, before: Sequence[ReferenceRow], restored: set[tuple[str, str]], catalog: Catalog) -> Rebuilt:
-    count = sum((row.storage, row.key) in restored for row in read.rows)
+def _report(
+    scan: _Scan, before: Sequence[ReferenceRow], restored: set[tuple[str, str]], catalog: Catalog, home: str
+) -> Rebuilt:
+    count = sum((row.storage, row.key) in restored for row in scan.rows)
     return Rebuilt(
-        label=read.place.label,
+        label=scan.storage.label,
         restored=count,
-        known=len(read.rows) - count,
-        forgotten=_forget(read, before, catalog),
-        copies=read.copies,
-        skipped=tuple(read.skipped),
-        problem=read.problem,
+        known=len(scan.rows) - count,
+        forgotten=_delete_stale(scan, before, catalog, home),
+        copies=scan.copies,
+        skipped=tuple(scan.skipped),
+        problem=scan.problem,
     )
 
 
-def _forget(read: _Read, before: Sequence[ReferenceRow], catalog: Catalog) -> int:
-    """Drop references to records that are gone, and those that name this place in another way."""
-    # A storage with nothing in it may be a disk that is not mounted, and is no reason to forget what it holds.
-    if not read.keys:
+def _delete_stale(scan: _Scan, before: Sequence[ReferenceRow], catalog: Catalog, home: str) -> int:
+    """Deletes references to records that are gone, and those that name this storage in another way."""
+    # A storage with nothing in it may be a disk that is not mounted: its references stay.
+    if not scan.keys:
         return 0
-    indexed = {row.key for row in read.rows}
-    forgotten = 0
+    indexed = {row.key for row in scan.rows}
+    deleted = 0
     for row in before:
-        where = storage_of(row)
-        if where is None or where.identity != read.place.identity:
+        reference = storage_of(row)
+        if reference is None or reference.identity != scan.storage.identity:
             continue
         if row.key in indexed:
-            if row.storage != read.place.label:
+            if row.storage != scan.storage.label:
                 catalog.delete_reference(row.storage, row.key)
-        elif row.key not in read.keys and not _is_there(read.place, row.key):
-            forgotten += catalog.delete_reference(row.storage, row.key)
-    return forgotten
+        elif row.key not in scan.keys and not _exists(scan.storage, row.key, home):
+            deleted += catalog.delete_reference(row.storage, row.key)
+    return deleted
 
 
-def _is_there(place: Place, key: str) -> bool:
+def _exists(storage: OpenStorage, key: str, home: str) -> bool:
+    """Whether the storage or the spool has the key, or nobody can say."""
     try:
-        return place.storage.exists(key) or spool.holds(place.where, key, current().home)
+        return storage.storage.exists(key) or spool.holds(storage.where, key, home)
     except StorageError:
         return True

@@ -1,4 +1,4 @@
-"""Results that have arrived elsewhere, removed from where they were."""
+"""Deletes from the source of a move what has arrived at its target."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xxhash import xxh3_128_digest
 from holdall.errors import KeyMissing, StorageError
 from holdall.results.inventory import inventory
 from holdall.results.layout import CACHE, RESULTS, payload_key
-from holdall.results.owner import seen as look
+from holdall.results.owner import seen
 from holdall.results.payload import readable_copy
 from holdall.storage.locks import lock_manager
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from holdall.abc.lock import LockManager
-    from holdall.maintenance.copy_report import Item, Seen
-    from holdall.maintenance.known_storages import Place
+    from holdall.maintenance.copy_report import CopiedRecord, CopyItem
+    from holdall.maintenance.known_storages import OpenStorage
     from holdall.storage.guard import GuardedStorage
     from holdall.storage.locks import LockSettings
 
 _REPLACED: Final = "It was replaced meanwhile, and the new one stays where it was."
 
 
-def are_one(source: Place, target: Place, /) -> bool:
-    """Whether what is written to the target is seen at the source, as behind a link, or an endpoint set elsewhere.
+def is_same_storage(source: OpenStorage, target: OpenStorage, /) -> bool:
+    """Whether an object that is written to the target appears at the source: two names of one storage.
 
     Raises:
         StorageError: the target cannot be written to, or the source not be read.
@@ -42,46 +42,56 @@ def are_one(source: Place, target: Place, /) -> bool:
         target.storage.delete(key)
 
 
-def vacate(
-    source: Place, seen: Sequence[Seen], /, *, jobs: int, locked: bool, settings: LockSettings
-) -> tuple[list[Item], str | None]:
-    """Remove what was seen from `source`: what became of each, and what went wrong with payloads.
+def delete_source(
+    source: OpenStorage, copied: Sequence[CopiedRecord], /, *, jobs: int, locked: bool, settings: LockSettings
+) -> tuple[list[CopyItem], str | None]:
+    """Deletes copied results from the source of a move.
 
-    Records first, so that no reader finds one without its payload; then payloads that no record names any more. Whatever
-    was written again since it was looked at stays. With `locked`, cached results under their locks.
+    Records go first, so that no reader finds one without its payload; then payloads that no record names any more.
+    What was written again since it was read stays.
+
+    Args:
+        source: The storage that was copied from.
+        copied: Its records as they were read.
+        jobs: Number of threads.
+        locked: Cached results are deleted under their locks.
+        settings: Those that name the lock manager.
+
+    Returns:
+        The outcome for each record, and the problem with payloads, if any.
     """
     problem = None
     manager = lock_manager(source.storage, settings) if locked else None
     with ThreadPoolExecutor(jobs, thread_name_prefix="holdall-move") as pool:
-        items = list(pool.map(partial(_remove_record, source.storage, manager), seen))
+        items = list(pool.map(partial(_delete_record, source.storage, manager), copied))
         shared = {
-            each.path
-            for each, item in zip(seen, items, strict=True)
-            if item.removed and each.path is not None and not item.key.startswith(RESULTS)
+            record.path
+            for record, item in zip(copied, items, strict=True)
+            if item.removed and record.path is not None and not item.key.startswith(RESULTS)
         }
         try:
             # Whoever gives one of them a new record writes it again first, and so it is no longer what was listed here.
-            metas = [meta for meta in pool.map(partial(look, source.storage), sorted(shared)) if meta is not None]
-            if metas and (named := _named(source)) is not None:
-                going = [meta for meta in metas if meta.key not in named]
-                list(pool.map(source.storage.delete_unchanged, going))
+            metas = [meta for meta in pool.map(partial(seen, source.storage), sorted(shared)) if meta is not None]
+            if metas and (named := _referenced_payloads(source)) is not None:
+                unnamed = [meta for meta in metas if meta.key not in named]
+                list(pool.map(source.storage.delete_unchanged, unnamed))
         except StorageError as error:
             problem = f"Payloads were left in {source.label}, for `holdall gc` to remove: {error}"
     return items, problem
 
 
-def _remove_record(storage: GuardedStorage, manager: LockManager | None, seen: Seen) -> Item:
-    """A record, the readable copy of its payload, and the payload where no other record can name it."""
-    item, lease = seen.item, None
+def _delete_record(storage: GuardedStorage, manager: LockManager | None, copied: CopiedRecord) -> CopyItem:
+    """Deletes a record, the readable copy of its payload, and the payload if no other record can name it."""
+    item, lease = copied.item, None
     try:
         if manager is not None and item.key.startswith(CACHE):
             lease = manager.acquire(item.key, timeout=0)
             if lease is None:
                 return replace(item, what="failed", problem="It is being written anew, and stays where it was.")
-        copy = None if seen.record is None else readable_copy.look(storage, seen.record)
-        payload = look(storage, seen.path) if item.key.startswith(RESULTS) and seen.path is not None else None
+        copy = None if copied.record is None else readable_copy.look(storage, copied.record)
+        payload = seen(storage, copied.path) if item.key.startswith(RESULTS) and copied.path is not None else None
         meta = storage.head(item.key)
-        if xxh3_128_digest(storage.get(item.key)) != seen.digest:
+        if xxh3_128_digest(storage.get(item.key)) != copied.digest:
             return replace(item, what="failed", problem=_REPLACED)
         # The copy first: whatever ends this here, the record leads to it again.
         if copy is not None:
@@ -100,15 +110,12 @@ def _remove_record(storage: GuardedStorage, manager: LockManager | None, seen: S
     return replace(item, removed=True)
 
 
-def _named(source: Place) -> set[str | None] | None:
-    """Payloads that records name which lie there now, those included that came meanwhile.
-
-    None where a record cannot be read, which may name any: `holdall gc` knows what to do then.
-    """
+def _referenced_payloads(source: OpenStorage) -> set[str | None] | None:
+    """Keys of the payloads that the source's present records name; None if a record that may name any cannot be read."""
     named = set()
-    for found in inventory(source.storage, source.label):
-        if found.kind in {"damaged", "unreadable"}:
-            return None
-        if found.record is not None and found.record.payload is not None:
-            named.add(found.record.payload.path)
+    for entry in inventory(source.storage, source.label):
+        if entry.kind in {"damaged", "unreadable"}:
+            return None  # `holdall gc` can tell which payloads such a record named
+        if entry.record is not None and entry.record.payload is not None:
+            named.add(entry.record.payload.path)
     return named

@@ -282,12 +282,12 @@ def test_names_of_before_stay_readable(place: Path) -> None:
     assert {"rows": 1} == load_result(key="report", storage="./s")
     assert {"rows": 2} == load_result(key="day.json", storage="./s")
     here, there = (place_of(LocalFileSystem(basepath=place / each)) for each in "st")
-    rebuild([here], open_catalog(settings.current()))
+    rebuild([here], open_catalog(settings.current()), settings=settings.current())
     assert [{"rows": 1}, {"rows": 2}] == [load_result(key=name) for name in ("report", "day.json")]
 
     store.write({"rows": 3}, name="report")
     assert {"rows": 3} == load_result(key="report", storage="./s")
-    assert move(here, there, open_catalog(settings.current())).complete
+    assert move(here, there, open_catalog(settings.current()), settings=settings.current()).complete
     assert {"day.json", "day.json.record", "report", "report.json"} <= {path.name for path in (place / "t").iterdir()}
     assert {"rows": 2} == load_result(key="day.json", storage="./t")
 

@@ -87,10 +87,10 @@ def _chosen(name: str) -> Entry:
     try:
         return registry.find(_KIND, name, prefer={})
     except PluginConflictError:
-        from holdall import settings
+        from holdall.settings import current
 
     try:
-        return registry.find(_KIND, name, prefer=settings.current().plugins_prefer)
+        return registry.find(_KIND, name, prefer=current().plugins_prefer)
     except PluginConflictError as error:
         for entry in registry.entries(_KIND):
             if entry.name == name and entry.shadowed_by is None and normalised(entry.distribution) == _OWN:

@@ -37,11 +37,12 @@ def ls(*, as_json: Json = False) -> None:
 
     JSON: a list of objects with slug, type, source, shadowed_by (the place that is asked before it, or null).
     """
-    from holdall import blocks, settings
+    from holdall import blocks
     from holdall.catalog.open import open_catalog
+    from holdall.settings import current
 
-    found = settings.current()
-    entries = blocks.listing(found, catalog=open_catalog(found, create=False))
+    settings = current()
+    entries = blocks.listing(settings, catalog=open_catalog(settings, create=False))
     if as_json:
         print_json([asdict(each) for each in entries])
     elif entries:
@@ -60,13 +61,14 @@ def show(slug: _Slug, *, as_json: Json = False) -> None:
     JSON: an object with slug, type, source, fields (a secret that is set is **********), secrets (the names of the
     fields that are secrets), location (what a reference records).
     """
-    from holdall import blocks, settings
+    from holdall import blocks
     from holdall.catalog.open import open_catalog
+    from holdall.settings import current
 
-    found = settings.current()
-    catalog = open_catalog(found, create=False)
-    block = blocks.find(slug, found, catalog=catalog)
-    sources = [each.source for each in blocks.listing(found, catalog=catalog) if each.slug == slug]
+    settings = current()
+    catalog = open_catalog(settings, create=False)
+    block = blocks.find(slug, settings, catalog=catalog)
+    sources = [each.source for each in blocks.listing(settings, catalog=catalog) if each.slug == slug]
     secrets = sorted(block.secret_fields())
     fields: dict[str, Any] = block.model_dump(mode="json")
     fields |= {name: HIDDEN if getattr(block, name) is not None else None for name in secrets}
@@ -115,21 +117,22 @@ def create(
 
     Give secrets at the prompt, by --set-env or by --prompt: what follows --set stays in the history of the shell.
     """
-    from holdall import blocks, settings
+    from holdall import blocks
     from holdall.blocks import fields as _block_fields
     from holdall.catalog.open import open_catalog
     from holdall.errors import ConfigurationError
     from holdall.plugins import registry
+    from holdall.settings import current
     from holdall_cli.views import prompts
 
     kind, _, name = slug.partition("/")
     if not kind or not name:
         raise typer.BadParameter(f"{slug!r} has no type and name, as s3/prod has.", param_hint="SLUG")
     fields = prompts.given_fields(given or [], from_env or [])
-    found = settings.current()
-    cls = registry.load("storage", kind, prefer=found.plugins_prefer)
+    settings = current()
+    cls = registry.load("storage", kind, prefer=settings.plugins_prefer)
     blocks.check_name(name)
-    if not overwrite and open_catalog(found).block(slug) is not None:
+    if not overwrite and open_catalog(settings).block(slug) is not None:
         raise ConfigurationError(
             f"A block is saved as {slug} already; `holdall block show {slug}` shows it. Save under another name, or "
             "replace it with --overwrite."
@@ -141,12 +144,12 @@ def create(
         _show(outcome)
         if wrong := _failed(outcome):
             _refuse_unless_told(slug, wrong)
-    blocks.save(block, name, overwrite=overwrite, settings=found)
-    say(f"Saved {slug} in the catalog in {found.home}. Use it as result_storage={slug!r}.")
+    blocks.save(block, name, overwrite=overwrite, settings=settings)
+    say(f"Saved {slug} in the catalog in {settings.home}. Use it as result_storage={slug!r}.")
     exposed = sorted(block.secret_fields() & {each.partition("=")[0].strip() for each in given or []})
     if exposed:
         remark(f"{', '.join(exposed)} may be in the history of your shell; --set-env and --prompt keep it out.")
-    first = next(each for each in blocks.listing(found) if each.slug == slug)
+    first = next(each for each in blocks.listing(settings) if each.slug == slug)
     if not first.source.startswith("the catalog"):
         remark(f"{slug} is also configured in {first.source}, which comes first, so what was saved is not used here.")
 
@@ -164,9 +167,10 @@ def check(
 
     JSON: a list of objects with check, outcome (ok, warning, failed or skipped), message, seconds.
     """
-    from holdall import blocks, settings
+    from holdall import blocks
+    from holdall.settings import current
 
-    place = blocks.from_value(storage, settings=settings.current(), directory=os.getcwd())
+    place = blocks.from_value(storage, settings=current(), directory=os.getcwd())
     outcome = _tried(place, storage)
     if as_json:
         print_json([asdict(each) for each in outcome])
@@ -186,15 +190,16 @@ def delete(
 
     They are deleted from the catalog; what they keep stays where it is.
     """
-    from holdall import blocks, settings
+    from holdall import blocks
     from holdall.catalog.open import open_catalog
+    from holdall.settings import current
 
-    found = settings.current()
-    catalog = open_catalog(found, create=False)
+    settings = current()
+    catalog = open_catalog(settings, create=False)
     for slug in slugs:
         if catalog.block(slug) is not None:
             confirmed(f"Delete the block {slug} from the catalog? Results that name it may become unreadable.", yes=yes)
-        blocks.delete(slug, catalog=catalog, settings=found)
+        blocks.delete(slug, catalog=catalog, settings=settings)
         say(f"Deleted {slug}.")
 
 

@@ -50,25 +50,25 @@ def rebuild(
     storages (a list of label, restored, known, forgotten, copies, skipped (a list of key, reason, problem), problem),
     unopened (a list of label, problem).
     """
-    from holdall import settings
     from holdall.catalog.open import catalog_path, open_catalog
     from holdall.maintenance import known_storages, rebuild_catalog
+    from holdall.settings import current
 
-    found, directory = settings.current(), os.getcwd()
-    path = catalog_path(found)
-    damage = rebuild_catalog.damage(found)
+    settings, directory = current(), os.getcwd()
+    path = catalog_path(settings)
+    damage = rebuild_catalog.damage(settings)
     # Asked before the file is moved: a catalog that is damaged in one place may still name storages in another.
     unopened: list[Unopened] = []
     if storage:
-        places = known_storages.named(storage, found, directory)
+        places = known_storages.named(storage, settings, directory)
     else:
-        places, unopened = known_storages.known(found, open_catalog(found), directory)
+        places, unopened = known_storages.known(settings, open_catalog(settings), directory)
     moved = None
     if damage is not None:
         remark(damage)
         confirmed(f"Move {path} aside, keep it, and make a new catalog?", yes=yes)
-        moved = rebuild_catalog.move_aside(found)
-    done = rebuild_catalog.rebuild(places, open_catalog(found), track=track)
+        moved = rebuild_catalog.move_aside(settings)
+    done = rebuild_catalog.rebuild(places, open_catalog(settings), settings=settings, track=track)
     if as_json:
         print_json(
             {

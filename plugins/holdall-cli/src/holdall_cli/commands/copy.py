@@ -13,8 +13,8 @@ from holdall_cli.views.output import size as shown_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdall.maintenance.copy_report import Moved, Selection
-    from holdall.maintenance.known_storages import Place
+    from holdall.maintenance.copy_report import CopyReport, Selection
+    from holdall.maintenance.known_storages import OpenStorage
 
 _From = Annotated[str, typer.Option("--from", metavar="STORAGE", help="Where they are: a slug, path or URL.")]
 _To = Annotated[str, typer.Option("--to", metavar="STORAGE", help="Where they go: a slug, path or URL.")]
@@ -43,12 +43,12 @@ def push(
     JSON: an object with dry_run, storages (a list of from, to, copied, there, newer, failed, left, bytes, removed,
     repointed, problem, results (a list of key, result_storage_key, name, size, what, removed, problem)).
     """
-    from holdall import settings
     from holdall.maintenance import known_storages, push_spool
+    from holdall.settings import current
 
-    found = settings.current()
-    only = known_storages.named(storage or (), found, os.getcwd())
-    done = list(push_spool.push(found.home, only=only, jobs=jobs, dry_run=dry_run, track=track))
+    settings = current()
+    only = known_storages.named(storage or (), settings, os.getcwd())
+    done = list(push_spool.push(settings, only=only, jobs=jobs, dry_run=dry_run, track=track))
     if as_json:
         print_json({"dry_run": dry_run, "storages": [_document(each) for each in done]})
     elif not done:
@@ -85,14 +85,22 @@ def copy(
     JSON: an object with dry_run, from, to, copied, there, newer, failed, left, bytes, removed, repointed, problem,
     results (a list of key, result_storage_key, name, size, what, removed, problem).
     """
-    from holdall import settings
     from holdall.catalog.open import open_catalog
     from holdall.maintenance import copy_storage
+    from holdall.settings import current
 
-    catalog = open_catalog(settings.current(), create=False) if repoint else None
+    settings = current()
+    catalog = open_catalog(settings, create=False) if repoint else None
     here, there = _place(source), _place(target)
     done = copy_storage.copy(
-        here, there, chosen=_chosen(name, key), jobs=jobs, dry_run=dry_run, repoint=catalog, track=track
+        here,
+        there,
+        settings=settings,
+        chosen=_chosen(name, key),
+        jobs=jobs,
+        dry_run=dry_run,
+        repoint=catalog,
+        track=track,
     )
     _finish(done, dry_run=dry_run, as_json=as_json)
     if not (repoint or dry_run or as_json) and done.count("copied", "there"):
@@ -119,10 +127,11 @@ def move(
     JSON: an object with dry_run, from, to, copied, there, newer, failed, left, bytes, removed, repointed, problem,
     results (a list of key, result_storage_key, name, size, what, removed, problem).
     """
-    from holdall import settings
     from holdall.catalog.open import open_catalog
     from holdall.maintenance import copy_storage
+    from holdall.settings import current
 
+    settings = current()
     here, there = _place(source), _place(target)
     chosen = _chosen(name, key)
     which = "these" if chosen.keys or chosen.name else "all"
@@ -132,7 +141,8 @@ def move(
     done = copy_storage.move(
         here,
         there,
-        open_catalog(settings.current(), create=False),
+        open_catalog(settings, create=False),
+        settings=settings,
         chosen=chosen,
         jobs=jobs,
         dry_run=dry_run,
@@ -142,7 +152,7 @@ def move(
     _end(done)
 
 
-def _place(value: str) -> Place:
+def _place(value: str) -> OpenStorage:
     from holdall.maintenance.known_storages import place_of
     from holdall_cli.views.find_result import open_named
 
@@ -155,7 +165,7 @@ def _chosen(name: str | None, keys: list[str] | None) -> Selection:
     return Selection(name=name, keys=tuple(keys or ()))
 
 
-def _finish(done: Moved, *, dry_run: bool, as_json: bool) -> None:
+def _finish(done: CopyReport, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         print_json({"dry_run": dry_run, **_document(done)})
     else:
@@ -163,12 +173,12 @@ def _finish(done: Moved, *, dry_run: bool, as_json: bool) -> None:
     _problems(done, "The same command tries again what is left.")
 
 
-def _end(done: Moved) -> None:
+def _end(done: CopyReport) -> None:
     if not done.complete:
         raise typer.Exit(1)
 
 
-def _document(done: Moved) -> dict[str, Any]:
+def _document(done: CopyReport) -> dict[str, Any]:
     return {
         "from": done.source,
         "to": done.target,
@@ -196,7 +206,7 @@ def _document(done: Moved) -> dict[str, Any]:
     }
 
 
-def _sentences(done: Moved, *, dry_run: bool) -> Iterator[str]:
+def _sentences(done: CopyReport, *, dry_run: bool) -> Iterator[str]:
     if not done.items:
         yield f"No results to copy in {done.source}."
         return
@@ -215,21 +225,21 @@ def _sentences(done: Moved, *, dry_run: bool) -> Iterator[str]:
         yield from (f"  {name}" for name in sorted(each.shown for each in done.items if each.what == "copied"))
 
 
-def _pushed(done: Moved) -> Iterator[str]:
+def _pushed(done: CopyReport) -> Iterator[str]:
     sent = done.count("copied", "there")
     yield f"{done.target}: {_results(sent)} sent, {shown_size(done.size)}."
     if newer := done.count("newer"):
         yield f"{done.target}: {_results(newer)} given up, as it has younger ones under their keys."
 
 
-def _waiting(done: Moved) -> Iterator[str]:
+def _waiting(done: CopyReport) -> Iterator[str]:
     size = sum(each.size for each in done.items)
     yield f"{done.target}: {_results(len(done.items))} in the spool, {shown_size(size)}."
     for each in sorted(done.items, key=lambda item: item.shown):
         yield f"  {each.shown}" + (f": {each.problem}" if each.problem else "")
 
 
-def _problems(done: Moved, advice: str) -> None:
+def _problems(done: CopyReport, advice: str) -> None:
     troubled = [each for each in done.items if each.problem is not None]
     for each in troubled[:_SHOWN]:
         remark(f"{each.shown}: {each.problem}")

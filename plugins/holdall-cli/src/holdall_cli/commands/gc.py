@@ -52,29 +52,29 @@ def gc(
     JSON: an object with dry_run, grace (seconds), bytes, storages (a list of label, bytes, removed (a list of what,
     key, size), young, expired_left, held, problem), unopened (a list of label, problem).
     """
-    from holdall import settings
     from holdall.catalog.open import open_catalog
     from holdall.maintenance import gc as collecting
     from holdall.maintenance import known_storages
     from holdall.results import spool
+    from holdall.settings import current
 
     age = seconds(grace)
-    found, directory = settings.current(), os.getcwd()
-    catalog = open_catalog(found, create=False)
+    settings, directory = current(), os.getcwd()
+    catalog = open_catalog(settings, create=False)
     unopened: list[Unopened] = []
     if storage:
-        places = known_storages.named(storage, found, directory)
+        places = known_storages.named(storage, settings, directory)
     else:
-        places, unopened = known_storages.known(found, catalog, directory)
+        places, unopened = known_storages.known(settings, catalog, directory)
     done = [
         collecting.collect(
-            place, grace=age, expired=expired, dry_run=dry_run, catalog=catalog, settings=found, track=track
+            place, grace=age, expired=expired, dry_run=dry_run, catalog=catalog, settings=settings, track=track
         )
         for place in places
     ]
     if not storage:
         # What killed writers left in the spool, too. Its results stay, expired or not: they are nowhere else.
-        spooled = [known_storages.place_of(folder) for folder in spool.folders(found.home)]
+        spooled = [known_storages.place_of(folder) for folder in spool.folders(settings.home)]
         done += [collecting.collect(place, grace=age, dry_run=dry_run, track=track) for place in spooled]
     if as_json:
         print_json(

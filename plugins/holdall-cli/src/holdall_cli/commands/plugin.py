@@ -61,9 +61,10 @@ def show(
     JSON: a list of objects with kind, name, distribution, version, target, location, shadowed_by, status, problem,
     api_version, summary, options: objects with name, type, required, default, secret, about.
     """
-    from holdall import plugins, settings
+    from holdall import plugins
+    from holdall.settings import current
 
-    details = plugins.show(name, prefer=settings.current().plugins_prefer)
+    details = plugins.show(name, prefer=current().plugins_prefer)
     if as_json:
         rows = []
         for each in details:
@@ -94,9 +95,10 @@ def doctor(*, as_json: Json = False) -> None:
 
     JSON: a list of objects with level (error or note), kind, name, distribution, message.
     """
-    from holdall import plugins, settings
+    from holdall import plugins
+    from holdall.settings import current
 
-    findings = plugins.doctor(prefer=settings.current().plugins_prefer)
+    findings = plugins.doctor(prefer=current().plugins_prefer)
     if as_json:
         print_json([asdict(each) for each in findings])
     else:

@@ -47,7 +47,7 @@ def ls(
     JSON: a list of objects with key, result_storage_key (or null), name (of the task or flow), storage, size (bytes of
     the payload), created, expires, expired, run_id, problem (why a record cannot be read, or null).
     """
-    from holdall import settings
+    from holdall.settings import current
     from holdall_cli.views.result_rows import in_catalog, in_storage
 
     if storage is None:
@@ -81,7 +81,7 @@ def ls(
     elif storage is not None:
         remark(f"No records in {storage}. `holdall result ls` lists what the catalog knows of other storages.")
     else:
-        remark(_NONE.format(home=settings.current().home))
+        remark(_NONE.format(home=current().home))
 
 
 @app.command()

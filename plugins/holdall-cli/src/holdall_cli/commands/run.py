@@ -36,11 +36,11 @@ def ls(
     JSON: a list of objects with id, kind, name, function, flow_run_id, parent_run_id, state, message, started, ended,
     duration (seconds), attempts, cached, result (the JSON of a ResultLiteral or ResultReference, or null).
     """
-    from holdall import settings
     from holdall.catalog.open import open_catalog
+    from holdall.settings import current
 
-    found = settings.current()
-    catalog = open_catalog(found, create=False)
+    settings = current()
+    catalog = open_catalog(settings, create=False)
     around = None if flow is None else _flow_run(flow, catalog)
     rows = catalog.runs(limit=limit + 1, kind=kind, name=name, flow_run_id=None if around is None else around.id)
     if as_json:
@@ -52,7 +52,7 @@ def ls(
     elif kind or name or around:
         remark(f"No such runs. {_of_name(name, catalog)}`holdall run ls` without options lists all.")
     else:
-        remark(_NONE.format(home=found.home))
+        remark(_NONE.format(home=settings.home))
 
 
 @app.command()
@@ -66,10 +66,10 @@ def show(
 
     JSON: an object with the keys of `run ls` and children, a list of such objects.
     """
-    from holdall import settings
     from holdall.catalog.open import open_catalog
+    from holdall.settings import current
 
-    catalog = open_catalog(settings.current(), create=False)
+    catalog = open_catalog(current(), create=False)
     row = find_run(run_id, catalog)
     # What runs inside a flow names it, which the catalog finds faster than the run that called it.
     flow_run_id = row.id if row.kind == "flow" else row.flow_run_id

@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from holdall import settings
 from holdall.catalog.open import open_catalog
 from holdall.maintenance.known_storages import place_of
 from holdall.results import record as records
 from holdall.results.inventory import inventory
+from holdall.settings import current
 from holdall_cli.views.find_result import called_in, open_named
 from holdall_cli.views.output import working
 
@@ -56,7 +56,7 @@ class Row:
 
 def in_catalog(name: str | None, limit: int, /) -> tuple[list[Row], bool]:
     """The newest rows, and whether there are more."""
-    found = open_catalog(settings.current(), create=False).references(limit=limit + 1, name=name)
+    found = open_catalog(current(), create=False).references(limit=limit + 1, name=name)
     rows = [
         Row(
             key=each.key,
