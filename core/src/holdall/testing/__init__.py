@@ -1,4 +1,4 @@
-"""For plugin authors: contracts to subclass, stand-ins, and wrappers that misbehave on purpose. Needs pytest."""
+"""Contract suites for plugin authors, fake distributions, and faulty storages; needs pytest."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What every catalog must do: subclass `CatalogContract` with a `catalog` fixture, and pytest runs the suite."""
+"""Contract suite of a catalog: subclass `CatalogContract` with a `catalog` fixture, and pytest runs it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def a_run(number: int = 0, /, **changes: Any) -> RunRow:
-    """A run whose id and times grow with `number`."""
+    """Makes a run whose id and times grow with `number`."""
     row = RunRow(
         id=f"{number:012x}{'0' * 20}",
         kind="task",
@@ -37,7 +37,7 @@ def a_run(number: int = 0, /, **changes: Any) -> RunRow:
 
 
 def a_reference(number: int = 0, /, **changes: Any) -> ReferenceRow:
-    """A reference whose key and time grow with `number`."""
+    """Makes a reference whose key and time grow with `number`."""
     row = ReferenceRow(
         storage="s3/prod",
         key=f"results/{number:06}",
@@ -52,7 +52,7 @@ def a_reference(number: int = 0, /, **changes: Any) -> ReferenceRow:
 
 
 def a_block(slug: str = "s3/prod", /, **changes: Any) -> BlockDocument:
-    """A saved block with nested fields."""
+    """Makes a saved block with nested fields."""
     given: dict[str, Any] = {
         "type": "s3",
         "fields": {"bucket": "b", "options": {"retries": [1, 2.5, None]}},
@@ -62,7 +62,7 @@ def a_block(slug: str = "s3/prod", /, **changes: Any) -> BlockDocument:
 
 
 class CatalogContract(ABC):
-    """Every test gets a new, empty catalog."""
+    """Contract of a catalog; every test gets a new, empty one."""
 
     @pytest.fixture
     @abstractmethod

@@ -1,4 +1,4 @@
-"""The contract of a `CompressionSerializer`, as tests: subclass, give two fixtures, and run them with pytest."""
+"""Contract suite of a `CompressionSerializer`: subclass, define two fixtures, and pytest runs it."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ ROWS: Final = [{"id": number, "name": f"name {number}"} for number in range(100)
 
 
 class Raw(NamedTuple):
-    """The format's library, alone."""
+    """The compression format's library without holdall."""
 
     compress: Callable[[bytes], bytes]
     decompress: Callable[[bytes], bytes]
 
 
 class CompressionContract(SerializerContract):
-    """What holds for each compression around pickle, beside what holds for each serializer."""
+    """Contract of a compression around pickle, in addition to that of a serializer."""
 
     @pytest.fixture
     def serializer(self) -> CompressionSerializer:
@@ -157,7 +157,7 @@ class CompressionContract(SerializerContract):
 
 
 class FormatContract(CompressionContract):
-    """What holds for a distribution that brings a compressed format, beside what holds for its serializer.
+    """Contract of a distribution that brings a compressed format, in addition to that of its serializer.
 
     It is installed, so that `serializer.slug` finds it. Keep files that each version wrote: later versions read them.
     """

@@ -1,4 +1,4 @@
-"""Distributions that are not installed but lie on `sys.path`: how a plugin author tests discovery."""
+"""Fake distributions on `sys.path`, for tests of plugin discovery."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_distribution(
     entry_points: Mapping[str, Mapping[str, str]],
     modules: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write what an installer would: `NAME-1.0.dist-info` and the modules (name to source); returns `folder`.
+    """Writes what an installer would: `NAME-1.0.dist-info` and the modules (name to source); returns `folder`.
 
     `entry_points` maps a group to names and targets, as `{"holdall.storage": {"attic": "attic:Attic"}}`.
     """
@@ -41,7 +41,7 @@ def write_distribution(
 
 @contextmanager
 def on_path(*folders: Path) -> Iterator[None]:
-    """Put the folders first on `sys.path`, in that order, for the length of a `with` block.
+    """Puts the folders first on `sys.path`, in that order, for the length of a `with` block.
 
     What was imported from them, found in them or registered meanwhile is forgotten afterwards.
     """
@@ -61,7 +61,7 @@ def on_path(*folders: Path) -> Iterator[None]:
 
 @contextmanager
 def registrations_undone() -> Iterator[None]:
-    """Start from a fresh scan, and undo what `holdall.register` does inside the `with` block."""
+    """Starts from a fresh scan, and undoes what `holdall.register` does inside the `with` block."""
     state = registry._state  # noqa: SLF001 - the one place that puts the registry back
     registered, replacing = dict(state.registered), set(state.replacing)
     types = {name: dict(classes) for name, classes in state.types.items()}
@@ -75,7 +75,7 @@ def registrations_undone() -> Iterator[None]:
 
 @contextmanager
 def absent(name: str, /) -> Iterator[None]:
-    """Look-ups inside find nothing of the distribution, installed or not, as where it is not installed."""
+    """Hides a distribution from look-ups inside the `with` block, as if it were not installed."""
     registry.refresh()
     left = tuple(entry for entry in registry.all_entries() if entry.distribution != name)
     registry._state.scanned = left  # noqa: SLF001 - what a scan remembers is what look-ups know

@@ -1,4 +1,4 @@
-"""Storages that misbehave on purpose: to try how a caller bears it, and to prove that a contract notices.
+"""Faulty storages, for tests of their callers and for proofs that a contract suite can fail.
 
 ```python
 store = ShortRead(MemoryFileSystem())      # every `get` loses its last byte
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FaultyStorage(Storage):
-    """Passes everything on to `inner` as it is; subclasses spoil one thing each."""
+    """Wrapper that passes every call on to `inner`; each subclass breaks one promise."""
 
     slug: ClassVar[str] = "faulty"
 
@@ -74,7 +74,7 @@ class FaultyStorage(Storage):
 
 
 class ShortRead(FaultyStorage):
-    """Loses the last byte of whatever is read, and says nothing."""
+    """Drops the last byte of every read without an error."""
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         return self.inner.get(key, byte_range=byte_range)[:-1]
@@ -85,7 +85,7 @@ class ShortRead(FaultyStorage):
 
 
 class LostWrite(FaultyStorage):
-    """Acknowledges writes and keeps nothing."""
+    """Acknowledges writes and stores nothing."""
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         del mode
@@ -93,7 +93,7 @@ class LostWrite(FaultyStorage):
 
 
 class LateListing(FaultyStorage):
-    """Lists what was there one listing ago, as a cached listing does."""
+    """Returns the previous listing, as a cached listing does."""
 
     def __init__(self, inner: Storage, /) -> None:
         super().__init__(inner)
@@ -106,7 +106,7 @@ class LateListing(FaultyStorage):
 
 
 class WrongError(FaultyStorage):
-    """Lets a bare error out where a key is absent, as a client does whose errors nobody maps."""
+    """Raises a foreign error for an absent key, as a client whose errors are not mapped."""
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         try:
@@ -122,7 +122,7 @@ class WrongError(FaultyStorage):
 
 
 class AlwaysAbsent(FaultyStorage):
-    """Takes every trouble for absence: `get` and `head` of a storage in trouble say that nothing is there."""
+    """Reports every failure of `get` and `head` as an absent key."""
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
         try:
@@ -138,7 +138,7 @@ class AlwaysAbsent(FaultyStorage):
 
 
 class TornOverwrite(FaultyStorage):
-    """Writes part by part, each time the object as far as it has come, so that readers and failures meet halves."""
+    """Writes part by part over the object, so that readers and failures see halves."""
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         so_far = b""
@@ -150,7 +150,7 @@ class TornOverwrite(FaultyStorage):
 
 
 class RacyCreate(FaultyStorage):
-    """Looks first and writes then, so that several creators of one key win; `pause` seconds lie between."""
+    """Checks for a key and then writes, `pause` seconds later, so that several creators of one key succeed."""
 
     def __init__(self, inner: Storage, /, *, pause: float = 0.01) -> None:
         super().__init__(inner)
@@ -165,7 +165,7 @@ class RacyCreate(FaultyStorage):
 
 
 class Meanwhile(FaultyStorage):
-    """Lets something happen right before an operation on a key, once: what another process might do just then.
+    """Calls a function once, right before an operation on a key: what another process might do just then.
 
     `operation` is the name of a method, `key` the beginning of the key or prefix that it is called with; the first
     `skip` such calls pass.
@@ -224,7 +224,7 @@ class Meanwhile(FaultyStorage):
 
 
 class SlowStorage(FaultyStorage):
-    """Takes `delay` seconds more for each call."""
+    """Delays each call by `delay` seconds."""
 
     def __init__(self, inner: Storage, /, *, delay: float) -> None:
         super().__init__(inner)

@@ -1,4 +1,4 @@
-"""The contract of a serializer, as tests: subclass, give one fixture or two, and run them with pytest."""
+"""Contract suite of a serializer: subclass, define one fixture or two, and pytest runs it."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def _spring() -> None:
 
 
 class Trap:
-    """Unpickling one of these runs code, and leaves a trace."""
+    """Object whose unpickling runs code, which leaves a trace."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _spring, ()
 
 
 def payload(serializer: Codec, value: Any, /) -> bytes:
-    """The bytes of one dump."""
+    """Returns the bytes of one dump."""
     return b"".join(serializer.dump(value))
 
 
 class SerializerContract:
-    """What holdall relies on. Override `values` with what the serializer can keep, `same` where `==` is not it."""
+    """Contract of a serializer. Override `values` with what it can write, and `same` if `==` does not compare them."""
 
     @pytest.fixture
     def serializer(self) -> Codec:

@@ -1,4 +1,4 @@
-"""The contract of a signature scheme, as tests: subclass, give one fixture, and run them with pytest."""
+"""Contract suite of a signature scheme: subclass, define one fixture, and pytest runs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHARED_SIZE: Final = 32  # bytes of a text that is taken for a secret that all 
 
 
 class SignatureSchemeContract:
-    """What holdall relies on before it uses a byte of a record."""
+    """Contract of a signature scheme, on which every reading of a signed record relies."""
 
     @pytest.fixture
     def scheme(self) -> SignatureScheme:

@@ -1,4 +1,4 @@
-"""A `Source` over bytes in memory, for tests."""
+"""`Source` over bytes in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class BytesSource(MemorySource):
-    """Serves the bytes that it is made of.
+    """Source that reads from the bytes that it is given.
 
     `writable=False` hands out read-only views, as a storage does that cannot give private memory without a copy;
     `True` hands out a private copy.

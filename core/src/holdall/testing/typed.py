@@ -1,4 +1,4 @@
-"""A value for every form of `holdall.serialization.typed`, for tests of serializers that claim to keep them all."""
+"""Values of every type that `holdall.serialization.typed` writes, for tests of serializers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Address(BaseModel):
 
 
 class Person(BaseModel):
-    """Nested, with an extra, an alias, a default that was not set, and a private attribute."""
+    """Nested model with an extra, an alias, a default that was not set, and a private attribute."""
 
     model_config = ConfigDict(extra="allow", frozen=False)
 
@@ -78,7 +78,7 @@ class Person(BaseModel):
 
 
 class Numbers(RootModel[list[int]]):
-    """A root model."""
+    """Root model."""
 
 
 def _person() -> Person:
@@ -90,7 +90,7 @@ def _person() -> Person:
 
 
 def typed_values() -> dict[str, Any]:
-    """Values by a name that says what they are; each is equal to itself, and hashes stay the same in any process."""
+    """Returns values by a name that describes them; each equals itself, and hashes are the same in any process."""
     berlin = ZoneInfo("Europe/Berlin")
     return {
         "plain": {"a": [1, 2.5, -0.0, "é\U0001f392", True, None, {}, []]},

@@ -1,1 +1,1 @@
-"""The command `holdall`. Internal, but for the entry-point group `holdall.cli`, by which plugins add commands."""
+"""The command `holdall`: internal but for the entry-point group `holdall.cli`, with which plugins add commands."""

@@ -1,4 +1,4 @@
-"""The program `holdall` as a whole: its options, its errors and its exit status."""
+"""The program `holdall`: its options, errors and exit status."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count it
 
 
 class _Program(TyperGroup):
-    """Ends with 0, with 1 and one message where holdall has an error of its own, with 2 where the usage is wrong."""
+    """Command group whose exit status is 0, 1 with one message after an error of holdall, and 2 after wrong usage."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -74,7 +74,7 @@ def _holdall(
 
 
 def run() -> None:
-    """Run the program on this process's arguments, and end it."""
+    """Runs the program on this process's arguments, and ends it."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a name in a catalog may have what the terminal has not
@@ -82,12 +82,12 @@ def run() -> None:
     try:
         app(prog_name="holdall")
     except KeyboardInterrupt:
-        raise SystemExit(_INTERRUPTED) from None  # typer is not there to catch it before and after its own work
+        raise SystemExit(_INTERRUPTED) from None  # typer does not catch it before and after its own work
     finally:
         try:
             sys.stdout.flush()
         except BrokenPipeError:
-            # Whoever read has seen enough; the interpreter is not to find out once more as it ends.
+            # The reader has closed the pipe; the flush at exit must not raise again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""Commands by name, from the entry-point group `holdall.cli`; one is imported when it is asked for."""
+"""Commands of the entry-point group `holdall.cli`, each imported when it is looked up."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _ORDER: Final = ("result", "run", "explain", "block", "plugin", "config", "key",
 
 
 def command_names() -> list[str]:
-    """The names that installed distributions offer: those of this one in their order, then the others by name."""
+    """Lists the names that installed distributions offer: those of this one in their order, then the others by name."""
     offered = {name for name in registry.names(_KIND) if name != PROGRAM}
     return [*(name for name in _ORDER if name in offered), *sorted(offered.difference(_ORDER))]
 
 
 class Commands(UserDict[str, Any]):
-    """Name to command. A command is imported when it is looked up; one that cannot be is there, and says why."""
+    """Mapping of names to commands, imported when looked up; one that cannot be imported raises the reason when it runs."""
 
     def __init__(self) -> None:
         super().__init__(dict.fromkeys(command_names()))
@@ -46,7 +46,7 @@ class Commands(UserDict[str, Any]):
 
 
 def load_command(name: str, /) -> Any:
-    """The command of that name, or one that raises what keeps it from being used."""
+    """Returns the command of that name, or one that raises the error that prevents its use."""
     try:
         entry = _chosen(name)
         value = target_of(entry, noun="command")
@@ -63,7 +63,7 @@ def load_command(name: str, /) -> Any:
 
 
 def command_of(name: str, value: object, /) -> Any:
-    """The command that an entry point's value stands for.
+    """Returns the command for the value of an entry point.
 
     Args:
         name: what users type.
@@ -83,7 +83,7 @@ def command_of(name: str, value: object, /) -> Any:
 
 
 def _chosen(name: str) -> Entry:
-    """The entry of a name; this distribution's own where others claim it as well and the user has not chosen."""
+    """Returns the entry of a name; this distribution's own if others claim it as well and the user has not chosen."""
     try:
         return registry.find(_KIND, name, prefer={})
     except PluginConflictError:
@@ -107,7 +107,7 @@ def _unusable(name: str, error: HoldallError) -> TyperCommand:
         name,
         callback=refuse,
         help="Cannot be used; `holdall plugin doctor` says why.",
-        add_help_option=False,  # whatever is asked of it, the error is the answer
+        add_help_option=False,  # with any arguments it raises the error
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
         rich_markup_mode=None,
     )

@@ -1,4 +1,4 @@
-"""The task or flow that a user names on the command line."""
+"""Import of the task or flow that a user names on the command line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def load_target(text: str, /) -> AnyUnit:
-    """The task or flow at `module:name` or `path/to/file.py:name`; a name may go on, as in `Class.method`.
+    """Imports the task or flow at `module:name` or `path/to/file.py:name`; a name may go on, as in `Class.method`.
 
     Imports it, as its own program would: with the working directory, or the file's folder, first on `sys.path`.
 

@@ -1,4 +1,4 @@
-"""The contract of a lock manager, as tests."""
+"""Contract suite of a lock manager."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every lock manager keeps to, as tests to inherit.
+"""Contract of a lock manager, as tests to inherit.
 
 ```python
 class TestMyLocks(LockContract):
@@ -28,7 +28,7 @@ _SOON = 20.0
 
 
 class LockContract:
-    """Subclass with one fixture, `locks`: a lock manager that pickles, with no key taken."""
+    """Contract of a lock manager: subclass with one fixture, `locks`, a manager that pickles and has no key taken."""
 
     expires_after: ClassVar[float] = 0.0
     """Seconds that the lease of a dead holder stays in force; 0 where it ends with its process."""
@@ -39,7 +39,7 @@ class LockContract:
     """Times that each of them takes the lock."""
 
     def environment(self) -> Mapping[str, str]:
-        """Variables with the secrets that a pickled manager leaves behind."""
+        """Environment variables with the secrets that a pickled manager does not contain."""
         return {}
 
     def test_one_holder_at_a_time(self, locks: LockManager) -> None:
@@ -147,7 +147,7 @@ class LockContract:
 
 
 def taken(locks: LockManager, key: str, /, *, seconds: float = _SOON) -> Lease:
-    """The lease of a key that is free, or is to become so; a failed test where it does not."""
+    """Acquires a key that is free or becomes so; fails the test if it does not."""
     lease = locks.acquire(key, timeout=seconds)
     assert lease is not None, f"{key!r} did not come free in {seconds:g} s"
     return lease

@@ -1,4 +1,4 @@
-"""Holders of locks in other processes: run as a program by the contract of locks."""
+"""Holders of locks in other processes; a program that the lock contract runs."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class Holder:
-    """A process that holds a key until it is killed."""
+    """Process that holds a key until it is killed."""
 
     def __init__(self, process: subprocess.Popen[bytes], token: int) -> None:
         self.token = token
         self._process = process
 
     def kill(self) -> None:
-        """SIGKILL, and wait for the end."""
+        """Sends SIGKILL and waits for the end of the process."""
         self._process.kill()
         self._process.wait()
 
 
 @contextmanager
 def held_elsewhere(locks: LockManager, key: str, /, *, environment: Mapping[str, str]) -> Iterator[Holder]:
-    """A fresh process that has taken the key, for as long as the block runs or until it is killed."""
+    """Starts a process that holds the key until the `with` block ends or it is killed."""
     with _started(locks, key, "", 0, environment) as process:
         try:
             yield Holder(process, int(_read_line(process)))
@@ -42,7 +42,7 @@ def held_elsewhere(locks: LockManager, key: str, /, *, environment: Mapping[str,
 def race(
     locks: LockManager, key: str, file: Path, processes: int, rounds: int, /, *, environment: Mapping[str, str]
 ) -> tuple[int, list[int]]:
-    """What processes counted together in the file, each under the lock, and the tokens that they had."""
+    """Lets processes count in one file under the lock; returns the count and their tokens."""
     file.write_text("0")
     started = [_started(locks, key, str(file), rounds, environment) for _ in range(processes)]
     said = [process.communicate() for process in started]

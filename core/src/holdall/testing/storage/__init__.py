@@ -1,4 +1,4 @@
-"""The contract of a storage, as tests."""
+"""Contract suite of a storage."""
 
 from __future__ import annotations
 

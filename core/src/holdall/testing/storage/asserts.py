@@ -1,4 +1,4 @@
-"""What the parts of the storage contract have in common."""
+"""Assertions and data that the parts of the storage contract share."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _Error = TypeVar("_Error", bound=BaseException)
 
 
 def pattern(size: int, /) -> bytes:
-    """That many bytes, of a period that no block size has."""
+    """Makes so many bytes, with a period that no block size has."""
     return (bytes(range(251)) * (size // 251 + 1))[:size]
 
 
 def pieces(size: int, /, *, stamp: int = 0) -> Iterator[memoryview]:
-    """That many bytes in pieces of at most 1 MiB, no two alike; every piece is the same buffer, filled anew."""
+    """Yields so many bytes in pieces of at most 1 MiB, no two alike; every piece is the same buffer, filled anew."""
     length = min(size // 5 + 1, 1 << 20)
     buffer = bytearray(pattern(length))
     for number in range(-(-size // length)):
@@ -33,7 +33,7 @@ def pieces(size: int, /, *, stamp: int = 0) -> Iterator[memoryview]:
 
 
 def difference(expected: bytes, found: Buffer, /) -> str:
-    """Where they part, in a few words; nothing where they don't. A comparison by pytest would print megabytes."""
+    """Describes the first difference in a few words; empty if there is none. A comparison by pytest would print megabytes."""
     if len(expected) == len(found) and expected == bytes(found):
         return ""
     place = next((n for n, (one, other) in enumerate(zip(expected, bytes(found), strict=False)) if one != other), None)
@@ -41,14 +41,14 @@ def difference(expected: bytes, found: Buffer, /) -> str:
 
 
 def raised(kind: type[_Error], call: Callable[_P, object], /, *args: _P.args, **kwargs: _P.kwargs) -> _Error:
-    """The error that the call raises; a failed test where it raises none, or another."""
+    """Returns the error that the call raises; fails the test if it raises none, or another."""
     with pytest.raises(kind) as caught:
         call(*args, **kwargs)
     return caught.value
 
 
 def operations(storage: Storage, /) -> dict[str, Callable[[], object]]:
-    """Each operation, by the name that its errors carry, on a key that is not there."""
+    """Returns each operation on an absent key, by the name that its errors carry."""
     return {
         "put": partial(storage.put, "not/there", [b"1"]),
         "get": partial(storage.get, "not/there"),

@@ -1,4 +1,4 @@
-"""What a plugin author says of a backend, so that the contract asks no more of it than it can."""
+"""Capabilities of a backend, by which the storage contract chooses its tests."""
 
 from __future__ import annotations
 
@@ -50,35 +50,35 @@ class Capabilities:
     # What else there is.
 
     def environment(self) -> Mapping[str, str]:
-        """Variables with the secrets that a pickled block leaves behind."""
+        """Environment variables with the secrets that a pickled block does not contain."""
         return {}
 
     def unreachable(self) -> Storage | None:
-        """A storage of this kind that cannot be reached or refuses to answer; None where that cannot be."""
+        """Returns a storage of this kind that cannot be reached or refuses to answer; None if there can be none."""
         return None
 
     def without_container(self, storage: Storage, /) -> Storage | None:
-        """One like `storage` whose bucket or the like does not exist; None where it needs none, or makes its own."""
+        """Returns one like `storage` whose bucket does not exist; None if it needs no bucket, or makes its own."""
         del storage
         return None
 
     def refused(self, storage: Storage, /) -> Storage | None:
-        """The same place through credentials that are wrong; None where nobody is asked for any."""
+        """Returns the same storage with wrong credentials; None if it needs none."""
         del storage
         return None
 
     def read_only(self, storage: Storage, /) -> Storage | None:
-        """The same place through credentials that may read and not write; None where there is no such thing."""
+        """Returns the same storage with credentials that may only read; None if there are no such credentials."""
         del storage
         return None
 
     def debris(self, storage: Storage, /) -> list[str]:
-        """What lies in the place and is no object, as the backend itself sees it: uploads that were begun, say."""
+        """Returns what the backend stores beside objects, such as unfinished uploads."""
         del storage
         return []
 
     def secrets(self, storage: Storage, /) -> list[str]:
-        """What nothing may show: every text in its secret fields. Override where such a text holds other things too."""
+        """Returns the texts that must not be shown: those of its secret fields. Override if such a text has other parts."""
         return list(_texts(getattr(storage, "secret_values", dict)()))
 
 

@@ -1,4 +1,4 @@
-"""What holds of a storage that threads, loops and processes use at once."""
+"""Storage contract: use by threads, event loops and processes at once."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _create(storage: Storage, key: str, number: int) -> int | None:
 
 
 def race(racers: int, run: Callable[[int], _T], /) -> list[_T]:
-    """What each of so many threads returns that call `run` with their number at one moment."""
+    """Calls `run` with its number in each of so many threads at one moment; returns what they return."""
     start = threading.Barrier(racers)
 
     def racer(number: int) -> _T:
@@ -174,7 +174,7 @@ def race(racers: int, run: Callable[[int], _T], /) -> list[_T]:
 
 
 def while_overwriting(read: Callable[[], _T], write: Callable[[int, Watched], object], /, *, times: int) -> list[_T]:
-    """What `read` returns, again and again, while another thread writes: at least `times`, and until two were read.
+    """Calls `read` repeatedly while another thread writes: at least `times`, and until two versions were read.
 
     `write` gets a number, and what to put around its parts: it goes on behind the first when that has been read over, or
     after a second, because a storage may let nobody read meanwhile.

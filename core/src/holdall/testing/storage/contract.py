@@ -1,4 +1,4 @@
-"""What every storage keeps to, as tests to inherit.
+"""Contract of a storage, as tests to inherit.
 
 ```python
 class TestMyStorage(StorageContract):

@@ -1,4 +1,4 @@
-"""What a storage says when it cannot do what it was asked, and what it never tells."""
+"""Storage contract: errors, and secrets that they must not contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds of objects that a backend moves in more than one request."""
+"""Storage contract: objects that a backend transfers in more than one request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a write leaves behind that did not come to its end: nothing to see, and nothing for long."""
+"""Storage contract: writes that fail or are killed, and the leftovers that `sweep` deletes."""
 
 from __future__ import annotations
 

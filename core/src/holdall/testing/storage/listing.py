@@ -1,4 +1,4 @@
-"""What every storage lists, and forgets."""
+"""Storage contract: `scan` and `delete`."""
 
 from __future__ import annotations
 

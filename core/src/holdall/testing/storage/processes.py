@@ -1,4 +1,4 @@
-"""The same storage in another process: run as a program by the contract, never imported by a storage."""
+"""The same storage in another process; a program that the storage contract runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def answer(storage: Storage, asked: str, told: str, /) -> bytes:
-    """What the storage holds under `asked`, or nothing; `told` is written beside it."""
+    """Returns what the storage has under `asked`, or nothing, and writes `told` beside it."""
     storage.put(told, [b"from the child"])
     try:
         return bytes(storage.get(asked))
@@ -30,7 +30,7 @@ def answer(storage: Storage, asked: str, told: str, /) -> bytes:
 
 
 def in_spawned_child(storage: Storage, asked: str, told: str, /, *, environment: Mapping[str, str]) -> bytes:
-    """`answer` from a fresh interpreter that gets the storage as a pickle."""
+    """Calls `answer` in a fresh interpreter that gets the storage as a pickle."""
     child = subprocess.run(  # noqa: S603 - this interpreter, this module
         [sys.executable, "-W", "error", "-m", __name__],
         input=pickle.dumps((sys.path, pickle.dumps(storage), asked, told)),
@@ -44,7 +44,7 @@ def in_spawned_child(storage: Storage, asked: str, told: str, /, *, environment:
 
 
 def in_forked_child(storage: Storage, asked: str, told: str, /) -> bytes:
-    """`answer` from a fork of this process, which has the storage and its open clients as they are."""
+    """Calls `answer` in a fork of this process, which has the storage and its open clients as they are."""
     reader, writer = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # clients may run threads; surviving that is the point
@@ -67,7 +67,7 @@ def in_forked_child(storage: Storage, asked: str, told: str, /) -> bytes:
 
 
 def in_killed_child(storage: Storage, key: str, parts: Parts, /) -> None:
-    """A fork of this process puts the parts under the key, and is killed before the last one is written."""
+    """Puts the parts under the key in a fork of this process, which is killed before it writes the last one."""
 
     def killing() -> Iterator[Buffer]:
         yield from parts

@@ -1,1 +1,1 @@
-"""One module per noun: what `holdall NOUN …` does."""
+"""Commands of `holdall`, one module per noun."""

@@ -204,7 +204,7 @@ def delete(
 
 
 def _refuse_unless_told(slug: str, failed: list[str]) -> None:
-    """Ask in a terminal whether a block is to be saved all the same; elsewhere end."""
+    """Asks in a terminal whether to save the block all the same; raises elsewhere."""
     from holdall.errors import ConfigurationError
 
     said = f"{slug} was not saved: {', '.join(failed)} failed."
@@ -217,7 +217,7 @@ def _refuse_unless_told(slug: str, failed: list[str]) -> None:
 
 
 def _tried(storage: Storage, name: str, /) -> list[Verdict]:
-    """Every check of a storage, with a sign of life meanwhile."""
+    """Runs every check of a storage while a spinner turns."""
     from holdall.storage import check as checking
 
     with working(f"Checking {name}"):

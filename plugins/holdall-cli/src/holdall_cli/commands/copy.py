@@ -1,4 +1,4 @@
-"""`holdall result push`, `copy` and `move`: results on their way from one storage to another."""
+"""`holdall result push`, `copy` and `move`: copies results from one storage to another."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Name = Annotated[str | None, typer.Option(help="Results of the task or flow of 
 _Keys = Annotated[list[str] | None, typer.Option(metavar="KEY", help="This result alone; may be repeated.")]
 _Jobs = Annotated[int, typer.Option(min=1, help="So many at a time.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
-_SHOWN: Final = 10  # problems that are told one by one
+_SHOWN: Final = 10  # problems that are printed one by one
 
 
 def push(

@@ -1,4 +1,4 @@
-"""`holdall gc`: removing what nobody can read any more."""
+"""`holdall gc`: deletes what no record names, and leftovers of killed writers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WORDS: Final = {
 
 
 def seconds(text: str) -> float:
-    """From `90s`, `12h`, `1.5d`; a bare number is seconds."""
+    """Parses a duration such as `90s`, `12h` or `1.5d`; a bare number is seconds."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", text.strip())
     if found is None:
         raise typer.BadParameter(f"{text!r} is no duration: write a number and s, m, h, d or w, as 12h.")

@@ -1,4 +1,4 @@
-"""`holdall key new`."""
+"""`holdall key new`: makes keys for signing and encryption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`holdall plugin`: what is installed, and whether it works."""
+"""`holdall plugin`: lists, shows and checks installed plugins."""
 
 from __future__ import annotations
 

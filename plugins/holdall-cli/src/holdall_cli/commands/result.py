@@ -1,4 +1,4 @@
-"""`holdall result`: what is kept, where, and its bytes."""
+"""`holdall result`: lists, shows, prints and deletes stored results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`holdall run`: what ran, how it ended, and where its result is."""
+"""`holdall run`: lists and shows recorded runs."""
 
 from __future__ import annotations
 
@@ -86,7 +86,11 @@ def show(
 
 
 def find_run(run_id: str, catalog: Catalog, /) -> RunRow:
-    """Raises MissingResultError where there is none, with those that are near."""
+    """Returns the run of that id or of its first characters.
+
+    Raises:
+        MissingResultError: there is none; the message suggests similar ones.
+    """
     row = catalog.run(run_id)
     if row is None:
         from holdall.errors import MissingResultError

@@ -1,4 +1,4 @@
-"""`holdall version`."""
+"""`holdall version`: prints versions of holdall, Python and plugins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the results of a flow and of the tasks inside it will be kept, and why, without running any of them."""
+"""Tree of the resolutions of a flow and of the tasks that it calls, without running any of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def tasks_named_by(definition: AnyDefinition, /) -> list[AnyDefinition]:
-    """The tasks and flows that the body names, in the order in which it does so.
+    """Lists the tasks and flows that the body names, in order.
 
     Looked for in what the function's code refers to: globals, closures, attributes of modules and classes, methods of
     its own class, members of a global list or dict, and all that in functions defined inside it. What a body receives
@@ -49,7 +49,7 @@ def tasks_named_by(definition: AnyDefinition, /) -> list[AnyDefinition]:
 def explanation(
     definition: AnyDefinition, /, *, around: Sequence[AnyDefinition] = (), inner: Inner = tasks_named_by
 ) -> list[Resolution]:
-    """The resolution of the definition, then those of what it calls, what these call, and so on, inside the flows around them.
+    """Returns the resolution of a definition, then those of what it calls, recursively, inside the flows around them.
 
     `around` are the flows that the definition itself is called from, from the outermost in. `inner` says what a definition calls.
     """
@@ -102,7 +102,7 @@ def _names(code: CodeType) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
 
 
 def _owner(function: Any) -> object:
-    """The class that a method is written in."""
+    """Returns the class that a method is written in."""
     owner, _, _ = function.__qualname__.rpartition(".")
     value: Any = sys.modules.get(function.__module__)
     for part in owner.split(".") if owner else ():

@@ -1,4 +1,4 @@
-"""From what a user typed to one kept result: its storage, its record, its bytes."""
+"""Look-up of one stored result by what a user typed: its storage, record and bytes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _READ: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Literal:
-    """A result that is in the catalog alone."""
+    """Result whose value is in the catalog alone."""
 
     run: RunRow
     value: bool | None
@@ -78,7 +78,7 @@ class Whereabouts:
         return source_of(self.store, payload, Trust()).open()
 
     def path_of(self, key: str, /) -> str:
-        """The file under a key of this storage, or its URL: what `StorageBlock.from_url` would take, and the key."""
+        """Returns the path or URL of a key in this storage: what `StorageBlock.from_url` takes, and the key."""
         storage = self.store.storage
         place = storage.location()
         base = str(place.get("basepath") or place.get("bucket_path") or "").rstrip("/")
@@ -87,7 +87,7 @@ class Whereabouts:
         return f"{base}/{key}" if "://" in base else f"{storage.slug}://{base}/{key}"
 
     def delete(self) -> list[str]:
-        """Record, payload, references; returns what there is to say."""
+        """Deletes record, payload and references; returns the sentences to print."""
         said = [f"Deleted {self.title} in {self.label}."]
         storage = self.store.storage
         until = float("inf")
@@ -116,7 +116,7 @@ class Whereabouts:
 
 
 def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | Whereabouts:
-    """The result under a key or of a run; in `storage` where that is given, else as the catalog knows it.
+    """Returns the result under a key or of a run, in `storage` if that is given, otherwise as the catalog has it.
 
     With `whole`, a record in `storage` that is damaged is refused here already.
 
@@ -154,7 +154,7 @@ def find(name: str, storage: str | None, /, *, whole: bool = True) -> Literal | 
 
 
 def open_named(storage: str, /) -> GuardedStorage:
-    """The storage that an option names: as `result_storage`, or as listings print it."""
+    """Opens the storage that an option names: as `result_storage`, or as listings print it."""
     return known_storages.named([storage], settings.current(), os.getcwd())[0].storage
 
 
@@ -191,7 +191,7 @@ def _in_storage(name: str, storage: Storage, catalog: Catalog, *, whole: bool) -
 
 
 def _names(store: ResultStore) -> Iterator[str]:
-    """What results are called here. Names of users are read from records, and so not all of them."""
+    """Lists known names of results; names given by users are read from records, and so not all of them."""
     for meta in islice(store.storage.scan(), _LISTED):
         if is_own(meta.key) and not meta.key.startswith(NAMES):
             yield meta.key
@@ -201,7 +201,7 @@ def _names(store: ResultStore) -> Iterator[str]:
 
 
 def called_in(row: ReferenceRow, /) -> str | None:
-    """The user's own name for a result that the catalog knows."""
+    """Returns the user's own name for a result in the catalog."""
     try:
         found = from_json(row.reference)
     except ConfigurationError:
@@ -215,7 +215,7 @@ def _store(storage: Storage) -> ResultStore:
 
 
 def _option(row: ReferenceRow) -> str:
-    """What `--storage` takes for the storage of a row."""
+    """Returns what `--storage` takes for the storage of a row."""
     where = known_storages.storage_of(row)
     if where is None:
         return row.storage

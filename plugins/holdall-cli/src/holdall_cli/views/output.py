@@ -46,12 +46,12 @@ _T = TypeVar("_T")
 
 
 def print_json(value: Any, /) -> None:
-    """Escaped beyond ASCII, so that it comes through whatever the encoding of the pipe."""
+    """Prints a value as JSON, escaped beyond ASCII so that the encoding of the pipe does not matter."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], /) -> None:
-    """Headings and cells; folded to fit a terminal, never cut."""
+    """Prints headings and cells; folded to fit a terminal, never cut."""
     from rich.table import Table
 
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
@@ -70,14 +70,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], /) -> None:
 
 
 def say(*lines: str) -> None:
-    """Sentences, wrapped in a terminal and one a line elsewhere."""
+    """Prints sentences, wrapped in a terminal and one a line elsewhere."""
     console = _console()
     for line in lines:
         console.print(printable(line), soft_wrap=not sys.stdout.isatty())
 
 
 def pairs(items: Iterable[tuple[str, object]], /) -> None:
-    """Names and values below a sentence."""
+    """Prints names and values below a sentence."""
     given = [(name, "" if value is None else printable(str(value))) for name, value in items]
     width = max((len(name) for name, _ in given), default=0)
     for name, value in given:
@@ -85,12 +85,12 @@ def pairs(items: Iterable[tuple[str, object]], /) -> None:
 
 
 def remark(text: str, /) -> None:
-    """On standard error, where it is in the way of nobody who reads the output."""
+    """Prints a remark on standard error, apart from the output that programs read."""
     typer.echo(_wrapped(printable(text)), err=True)
 
 
 def complain(kind: str, text: str, /) -> None:
-    """An error or a warning, as one block."""
+    """Prints an error or a warning as one block."""
     head = kind
     if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
         head = typer.style(kind, fg="red" if kind == "Error" else "yellow", bold=True)
@@ -99,7 +99,7 @@ def complain(kind: str, text: str, /) -> None:
 
 @contextmanager
 def working(what: str, /) -> Iterator[None]:
-    """A sign of life in a terminal while something takes its time."""
+    """Shows a spinner in a terminal while the `with` block runs."""
     busy: AbstractContextManager[Any] = nullcontext()
     if sys.stderr.isatty():
         from rich.console import Console
@@ -110,7 +110,7 @@ def working(what: str, /) -> Iterator[None]:
 
 
 def track(items: Sequence[_T], what: str, /) -> Iterable[_T]:
-    """The items, with a bar on standard error once it takes long; in a terminal, and where `HOLDALL_PROGRESS` is not 0."""
+    """Yields the items, with a bar on standard error once it takes long, in a terminal and unless `HOLDALL_PROGRESS` is 0."""
     from holdall.storage.progress import wanted
 
     return _tracked(items, what) if wanted() else items
@@ -126,26 +126,26 @@ def _tracked(items: Sequence[_T], what: str) -> Iterator[_T]:
 
 
 def printable(text: str, /) -> str:
-    """Stored text must not steer the terminal: control characters are shown and not sent."""
+    """Escapes control characters, so that stored text cannot steer the terminal."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
 def moment(seconds: float | None, /) -> str:
-    """Local time."""
+    """Formats a time as local time."""
     return "" if seconds is None else f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def size(count: int, /) -> str:
-    """Bytes in units of 1000."""
+    """Formats bytes in units of 1000."""
     from rich.filesize import decimal
 
     return decimal(count)
 
 
 def duration(seconds: float, /) -> str:
-    """Milliseconds, seconds, minutes or hours, rounded."""
+    """Formats seconds as milliseconds, seconds, minutes or hours, rounded."""
     if seconds < 0.9995:
         return f"{seconds * 1000:.{0 if seconds >= 0.00995 else 1}f} ms"
     if seconds < 59.95:
@@ -156,7 +156,7 @@ def duration(seconds: float, /) -> str:
 
 
 def confirmed(question: str, /, *, yes: bool) -> None:
-    """Go on where the answer is yes; otherwise the program ends with status 1."""
+    """Returns if the answer is yes; otherwise the program ends with status 1."""
     if yes or typer.confirm(printable(question), err=True):
         return
     remark("Nothing was changed.")

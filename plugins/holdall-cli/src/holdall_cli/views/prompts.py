@@ -1,4 +1,4 @@
-"""The fields of a block: from options, and asked for in a terminal."""
+"""Fields of a block from options and from prompts in a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def given_fields(given: list[str], from_env: list[str]) -> dict[str, str]:
-    """What --set and --set-env say."""
+    """Parses --set and --set-env."""
     fields: dict[str, str] = {}
     for option, each in [*(("--set", each) for each in given), *(("--set-env", each) for each in from_env)]:
         name, equals, value = each.partition("=")
@@ -33,7 +33,7 @@ def given_fields(given: list[str], from_env: list[str]) -> dict[str, str]:
 
 
 def ask(cls: type[StorageBlock], fields: dict[str, str], prompted: list[str], /) -> dict[str, str]:
-    """The fields with those of --prompt, and in a terminal with what the user answers.
+    """Adds the fields of --prompt, and in a terminal those that the user answers.
 
     Where some are given, only what is required and missing is asked for. Without a terminal nothing is: the block then
     says what it misses.

@@ -1,4 +1,4 @@
-"""What the last recorded run of a flow called."""
+"""Calls that the last recorded run of a flow made."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST: Final = 100_000  # runs of one flow run that are looked at, the newest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What ran inside one run of a flow: a unit (or the flow itself) to those that it called, in order.
+    """Runs inside one run of a flow: each definition (or the flow itself) with those that it called, in order.
 
     `unknown` are functions that ran and are not loaded here; what is stored is not imported because it is named.
     """
@@ -31,7 +31,7 @@ class Recorded:
 
 
 def recorded(flow: AnyUnit, catalog: Catalog, /) -> Recorded | None:
-    """What the last recorded run of a flow called; None where the catalog knows no run of it."""
+    """Reads the calls of the last recorded run of a flow; None if the catalog has no run of it."""
     last = next((row for row in catalog.runs(kind="flow", name=flow.name) if _is_of(row.function, flow)), None)
     if last is None:
         return None
@@ -63,7 +63,7 @@ def _is_of(function: str, unit: AnyUnit) -> bool:
 
 
 def _loaded(function: str, beside: AnyUnit) -> AnyUnit | None:
-    """The task or flow of that name among the modules that are imported already."""
+    """Finds the task or flow of that name in the modules that are imported already."""
     parts = function.split(".")
     for end in range(len(parts) - 1, 0, -1):
         name = ".".join(parts[:end])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """Times are seconds since the epoch; what a record that cannot be read does not say is None.
+    """Row of the listing. Times are seconds since the epoch; what an unreadable record does not say is None.
 
     `name` is that of the task or flow, `called` the user's own for the result.
     """
@@ -55,7 +55,7 @@ class Row:
 
 
 def in_catalog(name: str | None, limit: int, /) -> tuple[list[Row], bool]:
-    """The newest rows, and whether there are more."""
+    """Returns the newest rows of the catalog, and whether there are more."""
     found = open_catalog(current(), create=False).references(limit=limit + 1, name=name)
     rows = [
         Row(
@@ -74,7 +74,7 @@ def in_catalog(name: str | None, limit: int, /) -> tuple[list[Row], bool]:
 
 
 def in_storage(value: str, name: str | None, limit: int, /) -> tuple[list[Row], bool]:
-    """The same from a storage, without the catalog: every record there is read."""
+    """Returns the rows of a storage without the catalog: reads every record there."""
     place = place_of(open_named(value))
     with working(f"Reading the records in {place.label}"):
         entries = inventory(place.storage, place.label)
