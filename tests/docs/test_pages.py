@@ -15,16 +15,6 @@ SOURCE = ROOT / "core/src/holdall"
 REFERENCE = ROOT / "docs/reference"
 
 
-def test_modules_that_the_architecture_names_exist() -> None:
-    """A module that was renamed is renamed in the page too."""
-    page = (ROOT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"\b([a-z_]+)\.py\b", page)) | set(re.findall(r"`([a-z]+)/`", page))
-    there = {path.stem for path in SOURCE.iterdir() if path.suffix in {"", ".py"}}
-
-    assert set() == named - there
-    assert set() == {name for name in there if not name.startswith("_")} - named
-
-
 @pytest.mark.parametrize("package", ["abc", "testing"])
 def test_the_reference_has_every_module_of_a_public_package(package: str) -> None:
     """What plugin authors import is documented."""

@@ -249,7 +249,8 @@ class ResultStore:
         Raises:
             MissingResultError: nothing lies there, or what another run has written since.
             CorruptResultError: it is damaged, or the record of another key.
-            UntrustedResultError, StorageError
+            UntrustedResultError: it is not signed as the policy asks.
+            StorageError: the storage did not answer.
         """
         try:
             data = self.storage.get(key)

@@ -207,13 +207,8 @@ class SQLiteCatalog(Catalog):
         self._file.close()
 
 
-def _rebuild(
-    cls: type[SQLiteCatalog],
-    path: str,
-    synchronous: str,
-    timeout: float,
-    create: bool = True,  # pickles of before have none
-) -> SQLiteCatalog:
+# Pickles of before have no `create`.
+def _rebuild(cls: type[SQLiteCatalog], path: str, synchronous: str, timeout: float, create: bool = True) -> Catalog:
     return cls(path, synchronous=synchronous, timeout=timeout, create=create)
 
 
