@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,30 @@ def test_the_reference_has_every_name_of_the_package() -> None:
     names = {name for name in holdall.__all__ if not name.endswith("Error")}
 
     assert set() == names - set(re.findall(r"`(\w+)`", page))
+
+
+def public() -> set[str]:
+    """The modules that the page of names has."""
+    page = (REFERENCE / "holdall.md").read_text(encoding="utf-8")
+    return set(re.findall(r"`(holdall(?:\.\w+)?)`", page.partition("## Other modules")[2])) | {"holdall"}
+
+
+@pytest.mark.parametrize("name", sorted(public()))
+def test_every_public_module_can_be_imported(name: str) -> None:
+    """And says what it is."""
+    assert import_module(name).__doc__
+
+
+PROGRAMS = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("plugins/*/README.md"))]
+
+
+@pytest.mark.parametrize("page", PROGRAMS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_imports_is_public(page: Path) -> None:
+    """Whoever copies it stands on nothing that may change without notice."""
+    text = page.read_text(encoding="utf-8")
+    names = re.findall(r"^ *(?:from|import) (holdall(?:\.\w+)?)[\w.]*(?: |$)", text, re.MULTILINE)
+
+    assert set() == set(names) - public()
 
 
 def test_every_variable_is_on_the_page_of_settings() -> None:
