@@ -25,8 +25,8 @@ from holdall.security.policy import Policy
 from holdall.serialization.typed import FORMS
 from holdall.serialization.wrapping import WrappingSerializer
 from holdall.testing.sources import BytesSource
-from holdall_msgpack.msgpacktree import MsgpackWriter
-from holdall_msgpack.packing import pieces
+from holdall_msgpack.encoder import pieces
+from holdall_msgpack.forms import MsgpackWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

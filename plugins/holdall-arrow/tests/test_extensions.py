@@ -98,7 +98,7 @@ def test_a_registered_class_is_not_called(place: str, form: str, columns: list[s
 @pytest.mark.usefixtures("registered")
 def test_the_schema_in_the_notes_is_looked_at_too() -> None:
     """It is read when a type has no form in the format."""
-    from holdall_arrow.kinds import from_arrow
+    from holdall_arrow.libraries import from_arrow
 
     text = b64encode(pa.schema([pa.field("a", Own())]).serialize()).decode()
     table = pa.table({"a": [1]}).replace_schema_metadata(

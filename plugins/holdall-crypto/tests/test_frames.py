@@ -17,8 +17,8 @@ from holdall.security.keyring import KeyRing
 from holdall.security.policy import Policy
 from holdall.testing.sources import BytesSource
 from holdall_crypto import EncryptedSerializer
-from holdall_crypto.frames import TAG, Header, encrypted
-from holdall_crypto.opened import Opened
+from holdall_crypto.decrypted_source import DecryptedSource
+from holdall_crypto.frames import TAG, Header, encrypt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,12 +32,12 @@ RING = KeyRing.parse(f"one:{urlsafe_b64encode(ONE).decode()}", source="the test"
 def sealed(data: bytes, chunk: int = 16, key_id: str = "k") -> tuple[bytes, Header]:
     """A file with small chunks."""
     header = Header.make(key_id, KEY, chunk)
-    return b"".join(encrypted([data], header, AESGCM(KEY))), header
+    return b"".join(encrypt([data], header, AESGCM(KEY))), header
 
 
-def opened(data: bytes) -> Opened:
+def opened(data: bytes) -> DecryptedSource:
     """The file as the serializer inside reads it."""
-    return Opened(BytesSource(data), Header.read(data), AESGCM(KEY))
+    return DecryptedSource(BytesSource(data), Header.read(data), AESGCM(KEY))
 
 
 def chunks(file: bytes, header: Header) -> list[bytes]:
@@ -70,9 +70,9 @@ def test_parts_of_any_length_make_one_file(parts: list[bytes], chunk: int) -> No
             buffer[: len(part)] = part
             yield memoryview(buffer)[: len(part)]
 
-    whole = b"".join(encrypted([b"".join(parts)], header, AESGCM(KEY)))
+    whole = b"".join(encrypt([b"".join(parts)], header, AESGCM(KEY)))
 
-    assert whole == b"".join(encrypted(again(), header, AESGCM(KEY)))
+    assert whole == b"".join(encrypt(again(), header, AESGCM(KEY)))
 
 
 def test_every_bit_counts() -> None:

@@ -39,7 +39,7 @@ def guard(operation: str) -> Guard:
     """A guard around a call on the key k."""
     return Guard(
         block="s3",
-        named="S3('bucket')",
+        shown="S3('bucket')",
         container="the bucket 'bucket'",
         endpoint="http://host",
         credentials="Give it keys.",

@@ -26,7 +26,7 @@ from holdall.testing.serializers import SerializerContract
 from holdall.testing.sources import BytesSource
 from holdall.testing.typed import Colour, Point, typed_values
 from holdall_orjson import OrjsonSerializer
-from holdall_orjson.encoding import encode_plain
+from holdall_orjson.encoder import encode_plain
 
 VECTORS = Path(__file__).parents[3] / "tests" / "vectors" / "json-v1"
 """The golden files of the JSON format: this plugin has none of its own."""

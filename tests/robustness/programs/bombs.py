@@ -97,7 +97,7 @@ def wrapped_twice() -> tuple[str, dict[str, Any], bytes]:
 
 @bomb
 def encrypted() -> tuple[str, dict[str, Any], bytes]:
-    from holdall_crypto.frames import Header, encrypted as frames  # noqa: I001 - for this one
+    from holdall_crypto.frames import Header, encrypt as frames  # noqa: I001 - for this one
     from holdall_crypto.providers import RingProvider
 
     key = b"k" * 32

@@ -28,14 +28,14 @@ _V5: Final = 4
 _AS_IT_IS: Final = -1
 
 
-class Made(NamedTuple):
+class DecompressedSizes(NamedTuple):
     """Bytes that decompression makes: of all dictionaries, and of each batch."""
 
     dictionaries: int
     batches: list[int]
 
 
-def made(read: Callable[[int, int], Buffer], size: int, /) -> Made:
+def decompressed_sizes(read: Callable[[int, int], Buffer], size: int, /) -> DecompressedSizes:
     """Of the Arrow file of `size` bytes that `read(start, stop)` reads from.
 
     Raises:
@@ -47,7 +47,7 @@ def made(read: Callable[[int, int], Buffer], size: int, /) -> Made:
         if tail[4:] != _MAGIC or not 0 < length < size - 10:
             raise CorruptResultError("The stored bytes are no Arrow file: they do not end as one does.")
         footer = _Table.root(bytes(read(size - 10 - length, size - 10)))
-        return Made(
+        return DecompressedSizes(
             sum(_made(read, size, block) for block in footer.structs(_DICTIONARIES, _BLOCK)),
             [_made(read, size, block) for block in footer.structs(_BATCHES, _BLOCK)],
         )

@@ -21,7 +21,7 @@ _AHEAD: Final = 4 << 20
 """Bytes that an estimate may lie above the bound: what was read is counted exactly, right after it."""
 
 
-class HeldRanges:
+class CachedRanges:
     """The bytes of a source by ranges; what was fetched with `between` is held and not fetched again."""
 
     def __init__(self, source: Source) -> None:
@@ -51,7 +51,7 @@ class _Column(NamedTuple):
     kind: pa.DataType
 
 
-class Groups:
+class RowGroupReader:
     """A Parquet file, read a row group at a time where all of them may be too much.
 
     `fields` are the columns to read (all, if None), `between(start, stop)` reads the file's bytes.
@@ -160,7 +160,7 @@ def _leaves(kind: pa.DataType) -> list[pa.DataType]:
     return [kind]
 
 
-def arrow(reader: pa.RecordBatchFileReader, made: batches.Made, trust: Trust, *, partly: bool) -> pa.Table:
+def arrow(reader: pa.RecordBatchFileReader, made: batches.DecompressedSizes, trust: Trust, *, partly: bool) -> pa.Table:
     """The table of an Arrow file; of one that is read `partly`, some buffers stay compressed."""
     left = within(trust, made.dictionaries)
     if not partly:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from holdall.errors import ConfigurationError, CorruptResultError, UntrustedResultError
 from holdall.serialization.sources import PartsSink, RangeReader
 from holdall_arrow import batches, extensions, pages, sizes
-from holdall_arrow.bounded_reader import Groups, HeldRanges, arrow
+from holdall_arrow.bounded_reader import CachedRanges, RowGroupReader, arrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,9 +97,9 @@ def table(source: Source, how: TableFormat, columns: list[str] | None, /) -> pa.
                 return parquet.read(columns=wanted, use_pandas_metadata=True)
             groups = pages.row_groups(between, source.size)
             fields = None if wanted is None else [*wanted, *_index_columns(schema)]
-            found = Groups(file, parquet, fields, groups, between).table(trust)
+            found = RowGroupReader(file, parquet, fields, groups, between).table(trust)
         else:
-            made = batches.made(between, source.size)
+            made = batches.decompressed_sizes(between, source.size)
             reader = pa.ipc.open_file(file)
             wanted = _chosen(columns, reader.schema)
             if wanted is not None:
@@ -120,7 +120,7 @@ def _opened(source: Source, *, whole: bool) -> tuple[Any, Callable[[int, int], B
     if whole:
         view = memoryview(source.buffer())
         return pa.BufferReader(pa.py_buffer(view)), lambda start, stop: view[max(start, 0) : stop]
-    ranges = HeldRanges(source)
+    ranges = CachedRanges(source)
     return pa.PythonFile(io.BufferedReader(RangeReader(ranges)), "r"), ranges.between
 
 

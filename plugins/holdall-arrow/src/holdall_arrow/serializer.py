@@ -28,9 +28,9 @@ class TableSerializer(Serializer, ABC):
         """The format of the file that this writes."""
 
     def dump(self, obj: Any, /) -> Parts:
-        from holdall_arrow import files, kinds
+        from holdall_arrow import files, libraries
 
-        return files.Parts(*kinds.to_arrow(obj, self.table_format), self.table_format)
+        return files.Parts(*libraries.to_arrow(obj, self.table_format), self.table_format)
 
     def decoded_size(self, parts: Parts, /) -> int | None:
         from holdall_arrow import files
@@ -38,14 +38,14 @@ class TableSerializer(Serializer, ABC):
         return parts.decoded if isinstance(parts, files.Parts) else None
 
     def load(self, source: Source, /) -> Any:
-        from holdall_arrow import files, kinds
+        from holdall_arrow import files, libraries
 
-        return kinds.from_arrow(files.table(source, self.table_format, None), source.trust, self.slug)
+        return libraries.from_arrow(files.table(source, self.table_format, None), source.trust, self.slug)
 
     def load_columns(self, source: Source, columns: Sequence[str], /) -> Any:
-        from holdall_arrow import files, kinds
+        from holdall_arrow import files, libraries
 
-        return kinds.from_arrow(files.table(source, self.table_format, list(columns)), source.trust, self.slug)
+        return libraries.from_arrow(files.table(source, self.table_format, list(columns)), source.trust, self.slug)
 
 
 class ParquetSerializer(TableSerializer):

@@ -11,7 +11,8 @@ from pydantic import SecretStr, field_validator, model_validator
 from holdall.errors import ConfigurationError
 from holdall_azure.account import NAME, Account
 from holdall_azure.config import ClientConfig
-from holdall_fsspec import ObjectBlock, keys
+from holdall_fsspec import ObjectBlock
+from holdall_fsspec.bucket import checked_path, one_way_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,7 @@ class Azure(ObjectBlock):
     """
 
     slug: ClassVar[str] = "azure"
+    location_fields: ClassVar[tuple[str, ...]] = ("bucket_path", "account_name", "endpoint_url")
     endpoint_fields: ClassVar[tuple[str, ...]] = ("account_name", "endpoint_url")
     at_once: ClassVar[int] = 5000 << 20
 
@@ -92,19 +94,8 @@ class Azure(ObjectBlock):
     @field_validator("bucket_path")
     @classmethod
     def _container_and_prefix(cls, value: str) -> str:
-        container, _, prefix = re.sub(r"^(az|abfss?)://", "", value.strip()).rstrip("/").partition("/")
-        prefix = prefix.lstrip("/")
-        if not container:
-            raise ValueError("bucket_path names no container; write 'container' or 'container/prefix'")
-        if not _CONTAINER.fullmatch(container):
-            # Not repeated: credentials may stand there, as before the @ of a URL.
-            raise ValueError(
-                "what bucket_path begins with is no name of a container: three to 63 lower-case letters, digits and "
-                "single hyphens"
-            )
-        if reason := keys.prefix_fault(prefix):
-            raise ValueError(f"the prefix in bucket_path {reason}")
-        return f"{container}/{prefix}" if prefix else container
+        rule = "three to 63 lower-case letters, digits and single hyphens"
+        return checked_path(value, scheme="az|abfss?", is_bucket=_CONTAINER.fullmatch, rule=rule, noun="container")
 
     @field_validator("account_name")
     @classmethod
@@ -123,29 +114,20 @@ class Azure(ObjectBlock):
         principal = [name for name in _PRINCIPAL if getattr(self, name) is not None]
         if principal and len(principal) < len(_PRINCIPAL):
             raise ValueError("tenant_id, client_id and client_secret go together: give all or none")
-        ways = {
-            "connection_string": self.connection_string is not None,
-            "account_key": self.account_key is not None,
-            "sas_token": self.sas_token is not None,
-            "client_secret": bool(principal),
-            "anonymous=True": self.anonymous,
-        }
-        given = [name for name, is_given in ways.items() if is_given]
-        if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)} exclude each other: give one")
+        given = one_way_in(
+            {
+                "connection_string": self.connection_string is not None,
+                "account_key": self.account_key is not None,
+                "sas_token": self.sas_token is not None,
+                "client_secret": bool(principal),
+                "anonymous=True": self.anonymous,
+            }
+        )
         if given and self.account_name is None:
-            raise ValueError(f"{given[0]} needs account_name: without it nothing says whose it is")
+            raise ValueError(f"{given} needs account_name: without it nothing says whose it is")
         if principal and self.endpoint_url is not None and not self.endpoint_url.startswith("https:"):
             raise ValueError("client_secret needs an endpoint_url with https: tokens are not sent in the clear")
         return self
-
-    def location(self) -> dict[str, Any]:
-        where = {
-            "bucket_path": self.bucket_path,
-            "account_name": self.account_name,
-            "endpoint_url": self.endpoint_url,
-        }
-        return {name: value for name, value in where.items() if value is not None}
 
     @classmethod
     def server_of(cls, location: Mapping[str, Any], /) -> str | None:
@@ -162,14 +144,6 @@ class Azure(ObjectBlock):
     @property
     def account(self) -> Account:
         return Account(self.account_name, self.endpoint_url)
-
-    @property
-    def bucket(self) -> str:
-        return self.bucket_path.partition("/")[0]
-
-    @property
-    def root(self) -> str:
-        return self.bucket_path.partition("/")[2]
 
     @property
     def container(self) -> str:

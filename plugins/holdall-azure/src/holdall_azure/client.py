@@ -11,7 +11,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobBlock
 
 from holdall_azure.filesystem import FileSystem, is_directory, plain_etag
-from holdall_azure.repeating import body
+from holdall_azure.retry import repeatable_body
 from holdall_fsspec import Body, ObjectClient, Upload
 from holdall_fsspec.errors import BackendError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from holdall.types import Buffer
     from holdall_azure.config import ClientConfig
-    from holdall_fsspec import Seen
+    from holdall_fsspec import ObjectInfo
 
 
 class AzureClient(ObjectClient):
@@ -50,7 +50,7 @@ class AzureClient(ObjectClient):
         whole = data if isinstance(data, bytes) else data.read()
         operations = self.blob(name)._client.block_blob  # noqa: SLF001 - upload_blob takes no body in slices
         answer = await operations.upload(
-            body=body(whole),
+            body=repeatable_body(whole),
             content_length=len(whole),
             headers={"If-None-Match": "*"} if create else {},
             cls=lambda response, *_: response.http_response.headers,
@@ -73,7 +73,7 @@ class AzureClient(ObjectClient):
             raise FileNotFoundError("a directory, and no object")
         return found
 
-    async def head(self, name: str, /) -> Seen:
+    async def head(self, name: str, /) -> ObjectInfo:
         found = await self._filesystem.objects([await self.blob(name).get_blob_properties()])
         if not found:
             raise FileNotFoundError("a directory, and no object")
@@ -88,7 +88,7 @@ class AzureClient(ObjectClient):
         )
         await self.blob(name).delete_blob(delete_snapshots="include", **condition)
 
-    async def pages(self, prefix: str, /) -> AsyncIterator[list[Seen]]:
+    async def pages(self, prefix: str, /) -> AsyncIterator[list[ObjectInfo]]:
         found = self._container.list_blobs(
             name_starts_with=prefix or None, include=["metadata"], results_per_page=self.page
         )
@@ -125,7 +125,7 @@ class _AzureUpload(Upload):
     async def send(self, number: int, offset: int, piece: bytes, /, *, last: bool) -> None:
         del offset, last
         block = f"{self._own}{number:06}"
-        await self._blob.stage_block(block, body(piece), length=len(piece))
+        await self._blob.stage_block(block, repeatable_body(piece), length=len(piece))
         self._blocks[number] = BlobBlock(block)
 
     async def finish(self) -> str | None:

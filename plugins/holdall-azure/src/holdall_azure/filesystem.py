@@ -11,8 +11,8 @@ from azure.storage.blob.aio import BlobServiceClient
 from fsspec.asyn import AsyncFileSystem, get_loop  # type: ignore[import-untyped]
 
 from holdall_azure.access import Access
-from holdall_azure.repeating import Once, Repeating
-from holdall_fsspec import Seen
+from holdall_azure.retry import RetryPolicy, SingleSendTransport
+from holdall_fsspec import ObjectInfo
 from holdall_fsspec.finalizers import close_all, close_with, leave_to_parent
 
 if TYPE_CHECKING:
@@ -83,9 +83,11 @@ class FileSystem(AzureBlobFileSystem):  # type: ignore[misc]
 
     def do_connect(self) -> None:
         """Makes the client of the account, with the transport and the retries of this package. It sends nothing."""
-        transport = Once(connection_timeout=self._config.connect_timeout, read_timeout=self._config.read_timeout)
+        transport = SingleSendTransport(
+            connection_timeout=self._config.connect_timeout, read_timeout=self._config.read_timeout
+        )
         leave_to_parent(transport)
-        options: dict[str, Any] = {"retry_policy": Repeating(self._config.max_attempts), "transport": transport}
+        options: dict[str, Any] = {"retry_policy": RetryPolicy(self._config.max_attempts), "transport": transport}
         if self.connection_string is not None:
             self.service_client = BlobServiceClient.from_connection_string(self.connection_string, **options)
             return
@@ -95,7 +97,7 @@ class FileSystem(AzureBlobFileSystem):  # type: ignore[misc]
             self.account_url, credential=self.credential or key or self.sas_token, **options
         )
 
-    async def objects(self, blobs: Iterable[BlobProperties], /) -> list[Seen]:
+    async def objects(self, blobs: Iterable[BlobProperties], /) -> list[ObjectInfo]:
         """Those of the blobs that are objects; directories are none.
 
         adlfs cuts a slash off the end of a name, which would make an object of the mark of a directory, so names with
@@ -133,6 +135,6 @@ def plain_etag(etag: str | None, /) -> str | None:
     return etag.strip('"') if etag else None
 
 
-def _seen(info: Mapping[str, Any]) -> Seen:
+def _seen(info: Mapping[str, Any]) -> ObjectInfo:
     name = info["name"].partition("/")[2]  # adlfs puts the container in front
-    return Seen(name, info["size"], plain_etag(info["etag"]), info["last_modified"].timestamp())
+    return ObjectInfo(name, info["size"], plain_etag(info["etag"]), info["last_modified"].timestamp())

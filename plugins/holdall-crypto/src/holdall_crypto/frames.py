@@ -68,7 +68,7 @@ def nonce(number: int, *, last: bool) -> bytes:
     return number.to_bytes(11, "big") + bytes([last])
 
 
-def encrypted(parts: Parts, header: Header, cipher: AESGCM, /) -> Iterator[Buffer]:
+def encrypt(parts: Parts, header: Header, cipher: AESGCM, /) -> Iterator[Buffer]:
     """The whole file. One chunk at a time is in memory, beside what the parts hold; large parts are not copied."""
     yield header.raw
     size, number = header.chunk, 0

@@ -12,8 +12,8 @@ from holdall.security import MAKE_ONE
 from holdall.serialization import WrappingSerializer
 from holdall.serialization.wrapping import Wrapped
 from holdall.types import CALLS, Trust
-from holdall_crypto.frames import KEY_SIZE, LONGEST_HEADER, Header, encrypted
-from holdall_crypto.opened import Opened
+from holdall_crypto.decrypted_source import DecryptedSource
+from holdall_crypto.frames import KEY_SIZE, LONGEST_HEADER, Header, encrypt
 from holdall_crypto.providers import KeyProvider, RingProvider
 
 if TYPE_CHECKING:
@@ -88,15 +88,15 @@ class EncryptedSerializer(WrappingSerializer):
         super().check()
         self._provider(Trust())
 
-    def wrap(self, parts: Parts, /) -> Encrypting:
-        return Encrypting(parts, self._provider(Trust()))
+    def wrap(self, parts: Parts, /) -> EncryptedParts:
+        return EncryptedParts(parts, self._provider(Trust()))
 
-    def unwrap(self, source: Source, /) -> Opened:
+    def unwrap(self, source: Source, /) -> DecryptedSource:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         header = Header.read(bytes(source.read_range(0, LONGEST_HEADER)))
         data_key = self._provider(source.trust).unwrap(header.key_id, header.wrapped)
-        return Opened(source, header, AESGCM(_whole(data_key)))
+        return DecryptedSource(source, header, AESGCM(_whole(data_key)))
 
     def _provider(self, trust: Trust) -> KeyProvider:
         path = self.key_provider
@@ -125,7 +125,7 @@ def _whole(data_key: bytes) -> bytes:
     return data_key
 
 
-class Encrypting(Wrapped):
+class EncryptedParts(Wrapped):
     """The encrypted file of parts, under a key that is made when the first one is read."""
 
     def __init__(self, inner: Parts, provider: KeyProvider) -> None:
@@ -137,4 +137,4 @@ class Encrypting(Wrapped):
 
         data_key = os.urandom(KEY_SIZE)
         header = Header.make(*self._provider.wrap(data_key))
-        return encrypted(self.inner, header, AESGCM(data_key))
+        return encrypt(self.inner, header, AESGCM(data_key))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from holdall_fsspec.block import RemoteBlock
 from holdall_fsspec.bucket import BucketBlock
 from holdall_fsspec.client import Body, ClientLimits, ObjectClient, ObjectInfo, Unfinished, Upload
-from holdall_fsspec.client import ObjectInfo as Seen  # its former name, for plugins that still import it
 from holdall_fsspec.filesystem import FsspecFileSystem
 from holdall_fsspec.objects import ObjectBlock
 
@@ -21,7 +20,6 @@ __all__ = [
     "ObjectClient",
     "ObjectInfo",
     "RemoteBlock",
-    "Seen",
     "Unfinished",
     "Upload",
 ]

@@ -20,7 +20,7 @@ from holdall_fsspec.file_writer import make_folder, save_renamed, save_whole
 from holdall_fsspec.listings import listed, meta, walk
 from holdall_fsspec.pool import Pool
 from holdall_fsspec.protocols import ARCHIVES, AZURE, HTTP, ONE_AT_A_TIME, READ_ONLY, SFTP, STORES
-from holdall_fsspec.repeating import pause
+from holdall_fsspec.retry import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -94,9 +94,9 @@ class FileServer:
                     return question(filesystem)
             except Exception as error:
                 failure = BackendError.of(error)
-                if not failure.worth_repeating or attempt + 1 == self.attempts:
+                if not failure.retryable or attempt + 1 == self.attempts:
                     raise
-                wait = pause(attempt, busy=failure.busy)
+                wait = backoff(attempt, busy=failure.busy)
             sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 

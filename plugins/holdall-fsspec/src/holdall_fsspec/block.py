@@ -106,7 +106,7 @@ class RemoteBlock(StorageBlock):
         """A context manager around calls of the backend, from which only `StorageError`s leave."""
         return Guard(
             block=self.block_slug or self.slug,
-            named=self.shown,
+            shown=self.shown,
             container=self.container,
             endpoint=self.endpoint,
             credentials=self.credentials_advice,

@@ -6,7 +6,7 @@ import mmap
 from tempfile import TemporaryFile
 
 
-def room(length: int, map_above: int | None, /) -> bytearray | memoryview:
+def allocate(length: int, map_above: int | None, /) -> bytearray | memoryview:
     """So many bytes to write into; more than `map_above` are a temporary file without a name, which goes with them."""
     if map_above is None or length <= map_above:
         return bytearray(length)

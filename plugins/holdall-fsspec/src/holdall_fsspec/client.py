@@ -67,7 +67,7 @@ class Body(ABC):
 class Upload(ABC):
     """One object on its way in pieces. Nobody sees it before `finish`."""
 
-    together: ClassVar[int | None] = None
+    concurrency: ClassVar[int | None] = None
     """How many pieces may be under way at once, where the store has a limit of its own: 1 where order counts."""
 
     @abstractmethod

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from holdall_fsspec.buffers import room
-from holdall_fsspec.repeating import pause
+from holdall_fsspec.buffers import allocate
+from holdall_fsspec.retry import backoff
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -20,14 +20,14 @@ _WRITABLE: Final = 64 << 10
 
 
 class DownloadOptions(NamedTuple):
-    """How to read: pieces of `chunk` bytes, `together` of them at once, each asked for `attempts` times at most.
+    """How to read: pieces of `chunk` bytes, `concurrency` of them at once, each asked for `attempts` times at most.
 
     Objects of more than `map_above` bytes are read into a temporary file that is mapped. `moved` is told of bytes as
     they arrive.
     """
 
     chunk: int
-    together: int
+    concurrency: int
     attempts: int
     map_above: int | None
     moved: Callable[[int], None]
@@ -47,7 +47,7 @@ async def download(
         stop = body.size if stop is None else min(stop, body.size)
         reader = _Reader(client, name, body.etag or etag, options)
         length = max(stop - start, 0)
-        data = room(length, options.map_above)
+        data = allocate(length, options.map_above)
         with memoryview(data) as view:
             await reader.fill_all(view, start, body)
     finally:
@@ -67,7 +67,7 @@ class _Reader:
         step = self._options.chunk
         if body.start != start or body.length >= len(view):
             step = max(len(view), 1)  # one answer has it all
-        turns = asyncio.Semaphore(self._options.together)
+        turns = asyncio.Semaphore(self._options.concurrency)
 
         async def fill(offset: int) -> None:
             async with turns:
@@ -112,7 +112,7 @@ class _Reader:
                 if first is not None:
                     first.close()
                     first = None
-                await asyncio.sleep(pause(attempt))
+                await asyncio.sleep(backoff(attempt))
 
 
 def _check_whole(filled: int, wanted: int) -> None:

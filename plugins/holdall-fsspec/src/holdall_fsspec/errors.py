@@ -141,7 +141,7 @@ class BackendError:
         return cls(status=status, code=code, names=frozenset(names), retries=retries)
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """Error code and HTTP status, as far as there are any."""
         words = [self.code if not self.code.isdigit() else "", f"HTTP {self.status}" if self.status else ""]
         return " ".join(filter(None, words))
@@ -189,7 +189,7 @@ class BackendError:
         return self.status in {429, 503} or self.code in _BUSY
 
     @property
-    def worth_repeating(self) -> bool:
+    def retryable(self) -> bool:
         """The same request may well succeed in a moment. Whoever makes conditional writes deals with their conflicts."""
         return self.transient and not self.conflict
 
@@ -210,13 +210,13 @@ class Guard:
         credentials: how to give this block credentials, as a sentence.
     """
 
-    __slots__ = ("block", "container", "credentials", "endpoint", "key", "named", "operation")
+    __slots__ = ("block", "container", "credentials", "endpoint", "key", "operation", "shown")
 
     def __init__(
-        self, *, block: str, named: str, container: str, endpoint: str, credentials: str, key: str, operation: str
+        self, *, block: str, shown: str, container: str, endpoint: str, credentials: str, key: str, operation: str
     ) -> None:
         self.block = block
-        self.named = named
+        self.shown = shown
         self.container = container
         self.endpoint = endpoint
         self.credentials = credentials
@@ -264,13 +264,13 @@ class Guard:
     @property
     def _asked(self) -> str:
         what = f" {self.key!r}" if self.key else ""
-        return f"{self.operation}{what} in the {self.block} block {self.named}"
+        return f"{self.operation}{what} in the {self.block} block {self.shown}"
 
     def _made(self, kind: type[E], message: str) -> E:
         return kind(message, block=self.block, key=self.key, operation=self.operation)
 
     def _advice(self, failure: BackendError, error: BaseException) -> str:
-        said = failure.said or type(error).__name__
+        said = failure.summary or type(error).__name__
         where, who = self.container, self.credentials
         sentences = (
             (

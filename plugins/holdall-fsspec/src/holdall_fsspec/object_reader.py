@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from holdall.types import ByteRange
-from holdall_fsspec.buffers import room
+from holdall_fsspec.buffers import allocate
 from holdall_fsspec.deadline import Deadline
 from holdall_fsspec.errors import BackendError, Guard
 
@@ -64,7 +64,7 @@ class ObjectReader:
             yield piece
 
     def _through(self, begin: int, stop: int) -> Buffer:
-        data = room(stop - begin, self._config.map_above)
+        data = allocate(stop - begin, self._config.map_above)
         filled = 0
         with memoryview(data) as view:
             for piece in self._opened(begin, stop, self._config.chunk_size):
@@ -104,7 +104,7 @@ class ObjectReader:
 
     def _in_pieces(self, begin: int, stop: int, size: int) -> Buffer:
         step = self._config.chunk_size
-        data = room(stop - begin, self._config.map_above)
+        data = allocate(stop - begin, self._config.map_above)
         with memoryview(data) as view:
 
             def fetch(start: int) -> bytes | None:

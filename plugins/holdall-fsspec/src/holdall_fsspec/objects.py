@@ -18,7 +18,7 @@ from holdall_fsspec.bucket import BucketBlock
 from holdall_fsspec.deadline import Deadline, finished, run, start
 from holdall_fsspec.errors import BackendError
 from holdall_fsspec.pieces import pieces
-from holdall_fsspec.repeating import pause
+from holdall_fsspec.retry import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -72,7 +72,7 @@ class ObjectBlock(BucketBlock):
         from holdall_fsspec.upload import upload
 
         etag, size = upload(
-            client, name, pending, create=create, together=self.concurrency, deadline=deadline, guard=guard
+            client, name, pending, create=create, concurrency=self.concurrency, deadline=deadline, guard=guard
         )
         return ObjectMeta(key, size, etag)
 
@@ -102,7 +102,7 @@ class ObjectBlock(BucketBlock):
             except Exception as error:
                 failure = BackendError.of(error)
                 if failure.conflict and (create or failure.transient) and attempt + 1 < _CONFLICTS:
-                    sleep(pause(attempt))  # S3 asks for that: who is first is known in a moment
+                    sleep(backoff(attempt))  # S3 asks for that: who is first is known in a moment
                     continue
                 if create and failure.taken and failure.retries and self._holds(name, data, deadline):
                     # The request was sent again after its answer was lost: it is our own object that is in the way.
@@ -170,7 +170,7 @@ class ObjectBlock(BucketBlock):
     def _unread(self, guard: Guard, error: Exception) -> StorageError:
         if BackendError.of(error).status == 412:
             return guard.failed("the object was replaced while it was read. Read it again.", transient=True)
-        return self._found_wanting(guard, guard.mapped(error), error)
+        return self._missing_error(guard, guard.mapped(error), error)
 
     def _nothing(self, key: str, begin: int, guard: Guard) -> bytes:
         """The answer to a range of no bytes, which HTTP cannot ask for."""
@@ -187,10 +187,10 @@ class ObjectBlock(BucketBlock):
         try:
             seen: ObjectInfo = self._run(self.client.head(name))
         except Exception as error:
-            raise self._found_wanting(guard, guard.mapped(error), error) from error
+            raise self._missing_error(guard, guard.mapped(error), error) from error
         return ObjectMeta(key, seen.size, seen.etag, seen.modified)
 
-    def _found_wanting(self, guard: Guard, mapped: StorageError, error: Exception) -> StorageError:
+    def _missing_error(self, guard: Guard, mapped: StorageError, error: Exception) -> StorageError:
         """Of an answer that does not say what is missing, the object or the whole bucket: the error that is right."""
         if not isinstance(mapped, KeyMissing) or BackendError.of(error).names_object:
             return mapped
@@ -239,7 +239,7 @@ class ObjectBlock(BucketBlock):
 
     def _confirm_container(self, guard: Guard) -> None:
         missing = guard.missing()
-        found = self._found_wanting(guard, missing, missing)
+        found = self._missing_error(guard, missing, missing)
         if found is not missing:
             raise found
 

@@ -25,7 +25,7 @@ def upload(
     /,
     *,
     create: bool,
-    together: int,
+    concurrency: int,
     deadline: Deadline,
     guard: Guard,
 ) -> tuple[str | None, int]:
@@ -35,7 +35,7 @@ def upload(
     """
     with guard:
         begun = run(client.loop, client.begin(name, create=create), deadline)
-    sending = _Sending(client, begun, min(together, begun.together or together), deadline)
+    sending = _Sending(client, begun, min(concurrency, begun.concurrency or concurrency), deadline)
     try:
         # One piece is held back, as some stores have to be told which is the last.
         held = next(pieces)
@@ -58,17 +58,17 @@ def upload(
 class _Sending:
     """Pieces on their way; the first failure shows at the next `send`, or at `wait`."""
 
-    def __init__(self, client: ObjectClient, begun: Upload, together: int, deadline: Deadline) -> None:
+    def __init__(self, client: ObjectClient, begun: Upload, concurrency: int, deadline: Deadline) -> None:
         self.size = 0
         self._client = client
         self._begun = begun
-        self._together = together
+        self._concurrency = concurrency
         self._deadline = deadline
         self._number = 0
         self._running: set[Future[None]] = set()
 
     def send(self, piece: bytes, *, last: bool) -> None:
-        while len(self._running) >= self._together:
+        while len(self._running) >= self._concurrency:
             self._settle()
         work = self._begun.send(self._number, self.size, piece, last=last)
         self._running.add(start(self._client.loop, work, self._deadline))

@@ -13,7 +13,7 @@ from aiohttp import ClientTimeout
 from fsspec.asyn import get_loop  # type: ignore[import-untyped]
 from gcsfs.core import GCSFileSystem  # type: ignore[import-untyped]
 
-from holdall_fsspec.repeating import repeated
+from holdall_fsspec.retry import retry
 from holdall_gcs.credentials import credentials
 
 if TYPE_CHECKING:
@@ -102,11 +102,11 @@ class Connection:
                 body = json.loads(text) if text and answer.status < 300 else {}
                 return Response(answer.status, answer.headers, body)
 
-        return await repeated(once, self._config.limits.max_attempts)
+        return await retry(once, self._config.limits.max_attempts)
 
     async def opened(self, path: str, /, params: Mapping[str, str], headers: Mapping[str, str]) -> ClientResponse:
         """An answer whose body is still to be read, and to be closed."""
-        return await repeated(lambda: self._sent("GET", path, params, headers, None), self._config.limits.max_attempts)
+        return await retry(lambda: self._sent("GET", path, params, headers, None), self._config.limits.max_attempts)
 
     async def close(self) -> None:
         if self._filesystem is not None:

@@ -20,7 +20,7 @@ class ResumableUpload(Upload):
     time of a way to Google and back, and of a commit. All of them are kept until it is answered.
     """
 
-    together: ClassVar[int | None] = 1
+    concurrency: ClassVar[int | None] = 1
 
     def __init__(self, connection: Connection, session: str, target: str, at_once: int) -> None:
         self._connection = connection

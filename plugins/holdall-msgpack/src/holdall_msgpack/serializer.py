@@ -10,8 +10,8 @@ from msgpack.exceptions import UnpackException  # type: ignore[import-untyped] #
 
 from holdall.abc import Serializer
 from holdall.errors import CorruptResultError, SerializationError
-from holdall_msgpack.msgpacktree import MsgpackReader, MsgpackWriter
-from holdall_msgpack.packing import pieces
+from holdall_msgpack.encoder import pieces
+from holdall_msgpack.forms import MsgpackReader, MsgpackWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

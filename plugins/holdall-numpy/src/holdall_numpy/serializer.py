@@ -37,12 +37,12 @@ class NumpySerializer(Serializer):
         return f".{self.format}"
 
     def dump(self, obj: Any, /) -> Parts:
-        from holdall_numpy import npy, npz, refusals
+        from holdall_numpy import checks, npy, npz
 
         try:
             if self.format == "npz":
-                return npz.parts(*refusals.members(obj))
-            array = refusals.array(obj)
+                return npz.parts(*checks.members(obj))
+            array = checks.array(obj)
         except SerializationError as error:
             error.value = obj
             raise

@@ -36,14 +36,14 @@ class ObstoreClient:
             put = self._obstore.put(self._store, name, data, mode=mode, use_multipart=False)
         return plain(put["e_tag"])
 
-    def upload(self, name: str, pieces: Iterator[Buffer], /, *, chunk: int, together: int) -> str | None:
-        """Write an object in parts of `chunk` bytes, `together` of them at once, copied from pieces of any size.
+    def upload(self, name: str, pieces: Iterator[Buffer], /, *, chunk: int, concurrency: int) -> str | None:
+        """Write an object in parts of `chunk` bytes, `concurrency` of them at once, copied from pieces of any size.
 
         Where a part fails or the pieces raise, obstore gives the upload up: nothing of it stays.
         """
         with mapped_errors():
             put = self._obstore.put(
-                self._store, name, pieces, use_multipart=True, chunk_size=chunk, max_concurrency=together
+                self._store, name, pieces, use_multipart=True, chunk_size=chunk, max_concurrency=concurrency
             )
         return plain(put["e_tag"])
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import mmap
 from concurrent.futures import ThreadPoolExecutor
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from holdall_fsspec.buffers import allocate
 from holdall_obstore.errors import mapped_errors
 
 if TYPE_CHECKING:
@@ -21,13 +20,13 @@ _PIECE: Final = 1 << 20
 
 
 class DownloadOptions(NamedTuple):
-    """How to read: ranges of `chunk` bytes, `together` of them at once; above `map_above` bytes into a mapped file.
+    """How to read: ranges of `chunk` bytes, `concurrency` of them at once; above `map_above` bytes into a mapped file.
 
     `arrived` is told of bytes as they come in.
     """
 
     chunk: int
-    together: int
+    concurrency: int
     map_above: int | None
     arrived: Arrived
 
@@ -56,7 +55,7 @@ def download(
             data = bytes(first.bytes())
         check(len(data), length)
         return data
-    room = _room(length, options.map_above)
+    buffer = allocate(length, options.map_above)
     version = first.meta["e_tag"] or etag
 
     def fill(offset: int) -> None:
@@ -66,11 +65,11 @@ def download(
             answer = client.read(name, begin, begin + len(part), version) if offset else first
             _pour(answer, part, options.arrived)
 
-    with memoryview(room) as view:
+    with memoryview(buffer) as view:
         if length <= options.chunk:
             fill(0)
         else:
-            with ThreadPoolExecutor(options.together, thread_name_prefix="holdall-obstore") as pool:
+            with ThreadPoolExecutor(options.concurrency, thread_name_prefix="holdall-obstore") as pool:
                 futures = [pool.submit(fill, offset) for offset in range(0, length, options.chunk)]
                 try:
                     for each in futures:
@@ -78,7 +77,7 @@ def download(
                 except BaseException:
                     pool.shutdown(wait=True, cancel_futures=True)
                     raise
-    return room
+    return buffer
 
 
 def _pour(answer: Any, part: memoryview, arrived: Arrived) -> None:
@@ -95,11 +94,3 @@ def check(got: int, wanted: int, /) -> None:
     """A body that ends early is a broken connection."""
     if got != wanted:
         raise ConnectionError(f"the body ended after {got} of {wanted} bytes")
-
-
-def _room(length: int, map_above: int | None) -> bytearray | memoryview:
-    if map_above is None or length <= map_above:
-        return bytearray(length)
-    with TemporaryFile(prefix="holdall-") as file:
-        file.truncate(length)
-        return memoryview(mmap.mmap(file.fileno(), length))

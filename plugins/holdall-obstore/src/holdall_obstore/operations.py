@@ -52,7 +52,7 @@ class Operations(BucketBlock):
         client: ObstoreClient = self.client
         try:
             with guard:
-                etag = client.upload(name, upload, chunk=self.chunk_size, together=self.concurrency)
+                etag = client.upload(name, upload, chunk=self.chunk_size, concurrency=self.concurrency)
         except StorageError:
             if upload.raised is not None:
                 raise upload.raised from None
@@ -143,7 +143,7 @@ class Operations(BucketBlock):
     def _unread(self, guard: Guard, name: str, error: Exception) -> StorageError:
         if BackendError.of(error).status == 412:
             return guard.failed("the object was replaced while it was read. Read it again.", transient=True)
-        return self._found_wanting(guard, name, error)
+        return self._missing_error(guard, name, error)
 
     def _nothing(self, key: str, begin: int, guard: Guard) -> bytes:
         """The answer to a range of no bytes, which HTTP cannot ask for."""
@@ -160,10 +160,10 @@ class Operations(BucketBlock):
         try:
             seen = client.head(name)
         except Exception as error:
-            raise self._found_wanting(guard, name, error) from error
+            raise self._missing_error(guard, name, error) from error
         return ObjectMeta(key, seen.size, seen.etag, seen.modified)
 
-    def _found_wanting(self, guard: Guard, name: str, error: Exception) -> StorageError:
+    def _missing_error(self, guard: Guard, name: str, error: Exception) -> StorageError:
         """Of an answer that does not say what is missing, the object or the whole bucket: the error that is right."""
         mapped = guard.mapped(error)
         if not isinstance(mapped, KeyMissing) or BackendError.of(error).names_object:

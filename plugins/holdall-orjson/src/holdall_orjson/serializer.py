@@ -24,7 +24,7 @@ class OrjsonSerializer(Serializer):
     suffix: ClassVar[str] = ".json"
 
     def dump(self, obj: Any, /) -> Parts:
-        from holdall_orjson.encoding import encode, encode_plain
+        from holdall_orjson.encoder import encode, encode_plain
 
         data = encode_plain(obj)
         if data is None:
@@ -36,7 +36,7 @@ class OrjsonSerializer(Serializer):
         return [data]
 
     def load(self, source: Source, /) -> Any:
-        from holdall_orjson.encoding import decode
+        from holdall_orjson.encoder import decode
 
         data = source.buffer()
         try:

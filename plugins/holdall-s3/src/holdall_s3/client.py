@@ -10,7 +10,7 @@ from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
 from holdall_fsspec import Body, ObjectClient, ObjectInfo, Unfinished, Upload
 from holdall_fsspec.errors import BackendError
-from holdall_fsspec.repeating import repeated
+from holdall_fsspec.retry import retry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,7 +51,7 @@ class S3Client(ObjectClient):
             answer: dict[str, Any] = await self._filesystem._call_s3(method, Bucket=self._bucket, **request)  # noqa: SLF001 - the awaitable twin of call_s3
             return answer
 
-        return await repeated(ask, self._attempts)
+        return await retry(ask, self._attempts)
 
     async def write(self, name: str, data: bytes | IO[bytes], /, *, create: bool) -> str | None:
         condition = {"IfNoneMatch": "*"} if create else {}

@@ -10,7 +10,7 @@ from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 
 from holdall_fsspec.errors import TRANSIENT_STATUS
-from holdall_fsspec.repeating import repeated
+from holdall_fsspec.retry import retry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,10 +22,10 @@ _FOR_ANOTHER: Final = ("hosts", "location_mode", "retry_to_secondary")
 _SLICE: Final = 256 << 10
 
 
-class Repeating(AsyncHTTPPolicy[Any, Any]):
+class RetryPolicy(AsyncHTTPPolicy[Any, Any]):
     """In place of the storage client's own policy, which waits 15 s before it asks again and does so for no 429.
 
-    An answer says in `retries` how often its request had been sent before. Bodies are those of `body`: nothing is rewound.
+    The attribute `retries` of a response counts the earlier attempts. Bodies come from `repeatable_body`: nothing is rewound.
     """
 
     def __init__(self, attempts: int) -> None:
@@ -52,10 +52,10 @@ class Repeating(AsyncHTTPPolicy[Any, Any]):
                 raise HttpResponseError(response=answer.http_response)
             return answer
 
-        return await repeated(once, self._attempts)
+        return await retry(once, self._attempts)
 
 
-class Once(AioHttpTransport):  # type: ignore[misc]
+class SingleSendTransport(AioHttpTransport):  # type: ignore[misc]
     """Sends each request once: aiohttp repeats a PUT in silence where a connection of its pool breaks.
 
     Whoever asked would not know that the object in the way of a conditional write may be its own.
@@ -66,7 +66,7 @@ class Once(AioHttpTransport):  # type: ignore[misc]
         self.session._retry_connection = False  # noqa: SLF001 - aiohttp has no other way to say it
 
 
-def body(data: bytes, /) -> Any:
+def repeatable_body(data: bytes, /) -> Any:
     """What may be sent as often as it takes.
 
     In slices where it is large: a connection copies what it cannot send at once, and aiohttp warns of large bytes.

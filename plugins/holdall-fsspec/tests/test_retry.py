@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from holdall_fsspec.errors import BackendError
-from holdall_fsspec.repeating import pause, repeated
+from holdall_fsspec.retry import backoff, retry
 
 
 class FailedError(Exception):
@@ -28,7 +28,7 @@ def asked(status: int, attempts: int) -> tuple[int, BaseException]:
         raise FailedError(status)
 
     with pytest.raises(FailedError) as caught:
-        asyncio.run(repeated(ask, attempts))
+        asyncio.run(retry(ask, attempts))
     return sent, caught.value
 
 
@@ -51,10 +51,10 @@ def test_what_stays_is_not_sent_again(status: int) -> None:
 
 def test_pauses_grow_and_differ() -> None:
     """From nothing to a bound that doubles, further apart where the service is busy, and never beyond ten seconds."""
-    many = [[pause(attempt) for _ in range(500)] for attempt in range(4)]
-    busy = [pause(0, busy=True) for _ in range(500)]
+    many = [[backoff(attempt) for _ in range(500)] for attempt in range(4)]
+    busy = [backoff(0, busy=True) for _ in range(500)]
 
     assert [True] * 4 == [0.05 * 2**n < max(each) <= 0.1 * 2**n for n, each in enumerate(many)]
     assert min(many[3]) < 0.1
     assert 0.25 < max(busy) <= 0.5
-    assert 10 >= max(pause(40) for _ in range(100))
+    assert 10 >= max(backoff(40) for _ in range(100))

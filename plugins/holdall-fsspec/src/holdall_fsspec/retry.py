@@ -16,7 +16,7 @@ _FIRST_PAUSE_BUSY: Final = 0.5
 _LONGEST_PAUSE: Final = 10.0
 
 
-async def repeated(ask: Callable[[], Awaitable[T]], attempts: int, /) -> T:
+async def retry(ask: Callable[[], Awaitable[T]], attempts: int, /) -> T:
     """What comes of `ask()`, which is called up to `attempts` times while its failure is one that may pass.
 
     What is raised in the end says how often it was repeated: `BackendError.retries`. For clients whose library cannot be told
@@ -29,15 +29,15 @@ async def repeated(ask: Callable[[], Awaitable[T]], attempts: int, /) -> T:
             return await ask()
         except Exception as error:
             failure = BackendError.of(error)
-            if not failure.worth_repeating or attempt + 1 == attempts:
+            if not failure.retryable or attempt + 1 == attempts:
                 BackendError.mark(error, attempt)
                 raise
-            wait = pause(attempt, busy=failure.busy)
+            wait = backoff(attempt, busy=failure.busy)
         await sleep(wait)
     raise AssertionError("the last attempt returns or raises")
 
 
-def pause(attempt: int, /, *, busy: bool = False) -> float:
+def backoff(attempt: int, /, *, busy: bool = False) -> float:
     """Seconds before the next attempt, full jitter: `attempt` counts from 0, `busy` says that the service asked for it."""
     longest = (_FIRST_PAUSE_BUSY if busy else _FIRST_PAUSE) * 2**attempt
     return random.uniform(0, min(longest, _LONGEST_PAUSE))  # noqa: S311 - it spreads load, no more

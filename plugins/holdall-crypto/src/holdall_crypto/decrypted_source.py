@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from holdall_crypto.frames import Header
 
 
-class Opened:
+class DecryptedSource:
     """Decrypts the chunks that are asked for."""
 
     def __init__(self, source: Source, header: Header, cipher: AESGCM) -> None:
