@@ -1,6 +1,6 @@
-"""Any fsspec filesystem as a storage of holdall, and the base that the S3, GCS, Azure and obstore plugins stand on.
+"""Storage block over any fsspec filesystem, and the base classes of the S3, GCS, Azure and obstore blocks.
 
-Importing this imports neither fsspec nor any of its implementations: that happens when the first byte moves.
+Importing this imports neither fsspec nor any of its implementations: they are imported by the first request.
 """
 
 from __future__ import annotations

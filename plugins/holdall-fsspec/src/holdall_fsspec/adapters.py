@@ -1,7 +1,7 @@
-"""How each family of fsspec's filesystems is used: file servers, object stores, memory, and what can only be read.
+"""Adapters: the operations of a block on each family of fsspec's filesystems.
 
-An adapter is one family's way through the operations of a block. A protocol that `ADAPTERS` does not list is taken for a
-file server, which asks the least of a filesystem.
+The families are file servers, object stores, memory and read-only filesystems. A protocol that `ADAPTERS` does not list
+is treated as a file server, which requires the least of a filesystem.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ T = TypeVar("T")
 
 
 class FileServer:
-    """Files on a server that shows each while it is written, as smb and hdfs do. Base of the other families.
+    """Adapter for file servers that show a file while it is written, such as smb and hdfs. Base of the other adapters.
 
     Args:
-        config: what the block says.
+        config: the fields of the block.
         client: returns the block's client in this process, which `new_client` made.
     """
 
     creates: ClassVar[bool] = False
-    """Whether it can create an object only where none is, atomically."""
+    """Whether it can create an object atomically, only if there is none."""
     locks: ClassVar[bool] = False
-    """Whether it does so for whoever asks, on any machine: leases stand on it."""
+    """Whether `creates` is atomic between machines, which leases need."""
     by_request: ClassVar[bool] = False
-    """Whether ranges are read by requests. Otherwise from an open file, which stays the same when it is replaced."""
+    """Whether ranges are read by requests, or from an open file, which stays the same when it is replaced."""
     ignores_ranges: ClassVar[bool] = False
-    """Whether the answer to a range may be the whole object."""
+    """Whether the response to a range request may be the whole object."""
     has_folders: ClassVar[bool] = True
-    """Whether a name may be that of a folder, for which each filesystem has errors of its own."""
+    """Whether a name may be that of a folder, which each filesystem reports by errors of its own."""
     renames: ClassVar[bool] = True
-    """Whether a file is written under a temporary name, which a killed writer leaves."""
+    """Whether a file is written under a temporary name, which a killed writer leaves behind."""
     copies: ClassVar[bool] = False
-    """Whether it copies an object within itself."""
+    """Whether it can copy an object on the server."""
 
     def __init__(self, config: FsspecConfig, client: Callable[[], Any], /) -> None:
         self.config = config
@@ -64,34 +64,31 @@ class FileServer:
     # The client.
 
     def new_client(self) -> Any:
-        """A filesystem of this block alone, which remembers neither listings nor other instances."""
+        """Creates a filesystem of this block alone, without caches of listings or instances."""
         return self.connected()
 
     def connected(self) -> Any:
         return connect(self.config, defaults=self.timeouts(), fixed={"use_listings_cache": False})
 
     def timeouts(self) -> dict[str, Any]:
-        """Options of the filesystem for the block's timeouts, as far as they are known here."""
+        """Returns the filesystem's options for the block's timeouts, where they are known."""
         return {}
 
     def lent(self) -> AbstractContextManager[Any]:
-        """A filesystem that is this thread's to use."""
+        """Lends a filesystem to this thread."""
         return nullcontext(self._client())
 
     @property
     def attempts(self) -> int:
-        """How often a request is sent before its failure counts."""
+        """How often a request is sent before its failure is final."""
         return self.config.limits.max_attempts
 
-    def ask(self, question: Callable[[Any], T], /) -> T:
-        """Returns what the filesystem answers, and asks again while the failure may pass.
-
-        Not for requests that do more the second time.
-        """
+    def request(self, send: Callable[[Any], T], /) -> T:
+        """Sends an idempotent request to the filesystem, with retries of transient failures."""
         for attempt in range(self.attempts):
             try:
                 with self.lent() as filesystem:
-                    return question(filesystem)
+                    return send(filesystem)
             except Exception as error:
                 failure = BackendError.of(error)
                 if not failure.retryable or attempt + 1 == self.attempts:
@@ -101,18 +98,18 @@ class FileServer:
         raise AssertionError("the last attempt returns or raises")
 
     def path_of(self, filesystem: Any, key: str, /) -> str:
-        """What the filesystem calls the key's object; not its URL, from which some cut off what follows a "?"."""
+        """Returns the path of the key's object; not its URL, which some filesystems cut at a "?"."""
         start = filesystem._strip_protocol(self.config.address.base).rstrip("/")  # noqa: SLF001 - fsspec's only way to say it
         return f"{start}/{key}"
 
     # Reading.
 
     def head(self, key: str, guard: Guard, /) -> ObjectMeta:
-        """As the storage's `head`, in the course of whatever operation."""
+        """Returns the size, etag and time of an object; errors name the operation of the guard."""
         try:
-            info = self.ask(lambda filesystem: filesystem.info(self.path_of(filesystem, key)))
+            info = self.request(lambda filesystem: filesystem.info(self.path_of(filesystem, key)))
             if info.get("size") is None:  # http without Content-Length
-                whole = self.ask(lambda filesystem: filesystem.cat_file(self.path_of(filesystem, key)))
+                whole = self.request(lambda filesystem: filesystem.cat_file(self.path_of(filesystem, key)))
                 info = {**info, "size": len(whole)}
         except Exception as error:
             raise self.unread(guard, error) from error
@@ -121,7 +118,7 @@ class FileServer:
         return meta(key, info)
 
     def unread(self, guard: Guard, error: Exception, /) -> Exception:
-        """The error for what reading raised."""
+        """Returns the `StorageError` for an exception that reading raised."""
         if isinstance(error, NotADirectoryError):  # a key below a key
             return guard.missing()
         mapped = guard.mapped(error)
@@ -130,27 +127,27 @@ class FileServer:
         return mapped
 
     def confirm_container(self, guard: Guard, /) -> None:
-        """Raises where what should hold the objects is missing: only then is a key that is not there absent."""
+        """Raises `StorageError` if the bucket or container of the objects is missing."""
 
     def below(self, folder: str, guard: Guard, /) -> list[ObjectMeta]:
-        """Everything below a folder of the block, by its key."""
+        """Lists all objects below a folder of the block, by their keys."""
 
-        def look(filesystem: Any) -> list[ObjectMeta]:
+        def listing(filesystem: Any) -> list[ObjectMeta]:
             start = self.path_of(filesystem, "").rstrip("/")
             infos = self.infos(filesystem, f"{start}/{folder}" if folder else start or "/")
             return [meta(info["name"].removeprefix(start).lstrip("/"), info) for info in infos]
 
         with guard:
-            return self.ask(look)
+            return self.request(listing)
 
     def infos(self, filesystem: Any, folder: str, /) -> Iterable[Mapping[str, Any]]:
-        """What fsspec says of each file below a folder."""
+        """Yields fsspec's info of each file below a folder."""
         return walk(filesystem, folder)
 
     # Writing.
 
     def check_writable(self, guard: Guard, /, *, create: bool = False) -> None:
-        """Raises `StorageError` where it cannot be written here, or cannot be with `create`."""
+        """Raises `StorageError` if the filesystem cannot be written, or cannot be with `create`."""
         if create and not self.creates:
             raise guard.failed(
                 f"{self.protocol}:// has no way to create an object only where none is. Use another storage for what "
@@ -158,35 +155,36 @@ class FileServer:
             )
 
     def write(self, key: str, pieces: Iterator[bytes], guard: Guard, /, *, create: bool) -> int:
-        """Writes the pieces, at least one, as one object; returns its size. With `create`, only where none is."""
+        """Writes the pieces, at least one, as one object and returns its size. With `create`, only if there is none."""
         del create  # which `check_writable` has refused
         first = next(pieces)  # before anything is made, as it may raise
         with ExitStack() as stack:
             with guard:
-                self.ask(lambda filesystem: make_folder(filesystem, self.path_of(filesystem, key)))
+                self.request(lambda filesystem: make_folder(filesystem, self.path_of(filesystem, key)))
                 filesystem = stack.enter_context(self.lent())
             pending = chain([first], pieces)
             del first  # whoever sends it lets go of it
             return save_renamed(filesystem, self.path_of(filesystem, key), pending, guard)
 
     def remove(self, key: str, /) -> None:
-        """Raises `FileNotFoundError` where nothing is."""
-        self.ask(partial(self._removed, key=key))
+        """Deletes an object; raises `FileNotFoundError` if there is none."""
+        self.request(partial(self._removed, key=key))
 
     def _removed(self, filesystem: Any, *, key: str) -> None:
         filesystem.rm_file(self.path_of(filesystem, key))
 
     def delete(self, key: str, guard: Guard, /) -> None:
+        """Deletes an object; a missing one is no error."""
         try:
             self.remove(key)
         except FileNotFoundError:
             self.confirm_container(guard)
         except Exception as error:
-            if not self.has_folders or self._stands(key, guard):
+            if not self.has_folders or self._exists(key, guard):
                 raise guard.mapped(error) from error
 
-    def _stands(self, key: str, guard: Guard) -> bool:
-        """Whether it is an object: each filesystem has errors of its own for what is a folder, or lies below a file."""
+    def _exists(self, key: str, guard: Guard) -> bool:
+        """Whether the key is an object: filesystems differ in their errors for a folder, and for a key below a file."""
         try:
             self.head(key, guard)
         except KeyMissing:
@@ -194,12 +192,13 @@ class FileServer:
         return True
 
     def copy(self, source: str, target: str, /) -> None:
+        """Copies an object on the server."""
         filesystem = self._client()
         filesystem.cp_file(self.path_of(filesystem, source), self.path_of(filesystem, target))
 
 
 class SingleConnection(FileServer):
-    """File servers whose client is one connection, on which one thread may speak: several of them are lent to one each."""
+    """Adapter for file servers whose client is one connection for one thread; a pool lends one to each thread."""
 
     def new_client(self) -> Any:
         return Pool(self.connected, self.config.limits.concurrency)
@@ -210,10 +209,10 @@ class SingleConnection(FileServer):
 
 
 class SFTPServer(SingleConnection):
-    """SFTP, through paramiko."""
+    """Adapter for SFTP, through paramiko."""
 
     def connected(self) -> Any:
-        # It has no listings to remember, and hands options that it does not know to paramiko, which refuses them.
+        # It caches no listings, and passes options that it does not know to paramiko, which rejects them.
         filesystem = connect(self.config, defaults=self.timeouts(), fixed={})
         filesystem.ftp.get_channel().settimeout(self.config.limits.read_timeout)
         return filesystem
@@ -223,7 +222,7 @@ class SFTPServer(SingleConnection):
 
 
 class WholeObjects(FileServer):
-    """What shows an object when it is complete and not before, and reads it by ranges."""
+    """Adapter for filesystems that show an object only when it is complete, and read it by ranges."""
 
     creates: ClassVar[bool] = True
     by_request: ClassVar[bool] = True
@@ -254,14 +253,14 @@ class WholeObjects(FileServer):
         filesystem.pipe_file(self.path_of(filesystem, key), whole)
 
     def create(self, key: str, whole: bytes, guard: Guard, /) -> None:
-        """Writes where nothing is; raises `KeyExists`, or what the guard maps to it."""
+        """Writes an object only if there is none; raises `KeyExists`, or an error that the guard maps to it."""
         del guard
         filesystem = self._client()
         filesystem.pipe_file(self.path_of(filesystem, key), whole, mode="create")
 
 
 class Store(WholeObjects):
-    """Object stores: their clients repeat requests themselves, and know no folders."""
+    """Adapter for object stores: their clients retry requests themselves, and have no folders."""
 
     locks: ClassVar[bool] = True
 
@@ -282,7 +281,7 @@ class Store(WholeObjects):
 
 
 class AzureStore(Store):
-    """Azure Blob Storage, through adlfs."""
+    """Adapter for Azure Blob Storage, through adlfs."""
 
     def connected(self) -> Any:
         from holdall_fsspec.finalizers import close_with, leave_to_parent
@@ -295,20 +294,20 @@ class AzureStore(Store):
 
 
 class UnconditionalStore(Store):
-    """Object stores whose filesystem has no conditional requests."""
+    """Adapter for object stores whose filesystem has no conditional requests."""
 
     creates: ClassVar[bool] = False
     locks: ClassVar[bool] = False
 
 
 class Memory(WholeObjects):
-    """fsspec's files in the memory of this process, which are seen while a stream is written to them."""
+    """Adapter for fsspec's files in memory, which are visible while a stream is written to them."""
 
     def write(self, key: str, pieces: Iterator[bytes], guard: Guard, /, *, create: bool) -> int:
         return super().write(key, iter([b"".join(pieces)]), guard, create=create)
 
     def create(self, key: str, whole: bytes, guard: Guard, /) -> None:
-        # fsspec's own looks first and writes then; a dictionary can do both at once.
+        # fsspec's own checks first and then writes; `setdefault` of a dictionary is atomic.
         from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]
 
         filesystem = self._client()
@@ -319,7 +318,7 @@ class Memory(WholeObjects):
 
 
 class ReadOnly(FileServer):
-    """What can only be read, such as archives and repositories."""
+    """Adapter for read-only filesystems, such as archives and repositories."""
 
     renames: ClassVar[bool] = False
 
@@ -336,7 +335,7 @@ class ReadOnly(FileServer):
 
 
 class WebServer(ReadOnly):
-    """HTTP servers, of which some know no ranges, and none has listings."""
+    """Adapter for HTTP servers, some of which ignore ranges, and none of which has listings."""
 
     by_request: ClassVar[bool] = True
     ignores_ranges: ClassVar[bool] = True
@@ -368,8 +367,9 @@ ADAPTERS: Final[dict[str, type[FileServer]]] = {
     **dict.fromkeys(READ_ONLY | ARCHIVES, ReadOnly),
     **dict.fromkeys(HTTP, WebServer),
 }
-"""The family of each protocol that is known not to be a plain file server."""
+"""Adapters by protocol; those of all others are plain file servers."""
 
 
 def adapter_of(protocol: str, /) -> type[FileServer]:
+    """Returns the adapter class of a protocol."""
     return ADAPTERS.get(protocol, FileServer)

@@ -1,6 +1,6 @@
-"""Blocks whose objects lie in a bucket, below a prefix, and the checks that their fields share.
+"""Base class of blocks over a bucket and a prefix, and validators of the fields that these blocks share.
 
-A block of this kind declares its path field and its `location_fields`; the rest follows:
+A block declares its path field and its `location_fields`:
 
     class S3(ObjectBlock):
         location_fields: ClassVar[tuple[str, ...]] = ("bucket_path", "endpoint_url", "region_name")
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 
 def split_path(path: str, /) -> tuple[str, str]:
-    """The bucket and the prefix of `bucket/prefix`."""
+    """Splits `bucket/prefix` into bucket and prefix."""
     bucket, _, prefix = path.partition("/")
     return bucket, prefix.lstrip("/")
 
 
 class BucketBlock(RemoteBlock):
-    """Base of blocks over a bucket or container: its name and the prefix are one field, `path_field`.
+    """Base class of blocks over a bucket or container: its name and the prefix are one field, `path_field`.
 
     `location_fields` names the fields that say where the objects lie. They are shown, stored and part of references, so
     none of them holds a secret.
@@ -40,12 +40,12 @@ class BucketBlock(RemoteBlock):
     location_fields: ClassVar[tuple[str, ...]] = ("bucket_path", "endpoint_url")
 
     def location(self) -> dict[str, Any]:
-        where = {name: getattr(self, name) for name in self.location_fields}
-        return {name: value for name, value in where.items() if value is not None}
+        fields = {name: getattr(self, name) for name in self.location_fields}
+        return {name: value for name, value in fields.items() if value is not None}
 
     @property
     def place(self) -> tuple[str, str]:
-        """The bucket and the prefix."""
+        """Bucket and prefix."""
         return split_path(getattr(self, self.path_field))
 
     @property
@@ -71,18 +71,18 @@ def checked_path(
     noun: str = "bucket",
     split: Callable[[str], tuple[str, str]] = split_path,
 ) -> str:
-    """The value of a `bucket_path` field as `bucket` or `bucket/prefix`, its scheme and surplus slashes removed.
+    """Validates a `bucket_path` field; returns `bucket` or `bucket/prefix` without scheme and surplus slashes.
 
     Args:
-        value: what the user wrote.
+        value: the value that the user gave.
         scheme: a regular expression for the schemes that may stand before `://`.
-        is_bucket: whether a name may be that of a bucket.
-        rule: what such a name consists of, for the message.
-        noun: what the platform calls a bucket.
-        split: takes the bucket and the prefix apart.
+        is_bucket: whether a name is a valid bucket name.
+        rule: the characters of a valid name, for the message.
+        noun: the platform's term for a bucket.
+        split: splits the path into bucket and prefix.
 
     Raises:
-        ValueError: it names no bucket, the name cannot be that of one, or no key may start with the prefix.
+        ValueError: the bucket is missing or has an invalid name, or the prefix is not valid in keys.
     """
     bucket, prefix = split(re.sub(rf"^(?:{scheme})://", "", value.strip()).rstrip("/"))
     if not bucket:
@@ -94,10 +94,10 @@ def checked_path(
 
 
 def joined_path(bucket: str, prefix: str, /, *, field: str = "bucket_path") -> str:
-    """The inverse of `split_path`.
+    """Joins bucket and prefix; the inverse of `split_path`.
 
     Raises:
-        ValueError: no key may start with the prefix.
+        ValueError: the prefix is not valid in keys.
     """
     if reason := keys.prefix_fault(prefix):
         raise ValueError(f"the prefix in {field} {reason}")
@@ -105,16 +105,16 @@ def joined_path(bucket: str, prefix: str, /, *, field: str = "bucket_path") -> s
 
 
 def checked_endpoint(value: str | None, /, *, example: str, rule: str, bare: bool = False) -> str | None:
-    """The value of an `endpoint_url` field, without slashes at its end.
+    """Validates an `endpoint_url` field; returns it without slashes at its end.
 
     Args:
-        value: what the user wrote; None for the platform's own address.
-        example: a URL of the platform's kind, for the message.
-        rule: the message for a URL that holds credentials or a query, or, where it has to be `bare`, a path.
-        bare: allow scheme, host and port alone.
+        value: the value that the user gave; None for the platform's own address.
+        example: a URL of the platform, for the message.
+        rule: the message for a URL with credentials, a query or, if it has to be `bare`, a path.
+        bare: allow scheme, host and port only.
 
     Raises:
-        ValueError: it is no URL of a server, or holds more than `rule` allows.
+        ValueError: the value is not the URL of a server, or breaks the rule.
     """
     if value is None:
         return None
@@ -127,10 +127,10 @@ def checked_endpoint(value: str | None, /, *, example: str, rule: str, bare: boo
 
 
 def one_way_in(ways: Mapping[str, bool], /) -> str | None:
-    """The one of several ways to sign in that was given, by the name of its field.
+    """Returns the name of the one way to sign in that is given; None if there is none.
 
     Raises:
-        ValueError: more than one was given.
+        ValueError: more than one is given.
     """
     given = [name for name, is_given in ways.items() if is_given]
     if len(given) > 1:

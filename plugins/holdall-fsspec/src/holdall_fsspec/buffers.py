@@ -1,4 +1,4 @@
-"""Where what is read lands: memory, or a mapped file that costs none."""
+"""Buffers for downloads: memory, or a mapped temporary file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tempfile import TemporaryFile
 
 
 def allocate(length: int, map_above: int | None, /) -> bytearray | memoryview:
-    """So many bytes to write into; more than `map_above` are a temporary file without a name, which goes with them."""
+    """Allocates a writable buffer; one of more than `map_above` bytes is a temporary file, which is deleted with it."""
     if map_above is None or length <= map_above:
         return bytearray(length)
     with TemporaryFile(prefix="holdall-") as file:

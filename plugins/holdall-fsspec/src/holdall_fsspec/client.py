@@ -1,7 +1,7 @@
-"""What the client of an object store offers: few requests, each awaited on one event loop.
+"""Interfaces of an object store's client: few requests, each awaited on one event loop.
 
-A plugin implements these three; `ObjectBlock` makes a storage of them, with its errors, deadlines, pieces and ranges.
-Whatever a client's library raises may leave these methods as it is: the block maps it.
+A plugin implements `ObjectClient`, `Upload` and `Body`; `ObjectBlock` builds a storage on them, with errors, deadlines,
+pieces and ranges. Exceptions of the client's library pass through: the block maps them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ClientLimits(NamedTuple):
-    """What the fields of a block say of how its client asks. Times are in seconds, `concurrency` counts pieces of an object."""
+    """Timeouts in seconds, concurrent pieces of an object, and attempts of a request, from the fields of a block."""
 
     connect_timeout: float
     read_timeout: float
@@ -27,7 +27,7 @@ class ClientLimits(NamedTuple):
 
 
 class ObjectInfo(NamedTuple):
-    """An object as the store describes it. `modified` is in seconds since the epoch; `name` is the whole name."""
+    """Name, size, etag and time of an object. `modified` is in seconds since the epoch; `name` includes the prefix."""
 
     name: str
     size: int
@@ -36,7 +36,7 @@ class ObjectInfo(NamedTuple):
 
 
 class Unfinished(NamedTuple):
-    """An upload that was begun and neither finished nor given up; `started` is in seconds since the epoch."""
+    """Upload that was begun, and neither finished nor aborted; `started` is in seconds since the epoch."""
 
     name: str
     id: str
@@ -45,9 +45,9 @@ class Unfinished(NamedTuple):
 
 
 class Body(ABC):
-    """An answer on its way: `length` bytes of the object from `start` on, of the version `etag`.
+    """Response body: `length` bytes of the object from `start` on, of the version `etag`.
 
-    `size` is the size of the whole object. A server that knows no ranges sends it all: `start` is 0 then.
+    `size` is that of the whole object. A server that ignores ranges sends all of it, with a `start` of 0.
     """
 
     start: int
@@ -57,84 +57,86 @@ class Body(ABC):
 
     @abstractmethod
     async def read(self, limit: int, /) -> Buffer:
-        """At least one byte, at most `limit`; nothing where the answer has ended."""
+        """Reads at least one byte, at most `limit`; none at the end."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the connection; called once, whatever happened."""
+        """Releases the connection; called once, after success or failure."""
 
 
 class Upload(ABC):
-    """One object on its way in pieces. Nobody sees it before `finish`."""
+    """Upload of one object in pieces, which is visible after `finish`."""
 
     concurrency: ClassVar[int | None] = None
-    """How many pieces may be under way at once, where the store has a limit of its own: 1 where order counts."""
+    """Limit of the store for concurrent pieces: 1 if it needs them in order; None for no limit."""
 
     @abstractmethod
     async def send(self, number: int, offset: int, piece: bytes, /, *, last: bool) -> None:
-        """Piece `number`, counted from 0, whose first byte is byte `offset` of the object."""
+        """Sends piece `number`, counted from 0, whose first byte is byte `offset` of the object."""
 
     @abstractmethod
     async def finish(self) -> str | None:
-        """Show the object; returns its etag. All pieces have been sent."""
+        """Completes the object and returns its etag. All pieces have been sent."""
 
     @abstractmethod
     async def abort(self) -> None:
-        """Give up; nothing of it stays."""
+        """Aborts the upload and deletes its pieces."""
 
 
 class ObjectClient(ABC):
-    """A connection to one bucket or container; made when the first byte moves, once a process and block."""
+    """Client of one bucket or container; created by the first request, once for each process and block."""
 
     loop: AbstractEventLoop
     creates_in_pieces: ClassVar[bool] = False
-    """Whether an upload in pieces can be refused, in its last step and atomically, where the name is taken."""
+    """Whether `Upload.finish` fails atomically if the name exists."""
 
     @abstractmethod
     async def write(self, name: str, data: bytes | IO[bytes], /, *, create: bool) -> str | None:
-        """Write an object in one request; returns its etag. With `create`, only where nothing is."""
+        """Writes an object in one request and returns its etag. With `create`, only if there is none."""
 
     @abstractmethod
-    async def begin(self, name: str, /, *, create: bool) -> Upload: ...
+    async def begin(self, name: str, /, *, create: bool) -> Upload:
+        """Begins an upload in pieces. With `create`, it succeeds only if there is no object."""
 
     @abstractmethod
     async def read(self, name: str, start: int, stop: int, etag: str | None, /) -> Body:
-        """Ask for bytes `start` to `stop` (beyond the end, perhaps), of the version `etag` only where one is given."""
+        """Requests bytes `start` to `stop`, which may be beyond the end, of the version `etag` if one is given."""
 
     @abstractmethod
-    async def head(self, name: str, /) -> ObjectInfo: ...
+    async def head(self, name: str, /) -> ObjectInfo:
+        """Returns name, size, etag and time of an object."""
 
     @abstractmethod
     async def remove(self, name: str, /) -> None:
-        """A name that is not there may be an error."""
+        """Deletes an object; a missing one may be an error."""
 
     async def remove_unchanged(self, name: str, etag: str | None, /) -> None:
-        """As `remove`, of the version `etag` alone where the store can do that: else whoever asks has just looked.
+        """Deletes the version `etag` of an object, if the store has such a condition; the caller has just read the etag.
 
-        Another version is what the store calls a failed condition (412).
+        Raises the store's error for a failed condition (412) if there is another version.
         """
         del etag
         await self.remove(name)
 
     @abstractmethod
     def pages(self, prefix: str, /) -> AsyncIterator[list[ObjectInfo]]:
-        """What is listed under the prefix, in any order."""
+        """Lists the objects under a prefix, in any order."""
 
     @abstractmethod
     async def copy(self, source: str, target: str, /) -> None:
-        """Within the store, without the bytes passing through here."""
+        """Copies an object within the store."""
 
     @abstractmethod
     async def probe(self) -> None:
-        """Ask for the bucket itself; raises what says that it is not there, or why nobody may know."""
+        """Requests the bucket itself; raises if it is missing or not accessible."""
 
     async def unfinished(self, prefix: str, /) -> list[Unfinished]:
-        """Uploads that somebody began and left, where the store keeps (and charges for) such."""
+        """Lists unfinished uploads, in stores that keep (and charge for) them."""
         del prefix
         return []
 
     async def abandon(self, upload: Unfinished, /) -> None:  # noqa: B027 - there is nothing where nothing is unfinished
-        """Remove one of `unfinished`; one that is gone is no error."""
+        """Aborts one of `unfinished`; a missing one is no error."""
 
     async def close(self) -> None:  # noqa: B027 - most close with their last reference
-        """Close connections."""
+        """Closes the connections."""

@@ -1,4 +1,4 @@
-"""How a filesystem of fsspec is made: with the user's options, those in the URL, and the block's limits."""
+"""Creates filesystems of fsspec, from the options of the user, of the URL and of the block."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _NAME_SERVERS: Final = {
     **dict.fromkeys(("gs", "gcs"), ("endpoint_url", _GOOGLES)),
     **dict.fromkeys(AZURE, ("account_host", _MICROSOFTS)),
 }
-"""Protocols whose filesystems show the environment's tokens to the server that a setting names, and who may see them."""
+"""Protocols whose filesystems send tokens of the environment to the server of a setting, and the servers that may get them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FsspecConfig:
-    """The fields of an `FsspecFileSystem` block that an adapter needs."""
+    """Fields of an `FsspecFileSystem` block that an adapter needs."""
 
     address: Address
     settings: Mapping[str, Any]
@@ -41,24 +41,24 @@ class FsspecConfig:
 
 
 def connect(config: FsspecConfig, /, *, defaults: Mapping[str, Any], fixed: Mapping[str, Any]) -> Any:
-    """A filesystem that no other block shares.
+    """Creates a filesystem that no other block shares.
 
     Args:
-        config: what the block says.
-        defaults: options that the user's own precede.
-        fixed: options that precede the user's.
+        config: the fields of the block.
+        defaults: options that the user can override.
+        fixed: options that override those of the user.
 
     Raises:
-        UnusableError: fsspec has none for the protocol, its package is not installed, or it would send the environment's
-            tokens to a server that only `settings` name.
+        UnusableError: fsspec does not know the protocol, its package is not installed, or tokens of the environment would
+            go to a server that only `settings` name.
     """
-    where = config.address
+    address = config.address
     secrets = json.loads(config.secret_settings.get_secret_value()) if config.secret_settings else {}
     if not secrets and not config.settings.get("anon"):
-        _refuse_strangers(config.settings, where.protocol)
-    cls = filesystem_class(where.protocol)
+        _check_server(config.settings, address.protocol)
+    cls = filesystem_class(address.protocol)
     options = {
-        **({"fo": where.archive} if where.archive else cls._get_kwargs_from_urls(where.base)),
+        **({"fo": address.archive} if address.archive else cls._get_kwargs_from_urls(address.base)),
         **defaults,
         **config.settings,
         **secrets,
@@ -68,14 +68,14 @@ def connect(config: FsspecConfig, /, *, defaults: Mapping[str, Any], fixed: Mapp
     try:
         return cls(**options)
     except ImportError as error:
-        raise _without_package(where.protocol) from error
+        raise _without_package(address.protocol) from error
 
 
 def filesystem_class(protocol: str, /) -> Any:
-    """The class that fsspec has for the protocol.
+    """Returns fsspec's filesystem class for a protocol.
 
     Raises:
-        UnusableError: it has none, or the package of it is not installed.
+        UnusableError: fsspec does not know the protocol, or its package is not installed.
     """
     import fsspec  # type: ignore[import-untyped]
 
@@ -92,12 +92,15 @@ def filesystem_class(protocol: str, /) -> Any:
         raise _without_package(protocol) from error
 
 
-def _refuse_strangers(settings: Mapping[str, Any], protocol: str) -> None:
-    """A recorded place may name any server; who gets a token can use it."""
+def _check_server(settings: Mapping[str, Any], protocol: str) -> None:
+    """Raises `UnusableError` if tokens of the environment would go to a server that is not the platform's.
+
+    Recorded locations may name any server, and whoever gets a token can use it.
+    """
     name, suffixes = _NAME_SERVERS.get(protocol, ("", ()))
-    if not (address := str(settings.get(name) or "")):
+    if not (server := str(settings.get(name) or "")):
         return
-    url = urlsplit(address if "://" in address else f"https://{address}")
+    url = urlsplit(server if "://" in server else f"https://{server}")
     if url.scheme != "https" or not (url.hostname or "").endswith(suffixes):
         raise UnusableError(
             f"{name} in settings names a server that tokens of the environment are not sent to. Give its credentials in "

@@ -1,4 +1,4 @@
-"""Between a caller's thread and the client's event loop: one call, or many at once, within one deadline."""
+"""Deadlines, and calls from a thread to the client's event loop within one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Deadline:
-    """When an operation must be over, `seconds` from now; None for never."""
+    """End of an operation, `seconds` from now; None for no end."""
 
     __slots__ = ("_end", "seconds")
 
@@ -23,7 +23,7 @@ class Deadline:
         self._end = None if seconds is None else time.monotonic() + seconds
 
     def left(self) -> float | None:
-        """Seconds; raises `TimeoutError` where none are."""
+        """Returns the seconds left; raises `TimeoutError` if there are none."""
         if self._end is None:
             return None
         left = self._end - time.monotonic()
@@ -33,7 +33,7 @@ class Deadline:
 
 
 def start(loop: AbstractEventLoop, work: Coroutine[Any, Any, T], deadline: Deadline, /) -> Future[T]:
-    """Begin on the loop; the deadline cancels it there."""
+    """Starts a coroutine on the loop, which the deadline cancels there."""
     try:
         left = deadline.left()
     except TimeoutError:
@@ -45,7 +45,7 @@ def start(loop: AbstractEventLoop, work: Coroutine[Any, Any, T], deadline: Deadl
 
 
 def finished(future: Future[T], /) -> T:
-    """What came of it; where this thread is interrupted while it waits, the work is cancelled as well."""
+    """Waits for a result; cancels the work if this thread is interrupted."""
     from concurrent.futures import CancelledError
 
     try:
@@ -53,8 +53,9 @@ def finished(future: Future[T], /) -> T:
     except CancelledError:
         raise ConnectionError("the operation was cancelled on its event loop") from None
     finally:
-        future.cancel()  # does nothing where it is done
+        future.cancel()  # without effect on one that is done
 
 
 def run(loop: AbstractEventLoop, work: Coroutine[Any, Any, T], deadline: Deadline, /) -> T:
+    """Runs a coroutine on the loop and waits for its result."""
     return finished(start(loop, work, deadline))

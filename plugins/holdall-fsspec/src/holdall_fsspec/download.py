@@ -1,4 +1,4 @@
-"""One object, or a part of it, into one buffer: several ranges at once, all of one version."""
+"""Download of an object or a range into one buffer, by concurrent ranges of one version."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 _READ: Final = 1 << 20
 _WRITABLE: Final = 64 << 10
-"""From here on a second copy would cost more than a caller gains who gets bytes."""
+"""Size from which a buffer is returned as it is: a copy to bytes would cost too much."""
 
 
 class DownloadOptions(NamedTuple):
-    """How to read: pieces of `chunk` bytes, `concurrency` of them at once, each asked for `attempts` times at most.
+    """Options of a download: pieces of `chunk` bytes, `concurrency` of them at once, at most `attempts` requests for each.
 
-    Objects of more than `map_above` bytes are read into a temporary file that is mapped. `moved` is told of bytes as
-    they arrive.
+    Objects of more than `map_above` bytes are read into a mapped temporary file. `moved` is called with the number of
+    bytes that arrived.
     """
 
     chunk: int
@@ -36,12 +36,12 @@ class DownloadOptions(NamedTuple):
 async def download(
     client: ObjectClient, name: str, start: int, stop: int | None, etag: str | None, options: DownloadOptions, /
 ) -> Buffer:
-    """Bytes `start` to `stop`: bytes where they are few, else a buffer that is the caller's to change.
+    """Downloads bytes `start` to `stop`: as bytes if they are few, as a buffer that the caller may change otherwise.
 
-    With an `etag`, of that version only. What is there is never mixed from two.
+    With an `etag`, of that version only. Two versions are never mixed.
     """
     end = start + options.chunk if stop is None else min(stop, start + options.chunk)
-    # The first answer says how large the object is and which one it is, so that asking costs no request of its own.
+    # The first response has size and etag of the object, so that no request is needed for them.
     body = await client.read(name, start, end, etag)
     try:
         stop = body.size if stop is None else min(stop, body.size)
@@ -56,6 +56,8 @@ async def download(
 
 
 class _Reader:
+    """Fills a buffer from the ranges of one version."""
+
     def __init__(self, client: ObjectClient, name: str, etag: str | None, options: DownloadOptions) -> None:
         self._client = client
         self._name = name
@@ -63,10 +65,10 @@ class _Reader:
         self._options = options
 
     async def fill_all(self, view: memoryview, start: int, body: Body) -> None:
-        """Fill the view with the object's bytes from `start`; `body` is the answer that has the first of them."""
+        """Fills the view with the object's bytes from `start`; `body` is the response with the first of them."""
         step = self._options.chunk
         if body.start != start or body.length >= len(view):
-            step = max(len(view), 1)  # one answer has it all
+            step = max(len(view), 1)  # one response has all of it
         turns = asyncio.Semaphore(self._options.concurrency)
 
         async def fill(offset: int) -> None:
@@ -86,7 +88,7 @@ class _Reader:
             raise
 
     async def _fill(self, view: memoryview, start: int, first: Body | None) -> None:
-        """Fill one piece; asks again for what is missing where the connection breaks in the middle of it."""
+        """Fills one piece; requests the rest again if the connection breaks in the middle."""
         filled = 0
         with view:
             for attempt in range(self._options.attempts):
@@ -100,8 +102,8 @@ class _Reader:
                         filled += len(piece)
                         self._options.moved(len(piece))
                     _check_whole(filled, len(view))
-                except Exception:  # whatever the transport raises for a broken stream
-                    # An answer that was refused has been repeated by the client already, as far as that helps.
+                except Exception:  # the transports have various errors for a broken stream
+                    # Without a body the request failed, and the client has retried it already.
                     if body is None or attempt + 1 == self._options.attempts:
                         raise
                 else:

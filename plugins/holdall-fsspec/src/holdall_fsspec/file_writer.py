@@ -1,4 +1,4 @@
-"""Files that are seen when they are complete: under their name at once, or under a temporary one and then renamed."""
+"""Writers of files that are visible only when they are complete."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ if TYPE_CHECKING:
 
     from holdall_fsspec.errors import Guard
 
-_RACES: Final = 5
+_ATTEMPTS: Final = 5
 
 
 def is_temporary(name: str, /) -> bool:
-    """Whether a file is one that is being written, or that a killed writer left."""
+    """Whether a name is that of an unfinished file."""
     return name.rpartition("/")[2].startswith(TEMPORARY)
 
 
 def make_folder(filesystem: Any, name: str, /) -> None:
-    """The folder that a file lies in, and those above it."""
+    """Creates the folder of a file, and its parents."""
     folder = name.rpartition("/")[0]
-    for attempt in range(_RACES):
+    for attempt in range(_ATTEMPTS):
         try:
             filesystem.makedirs(folder, exist_ok=True)
-        except OSError:  # perhaps as somebody makes one of them at the same moment
-            if attempt + 1 == _RACES:
+        except OSError:  # perhaps because another writer creates one of them at the same moment
+            if attempt + 1 == _ATTEMPTS:
                 raise
         else:
             return
 
 
 def save_whole(filesystem: Any, name: str, pending: Iterator[bytes], guard: Guard, /, *, block_size: int) -> int:
-    """Where the filesystem shows nothing before the end; returns the size."""
+    """Writes a file on a filesystem that shows it only when it is committed; returns its size."""
     with guard:
         file = filesystem.open(name, "wb", block_size=block_size, autocommit=False)
     try:
-        size = _written(file, pending, guard)
+        size = _write_all(file, pending, guard)
         with guard:
             file.close()
             file.commit()
     except BaseException:
-        with suppress(Exception):  # what went wrong before is what matters; closing would commit what is there of it
+        with suppress(Exception):  # the first error counts; closing would commit the part that was written
             file.closed = True
             file.discard()
         raise
@@ -52,29 +52,29 @@ def save_whole(filesystem: Any, name: str, pending: Iterator[bytes], guard: Guar
 
 
 def save_renamed(filesystem: Any, name: str, pending: Iterator[bytes], guard: Guard, /) -> int:
-    """Where it shows what is half written: into a file beside it, then over it; returns the size."""
+    """Writes a temporary file beside the target and renames it; returns its size."""
     parent = name.rpartition("/")[0]
     temporary = f"{parent}/{TEMPORARY}{new_id()}"
     try:
         with guard:
             file = filesystem.open(temporary, "wb")
         try:
-            if hasattr(file, "set_pipelined"):  # paramiko waits for each 32 KiB to arrive otherwise
+            if hasattr(file, "set_pipelined"):  # otherwise paramiko waits for the response to each 32 KiB
                 file.set_pipelined(pipelined=True)
-            size = _written(file, pending, guard)
+            size = _write_all(file, pending, guard)
         finally:
             with guard:
                 file.close()
         with guard:
             filesystem.mv(temporary, name)
     except BaseException:
-        with suppress(Exception):  # what went wrong before is what matters
+        with suppress(Exception):  # the first error counts
             filesystem.rm_file(temporary)
         raise
     return size
 
 
-def _written(file: Any, pending: Iterator[bytes], guard: Guard) -> int:
+def _write_all(file: Any, pending: Iterator[bytes], guard: Guard) -> int:
     size = 0
     for piece in pending:
         with guard:

@@ -1,4 +1,4 @@
-"""Any fsspec URL as a storage."""
+"""Storage block over any fsspec URL."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ if TYPE_CHECKING:
 class FsspecFileSystem(RemoteBlock):
     """Objects below an fsspec URL, such as `sftp://host/results` or `hf://datasets/me/results`.
 
-    A filesystem that shows files while they are written gets each under a temporary name first. `mode="create"`, on
-    which locks and single flight stand, works where the store itself can refuse (S3, GCS, Azure, memory) and is a
-    `StorageError` elsewhere: a look followed by a write would let two callers both win. `http://`, `https://` and
-    archives (`zip://inside::sftp://host/results.zip`) are read and not written.
+    Files are written under a temporary name and renamed if the filesystem shows unfinished files. `mode="create"`, which
+    locks and single flight need, works on stores with conditional writes (S3, GCS, Azure, memory) and raises a
+    `StorageError` elsewhere: a check followed by a write would let two callers both win. `http://`, `https://` and
+    archives (`zip://inside::sftp://host/results.zip`) are read-only.
 
     Secrets go into `secret_settings`, a mapping (or its JSON): it is never shown, pickled or part of a reference.
-    `timeout` is looked at between requests: no filesystem of fsspec can be stopped in the middle of one. The timeouts of
+    `timeout` is checked between requests: fsspec's filesystems cannot stop in the middle of one. The timeouts of
     connecting and reading are passed to `sftp` and `http`; others have options of their own.
     """
 
     slug: ClassVar[str] = "fsspec"
 
     basepath: str
-    """`protocol://…`; everything is kept below it."""
+    """`protocol://…`; all objects are below it."""
     settings: dict[str, Any] = Field(default_factory=dict)
-    """Options of the filesystem that are no secrets, as fsspec names them."""
+    """Options of the filesystem without secrets, by fsspec's names."""
     secret_settings: SecretStr | None = None
-    """Options that are secrets; merged over `settings`."""
+    """Secret options; they override `settings`."""
 
     @field_validator("basepath")
     @classmethod
@@ -75,18 +75,18 @@ class FsspecFileSystem(RemoteBlock):
 
     @classmethod
     def endpoint_of(cls, location: Mapping[str, Any], /) -> Mapping[str, Any]:
-        """The host (or bucket) in the URL, and all settings: any of them may say whose server is asked."""
-        where = Address.parse(str(location.get("basepath")))
-        host = f"{where.protocol}://{where.host}{f'::{where.archive}' if where.archive else ''}"
+        """Returns the host (or bucket) of the URL and all settings, any of which may name a server."""
+        address = Address.parse(str(location.get("basepath")))
+        host = f"{address.protocol}://{address.host}{f'::{address.archive}' if address.archive else ''}"
         return {"basepath": host, "settings": location.get("settings", {})}
 
     @classmethod
     def server_of(cls, location: Mapping[str, Any], /) -> str | None:
-        """The host in the URL, and all settings; None for a bucket of a platform, and for what is asked without a name."""
-        where = Address.parse(str(location.get("basepath")))
-        asked = Address.parse(where.archive) if where.archive else where
+        """Returns the host of the URL and all settings; None for a platform's bucket, and for protocols without a server."""
+        address = Address.parse(str(location.get("basepath")))
+        server = Address.parse(address.archive) if address.archive else address
         settings = location.get("settings")
-        host = "" if asked.protocol in protocols.WITHOUT_A_SERVER else f"{asked.protocol}://{asked.host}"
+        host = "" if server.protocol in protocols.WITHOUT_A_SERVER else f"{server.protocol}://{server.host}"
         return f"{host} {json.dumps(settings, sort_keys=True, default=str) if settings else ''}".strip() or None
 
     @property
@@ -123,7 +123,7 @@ class FsspecFileSystem(RemoteBlock):
 
     @property
     def adapter(self) -> FileServer:
-        """The way through the operations that the protocol's family has."""
+        """The operations of the protocol's family."""
         config = FsspecConfig(
             address=self.address,
             settings=self.settings,
@@ -160,7 +160,7 @@ class FsspecFileSystem(RemoteBlock):
         self.name_of(key)
         guard, adapter, create = self.guard(key, "put"), self.adapter, mode == "create"
         adapter.check_writable(guard, create=create)
-        stream = _timed(pieces(parts, size=lambda _: self.chunk_size), Deadline(self.timeout), guard)
+        stream = _within(Deadline(self.timeout), pieces(parts, size=lambda _: self.chunk_size), guard)
         return ObjectMeta(key, adapter.write(key, stream, guard, create=create))
 
     def get(self, key: str, /, *, byte_range: ByteRange | None = None) -> Buffer:
@@ -188,26 +188,26 @@ class FsspecFileSystem(RemoteBlock):
         guard, adapter = self.guard(prefix, "scan"), self.adapter
         folder = prefix.rpartition("/")[0]
         if keys.prefix_fault(folder):
-            return iter(())  # no key can start so
-        found = adapter.below(folder, guard)
-        if not found:
+            return iter(())  # no key has this prefix
+        metas = adapter.below(folder, guard)
+        if not metas:
             adapter.confirm_container(guard)
-        return self.listed([each for each in found if each.key.startswith(prefix) and not is_temporary(each.key)])
+        return self.listed([meta for meta in metas if meta.key.startswith(prefix) and not is_temporary(meta.key)])
 
     def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
         adapter = self.adapter
         if not adapter.renames:
             return []
         guard = self.guard("", "sweep")
-        old = [
-            each
-            for each in adapter.below("", guard)
-            if is_temporary(each.key) and each.modified is not None and each.modified < before
+        leftovers = [
+            meta
+            for meta in adapter.below("", guard)
+            if is_temporary(meta.key) and meta.modified is not None and meta.modified < before
         ]
-        for each in [] if dry_run else old:
-            with guard, suppress(FileNotFoundError):  # its writer was alive after all
-                adapter.remove(each.key)
-        return old
+        for meta in [] if dry_run else leftovers:
+            with guard, suppress(FileNotFoundError):  # its writer was alive, and has renamed it
+                adapter.remove(meta.key)
+        return leftovers
 
     def publish(self, source: str, target: str, /) -> None:
         adapter = self.adapter
@@ -220,7 +220,7 @@ class FsspecFileSystem(RemoteBlock):
             adapter.copy(source, target)
 
 
-def _timed(stream: Iterator[bytes], deadline: Deadline, guard: Guard) -> Iterator[bytes]:
+def _within(deadline: Deadline, stream: Iterator[bytes], guard: Guard) -> Iterator[bytes]:
     for piece in stream:
         with guard:
             deadline.left()

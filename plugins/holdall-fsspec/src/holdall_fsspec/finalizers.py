@@ -1,4 +1,4 @@
-"""The connections of a file system: closed with its last reference, and by no process but the one that made them."""
+"""Finalizers of connections: closed with the last reference to their filesystem, only by the process that opened them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _owners: Final[WeakValueDictionary[int, Any]] = WeakValueDictionary()
 
 
 def close_with(filesystem: Any, /, *held: Any) -> None:
-    """Has connections closed when the file system is freed, in place of the finalizers that it registered itself.
+    """Closes connections when the filesystem is freed, in place of the finalizers that it registered itself.
 
     Those of adlfs have the instance among their arguments, so that it is never freed, and wait for the event loop of the
     parent in a forked child, which would not end.
 
     Args:
-        filesystem: an asynchronous file system of fsspec.
-        held: what has a coroutine `close`, and no reference to the file system.
+        filesystem: an asynchronous filesystem of fsspec.
+        held: objects with a coroutine `close` and without a reference to the filesystem.
     """
     for each in getweakrefs(filesystem):
         if isinstance(each.__callback__, finalize):
@@ -32,19 +32,19 @@ def close_with(filesystem: Any, /, *held: Any) -> None:
 
 
 def leave_to_parent(owner: Any, /) -> None:
-    """Has forked children forget the connections of aiohttp that `owner` holds at the time of a fork.
+    """Makes forked children drop the connections of aiohttp that `owner` has at the time of a fork.
 
-    aiohttp closes them where their session is freed, at the child's exit at the latest. That would take them off the
-    epoll of the event loop, which parent and child share, and the parent would wait for answers in vain.
+    aiohttp closes them when their session is freed, at the child's exit at the latest. That would remove them from the
+    epoll of the event loop, which parent and child share, and the parent would wait for responses in vain.
 
     Args:
-        owner: what has an aiohttp session, or none yet, as its attribute `session`; it is not kept alive.
+        owner: an object with an aiohttp session, or None, as its attribute `session`; it is referenced weakly.
     """
     _owners[id(owner)] = owner
 
 
 async def close_all(*held: Any) -> None:
-    """Closes each of them."""
+    """Closes all objects."""
     for each in held:
         await each.close()
 

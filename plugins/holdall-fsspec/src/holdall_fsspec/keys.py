@@ -1,4 +1,4 @@
-"""Which keys may be names in an object store: those that the local storage could hold as well, so results can move."""
+"""Rules for keys in remote storages: the keys of the local storage, so that results can move, with shorter names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _LONGEST: Final = 1024  # bytes of a whole name, prefix included: S3, GCS and Az
 
 
 def checked(key: str, /, *, root: str) -> str:
-    """The name of the key's object below `root`.
+    """Returns the name of the key's object below `root`.
 
     Raises:
-        ConfigurationError: no object may go by that key.
+        ConfigurationError: the key is not valid.
     """
     reason = fault(key)
     name = f"{root}/{key}" if root else key
@@ -27,10 +27,10 @@ def checked(key: str, /, *, root: str) -> str:
 
 
 def checked_file(name: str, /) -> str:
-    """The name, where its segments can be names of files, and none is that of a file that is being written.
+    """Returns the name, whose segments have to be valid file names, and not those of unfinished files.
 
     Raises:
-        ConfigurationError: no file may go by it.
+        ConfigurationError: a segment is not valid.
     """
     for reason in filter(None, map(segment_fault, name.split("/"))):
         refuse(name, reason)
@@ -38,5 +38,5 @@ def checked_file(name: str, /) -> str:
 
 
 def prefix_fault(prefix: str, /) -> str | None:
-    """As `fault`, for the prefix of a block, which may be empty."""
+    """Returns why a block's prefix is not valid; None if it is. It may be empty."""
     return fault(prefix) if prefix else None

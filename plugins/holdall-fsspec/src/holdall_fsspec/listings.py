@@ -1,4 +1,4 @@
-"""All objects below a folder of a filesystem, or an error: never a part of them."""
+"""Listings of a filesystem: all objects below a folder, or an error."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ if TYPE_CHECKING:
 
 
 def walk(filesystem: Any, folder: str, /) -> Iterator[Mapping[str, Any]]:
-    """What fsspec says of each file. Its own `walk` leaves out, in silence, what it could not list."""
+    """Yields fsspec's info of each file below a folder. Its own `walk` skips folders that it cannot list, in silence."""
     try:
         entries = filesystem.ls(folder, detail=True)
     except FileNotFoundError:
-        return  # never there, or gone meanwhile
+        return  # it does not exist, or no longer
     for entry in entries:
         name = entry["name"].rstrip("/")
-        found = filesystem.info(name) if entry["type"] == "link" else entry
-        if found["type"] != "directory":
-            yield {**found, "name": name}
+        info = filesystem.info(name) if entry["type"] == "link" else entry
+        if info["type"] != "directory":
+            yield {**info, "name": name}
         elif name != folder.rstrip("/"):
             yield from walk(filesystem, name)
 
 
 def listed(filesystem: Any, folder: str, /) -> Iterator[Mapping[str, Any]]:
-    """The same of an object store, which has no folders to walk through and lists what starts with a name."""
+    """Yields fsspec's info of each object of a store, which lists names by prefix and has no folders."""
     try:
-        found = filesystem.find(folder, detail=True)
+        infos = filesystem.find(folder, detail=True)
     except FileNotFoundError:
         return
-    yield from ({**info, "name": name} for name, info in found.items() if info["type"] == "file")
+    yield from ({**info, "name": name} for name, info in infos.items() if info["type"] == "file")
 
 
 def meta(key: str, info: Mapping[str, Any], /) -> ObjectMeta:
-    """From whatever names the filesystem has for size, version and time."""
+    """Returns size, etag and time from fsspec's info, whose field names depend on the filesystem."""
     etag = info.get("ETag") or info.get("etag")
-    named = ("LastModified", "last_modified", "Last-Modified", "mtime", "updated", "modified", "created")
-    modified = _seconds(next((info[name] for name in named if info.get(name)), None))
+    fields = ("LastModified", "last_modified", "Last-Modified", "mtime", "updated", "modified", "created")
+    modified = _seconds(next((info[name] for name in fields if info.get(name)), None))
     return ObjectMeta(key, int(info["size"]), str(etag).strip('"') if etag else None, modified)
 
 

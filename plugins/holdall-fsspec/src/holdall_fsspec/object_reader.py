@@ -1,4 +1,4 @@
-"""One object of an fsspec filesystem, or a part of it: at once where it is small, else in pieces, several at a time."""
+"""Reader of one object of an fsspec filesystem: in one request if it is small, in concurrent ranges otherwise."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from holdall_fsspec.adapters import FileServer
 
 
-_SFTP_READ: Final = 32 << 10  # what every server of SFTP answers in one piece
+_SFTP_READ: Final = 32 << 10  # the most that every SFTP server returns in one response
 
 
 class ObjectReader:
-    """Reads the object of one key; every error leaves it as a `StorageError`."""
+    """Reader of the object of one key; raises only `StorageError`s."""
 
     def __init__(self, adapter: FileServer, key: str, guard: Guard) -> None:
         self._adapter = adapter
@@ -30,50 +30,50 @@ class ObjectReader:
         self._key = key
         self._guard = guard
         self._deadline = Deadline(adapter.config.limits.timeout)
-        self._may_know_no_ranges = adapter.ignores_ranges
+        self._ignores_ranges = adapter.ignores_ranges
 
     def read(self, wanted: ByteRange | None, /) -> Buffer:
-        """The bytes, all of one object; fewer where it ends before the range does."""
+        """Reads a range of one version of the object; shorter if the object ends before the range."""
         limit = self._config.chunk_size
         begin, stop = wanted or ByteRange(0)
         if stop is not None and stop - begin <= limit:
-            return self._at_once(begin, stop)
+            return self._read_once(begin, stop)
         before = self._adapter.head(self._key, self._guard)
         if begin > before.size:
-            raise self._past(begin, before.size)
+            raise self._range_error(begin, before.size)
         stop = before.size if stop is None else min(stop, before.size)
         if stop - begin <= limit:
-            return self._at_once(begin, stop if wanted else None)
+            return self._read_once(begin, stop if wanted else None)
         if not self._adapter.by_request:
-            return self._through(begin, stop)
-        data = self._in_pieces(begin, stop, before.size)
+            return self._read_file(begin, stop)
+        data = self._read_ranges(begin, stop, before.size)
         if self._adapter.head(self._key, self._guard) != before:
-            raise self._replaced()
+            raise self._replaced_error()
         return data
 
     def stream(self, chunk: int, /) -> Iterator[Buffer]:
-        """The same piece by piece, none of it of another object than the first."""
+        """Reads the object in chunks, all of one version."""
         before = self._adapter.head(self._key, self._guard)
         if not self._adapter.by_request:
-            yield from self._opened(0, before.size, chunk)
+            yield from self._file_pieces(0, before.size, chunk)
             return
         for begin in range(0, before.size, chunk):
-            piece = self._at_once(begin, min(begin + chunk, before.size))
+            piece = self._read_once(begin, min(begin + chunk, before.size))
             if self._adapter.head(self._key, self._guard) != before:
-                raise self._replaced()
+                raise self._replaced_error()
             yield piece
 
-    def _through(self, begin: int, stop: int) -> Buffer:
+    def _read_file(self, begin: int, stop: int) -> Buffer:
         data = allocate(stop - begin, self._config.map_above)
         filled = 0
         with memoryview(data) as view:
-            for piece in self._opened(begin, stop, self._config.chunk_size):
+            for piece in self._file_pieces(begin, stop, self._config.chunk_size):
                 view[filled : filled + len(piece)] = piece
                 filled += len(piece)
         return data
 
-    def _opened(self, begin: int, stop: int, chunk: int) -> Iterator[bytes]:
-        """From a file that stays open."""
+    def _file_pieces(self, begin: int, stop: int, chunk: int) -> Iterator[bytes]:
+        """Yields pieces of a range from a file that stays open."""
         with ExitStack() as stack:
             with self._guard:
                 filesystem = stack.enter_context(self._adapter.lent())
@@ -84,41 +84,41 @@ class ObjectReader:
                     self._deadline.left()
                     piece = _from_file(file, start, end)
                 if len(piece) != end - start:
-                    raise self._replaced()
+                    raise self._replaced_error()
                 yield piece
 
-    def _replaced(self) -> Exception:
+    def _replaced_error(self) -> Exception:
         return self._guard.failed("the object was replaced while it was read. Read it again.", transient=True)
 
-    def _at_once(self, begin: int, stop: int | None) -> bytes:
-        data = self._piece(begin, stop) if stop is None or stop > begin else b""
-        if self._may_know_no_ranges and begin and data:
-            # What came may be the whole, from a server that knows no ranges, and fsspec does not say so.
+    def _read_once(self, begin: int, stop: int | None) -> bytes:
+        data = self._fetch(begin, stop) if stop is None or stop > begin else b""
+        if self._ignores_ranges and begin and data:
+            # A server that ignores ranges returns the whole object, and fsspec does not report that.
             size = self._adapter.head(self._key, self._guard).size
             if begin > size:
-                raise self._past(begin, size)
+                raise self._range_error(begin, size)
             return data[begin:stop] if len(data) == size else data
         if not data and begin > (size := self._adapter.head(self._key, self._guard).size):
-            raise self._past(begin, size)
+            raise self._range_error(begin, size)
         return data if stop is None else data[: stop - begin]
 
-    def _in_pieces(self, begin: int, stop: int, size: int) -> Buffer:
+    def _read_ranges(self, begin: int, stop: int, size: int) -> Buffer:
         step = self._config.chunk_size
         data = allocate(stop - begin, self._config.map_above)
         with memoryview(data) as view:
 
             def fetch(start: int) -> bytes | None:
                 end = min(start + step, stop)
-                piece = self._piece(start, end)
-                if len(piece) == size:  # the whole, as above
+                piece = self._fetch(start, end)
+                if len(piece) == size:  # the whole object, as above
                     return piece
                 if len(piece) != end - start:
-                    raise self._replaced()
+                    raise self._replaced_error()
                 view[start - begin : end - begin] = piece
                 return None
 
             starts = range(begin, stop, step)
-            if self._may_know_no_ranges:
+            if self._ignores_ranges:
                 if (whole := fetch(begin)) is not None:
                     view[:] = whole[begin:stop]
                     return data
@@ -129,7 +129,7 @@ class ObjectReader:
                 list(pool.map(fetch, starts))
         return data
 
-    def _piece(self, begin: int, stop: int | None) -> bytes:
+    def _fetch(self, begin: int, stop: int | None) -> bytes:
         bounds = {} if begin == 0 and stop is None else {"start": begin, "end": stop}
 
         def cat(filesystem: Any) -> bytes:
@@ -138,15 +138,15 @@ class ObjectReader:
             return data
 
         try:
-            return self._adapter.ask(cat)
+            return self._adapter.request(cat)
         except Exception as error:
             if begin and BackendError.of(error).status == 416:
                 return b""
             if self._adapter.has_folders:
-                self._adapter.head(self._key, self._guard)  # which says KeyMissing of a folder
+                self._adapter.head(self._key, self._guard)  # raises KeyMissing for a folder
             raise self._adapter.unread(self._guard, error) from error
 
-    def _past(self, begin: int, size: int) -> Exception:
+    def _range_error(self, begin: int, size: int) -> Exception:
         return self._guard.failed(f"the range starts at {begin}, past the end of the object at {size}.")
 
 

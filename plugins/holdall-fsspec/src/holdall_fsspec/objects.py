@@ -1,4 +1,4 @@
-"""A bucket as a storage: what S3, GCS, Azure and their kind have in common, over a client of few requests."""
+"""Base class of object store blocks (S3, GCS, Azure) over an `ObjectClient`."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _CONFLICTS: Final = 6
 _FIRST_PIECES: Final = 2_000
-"""Of the 10,000 that S3 takes; later ones are eight times as large, as nobody knows the end yet."""
+"""Of the 10,000 that S3 allows; later ones are eight times as large, as the size of the object is unknown."""
 
 
 class ObjectBlock(BucketBlock):
-    """Base of blocks over an `ObjectClient`: a subclass says how to make one and, as a `BucketBlock`, where the keys begin."""
+    """Base class of blocks over an `ObjectClient`. A subclass creates the client and, as a `BucketBlock`, has the location."""
 
     atomic_create: ClassVar[bool] = True
     at_once: ClassVar[int] = 5 << 30
-    """Bytes that one request may write or copy."""
+    """Most bytes that one request can write or copy."""
 
     @abstractmethod
     def new_client(self) -> ObjectClient: ...
@@ -64,9 +64,9 @@ class ObjectBlock(BucketBlock):
                 etag = self._write(name, first, deadline, create=create)
             return ObjectMeta(key, len(first), etag)
         pending: Iterator[bytes] = chain([first, second], stream)
-        del first, second  # whoever sends them lets go of them
+        del first, second  # so that each is freed when it is sent
         with guard:
-            client: ObjectClient = self.client  # which may find no credentials
+            client: ObjectClient = self.client  # raises if there are no credentials
         if create and not client.creates_in_pieces:
             return self._create_large(key, name, pending, guard)
         from holdall_fsspec.upload import upload
@@ -80,8 +80,8 @@ class ObjectBlock(BucketBlock):
         return self.chunk_size if number < _FIRST_PIECES else 8 * self.chunk_size
 
     def _create_large(self, key: str, name: str, pending: Iterator[bytes], guard: Guard) -> ObjectMeta:
-        """One conditional request from a temporary file: not every store decides the end of an upload atomically."""
-        if self.exists(key):  # spares the loser the writing; the request below decides
+        """Writes a temporary file and sends it in one conditional request: in some stores the end of an upload is not atomic."""
+        if self.exists(key):  # saves the loser the writing; the request below decides
             raise guard.exists()
         with TemporaryFile(prefix="holdall-") as file:
             for piece in pending:
@@ -102,10 +102,10 @@ class ObjectBlock(BucketBlock):
             except Exception as error:
                 failure = BackendError.of(error)
                 if failure.conflict and (create or failure.transient) and attempt + 1 < _CONFLICTS:
-                    sleep(backoff(attempt))  # S3 asks for that: who is first is known in a moment
+                    sleep(backoff(attempt))  # as S3 demands: the other write is decided in a moment
                     continue
                 if create and failure.taken and failure.retries and self._holds(name, data, deadline):
-                    # The request was sent again after its answer was lost: it is our own object that is in the way.
+                    # The request was sent again after its response was lost: the existing object is this one.
                     return run(client.loop, client.head(name), deadline).etag
                 raise
         raise AssertionError("the last attempt returns or raises")
@@ -123,13 +123,13 @@ class ObjectBlock(BucketBlock):
         if byte_range is not None and (error := self.range_fault(guard, byte_range)) is not None:
             raise error
         if stop == begin:
-            return self._nothing(key, begin, guard)
+            return self._empty_range(key, begin, guard)
         try:
             return self._download(name, begin, stop, None, Deadline(self.timeout))
         except Exception as error:
             if BackendError.of(error).status == 416:
-                return self._nothing(key, begin, guard)
-            raise self._unread(guard, error) from error
+                return self._empty_range(key, begin, guard)
+            raise self._read_error(guard, error) from error
 
     def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
         name, guard = self.name_of(key), self.guard(key, "get")
@@ -141,23 +141,23 @@ class ObjectBlock(BucketBlock):
             while True:
                 while len(waiting) < self.concurrency and (begin := next(starts, None)) is not None:
                     stop = min(begin + chunk, meta.size)
-                    work = self._downloading(name, begin, stop, meta.etag)
+                    work = self._start_download(name, begin, stop, meta.etag)
                     waiting.append(start(self.client.loop, work, deadline))
                 if not waiting:
                     return
                 try:
                     piece = finished(waiting.popleft())
                 except Exception as error:
-                    raise self._unread(guard, error) from error
+                    raise self._read_error(guard, error) from error
                 yield piece
         finally:
-            for each in waiting:
-                each.cancel()
+            for future in waiting:
+                future.cancel()
 
     def _download(self, name: str, begin: int, stop: int | None, etag: str | None, deadline: Deadline) -> Buffer:
-        return run(self.client.loop, self._downloading(name, begin, stop, etag), deadline)
+        return run(self.client.loop, self._start_download(name, begin, stop, etag), deadline)
 
-    def _downloading(self, name: str, begin: int, stop: int | None, etag: str | None) -> Coroutine[Any, Any, Buffer]:
+    def _start_download(self, name: str, begin: int, stop: int | None, etag: str | None) -> Coroutine[Any, Any, Buffer]:
         from holdall_fsspec.download import download
 
         return download(self.client, name, begin, stop, etag, self._download_options())
@@ -167,13 +167,13 @@ class ObjectBlock(BucketBlock):
 
         return DownloadOptions(self.chunk_size, self.concurrency, self.max_attempts, self.map_above, arriving.get())
 
-    def _unread(self, guard: Guard, error: Exception) -> StorageError:
+    def _read_error(self, guard: Guard, error: Exception) -> StorageError:
         if BackendError.of(error).status == 412:
             return guard.failed("the object was replaced while it was read. Read it again.", transient=True)
         return self._missing_error(guard, guard.mapped(error), error)
 
-    def _nothing(self, key: str, begin: int, guard: Guard) -> bytes:
-        """The answer to a range of no bytes, which HTTP cannot ask for."""
+    def _empty_range(self, key: str, begin: int, guard: Guard) -> bytes:
+        """Returns no bytes, for an empty range, which HTTP cannot request; raises for one past the end."""
         size = self._head(key, guard).size
         if begin > size:
             raise guard.failed(f"the range starts at {begin}, past the end of the object at {size}.")
@@ -185,13 +185,13 @@ class ObjectBlock(BucketBlock):
     def _head(self, key: str, guard: Guard) -> ObjectMeta:
         name = self.name_of(key)
         try:
-            seen: ObjectInfo = self._run(self.client.head(name))
+            info: ObjectInfo = self._run(self.client.head(name))
         except Exception as error:
             raise self._missing_error(guard, guard.mapped(error), error) from error
-        return ObjectMeta(key, seen.size, seen.etag, seen.modified)
+        return ObjectMeta(key, info.size, info.etag, info.modified)
 
     def _missing_error(self, guard: Guard, mapped: StorageError, error: Exception) -> StorageError:
-        """Of an answer that does not say what is missing, the object or the whole bucket: the error that is right."""
+        """Returns the error for a missing object, or for a missing bucket if the response did not tell which."""
         if not isinstance(mapped, KeyMissing) or BackendError.of(error).names_object:
             return mapped
         try:
@@ -209,16 +209,16 @@ class ObjectBlock(BucketBlock):
         self._remove(key, lambda client: client.remove(name))
 
     def delete_unchanged(self, meta: ObjectMeta, /) -> bool:
-        """Looked at first, as not every server heeds a condition."""
+        """Deletes an object after a comparison, as some servers ignore conditions."""
         try:
-            found = self.head(meta.key)
+            current = self.head(meta.key)
         except KeyMissing:
             return True
-        if not meta.is_same(found):
+        if not meta.is_same(current):
             return False
         try:
             name = self.name_of(meta.key)
-            self._remove(meta.key, lambda client: client.remove_unchanged(name, found.etag))
+            self._remove(meta.key, lambda client: client.remove_unchanged(name, current.etag))
         except StorageError as error:
             if error.__cause__ is None or BackendError.of(error.__cause__).status != 412:
                 raise
@@ -239,17 +239,17 @@ class ObjectBlock(BucketBlock):
 
     def _confirm_container(self, guard: Guard) -> None:
         missing = guard.missing()
-        found = self._missing_error(guard, missing, missing)
-        if found is not missing:
-            raise found
+        error = self._missing_error(guard, missing, missing)
+        if error is not missing:
+            raise error
 
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         if keys.prefix_fault(prefix.rpartition("/")[0]):
-            return iter(())  # no key can start so
-        skip = len(self._under)
+            return iter(())  # no key has this prefix
+        skip = len(self._name_prefix)
         with self.guard(prefix, "scan"):
-            found = self._run(_listed(self.client, self._under + prefix))
-        return self.listed([ObjectMeta(each.name[skip:], each.size, each.etag, each.modified) for each in found])
+            infos = self._run(_list_all(self.client, self._name_prefix + prefix))
+        return self.listed([ObjectMeta(info.name[skip:], info.size, info.etag, info.modified) for info in infos])
 
     def publish(self, source: str, target: str, /) -> None:
         origin, name = self.name_of(source), self.name_of(target)
@@ -261,23 +261,23 @@ class ObjectBlock(BucketBlock):
 
     def sweep(self, before: float, /, *, dry_run: bool = False) -> list[ObjectMeta]:
         removed = []
-        skip = len(self._under)
+        skip = len(self._name_prefix)
         with self.guard("", "sweep"):
-            for each in self._run(self.client.unfinished(self._under)):
-                if each.started < before and each.name.startswith(self._under):
+            for upload in self._run(self.client.unfinished(self._name_prefix)):
+                if upload.started < before and upload.name.startswith(self._name_prefix):
                     if not dry_run:
-                        self._run(self.client.abandon(each))
-                    shown = f"{each.name[skip:]} (upload {each.id[:8]})"
-                    removed.append(ObjectMeta(shown, each.size, None, each.started))
+                        self._run(self.client.abandon(upload))
+                    shown = f"{upload.name[skip:]} (upload {upload.id[:8]})"
+                    removed.append(ObjectMeta(shown, upload.size, None, upload.started))
         return removed
 
     @property
-    def _under(self) -> str:
+    def _name_prefix(self) -> str:
         return f"{self.root}/" if self.root else ""
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return run(self.client.loop, work, Deadline(self.timeout))
 
 
-async def _listed(client: ObjectClient, prefix: str) -> list[ObjectInfo]:
-    return [each async for page in client.pages(prefix) for each in page]
+async def _list_all(client: ObjectClient, prefix: str) -> list[ObjectInfo]:
+    return [info async for page in client.pages(prefix) for info in page]

@@ -1,4 +1,4 @@
-"""Options of a library that pass through a block: which of them are secrets, and the form in which secrets are stored."""
+"""Options that a block passes to a library: secrets among them, and their stored form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SECRET = re.compile(
 
 
 def secret_names(settings: Mapping[str, Any], /) -> Iterator[str]:
-    """Names of options, however deep, whose values are secrets by their sound."""
+    """Yields the names of options, at any depth, that suggest secrets."""
     for name, value in settings.items():
         if _SECRET.search(str(name)):
             yield str(name)
@@ -28,13 +28,13 @@ def secret_names(settings: Mapping[str, Any], /) -> Iterator[str]:
 
 
 def as_json(value: Any, /, *, field: str | None = "secret_settings") -> Any:
-    """Secret options as the text that a `SecretStr` keeps.
+    """Returns secret options as JSON, the text of a `SecretStr`.
 
     Raises:
-        ValueError: neither a mapping nor a JSON object.
+        ValueError: the value is neither a mapping nor a JSON object.
     """
     if isinstance(value, Mapping):
-        return json.dumps({name: _revealed(each) for name, each in value.items()})
+        return json.dumps({name: _revealed(secret) for name, secret in value.items()})
     if value is not None:
         text = _revealed(value)
         try:

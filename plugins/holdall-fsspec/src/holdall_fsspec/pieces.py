@@ -1,4 +1,4 @@
-"""Parts of any size, as pieces of one size: what a multipart upload sends."""
+"""Pieces of one size from parts of any size, for multipart uploads."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def pieces(parts: Parts, /, *, size: Callable[[int], int]) -> Iterator[bytes]:
-    """Bytes in pieces of `size(number)` bytes, counted from 0, the last one shorter; at least one piece, if empty.
+    """Joins and cuts parts to pieces of `size(number)` bytes, counted from 0; the last one is shorter. Yields at least one.
 
-    One piece at a time is copied, so that a large array costs no second copy of itself; a part that is a piece
-    already, as the one small part of a small result, is not copied at all.
+    One piece at a time is copied, so that a large array needs no second copy; a single part that fits into one piece, as
+    that of a small result, is not copied.
     """
     number, wanted = 0, size(0)
     pending = bytearray()

@@ -1,4 +1,4 @@
-"""Clients that one thread at a time may use: some for all, each lent to one."""
+"""Pool of clients that are lent to one thread at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Pool:
-    """At most `limit` clients, each made when all others are lent out."""
+    """Pool of at most `limit` clients, each created when all others are lent."""
 
     def __init__(self, make: Callable[[], Any], limit: int) -> None:
         self._make = make
@@ -22,7 +22,7 @@ class Pool:
 
     @contextmanager
     def one(self) -> Iterator[Any]:
-        """Lend a client. One on which something broke is let go of: its connection may be what broke."""
+        """Lends a client; closes it after a transient error, as its connection may be broken."""
         with self._room:
             try:
                 client = self._free.pop()
@@ -39,6 +39,7 @@ class Pool:
             self._free.append(client)
 
     def close(self) -> None:
+        """Closes the clients that are not lent."""
         while self._free:
             _close(self._free.pop())
 

@@ -1,4 +1,4 @@
-"""Protocols of fsspec by what stands in their URLs, and the parts of a base path."""
+"""Families of fsspec's protocols, and the parts of a base path."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SFTP: Final = frozenset({"sftp", "ssh"})
 READ_ONLY: Final = HTTP | ARCHIVES | {"data", "git", "github", "reference"}
 AZURE: Final = frozenset({"az", "abfs", "abfss"})
 STORES: Final = frozenset({"s3", "s3a", "gs", "gcs", "oss"}) | AZURE
-"""Object stores: their host is a bucket or container."""
+"""Object stores: the host of their URLs is a bucket or container."""
 ONE_AT_A_TIME: Final = SFTP | {"ftp", "ftps"}
-"""Their clients are one connection, on which one thread may speak."""
+"""Protocols whose client is one connection for one thread."""
 WITHOUT_A_SERVER: Final = STORES | HTTP | {"memory", "hf", "data"}
-"""What stands behind `://` is no server, or one that is sent no credentials of the environment."""
+"""Protocols whose URLs name no server, or one that gets no credentials of the environment."""
 
 _PROTOCOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*").fullmatch
 
@@ -28,7 +28,7 @@ _WITH_A_HOST: Final = STORES | HTTP | ONE_AT_A_TIME
 
 
 class Address(NamedTuple):
-    """A base path in its parts. `host` is the bucket or container in a store; an archive has none.
+    """Parts of a base path. `host` is the bucket or container of a store; an archive has none.
 
     `archive` is the URL of the archive that `zip://inside::URL` names.
     """
@@ -40,17 +40,17 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, url: str, /) -> Self:
-        """From what `checked` has let pass."""
+        """Parses a URL that `checked` has returned."""
         protocol, _, rest = url.partition("://")
-        inside, found, archive = rest.partition("::")
+        inside, separator, archive = rest.partition("::")
         if protocol in ARCHIVES:
-            return cls(protocol, "", inside, archive if found else None)
+            return cls(protocol, "", inside, archive if separator else None)
         host, _, root = rest.partition("/")
         return cls(protocol, host, root)
 
     @property
     def base(self) -> str:
-        """The URL that names of objects start with, with no slash at the end."""
+        """URL prefix of the objects' names, without a slash at the end."""
         between = "/" if self.root and self.protocol not in ARCHIVES else ""
         return f"{self.protocol}://{self.host}{between}{self.root}"
 
@@ -69,13 +69,13 @@ def _check_host(protocol: str, authority: str) -> None:
 
 
 def checked(url: str, /) -> str:
-    """The base path, without slashes at its end.
+    """Validates a base path; returns it without slashes at its end.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not the URL of a filesystem that fsspec may have.
     """
-    protocol, found, rest = url.partition("://")
-    if not found or not _PROTOCOL(protocol):
+    protocol, separator, rest = url.partition("://")
+    if not separator or not _PROTOCOL(protocol):
         raise ValueError("basepath must be one URL such as 'sftp://host/results', with a protocol that fsspec knows")
     if protocol in LOCAL:
         raise ValueError("a local folder is LocalFileSystem(basepath='/the/folder'), which fsspec cannot do as well")

@@ -1,4 +1,4 @@
-"""A request that is sent again: only where that can help, and not by everybody at the same moment."""
+"""Retries of requests: for transient failures only, with jittered backoff."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _FIRST_PAUSE_BUSY: Final = 0.5
 _LONGEST_PAUSE: Final = 10.0
 
 
-async def retry(ask: Callable[[], Awaitable[T]], attempts: int, /) -> T:
-    """What comes of `ask()`, which is called up to `attempts` times while its failure is one that may pass.
+async def retry(send: Callable[[], Awaitable[T]], attempts: int, /) -> T:
+    """Awaits `send()`, up to `attempts` times while its failure is transient, and returns the result.
 
-    What is raised in the end says how often it was repeated: `BackendError.retries`. For clients whose library cannot be told
-    what to repeat, or does not say how often it did: the first answer to a conditional write may have been lost.
+    The exception that is raised in the end has the number of retries (`BackendError.retries`): the first response to a
+    conditional write may have been lost. For libraries whose own retries cannot be configured or counted.
     """
     from asyncio import sleep
 
     for attempt in range(attempts):
         try:
-            return await ask()
+            return await send()
         except Exception as error:
             failure = BackendError.of(error)
             if not failure.retryable or attempt + 1 == attempts:
@@ -38,6 +38,11 @@ async def retry(ask: Callable[[], Awaitable[T]], attempts: int, /) -> T:
 
 
 def backoff(attempt: int, /, *, busy: bool = False) -> float:
-    """Seconds before the next attempt, full jitter: `attempt` counts from 0, `busy` says that the service asked for it."""
+    """Returns the seconds before the next attempt, with full jitter.
+
+    Args:
+        attempt: the number of the failed attempt, from 0.
+        busy: whether the service demanded fewer requests.
+    """
     longest = (_FIRST_PAUSE_BUSY if busy else _FIRST_PAUSE) * 2**attempt
-    return random.uniform(0, min(longest, _LONGEST_PAUSE))  # noqa: S311 - it spreads load, no more
+    return random.uniform(0, min(longest, _LONGEST_PAUSE))  # noqa: S311 - only spreads load

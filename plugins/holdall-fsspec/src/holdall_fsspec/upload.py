@@ -1,4 +1,4 @@
-"""One object in pieces, several under way at once and no more of them in memory."""
+"""Upload of one object in pieces, with a limit of concurrent pieces in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from holdall_fsspec.errors import Guard
 
 _ABORT: Final = 30.0
-"""Seconds for giving up, at most: the connection may be what failed."""
+"""Most seconds for an abort: the connection may be broken."""
 
 
 def upload(
@@ -29,34 +29,34 @@ def upload(
     deadline: Deadline,
     guard: Guard,
 ) -> tuple[str | None, int]:
-    """Send the pieces as one object; returns its etag and size.
+    """Uploads the pieces as one object; returns its etag and size.
 
-    Whatever goes wrong, the reading of the pieces included, the upload is given up: nothing of it stays.
+    Any failure, that of reading the pieces included, aborts the upload and deletes its pieces.
     """
     with guard:
         begun = run(client.loop, client.begin(name, create=create), deadline)
-    sending = _Sending(client, begun, min(concurrency, begun.concurrency or concurrency), deadline)
+    sender = _PieceSender(client, begun, min(concurrency, begun.concurrency or concurrency), deadline)
     try:
-        # One piece is held back, as some stores have to be told which is the last.
+        # One piece is held back, as some stores need to know which is the last.
         held = next(pieces)
         for piece in pieces:
             with guard:
-                sending.send(held, last=False)
+                sender.send(held, last=False)
             held = piece
         with guard:
-            sending.send(held, last=True)
-            sending.wait()
+            sender.send(held, last=True)
+            sender.wait()
             etag = run(client.loop, begun.finish(), deadline)
     except BaseException:
-        sending.cancel()
-        with suppress(Exception):  # what went wrong before is what matters
+        sender.cancel()
+        with suppress(Exception):  # the first error counts
             run(client.loop, begun.abort(), Deadline(min(_ABORT, deadline.seconds or _ABORT)))
         raise
-    return etag, sending.size
+    return etag, sender.size
 
 
-class _Sending:
-    """Pieces on their way; the first failure shows at the next `send`, or at `wait`."""
+class _PieceSender:
+    """Sender of concurrent pieces; the first failure is raised by the next `send` or `wait`."""
 
     def __init__(self, client: ObjectClient, begun: Upload, concurrency: int, deadline: Deadline) -> None:
         self.size = 0
@@ -69,7 +69,7 @@ class _Sending:
 
     def send(self, piece: bytes, *, last: bool) -> None:
         while len(self._running) >= self._concurrency:
-            self._settle()
+            self._wait_for_one()
         work = self._begun.send(self._number, self.size, piece, last=last)
         self._running.add(start(self._client.loop, work, self._deadline))
         self._number += 1
@@ -77,15 +77,15 @@ class _Sending:
 
     def wait(self) -> None:
         while self._running:
-            self._settle()
+            self._wait_for_one()
 
     def cancel(self) -> None:
-        """Before the abort: a piece that arrives after it would stay for ever."""
-        for each in self._running:
-            each.cancel()
+        """Cancels all pieces before an abort: one that arrives later would never be deleted."""
+        for future in self._running:
+            future.cancel()
         wait(self._running, timeout=_ABORT)
 
-    def _settle(self) -> None:
+    def _wait_for_one(self) -> None:
         done, self._running = wait(self._running, return_when=FIRST_COMPLETED)
-        for each in done:
-            finished(each)
+        for future in done:
+            finished(future)
