@@ -46,11 +46,11 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
 
 @pytest.fixture(scope="session")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the plugin's folder, far from ours, with a `.venv` that has two wheels and pytest in it."""
+    """A copy of the plugin's folder, far from ours; its `.venv` has it, the core, the command line and pytest."""
     folder = tmp_path_factory.mktemp("stranger") / PLUGIN.name
     shutil.copytree(PLUGIN, folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     wheels = folder / "dist"
-    for source in (ROOT / "core", folder):
+    for source in (ROOT / "core", ROOT / "plugins" / "holdall-cli", folder):
         run("uv", "build", "--quiet", "--wheel", "--python", sys.executable, "--out-dir", wheels, source, cwd=folder)
     shutil.rmtree(folder / "src")  # what is tested is what is installed
     run("uv", "venv", "--quiet", "--no-project", "--python", sys.executable, folder / ".venv", cwd=folder)

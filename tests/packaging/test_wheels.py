@@ -225,7 +225,7 @@ def test_the_contract_kit_needs_no_command_line(built: Path, elsewhere: Path) ->
         "import pkgutil, importlib, holdall.testing as kit\n"
         "names = [each.name for each in pkgutil.walk_packages(kit.__path__, 'holdall.testing.')]\n"
         "for name in names: importlib.import_module(name)\n"
-        "print(len(names), [name for name in sys.modules if name.startswith('holdall.cli')])"
+        "print(len(names), [name for name in sys.modules if name.partition('.')[0] == 'holdall_cli'])"
     )
     number, _, commands = run(python, "-W", "error", "-c", hidden + code, cwd=elsewhere).partition(" ")
 
