@@ -12,7 +12,8 @@ import pytest
 
 from holdall.errors import ConfigurationError, HoldallWarning
 from holdall.settings import model as settings_module
-from holdall.settings.model import Settings, current, default_home
+from holdall.settings.model import Settings, current
+from holdall.settings.sources import default_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from holdall._pydantic_errors import faults
 from holdall.errors import ConfigurationError
 from holdall.settings import user
-from holdall.settings.model import BLOCK_PREFIX, DEFAULT
+from holdall.settings.sources import BLOCK_PREFIX, DEFAULT
 from holdall.suggest import suggest
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from holdall.blocks import urls
 from holdall.errors import ConfigurationError, PluginError, UnknownBlockError
 from holdall.plugins import registry
 from holdall.security.redact import masked, shown
-from holdall.settings.model import SECRET_KEY, current
+from holdall.settings.model import current
+from holdall.settings.sources import SECRET_KEY
 from holdall.storage.guard import guard
 from holdall.suggest import suggest
 from holdall.types import BlockDocument

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from holdall._system.safe_open import open_own
 from holdall.errors import ConfigurationError, HoldallWarning, PluginMissingError, describe_error
-from holdall.settings.model import SECRET_KEY
+from holdall.settings.sources import SECRET_KEY
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -10,7 +10,7 @@ from holdall.results import record as records
 from holdall.security.keyring import KeyRing
 from holdall.security.policy import Policy
 from holdall.security.signing import UNSIGNED, verify
-from holdall.settings.model import ENCRYPTION_KEY, SIGNING_KEY
+from holdall.settings.sources import ENCRYPTION_KEY, SIGNING_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

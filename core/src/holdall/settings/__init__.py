@@ -6,34 +6,32 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from holdall.settings.model import (
+    from holdall.settings.model import Settings, adjust_with, current
+    from holdall.settings.sources import (
         BLOCK_PREFIX,
         DEFAULT,
         ENCRYPTION_KEY,
         OF_THE_USER,
         SECRET_KEY,
         SIGNING_KEY,
-        Settings,
-        adjust_with,
-        current,
         default_home,
         options,
         variable,
     )
 
 _HOMES = {
-    "BLOCK_PREFIX": "model",
-    "DEFAULT": "model",
-    "ENCRYPTION_KEY": "model",
-    "OF_THE_USER": "model",
-    "SECRET_KEY": "model",
-    "SIGNING_KEY": "model",
+    "BLOCK_PREFIX": "sources",
+    "DEFAULT": "sources",
+    "ENCRYPTION_KEY": "sources",
+    "OF_THE_USER": "sources",
+    "SECRET_KEY": "sources",
+    "SIGNING_KEY": "sources",
     "Settings": "model",
     "adjust_with": "model",
     "current": "model",
-    "default_home": "model",
-    "options": "model",
-    "variable": "model",
+    "default_home": "sources",
+    "options": "sources",
+    "variable": "sources",
 }
 
 __all__ = [

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from holdall.settings import model as settings
-from holdall.settings.model import Settings
+from holdall.settings.model import Settings, adjust_with
+from holdall.settings.sources import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,18 +23,18 @@ _ACCEPT = "accept"
 @contextmanager
 def looking() -> Iterator[None]:
     """Context manager in which `settings.current` takes trust from the environment alone, not from files of a project."""
-    before = settings.adjust_with(distrusting)
+    before = adjust_with(distrusting)
     try:
         yield
     finally:
-        settings.adjust_with(before)
+        adjust_with(before)
 
 
 def accept(names: Iterable[str], /) -> None:
     """Adds names to what commands accept, until `looking` ends."""
     more = frozenset(names)
     if more:
-        settings.adjust_with(lambda found: _accepting(distrusting(found), more))
+        adjust_with(lambda found: _accepting(distrusting(found), more))
 
 
 def distrusting(found: Settings, /) -> Settings:
@@ -67,8 +67,8 @@ def _accepting(found: Settings, more: frozenset[str]) -> Settings:
 
 def _is_of_a_project(found: Settings, name: str) -> bool:
     """Returns whether a setting comes from a file, other than one in the user's own home folder."""
-    source = found.sources.get(name, settings.DEFAULT)
-    if source == settings.DEFAULT or source.startswith("environment variable "):
+    source = found.sources.get(name, DEFAULT)
+    if source == DEFAULT or source.startswith("environment variable "):
         return False
     own = os.path.realpath(os.path.expanduser("~"))
     return os.path.realpath(os.path.dirname(source)) != own
