@@ -46,6 +46,7 @@ _FLAG_MISSING: Final[Any] = names(Flag)["_missing_"].__func__
 
 
 def class_plan(kind: type, /) -> Callable[[TreeWriter, Any, int], Any] | None:
+    """Returns the function that writes instances of a dataclass, an attrs class or a named tuple; None for others."""
     for tag, find in (("dataclass", _dataclass_fields), ("attrs", _attrs_fields)):
         fields = find(kind)
         if fields is not None:
@@ -207,6 +208,7 @@ def _read_namedtuple(reader: TreeReader, name: str, value: Any, more: dict[str, 
 
 
 def enum_plan(kind: type, /) -> Callable[[TreeWriter, Any, int], Any] | None:
+    """Returns the function that writes members of an enum or a flag; None for others."""
     if not descends(kind, Enum):
         return None
     name = class_name(kind)

@@ -52,12 +52,14 @@ class UnsupportedValue(Exception):  # noqa: N818 - internal signal; users see th
 
 
 def too_deep(levels: int, /) -> UnsupportedValue:
+    """Returns the signal for a value that is nested too deeply, which may be a cycle."""
     unsupported = UnsupportedValue(f"is nested deeper than the {levels} levels that this format allows")
     unsupported.too_deep = True
     return unsupported
 
 
 def key_step(key: Any, /) -> str:
+    """Formats the step of a path to the value of a key."""
     shown = repr(key) if not isinstance(key, str) else '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return f"[{shown}]" if len(shown) <= _SHOWN else f"[{shown[:_SHOWN]}…]"
 
@@ -68,6 +70,7 @@ def type_name(kind: type, /) -> str:
 
 
 def described(kind: type, /) -> str:
+    """Returns the name of a type with its article, as `a numpy.ndarray`."""
     name = type_name(kind)
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 

@@ -51,6 +51,7 @@ _HELD: Final = "_url"
 
 
 def model_plan(kind: type, /) -> Callable[[TreeWriter, Any, int], Any] | None:
+    """Returns the function that writes instances of a model; None for other classes."""
     if not descends(kind, BaseModel):
         return None
     if raw(kind, "__pydantic_generic_metadata__")["origin"] is not None:
@@ -162,6 +163,7 @@ def _identity(kind: type) -> tuple[str, str]:
 
 
 def library_plan(kind: type, /) -> Callable[[TreeWriter, Any, int], Any] | None:
+    """Returns the function that writes instances of pydantic's own types; None for others, an error for secrets."""
     if not _SECRETS.isdisjoint(map(_identity, ancestry(kind))):
         raise UnsupportedValue(
             f"is {described(kind)}, and a secret is not written in the clear",

@@ -113,9 +113,11 @@ class Reader:
             ) from None
 
     def value(self, tree: Any, level: int, /) -> Any:
+        """Reads a value; `level` is its nesting, from 1."""
         return self.node(tree, level) if type(tree) in self.compound else tree
 
     def fields(self, tree: dict[str, Any], level: int, /) -> dict[str, Any]:
+        """Reads the values of a dict, in place."""
         self._check(level)
         compound = self.compound
         for key, item in tree.items():
@@ -124,6 +126,7 @@ class Reader:
         return tree
 
     def items(self, tree: list[Any], level: int, /) -> list[Any]:
+        """Reads the items of a list, in place."""
         self._check(level)
         compound = self.compound
         if not compound.isdisjoint(map(type, tree)):

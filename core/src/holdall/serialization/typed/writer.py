@@ -71,6 +71,7 @@ class Writer:
             ) from error
 
     def value(self, obj: Any, level: int, /) -> Any:  # noqa: PLR0911 - one line a type, in order of frequency
+        """Writes a value; `level` is its nesting, from 1."""
         kind = type(obj)
         if kind is str:
             return self.text(obj)
@@ -89,6 +90,7 @@ class Writer:
         return self._formed(kind, obj, level)
 
     def text(self, obj: str, /) -> str:
+        """Checks a string, and returns it; UnsupportedValue for one that is not Unicode text."""
         if not obj.isascii():
             try:
                 obj.encode()
