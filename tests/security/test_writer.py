@@ -23,6 +23,7 @@ from holdall.results.checksum import Checksummer
 from holdall.results.load import open_store
 from holdall.results.store import ResultStore
 from holdall.security.signing import split
+from holdall.settings.model import current
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +91,7 @@ def test_a_record_made_anew(place: Path, roles: Roles) -> None:
     reference = kept({"a": 1})
     roles.stranger()
     forged = json.dumps({"run_id": reference.run_id})
-    open_store(reference).write({"a": 2}, key=reference.key, producer=forged)
+    open_store(reference, current()).write({"a": 2}, key=reference.key, producer=forged)
     roles.reader()
 
     if roles.keys.signed:
@@ -135,7 +136,7 @@ def test_a_pickle_in_the_place_of_json(place: Path, roles: Roles) -> None:
     roles.reader()
 
     with pytest.raises(UntrustedResultError, match="pickle" if not roles.keys.signed else "is not signed"):
-        ResultStore(open_store(reference).storage, JSONSerializer()).read(reference.key)
+        ResultStore(open_store(reference, current()).storage, JSONSerializer()).read(reference.key)
 
 
 @pytest.mark.parametrize("roles", [KEYS["hmac"], KEYS["ed25519"]], ids=["hmac", "ed25519"], indirect=True)
@@ -241,7 +242,7 @@ def test_encryption_is_no_signature(place: Path, roles: Roles) -> None:
         with pytest.raises(UntrustedResultError, match="is not signed"):
             again(reference)
     else:
-        assert ["theirs"] == open_store(reference).read(reference.key, accept=["json"])
+        assert ["theirs"] == open_store(reference, current()).read(reference.key, accept=["json"])
 
 
 def test_what_encryption_leaves_in_the_clear(place: Path, roles: Roles) -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import pytest
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
+from holdall import blocks
 from holdall.abc import Storage, StorageBlock
-from holdall.blocks import lookup as blocks
+from holdall.blocks import lookup
 from holdall.blocks.fields import variable_prefix
 from holdall.blocks.urls import file_path, form
 from holdall.builtin.local.directory import Directory
@@ -78,8 +79,8 @@ def _registered() -> Iterator[None]:
         registry.register(Bucket)
         registry.register(Masked)
         yield
-    blocks._defined.clear()
-    blocks._made.clear()
+    lookup._defined.clear()
+    lookup._cached.clear()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import holdall
 from holdall import (
     abc,
+    blocks,
     cache,
     errors,
     filesystems,
@@ -27,7 +28,6 @@ from holdall import (
     types,
 )
 from holdall.abc import bound, component, signature, storage
-from holdall.blocks import lookup as blocks
 from holdall.cache import CODE, DEFAULT, FILES, INPUTS, NONE, PACKAGES, RUN, SOURCE, CacheContext, HashBy, Ignore
 from holdall.declaration import options, resolution
 from holdall.declaration import retry_delay as retries

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from holdall import flow, load_result, task
-from holdall.blocks import lookup as blocks
+from holdall import blocks, flow, load_result, task
 from holdall.builtin.local.block import LocalFileSystem
 from holdall.builtin.local.directory import Directory
 from holdall.builtin.memory import MemoryFileSystem

@@ -22,6 +22,7 @@ from holdall.results.references import ResultReference, from_json
 from holdall.results.store import ResultStore
 from holdall.serializers import CompressedSerializer, JSONSerializer
 from holdall.settings import model as settings
+from holdall.settings.model import current
 
 if TYPE_CHECKING:
     from holdall.abc.codec import Codec
@@ -140,7 +141,7 @@ def test_damage_exchange_and_restore_give_no_wrong_value(home: Path, codec: str,
     for way in damage.ways * 12:
         way()
         for number, each in enumerate(before):
-            mine = outcome(lambda each=each: fetch(each.reference, accept=["pickle"]))
+            mine = outcome(lambda each=each: fetch(each.reference, current(), accept=["pickle"]))
             if mine != each.value and not (isinstance(mine, type) and issubclass(mine, ResultError)):
                 wrong.append((way.__name__, number, mine))
             key = each.reference.key

@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import Field
 
-from holdall import flow, task
-from holdall.blocks import lookup as blocks
+from holdall import blocks, flow, task
 from holdall.blocks.reopen import storage_at
 from holdall.builtin.memory import MemoryFileSystem
 from holdall.errors import ConfigurationError

@@ -113,7 +113,7 @@ def test_an_unsigned_result_is_refused_before_it_is_loaded(place: Path, monkeypa
     assert [1] == RAN
 
     monkeypatch.setenv("HOLDALL_RESULTS_ACCEPT", "unsigned")
-    open_store(reference).read(reference.key)
+    open_store(reference, current()).read(reference.key)
     assert [1, 1] == RAN
 
 
@@ -276,7 +276,7 @@ def test_copies_are_signed_with_the_keys_of_their_place(place: Path, monkeypatch
     """What is unsigned or forged where signatures are asked for is not copied; what was unsigned is hashed anew."""
     monkeypatch.delenv("HOLDALL_SIGNING_KEY")
     plain = kept(np.arange(1_000_000))
-    source = place_of(open_store(plain).storage)
+    source = place_of(open_store(plain, current()).storage)
     target = place_of(LocalFileSystem(basepath=str(place / "signed"), signing_key=TWO))
     moved = copy(source, target, settings=current())
     read = ResultStore(target.storage, PickleCodec()).read(plain.key)
@@ -301,7 +301,7 @@ def test_copies_are_signed_with_the_keys_of_their_place(place: Path, monkeypatch
 def test_small_copies_keep_their_bytes(place: Path) -> None:
     """What is inside a record, signed again."""
     reference = kept({"a": [1.5, "x"]}, result_serializer="json")
-    source = place_of(open_store(reference).storage)
+    source = place_of(open_store(reference, current()).storage)
     target = place_of(LocalFileSystem(basepath=str(place / "other"), signing_key=TWO))
     copy(source, target, settings=current())
 

@@ -226,7 +226,7 @@ def test_what_was_unsigned_is_copied_once_it_is_accepted(
 ) -> None:
     """And then it is signed: this is how one moves to signatures."""
     reference = kept("x" * 20_000)
-    source = place_of(open_store(reference).storage)
+    source = place_of(open_store(reference, current()).storage)
     target = place_of(LocalFileSystem(basepath=str(place / "signed")))
     monkeypatch.setenv("HOLDALL_SIGNING_KEY", ONE)
     [item] = copy(source, target, settings=current()).items
@@ -252,7 +252,7 @@ def test_what_is_not_believed_is_deleted_without_what_it_names(
     monkeypatch.setenv("HOLDALL_SIGNING_KEY", ONE)
     with pytest.raises(UntrustedResultError, match="is not signed"):
         from_json(reference.json()).get()
-    open_store(reference).delete(reference.key)
+    open_store(reference, current()).delete(reference.key)
 
     assert not record.exists()
     monkeypatch.delenv("HOLDALL_SIGNING_KEY")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from holdall.settings.model import current
 from holdall.storage import progress
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ from holdall.abc import arriving
 from holdall.filesystems import MemoryFileSystem
 from holdall.serializers import PickleSerializer
 from holdall.results.store import ResultStore
+from holdall.settings.model import current
 from holdall.testing.faults import FaultyStorage
 
 progress._LONG = 0.05
@@ -44,7 +46,7 @@ def tasks():
 
 def shown(count):
     # A bar is there and on the terminal, or could be by now where none is to be.
-    end = time.monotonic() + (20 if progress.wanted() and not absent else 0.2)
+    end = time.monotonic() + (20 if progress.wanted(enabled=current().progress) and not absent else 0.2)
     while time.monotonic() < end and len(tasks()) < count:
         time.sleep(0.01)
     if tasks():
@@ -88,7 +90,7 @@ class Waiting(FaultyStorage):
                 arrived(len(data) // 2)
             shown(self.bars)
             if self.tells:
-                if progress.wanted():
+                if progress.wanted(enabled=current().progress):
                     drawn(len(data) // 2)
                 arrived(len(data) - len(data) // 2)
         return data
@@ -190,7 +192,7 @@ def test_only_the_process_of_a_capable_terminal_draws(
     monkeypatch.setenv("TERM", term)
     monkeypatch.setenv("HOLDALL_PROGRESS", "1")
 
-    assert expected == progress.wanted()
+    assert expected == progress.wanted(enabled=current().progress)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ for key in ("results/aa/x.json", "results/aa/y.json"):
     store.write(value, key=key)
     assert store.read(key) == value
     assert 0 == storage.rows
-print(progress.wanted(), progress._display.bars, progress._display.works)
+print(progress.wanted(enabled=current().progress), progress._display.bars, progress._display.works)
 """
 
     assert ("True None set()\n", "") == run(script, tmp_path, rich=False)

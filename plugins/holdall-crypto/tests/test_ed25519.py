@@ -776,7 +776,7 @@ def test_copies_are_signed_with_the_key_of_who_copies(place: Path, become: Who) 
     become()
     plain = kept(np.arange(1_000_000))
     small = kept({"a": [1.5, "x"]}, result_serializer="json")
-    source = place_of(open_store(plain).storage)
+    source = place_of(open_store(plain, current()).storage)
     target = place_of(LocalFileSystem(basepath=str(place / "signed")))
 
     become(signs=ALICE)
@@ -812,7 +812,7 @@ def test_a_move_signs_and_leaves_what_it_does_not_believe(place: Path, become: W
 
     good, bad = kept([1]), kept([2])
     record_of(place, bad).write_bytes(resigned(record_of(place, bad).read_bytes(), MALLORY))
-    source = place_of(open_store(good).storage)
+    source = place_of(open_store(good, current()).storage)
     target = place_of(LocalFileSystem(basepath=str(place / "there")))
     become(signs=BOB, trusts=ALICE_PUBLIC)
     moved = move(source, target, open_catalog(current()))
@@ -895,7 +895,7 @@ def test_what_is_signed_is_the_ciphertext(place: Path, become: Who, monkeypatch:
     assert [hashlib.sha256(payload).hexdigest()] == document["payload"]["checksum"]["chunks"]
     monkeypatch.delenv("HOLDALL_ENCRYPTION_KEY")
     become(trusts=ALICE_PUBLIC)
-    store = open_store(from_json(reference.json()))
+    store = open_store(from_json(reference.json()), current())
     assert reference.key == store.record(reference.key).key
     with pytest.raises(ConfigurationError, match="no encryption key here"):
         again(reference)

@@ -125,9 +125,9 @@ class StorageBlock(Component, Storage, ABC):
         Raises:
             ConfigurationError: the name is taken and `overwrite` is false, or it is not a name.
         """
-        from holdall.blocks import lookup as blocks
+        from holdall.blocks.saving import save
 
-        return blocks.save(self, name, overwrite=overwrite)
+        return save(self, name, overwrite=overwrite)
 
     @classmethod
     def load(cls, slug: str, /) -> Self:
@@ -138,6 +138,6 @@ class StorageBlock(Component, Storage, ABC):
         Raises:
             UnknownBlockError: with the slugs that are known and the nearest spelling.
         """
-        from holdall.blocks import lookup as blocks
+        from holdall.blocks.saving import load
 
-        return cast("Self", blocks.load(slug, expected=cls))
+        return cast("Self", load(slug, expected=cls))

@@ -12,14 +12,12 @@ if TYPE_CHECKING:
         check_name,
         configured,
         define,
-        delete,
         find,
-        from_value,
         listing,
-        load,
-        save,
         undefine,
     )
+    from holdall.blocks.saving import delete, load, save
+    from holdall.blocks.values import from_value
 
 _HOMES = {
     "ANONYMOUS": "lookup",
@@ -27,12 +25,12 @@ _HOMES = {
     "check_name": "lookup",
     "configured": "lookup",
     "define": "lookup",
-    "delete": "lookup",
+    "delete": "saving",
     "find": "lookup",
-    "from_value": "lookup",
+    "from_value": "values",
     "listing": "lookup",
-    "load": "lookup",
-    "save": "lookup",
+    "load": "saving",
+    "save": "saving",
     "undefine": "lookup",
 }
 

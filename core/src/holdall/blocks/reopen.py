@@ -1,4 +1,4 @@
-"""From a recorded place back to a storage: the location as it was written, the credentials as they are here today."""
+"""Reopens the storage of a recorded location, with the credentials that this process has for it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from holdall._pydantic_errors import describe
 from holdall.abc.component import HOW
-from holdall.blocks import fields as block_fields
-from holdall.blocks import lookup as blocks
-from holdall.blocks import secrets as vault
-from holdall.blocks.fields import variable_prefix
+from holdall.blocks.fields import refuse_of_projects, variable_prefix
+from holdall.blocks.lookup import ANONYMOUS, configured, find
+from holdall.blocks.secrets import decrypt, encrypt
 from holdall.catalog.open import open_catalog
 from holdall.errors import (
     CatalogError,
@@ -36,29 +35,29 @@ if TYPE_CHECKING:
     from holdall.settings.model import Settings
 
 _unsaved: dict[str, dict[str, Any]] = {}
-"""Secrets of blocks without a slug that could not be encrypted here, by the name that the catalog would have them under."""
+"""Secrets of blocks without a slug that could not be encrypted here, by their name in the catalog."""
 
 
 def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
-    """The block at a recorded place.
+    """Returns the block at a recorded location.
 
     Raises:
-        UnknownBlockError, PluginError: its slug or its type means nothing here.
-        ConfigurationError: the slug leads to another type or another endpoint today, or the place is at a server that
+        UnknownBlockError, PluginError: Its slug or its type is unknown here.
+        ConfigurationError: The slug leads to another type or another endpoint today, or the location is at a server that
             nothing here is configured for; credentials are sent nowhere else.
     """
     if where.slug is None:
         cls = cast("type[StorageBlock]", registry.load("storage", where.type, prefer=settings.plugins_prefer))
         secrets = _unsaved.get(_anonymous(where))
         if secrets is None:
-            document = _remembered(where, settings)
+            document = _stored_block(where, settings)
             if document is None:
                 _refuse_stranger(cls, where, settings)
             token = None if document is None else document.secrets
-            secrets = {} if token is None else vault.decrypt(token, settings, block=_anonymous(where))
-            block_fields.refuse_of_projects(secrets, f"The catalog in {settings.home}", settings)
-        return _made(cls, where.location, {}, secrets)
-    block = blocks.find(where.slug, settings)
+            secrets = {} if token is None else decrypt(token, settings, block=_anonymous(where))
+            refuse_of_projects(secrets, f"The catalog in {settings.home}", settings)
+        return _block_at(cls, where.location, {}, secrets)
+    block = find(where.slug, settings)
     location = guard(block).location()
     if block.slug == where.type and location == dict(where.location):
         return block
@@ -79,14 +78,14 @@ def storage_at(where: StorageReference, settings: Settings) -> StorageBlock:
         _refuse_stranger(type(block), where, settings)
     # How it signs in, and all else that says nothing of the place, is as it is here today.
     here = {name: value for name, value in block.plain_fields().items() if name not in {*location, *mine}}
-    return _made(type(block), where.location, here, secrets).with_slug(where.slug)
+    return _block_at(type(block), where.location, here, secrets).with_slug(where.slug)
 
 
 def _refuse_stranger(cls: type[StorageBlock], where: StorageReference, settings: Settings) -> None:
-    """A reference may name any server, and whoever reads it would send what the environment has for credentials there.
+    """Refuses a server that only a reference names: reading would send it the credentials of the environment.
 
     Raises:
-        ConfigurationError: nothing here is configured for the server, and nothing was written to it from here.
+        ConfigurationError: Nothing here is configured for the server, and nothing was written to it from here.
     """
     server = cls.server_of(where.location)
     if server is None or any(cls.server_of(each) == server for each in _locations(where.type, settings)):
@@ -100,28 +99,28 @@ def _refuse_stranger(cls: type[StorageBlock], where: StorageReference, settings:
 
 
 def _locations(kind: str, settings: Settings) -> Iterator[Mapping[str, Any]]:
-    """Places of blocks of that type that are configured here, and of those that this catalog remembers."""
-    for slug in blocks.configured(settings):
+    """Yields locations of blocks of that type: those configured here, and those that this catalog has stored."""
+    for slug in configured(settings):
         with suppress(ConfigurationError, PluginError, StorageError):
-            block = blocks.find(slug, settings)
+            block = find(slug, settings)
             if block.slug == kind:
                 yield guard(block).location()
     with suppress(CatalogError):
         yield from (each.fields for each in open_catalog(settings).blocks() if each.type == kind)
 
 
-def _made(
+def _block_at(
     cls: type[StorageBlock], location: Mapping[str, Any], how: Mapping[str, Any], secrets: Mapping[str, str]
 ) -> StorageBlock:
-    """A block of this process's `how` and `secrets` at a place that stored data names.
+    """Makes a block with the `how` and `secrets` of this process at a location that stored data names.
 
     Raises:
-        ConfigurationError: the place is none, or says how to use it, which is this process's to say.
+        ConfigurationError: The location is not valid, or has fields that only this process may set.
     """
-    said = sorted(HOW.intersection(location))
-    if said:
+    foreign = sorted(HOW.intersection(location))
+    if foreign:
         raise ConfigurationError(
-            f"A reference says where a result lies, and this one has {', '.join(said)} beside the place of its {cls.slug} "
+            f"A reference says where a result lies, and this one has {', '.join(foreign)} beside the place of its {cls.slug} "
             "block: how a storage is used and whom to believe there is not for stored data to say. Configure the block "
             "here, and read by its slug."
         )
@@ -134,17 +133,17 @@ def _made(
 
 
 def remember(block: StorageBlock, settings: Settings) -> None:
-    """Keep the place of a block without a slug, and its secrets, encrypted, for other processes with this catalog.
+    """Stores the location of a block without a slug, and its secrets, encrypted, for other processes with this catalog.
 
-    Where it has no secrets, and is at no server but its platform's own, there is nothing to know. Secrets that cannot be
-    encrypted here stay in this process, whose reads find them, and are written nowhere.
+    Stores nothing if it has no secrets and is at no server but its platform's own. Secrets that cannot be encrypted here
+    stay in this process, whose reads find them, and are written nowhere.
     """
     secrets = block.secret_values()
     where = StorageReference.of(guard(block))
     if where.slug is not None or not (secrets or block.server_of(where.location) is not None):
         return
     try:
-        token = vault.encrypt(secrets, settings, block=block.slug) if secrets else None
+        token = encrypt(secrets, settings, block=block.slug) if secrets else None
     except PluginMissingError as error:
         _unsaved[_anonymous(where)] = secrets
         warnings.warn(
@@ -169,7 +168,7 @@ def remember(block: StorageBlock, settings: Settings) -> None:
         )
 
 
-def _remembered(where: StorageReference, settings: Settings) -> BlockDocument | None:
+def _stored_block(where: StorageReference, settings: Settings) -> BlockDocument | None:
     try:
         return open_catalog(settings).block(_anonymous(where))
     except CatalogError as error:
@@ -184,4 +183,4 @@ def _remembered(where: StorageReference, settings: Settings) -> BlockDocument | 
 
 def _anonymous(where: StorageReference) -> str:
     place = json.dumps(dict(where.location), sort_keys=True)
-    return f"{where.type}/{blocks.ANONYMOUS}{sha256(place.encode()).hexdigest()[:16]}"
+    return f"{where.type}/{ANONYMOUS}{sha256(place.encode()).hexdigest()[:16]}"

@@ -12,7 +12,6 @@ from holdall.builtin.local.directory import Directory
 from holdall.builtin.pickle.codec import PickleCodec
 from holdall.declaration.resolution import resolve
 from holdall.errors import ConfigurationError, PersistenceRequiredError, StorageError
-from holdall.results.policy import policy_of
 from holdall.results.store import ResultStore
 from holdall.storage.guard import guard
 
@@ -90,7 +89,7 @@ def make_store(resolution: Resolution, session: Session) -> ResultStore:
     entry = session.stores.get(key)
     if entry is None:
         opened = make_storage(storage, session)
-        store = ResultStore(opened, _codec(serializer), policy=policy_of(opened, session.settings))
+        store = ResultStore(opened, _codec(serializer), settings=session.settings)
         if store.policy.no_pickle and store.codec.trusted_only:
             raise ConfigurationError(
                 f"The {resolution.kind} {resolution.name!r} keeps its result as {store.codec.slug}, which may run code when "
@@ -113,7 +112,7 @@ def make_storage(value: Any, session: Session) -> Storage:
         path = urls.path(value, session.directory)
         if path is not None:
             return Directory(path)
-        from holdall.blocks.lookup import from_value
+        from holdall.blocks.values import from_value
 
         storage = from_value(value, settings=session.settings, directory=session.directory)
     elif isinstance(value, Storage):

@@ -53,13 +53,21 @@ class CopyContext:
     """State that the copies of many results share: options, signers, and which payloads have been sent.
 
     The source's signers verify the original, the target's sign the copy. `thorough`, for a caller that deletes the
-    original afterwards, reads a copy that was there before and verifies it.
+    original afterwards, reads a copy that was there before and verifies it. `progress` is whether long transfers show a bar.
     """
 
-    def __init__(self, *, signers: CopySigners | None = None, dry_run: bool = False, thorough: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        signers: CopySigners | None = None,
+        dry_run: bool = False,
+        thorough: bool = False,
+        progress: bool = False,
+    ) -> None:
         self.signers = signers or CopySigners()
         self.dry_run = dry_run
         self.thorough = thorough
+        self.progress = progress
         self._lock = threading.Lock()
         self._sent: dict[str, tuple[threading.Lock, list[Since]]] = {}
 
@@ -117,9 +125,7 @@ def copy_result(
         return "newer"
     # Another payload means another write, even at the same moment. The storage that the record names does not count.
     is_same = existing is not None and existing.created_at == record.created_at and existing.payload == payload
-    is_there = is_same and (
-        payload is None or _has_payload(target, payload, reference.label, thorough=context.thorough)
-    )
+    is_there = is_same and (payload is None or _has_payload(target, payload, reference.label, context=context))
     copy = readable_copy.copy_of(record)
     if is_there and (copy is None or readable_copy.look(target, record) is not None):
         return "there"
@@ -197,7 +203,8 @@ class _Upload:
         )
 
     def _send_payload(self, payload: Payload, path: str) -> None:
-        progress.send(self.target, path, _read(payload, path, self.source), label=self.label, size=payload.size)
+        parts = _read(payload, path, self.source)
+        progress.send(self.target, path, parts, label=self.label, size=payload.size, enabled=self.context.progress)
 
     def _write_record(self, body: bytes) -> bool:
         if _is_younger(_existing_record(self.record, self.target), self.record):  # sending took time
@@ -257,14 +264,15 @@ def _is_younger(existing: Record | None, record: Record) -> bool:
     return existing is not None and existing.created_at > record.created_at
 
 
-def _has_payload(target: GuardedStorage, payload: Payload, label: str, *, thorough: bool) -> bool:
+def _has_payload(target: GuardedStorage, payload: Payload, label: str, *, context: CopyContext) -> bool:
     if payload.path is None:
         return True  # inside the record
     try:
         if target.head(payload.path).size != payload.size:
             return False
-        if thorough:
-            for _ in progress.counted(_read(payload, payload.path, target), f"Checking {label}", payload.size):
+        if context.thorough:
+            parts = _read(payload, payload.path, target)
+            for _ in progress.counted(parts, f"Checking {label}", payload.size, enabled=context.progress):
                 pass
     except (KeyMissing, MissingResultError, CorruptResultError):
         return False

@@ -179,7 +179,9 @@ class CopyJob:
         signers = CopySigners(
             policy.signing, policy_of(target.storage, settings).signing, unsigned=UNSIGNED in policy.accept
         )
-        self._context = CopyContext(signers=signers, dry_run=dry_run, thorough=kind != "copy")
+        self._context = CopyContext(
+            signers=signers, dry_run=dry_run, thorough=kind != "copy", progress=settings.progress
+        )
         self.repointed = 0
         self.problem: str | None = None
         self._records: list[CopiedRecord] = []

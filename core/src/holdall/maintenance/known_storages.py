@@ -6,7 +6,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall.blocks import lookup
 from holdall.builtin.local.directory import Directory
 from holdall.declaration.resolution import DEFAULT_STORAGE
 from holdall.errors import CatalogError, ConfigurationError, PluginError, StorageError
@@ -74,12 +73,12 @@ def named(values: Iterable[str], settings: Settings, directory: str, /) -> list[
     """Opens storages by slug, path, URL, or label as listings print it.
 
     Raises:
-        As `blocks.lookup.from_value`.
+        As `blocks.values.from_value`.
     """
     storages: dict[str, OpenStorage] = {}
     for value in values:
         text = value.removeprefix(f"{Directory.slug}:")
-        storage = place_of(lookup.from_value(text, settings=settings, directory=directory))
+        storage = place_of(values.from_value(text, settings=settings, directory=directory))
         storages.setdefault(storage.identity, storage)
     return list(storages.values())
 
@@ -102,7 +101,7 @@ def known(settings: Settings, catalog: Catalog, directory: str, /) -> tuple[list
             storages.setdefault(storage.identity, storage)
 
     def from_value(value: Any) -> Storage:
-        return lookup.from_value(value, settings=settings, directory=directory)
+        return values.from_value(value, settings=settings, directory=directory)
 
     # Blocks come first: of two ways to one place, the one with a slug has the credentials.
     for slug in _slugs(settings, catalog):
@@ -113,7 +112,7 @@ def known(settings: Settings, catalog: Catalog, directory: str, /) -> tuple[list
         add(DEFAULT_FOLDER, lambda: from_value(DEFAULT_STORAGE))
     for reference in _referenced(catalog):
         if reference.identity not in storages:
-            add(reference.label, lambda reference=reference: open_storage(reference))
+            add(reference.label, lambda reference=reference: open_storage(reference, settings))
     return list(storages.values()), list(unopened.values())
 
 

@@ -54,7 +54,7 @@ def push(
             yield report
             continue
         try:
-            target = named[0] if named else _open_first(references)
+            target = named[0] if named else _open_first(references, settings)
         except (ConfigurationError, PluginError, CatalogError, StorageError) as error:
             report.problem = str(error)
             yield report
@@ -80,7 +80,7 @@ def _report(entries: list[Entry], references: list[StorageReference]) -> CopyRep
     return CopyReport(source="the spool", target=references[0].label if references else "?", items=items)
 
 
-def _open_first(references: list[StorageReference]) -> OpenStorage:
+def _open_first(references: list[StorageReference], settings: Settings) -> OpenStorage:
     """Opens the first storage that can be opened.
 
     Raises:
@@ -89,7 +89,7 @@ def _open_first(references: list[StorageReference]) -> OpenStorage:
     errors: list[Exception] = []
     for reference in references:
         try:
-            return place_of(open_storage(reference))
+            return place_of(open_storage(reference, settings))
         except (ConfigurationError, PluginError, CatalogError, StorageError) as error:
             errors.append(error)
     if errors:

@@ -94,9 +94,10 @@ class ResultReference:
         """
         if self._object is not UNSET and columns is None:
             return self._object
-        from holdall.results import load as retrieval
+        from holdall.results.load import fetch
+        from holdall.settings.model import current
 
-        value = retrieval.fetch(self, accept=accept, columns=columns)
+        value = fetch(self, current(), accept=accept, columns=columns)
         if self.cache_in_memory and columns is None:
             object.__setattr__(self, "_object", value)
         return value
@@ -107,9 +108,10 @@ class ResultReference:
         Raises:
             MissingResultError, ExpiredResultError, CorruptResultError, UntrustedResultError, StorageError: as `get`.
         """
-        from holdall.results import load as retrieval
+        from holdall.results.load import find
+        from holdall.settings.model import current
 
-        return retrieval.find(self)
+        return find(self, current())
 
     async def aget(self, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
         """As `get`, without blocking the event loop."""

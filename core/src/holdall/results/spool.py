@@ -54,7 +54,7 @@ def folders(home: str, /) -> list[Directory]:
 def twin(store: ResultStore, home: str, /) -> ResultStore:
     """Writes and reads here what `store` would in its storage: the same keys, the same records."""
     place = Directory(folder(store.where, home), inline_limit=store.storage.inline_limit, named="the spool")
-    return ResultStore(place, store.codec, where=store.where, policy=store.policy)
+    return ResultStore(place, store.codec, where=store.where, settings=store.settings, policy=store.policy)
 
 
 def opened(store: ResultStore, home: str, /) -> ResultStore:

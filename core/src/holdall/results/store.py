@@ -1,4 +1,4 @@
-"""A storage, a serializer and the record that joins them: write, read, exists, delete.
+"""Result store: writes results to one storage with one serializer, reads and deletes them.
 
 The commit protocol: the payload first, under a name of its own; then the record, atomically; only then the catalog.
 """
@@ -10,61 +10,66 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall.errors import CorruptResultError, KeyMissing, MissingResultError, ResultError, StorageError
-from holdall.results import delete as removal
+from holdall.errors import StorageError
 from holdall.results import record as records
-from holdall.results.layout import candidates, copy_name, is_own, name_key
-from holdall.results.owner import at_home, of_run
-from holdall.results.payload import codecs, readable_copy, writer
-from holdall.results.payload import decode as reading
-from holdall.results.policy import believed, check_signer, policy_of
+from holdall.results.delete import remove
+from holdall.results.layout import copy_name, name_key
+from holdall.results.payload import readable_copy, writer
+from holdall.results.policy import check_signer
+from holdall.results.reader import ResultReader, to_json
 from holdall.results.references import ResultReference, origin_json, reference_json
-from holdall.serialization.sources import MemorySource
-from holdall.settings.model import current
 from holdall.storage import circuit_breaker
-from holdall.storage.guard import guard
-from holdall.types import CALLS, UNSET, SerializerReference, StorageReference, Trust
+from holdall.types import UNSET, SerializerReference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
 
     from holdall.abc.codec import Codec
     from holdall.abc.storage import Storage
     from holdall.results.payload.writer import Written
-    from holdall.results.record import Record
     from holdall.security.policy import Policy
-    from holdall.types import OnFailure
+    from holdall.settings.model import Settings
+    from holdall.types import OnFailure, StorageReference
 
 _WRITES: Final = 2  # a put that failed for a passing reason is repeated once, by dumping again
 _ROUNDS: Final = 3  # so often a writer is stopped for long in one write, before somebody is taken to be at fault
-_NO_TRUST: Final = Trust()
-_PLAIN: Final = '{"picklelib":"pickle"}'  # what most small results say of themselves, without asking json
 
 
 class Stored(NamedTuple):
-    """A result that is in its storage: the key of its record, how it was serialised, the bytes of its payload."""
+    """A result that is in its storage."""
 
     key: str
+    """Of its record."""
     serializer: SerializerReference
+    """What wrote it: of a codec that chooses by the value, its choice."""
     size: int
+    """Bytes of its payload."""
 
 
-class ResultStore:
-    """Writes results to one storage with one serializer, and reads whatever records lie there."""
+class ResultStore(ResultReader):
+    """Writes results to one storage with one serializer, reads whatever results are there, and deletes them.
 
-    __slots__ = (
-        "_familiar",
-        "_heads",
-        "_origin",
-        "_start",
-        "codec",
-        "label",
-        "place",
-        "policy",
-        "serializer",
-        "storage",
-        "where",
-    )
+    This is what the engine persists results with. A bridge from another orchestrator uses it without running a task:
+    it writes a value, passes `reference(...)` on, and any process that reaches the storage reads it with `get`. No
+    catalog and no cache are involved. Several threads may share a store; another process makes its own.
+
+    Attributes:
+        storage: The storage, guarded: whatever it raises is a `HoldallError`.
+        codec: The serializer that writes.
+        serializer: How records and references name it.
+        where: How records and references name the storage.
+        label: The same for people, in messages.
+        policy: Keys, and what may be read.
+        settings: What was not decided by arguments was decided by these.
+
+    ```python
+    store = ResultStore(LocalFileSystem(basepath="results"), JSONSerializer())
+    stored = store.write({"rows": 2}, name="reports/today")
+    store.reference(stored.key, {"rows": 2}, stored.serializer, name="reports/today").json()
+    ```
+    """
+
+    __slots__ = ("_origin",)
 
     def __init__(
         self,
@@ -72,38 +77,28 @@ class ResultStore:
         codec: Codec,
         *,
         where: StorageReference | None = None,
+        settings: Settings | None = None,
         policy: Policy | None = None,
     ) -> None:
-        """`where` is the place that records name, `policy` what holds there; left out, they are the storage's own.
+        """Opens the store; touches no storage.
+
+        Args:
+            storage: A block, or any other storage.
+            codec: The serializer of results that are written; results of other serializers are read all the same.
+            where: The location that records and references name; by default that of `storage`.
+            settings: By default those of this process, read once here.
+            policy: Keys, and what may be read; by default what the block says, else the settings.
 
         Raises:
-            ConfigurationError: a key of the policy is none.
+            ConfigurationError: A key of the policy is not valid.
+            PluginError: The plugin of a key's scheme is missing.
         """
-        self.storage = guard(storage)
-        self.policy = policy_of(self.storage, current()) if policy is None else policy
-        codec = codec.with_policy(self.policy)
-        self.codec = codec
-        self.where = where or StorageReference.of(self.storage)
-        self.label = self.where.label
-        self.place = _json({"slug": self.where.slug, "type": self.where.type, "location": self.where.location})
-        self._heads: dict[Codec, tuple[SerializerReference, str]] = {}
-        self.serializer, head = self._head(codec)
-        self._start = head.encode()
-        self._familiar = b""
+        super().__init__(storage, codec, where=where, settings=settings, policy=policy)
         self._origin = origin_json(self.where, self.serializer)
-
-    def _head(self, codec: Codec) -> tuple[SerializerReference, str]:
-        """How records name a codec, and how those begin that it wrote here."""
-        found = self._heads.get(codec)
-        if found is None:
-            serializer = SerializerReference(type=codec.slug, options=codec.options())
-            how = _json({"type": serializer.type, "options": serializer.options})
-            found = self._heads[codec] = (serializer, records.head(self.place, how))
-        return found
 
     @property
     def on_failure(self) -> OnFailure:
-        """What becomes of a run whose result the storage does not take."""
+        """What a run does whose result the storage does not take."""
         return self.storage.on_failure
 
     def write(
@@ -118,14 +113,27 @@ class ResultStore:
         created: float | None = None,
         expires: float | None = None,
     ) -> Stored:
-        """Store the value under a record's key, a user's own name, or both; when this returns, it is there.
+        """Writes a value under a record's key, a user's own name, or both. Durable when it returns.
 
-        With a name, the payload never lies inside a record, and is published under the name for other tools, unless
-        `published` says no. `producer` is JSON.
+        What is there under the key or name is replaced.
+
+        Args:
+            value: What to write.
+            key: The key of the record, counted from the base of the storage.
+            name: A name of the user's, as `result_storage_key`: `find` and `load_result(key=...)` take it.
+            published: With a name, also publish the payload under it for other tools.
+            producer: JSON of an object that says who made the value: `kind`, `name`, `function`, `run_id`, `holdall`,
+                `python` are texts, others are free.
+            created: Seconds since the epoch; by default now.
+            expires: Seconds since the epoch from which on readers refuse it; None for never.
+
+        Returns:
+            The key of its record: that of `name`, if one is given.
 
         Raises:
-            SerializationError: the value cannot be serialised.
-            StorageError: the storage did not take it.
+            SerializationError: The value cannot be serialised, or would come back as another.
+            ConfigurationError: The policy demands signatures, and there is no key to sign with.
+            StorageError: The storage did not take it; the value is on the error.
         """
         self.check_signer()
         facts = {"created": time.time() if created is None else created, "expires": expires, "producer": producer}
@@ -149,13 +157,20 @@ class ResultStore:
     def _written(
         self, value: Any, key: str | None, name: str | None, facts: dict[str, Any], *, published: bool
     ) -> tuple[Written, str, str | None]:
-        """A payload and its records, all of which are there now; the payload anew where they come late.
+        """Writes a payload and its records; the payload anew where they come late.
 
-        Also returns the key of the last record, and the name of the readable copy, which is still to be made.
+        Returns:
+            The payload, the key of the last record, and the name of the readable copy, which is still to be made.
         """
         for remaining in range(_ROUNDS - 1, -1, -1):
             written = writer.write(
-                value, self.codec, self.storage, inline=name is None, label=self.label, policy=self.policy
+                value,
+                self.codec,
+                self.storage,
+                inline=name is None,
+                label=self.label,
+                policy=self.policy,
+                show_progress=self.settings.progress,
             )
             if remaining and written.is_doubtful(self.storage):
                 writer.discard(self.storage, written.path)
@@ -167,7 +182,7 @@ class ResultStore:
             draft = partial(
                 records.body,
                 self._head(written.codec)[1],
-                written_with=_json(written.written_with),
+                written_with=to_json(written.written_with),
                 payload=written.member,
                 **facts,
             )
@@ -189,11 +204,20 @@ class ResultStore:
         serializer: SerializerReference,
         /,
         *,
-        run_id: str | None,
+        run_id: str | None = None,
         name: str | None = None,
-        cache_in_memory: bool,
+        cache_in_memory: bool = True,
     ) -> ResultReference:
-        """A reference that holds its store, and the object where it may stay in memory."""
+        """Returns the reference to a result of this store; reads nothing. It pickles, and goes through JSON.
+
+        Args:
+            key: `Stored.key`.
+            value: What `get` returns in this process, if it may stay in memory.
+            serializer: `Stored.serializer`.
+            run_id: The run that wrote it, as `producer` says; None: whatever is under the key is read.
+            name: The user's name that it was written with.
+            cache_in_memory: Hold `value`, and what `get` reads.
+        """
         return ResultReference(
             key=key,
             storage=self.where,
@@ -206,7 +230,7 @@ class ResultStore:
         )
 
     def reference_json(self, key: str, run_id: str | None, name: str | None = None, /) -> str:
-        """`ResultReference.json` for a result of this store's own serializer, without dumping what all of them share."""
+        """Returns `ResultReference.json` for a result of this store's own serializer, without dumping what all share."""
         return reference_json(key, run_id, name, self._origin)
 
     def write_literal(
@@ -219,7 +243,18 @@ class ResultStore:
         producer: str = "{}",
         expires: float | None = None,
     ) -> None:
-        """A record that is the value, under a key or a user's name, for whoever has the storage and not the catalog."""
+        """Writes a record that is itself the value, for readers that have the storage and not the catalog.
+
+        Args:
+            value: True, False or None.
+            key: As in `write`.
+            name: As in `write`.
+            producer: As in `write`.
+            expires: As in `write`.
+
+        Raises:
+            ConfigurationError, StorageError: As `write`.
+        """
         addresses = records.addresses(key, name, None)
         if name is not None:
             readable_copy.claim(self.storage, name_key(name), None, label=self.label)
@@ -240,129 +275,25 @@ class ResultStore:
         writer.commit(self.storage, draft, addresses, path, None if keys is None else keys.current)
 
     def check_signer(self) -> None:
-        """Raises `ConfigurationError` where results would be written that no reader with this policy takes."""
+        """Checks that readers with this store's policy accept what it writes.
+
+        Raises:
+            ConfigurationError: The policy demands signatures, and there is no key to sign with.
+        """
         check_signer(self.policy, self.label)
 
-    def record(self, key: str, /, *, run_id: str | None = None, accept: Iterable[str] = ()) -> Record:
-        """The record under exactly this key; that of the run `run_id`, where one is given.
-
-        Raises:
-            MissingResultError: nothing lies there, or what another run has written since.
-            CorruptResultError: it is damaged, or the record of another key.
-            UntrustedResultError: it is not signed as the policy asks.
-            StorageError: the storage did not answer.
-        """
-        try:
-            data = self.storage.get(key)
-        except KeyMissing as error:
-            raise MissingResultError(
-                f"There is no result under {key} in {self.label}. It was deleted or never written there; "
-                "`holdall result ls` lists what the catalog knows."
-            ) from error
-        where = f"{key} in {self.label}"
-        found = at_home(believed(data, self.policy, where, accept=accept), key, where=where)
-        return of_run(found, run_id, label=self.label)
-
-    def find(self, name: str, /, *, accept: Iterable[str] = ()) -> Record:
-        """The record under a key, or of what a user called `name`."""
-        errors: list[ResultError] = []
-        for each in candidates(name):
-            try:
-                return self.record(each, accept=accept)
-            except MissingResultError as error:
-                errors.append(error)
-            except CorruptResultError as error:
-                if is_own(each):
-                    raise
-                errors.append(error)  # perhaps the copy of a name of before, whose record lies beside it
-        damaged = [error for error in errors if isinstance(error, CorruptResultError)]
-        raise (damaged or errors[:2])[-1]
-
-    def read(self, key: str, /, *, accept: Iterable[str] = ()) -> Any:
-        """The value under a record's key; see `ResultReference.get` for what it raises."""
-        return self.load(self.record(key, accept=accept), accept=accept)
-
-    def read_quickly(self, key: str, /, *, having: bytes = b"") -> tuple[Any, str] | None:
-        """The value of a small result that this very store wrote, and its run; None: the long way then finds out why.
-
-        Nor is a record read here that has not the bytes `having`.
-
-        Raises:
-            StorageError: KeyMissing included.
-            ResultError: the long way may have more to say of it.
-        """
-        if self.policy.signing is not None:
-            return None  # the long way looks at the signature
-        data = self.storage.get(key)
-        found = records.quick_payload(data, self._start, key, time.time())
-        if found is None or (having and having not in bytes(data)):
-            return None
-        if found.written_with != self._familiar:
-            written_with = records.written_with_of(found.written_with)
-            if written_with is None:
-                return None
-            self.codec.check_written_with(written_with)
-            self._familiar = found.written_with
-        trust = reading.within_bounds(
-            _NO_TRUST, self.codec, self.policy, stored=len(found.data), declared=found.decoded
-        )
-        return codecs.load(self.codec, MemorySource(found.data, trust)), found.run_id
-
-    def load(
-        self,
-        record: Record,
-        /,
-        *,
-        run_id: str | None = None,
-        accept: Iterable[str] = (),
-        columns: Sequence[str] | None = None,
-    ) -> Any:
-        """The value of a record that was read from here, or columns of it; see `ResultReference.get` for what it raises.
-
-        Where a later record has replaced it meanwhile, the value is of that one, if `run_id` has made it or is None.
-        """
-        return self.loaded(record, run_id=run_id, accept=accept, columns=columns)[1]
-
-    def loaded(
-        self,
-        record: Record,
-        /,
-        *,
-        run_id: str | None = None,
-        accept: Iterable[str] = (),
-        columns: Sequence[str] | None = None,
-    ) -> tuple[Record, Any]:
-        """The same, and the record that the value is of."""
-        trust = Trust(
-            accept=self.policy.accept.union(accept, map(CALLS.__add__, self.codec.calls)),
-            runs_code=self.codec.trusted_only,
-            no_pickle=self.policy.no_pickle,
-            reader=self.codec.slug,
-        )
-        try:
-            return record, reading.value(self, record, trust, columns)
-        except MissingResultError:
-            # Replaced while we read: the new record names the new payload. If it is the same record, somebody may have
-            # set its payload aside to look whether it was written again; else it is gone for good.
-            again = self.record(record.key, run_id=run_id, accept=accept)
-            return again, reading.value(self, again, trust, columns)
-
-    def exists(self, key: str, /) -> bool:
-        """Whether there is a record, expired or not; reads no payload."""
-        return self.storage.exists(key)
-
     def delete(self, key: str, /, *, run_id: str | None = None) -> None:
-        """Remove a record, that of the run `run_id` where one is given, and what only it leads to.
+        """Deletes a result: its record, its readable copy, and its payload unless another record names it.
+
+        Where there is none, nothing happens. Of a damaged record, and of one that is not trusted, the payload is left.
+
+        Args:
+            key: `Stored.key`.
+            run_id: The run that must have written it; None for any.
 
         Raises:
-            MissingResultError: another run has written there since.
-            CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed, and so
-                is one that is not believed; its payload is left.
+            MissingResultError: Another run has written there since.
+            CorruptResultError: What is there is not a record, but another program's file.
+            StorageError: The storage failed.
         """
-        removal.remove(self.storage, key, run_id=run_id, label=self.label, policy=self.policy)
-
-
-def _json(value: Any) -> str:
-    if not value:
-        return "{}"
-    return _PLAIN if value == {"picklelib": "pickle"} else json.dumps(value, separators=(",", ":"))
+        remove(self.storage, key, run_id=run_id, label=self.label, policy=self.policy)

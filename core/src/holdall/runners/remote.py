@@ -144,7 +144,8 @@ def run_remote(call: Call, secrets: Secrets) -> bytes:
     session = Session(current_settings(extra["directory"]), extra["directory"])
     store = None
     if "storage" in extra:
-        store = ResultStore(_with_secrets(extra["storage"], _STORE, call, secrets), extra["codec"])
+        storage = _with_secrets(extra["storage"], _STORE, call, secrets)
+        store = ResultStore(storage, extra["codec"], settings=session.settings)
     around = Run("flow", extra.get("name", definition.name), None, session)
     around.plans = {definition.plan_key: ExecutionPlan(definition.options, call.resolution, store)}
     around.scope = scope = extra.get("scope")

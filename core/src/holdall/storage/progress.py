@@ -1,4 +1,4 @@
-"""Progress bars on standard error for work that takes long: in a terminal, and where `HOLDALL_PROGRESS` is not 0.
+"""Progress bars on standard error for work that takes long, in a terminal, unless `HOLDALL_PROGRESS` is 0.
 
 rich draws them, in a thread of its own. It comes with `holdall[cli]`; where it is not installed, no bar is shown. Neither it
 nor a display is there before some work has taken two seconds.
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from holdall._system import fork
 from holdall.abc.progress import arriving
-from holdall.settings import model as settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -36,8 +35,12 @@ _ROWS: Final = 8
 """Of more at once, those that were shown first stay."""
 
 
-def wanted() -> bool:
-    """Whether a bar would be seen; some microseconds, and less where standard error is no terminal."""
+def wanted(*, enabled: bool) -> bool:
+    """Returns whether a bar would be seen; some microseconds, and less where standard error is not a terminal.
+
+    Args:
+        enabled: What the settings say (`progress`).
+    """
     try:
         if not sys.stderr.isatty() or os.environ.get("TERM") in _PLAIN:
             return False
@@ -45,7 +48,7 @@ def wanted() -> bool:
         return False
     # The workers of a pool would all draw on the terminal that they have from their parent.
     processes = sys.modules.get("multiprocessing")
-    return settings.current().progress and (processes is None or processes.parent_process() is None)
+    return enabled and (processes is None or processes.parent_process() is None)
 
 
 @contextmanager
@@ -64,9 +67,11 @@ def watched(
         _display.remove(work)
 
 
-def send(storage: GuardedStorage, path: str, parts: Iterator[Buffer], /, *, label: str, size: int | None) -> None:
+def send(
+    storage: GuardedStorage, path: str, parts: Iterator[Buffer], /, *, label: str, size: int | None, enabled: bool
+) -> None:
     """Writes a payload to a storage, with a bar; `size` is None where only its serializer will know it."""
-    if (size is not None and size < _SMALL) or not wanted():
+    if (size is not None and size < _SMALL) or not wanted(enabled=enabled):
         storage.put(path, parts)
         return
     with watched(f"Writing to {label}", size) as advance:
@@ -74,9 +79,9 @@ def send(storage: GuardedStorage, path: str, parts: Iterator[Buffer], /, *, labe
 
 
 @contextmanager
-def receiving(label: str, size: int, /) -> Iterator[None]:
+def receiving(label: str, size: int, /, *, enabled: bool) -> Iterator[None]:
     """Shows a bar of the bytes that storages report as arriving while the block runs."""
-    if size < _SMALL or not wanted():
+    if size < _SMALL or not wanted(enabled=enabled):
         yield
         return
     with watched(f"Reading from {label}", size) as advance:
@@ -87,9 +92,9 @@ def receiving(label: str, size: int, /) -> Iterator[None]:
             arriving.reset(token)
 
 
-def counted(parts: Iterable[Buffer], what: str, size: int, /) -> Iterable[Buffer]:
-    """The parts, with a bar while they are gone through."""
-    return _watched(parts, what, size) if size >= _SMALL and wanted() else parts
+def counted(parts: Iterable[Buffer], what: str, size: int, /, *, enabled: bool) -> Iterable[Buffer]:
+    """Returns the parts, with a bar while they are iterated over."""
+    return _watched(parts, what, size) if size >= _SMALL and wanted(enabled=enabled) else parts
 
 
 def _watched(parts: Iterable[Buffer], what: str, size: int) -> Iterator[Buffer]:

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from holdall.abc.codec import Codec
+    from holdall.results.reader import ResultReader
     from holdall.results.record import Payload, Record
-    from holdall.results.store import ResultStore
     from holdall.security.policy import Policy
     from holdall.types import Trust
 
 
-def value(store: ResultStore, record: Record, trust: Trust, columns: Sequence[str] | None, /) -> Any:
+def value(store: ResultReader, record: Record, trust: Trust, columns: Sequence[str] | None, /) -> Any:
     """The value of a record that was read from the store, or columns of it.
 
     Raises:
@@ -41,7 +41,7 @@ def value(store: ResultStore, record: Record, trust: Trust, columns: Sequence[st
         trust = within_bounds(trust, codec, store.policy, stored=size, declared=declared, partly=columns is not None)
         if record.payload.path is None:
             return codecs.load(codec, source_of(store, record.payload, trust), columns)
-        with progress.receiving(store.label, size):
+        with progress.receiving(store.label, size, enabled=store.settings.progress):
             return codecs.load(codec, source_of(store, record.payload, trust), columns)
     except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
         # What reads the bytes knows neither where they lie nor what they are called.
@@ -58,7 +58,7 @@ def within_bounds(
     return bounded(trust, stored=stored, declared=declared, expands=codec.expands, limit=limit, partly=partly)
 
 
-def _codec_of(store: ResultStore, record: Record, trust: Trust) -> Codec:
+def _codec_of(store: ResultReader, record: Record, trust: Trust) -> Codec:
     own = record.serializer == store.serializer
     codec = store.codec if own else codecs.make_codec(record.serializer).with_policy(store.policy)
     # A record names its own serializer: who can write here would otherwise choose that code is run.
@@ -66,7 +66,7 @@ def _codec_of(store: ResultStore, record: Record, trust: Trust) -> Codec:
     return codec
 
 
-def source_of(store: ResultStore, payload: Payload, trust: Trust) -> MemorySource | PayloadSource:
+def source_of(store: ResultReader, payload: Payload, trust: Trust) -> MemorySource | PayloadSource:
     """Where the payload of a record of the store is read from."""
     if payload.inline is not None:
         return MemorySource(payload.inline, trust)

@@ -64,7 +64,17 @@ class Written(NamedTuple):
         return self.taken is not None and self.taken.seconds > _YOUNG
 
 
-def write(value: Any, codec: Codec, storage: GuardedStorage, /, *, inline: bool, label: str, policy: Policy) -> Written:
+def write(
+    value: Any,
+    codec: Codec,
+    storage: GuardedStorage,
+    /,
+    *,
+    inline: bool,
+    label: str,
+    policy: Policy,
+    show_progress: bool,
+) -> Written:
     """Serialise with what the codec chooses, and store what is too large for a record.
 
     Raises:
@@ -90,7 +100,8 @@ def write(value: Any, codec: Codec, storage: GuardedStorage, /, *, inline: bool,
         through = Checksummer("xxh3_64" if policy.signing is None else "sha256")
         streamed = parts if isinstance(parts, list) else _streamed(parts, codec.slug)
         known = sum(map(_nbytes, parts)) if isinstance(parts, list) else None
-        progress.send(storage, path, _timed(through.through(streamed), given), label=label, size=known)
+        sent = _timed(through.through(streamed), given)
+        progress.send(storage, path, sent, label=label, size=known, enabled=show_progress)
         taken = Since.now()
         declared = _declared(codec, dumped)
     except SerializationError as error:

@@ -161,7 +161,7 @@ def open_named(storage: str, /) -> GuardedStorage:
 def _at(reference: ResultLiteral | ResultReference, catalog: Catalog, *, run_id: str | None = None) -> Whereabouts:
     if not isinstance(reference, ResultReference):
         raise MissingResultError("The catalog has a literal where a reference should be.")
-    store = _store(open_storage(reference.storage))
+    store = _store(open_storage(reference.storage, settings.current()))
     home = settings.current().home
     holder = store
     # Whether it is there at all, and whole, is found out by whoever reads it.

@@ -111,9 +111,10 @@ def working(what: str, /) -> Iterator[None]:
 
 def track(items: Sequence[_T], what: str, /) -> Iterable[_T]:
     """Yields the items, with a bar on standard error once it takes long, in a terminal and unless `HOLDALL_PROGRESS` is 0."""
+    from holdall.settings.model import current
     from holdall.storage.progress import wanted
 
-    return _tracked(items, what) if wanted() else items
+    return _tracked(items, what) if wanted(enabled=current().progress) else items
 
 
 def _tracked(items: Sequence[_T], what: str) -> Iterator[_T]:
