@@ -340,3 +340,17 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
     assert "0\n" == out
     assert "Writing to" in seen
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 120])
+def test_a_bar_is_one_line_at_any_width(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """A second line would stay on the terminal when the bar is wiped away."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    bars = progress._bars()
+    bars.get_time = iter(range(1000)).__next__
+    row = bars.add_task("Writing to faulty:default", total=900_000_000, unit="bytes", whole=900_000_000)
+    for _ in range(3):
+        bars.advance(row, 123_400_000)
+
+    assert bars.tasks[0].speed
+    assert 1 == len(bars.console.render_lines(bars.make_tasks_table(bars.tasks)))

@@ -6,6 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from holdall.blocks import lookup
+from holdall.blocks import values as block_values
 from holdall.builtin.local.directory import Directory
 from holdall.declaration.resolution import DEFAULT_STORAGE
 from holdall.errors import CatalogError, ConfigurationError, PluginError, StorageError
@@ -78,7 +80,7 @@ def named(values: Iterable[str], settings: Settings, directory: str, /) -> list[
     storages: dict[str, OpenStorage] = {}
     for value in values:
         text = value.removeprefix(f"{Directory.slug}:")
-        storage = place_of(values.from_value(text, settings=settings, directory=directory))
+        storage = place_of(block_values.from_value(text, settings=settings, directory=directory))
         storages.setdefault(storage.identity, storage)
     return list(storages.values())
 
@@ -101,7 +103,7 @@ def known(settings: Settings, catalog: Catalog, directory: str, /) -> tuple[list
             storages.setdefault(storage.identity, storage)
 
     def from_value(value: Any) -> Storage:
-        return values.from_value(value, settings=settings, directory=directory)
+        return block_values.from_value(value, settings=settings, directory=directory)
 
     # Blocks come first: of two ways to one place, the one with a slug has the credentials.
     for slug in _slugs(settings, catalog):

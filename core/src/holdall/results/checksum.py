@@ -1,4 +1,4 @@
-"""A digest per chunk of 4 MiB and one over the list of them: xxh3 against rot, SHA-256 where a record is signed."""
+"""Checksum of a payload: a digest per chunk of 4 MiB and one over these; xxh3, or SHA-256 if the record is signed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 4 << 20
 _LARGEST_CHUNK: Final = 64 << 20
-"""Bytes: what a reader of one chunk holds in memory."""
+"""Bytes: a reader holds one chunk in memory."""
 
 Algorithm = Literal["xxh3_64", "sha256"]
 _DIGITS: Final[dict[str, int]] = {"xxh3_64": 16, "sha256": 64}

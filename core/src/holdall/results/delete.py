@@ -1,13 +1,13 @@
-"""One result, removed from its storage: the record first, then what only that record led to."""
+"""Deletes one result from its storage: the record first, then what only that record led to."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from holdall.errors import CorruptResultError, UntrustedResultError
-from holdall.results import record as records
 from holdall.results.owner import found, of_run, seen
 from holdall.results.payload import readable_copy
+from holdall.results.record import is_ours
 
 if TYPE_CHECKING:
     from holdall.results.record import Record
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def remove(storage: GuardedStorage, key: str, /, *, label: str, policy: Policy, run_id: str | None = None) -> None:
-    """Delete the record, its readable copy, and its payload unless another record names it.
+    """Deletes the record, its readable copy, and its payload unless another record names it.
 
-    The copy goes first: whatever ends this early, the record leads to it again. The payload goes last, so that no reader
-    finds a record without it. What is written under the key meanwhile, or made of the payload, comes after this and stays.
+    The copy goes first: if this is interrupted, the record still leads to it. The payload goes last, so that no reader
+    finds a record without it. What is written under the key meanwhile stays.
 
     Raises:
-        MissingResultError: it is not the record of the run `run_id`, where one is given.
-        CorruptResultError: what lies there is no record at all, and somebody else's. A damaged one is removed, and so
-            is one that is not believed; its payload is left to `gc`.
-        StorageError: the storage failed.
+        MissingResultError: It is not the record of the run `run_id`, if one is given.
+        CorruptResultError: The object is not a record, but another program's. A damaged record is deleted, and so is
+            one that is not trusted; its payload is left to `gc`.
+        StorageError: The storage failed.
     """
     meta = seen(storage, key)
     if meta is None:
@@ -37,9 +37,9 @@ def remove(storage: GuardedStorage, key: str, /, *, label: str, policy: Policy, 
         return
     except CorruptResultError:
         data = storage.get(key)
-        if not records.is_ours(data):
+        if not is_ours(data):
             raise
-        # Which payload was its own, it cannot say any more; what another key's record says is no matter of this one.
+        # Which payload was its own is not known any more, and another key's record says nothing of this one.
         storage.delete_unchanged(meta)
         return
     if record is None:
@@ -59,7 +59,7 @@ def remove(storage: GuardedStorage, key: str, /, *, label: str, policy: Policy, 
 
 
 def is_shared(storage: GuardedStorage, record: Record, /, *, label: str, policy: Policy) -> bool:
-    """Whether another record names the payload as well; one that is damaged may, once it has been restored."""
+    """Returns whether another record names the payload too; a damaged one may, once it has been restored."""
     if record.also is None:
         return False
     try:

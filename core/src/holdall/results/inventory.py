@@ -1,4 +1,4 @@
-"""The inventory of a storage: records, what was one, and what is somebody else's."""
+"""Inventory of a storage: its records, damaged records, and the files of other programs."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ Kind = Literal["record", "damaged", "unreadable", "foreign"]
 
 
 class Track(Protocol):
-    """Hands on what it is given, and may show how far that has come."""
+    """Yields the items that it is given, and may show the progress."""
 
     def __call__(self, items: Sequence[_T], what: str, /) -> Iterable[_T]: ...
 
 
 def untracked(items: Sequence[_T], what: str, /) -> Iterable[_T]:
-    """For whoever has nobody to show it to."""
+    """Returns the items; shows no progress."""
     del what
     return items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One object that is neither payload nor lease; `data` are its bytes where it is or was a record.
+    """One object that is neither payload nor lease; `data` are its bytes if it is or was a record.
 
-    `damaged` was a record, or is one of a newer holdall, or that of another key. `unreadable` is what the storage does
-    not give out, and may be a record. `problem` says in a sentence why it is no `record`.
+    `damaged` was a record, or is one of a newer holdall, or that of another key. `unreadable` cannot be read from the
+    storage, and may be a record. `problem` says in a sentence why it is not a `record`.
     """
 
     kind: Kind
@@ -50,10 +50,10 @@ class Entry:
 
 
 def objects(storage: GuardedStorage, /) -> Iterator[ObjectMeta]:
-    """Every object but payloads and leases, in key order, as the storage lists it.
+    """Yields every object but payloads and leases, in key order, as the storage lists it.
 
     Raises:
-        StorageError: the storage cannot be listed or reached.
+        StorageError: The storage cannot be listed or reached.
     """
     return (meta for meta in storage.scan() if payload_made_at(meta.key) is None and not is_lock(meta.key))
 
@@ -66,14 +66,12 @@ def inventory(
     track: Track = untracked,
     only: Callable[[ObjectMeta], bool] = lambda _: True,
 ) -> Iterator[Entry]:
-    """What lies in a storage, read one by one: every object but payloads and leases, in key order.
+    """Yields what is in a storage, read one by one: every object but payloads and leases, in key order.
 
-    Those that are deleted meanwhile are left out.
-
-    `only` says by an object's listing whether it is looked at.
+    Objects that are deleted meanwhile are left out. `only` decides by an object's listing whether it is read.
 
     Raises:
-        StorageError: the storage cannot be listed or reached.
+        StorageError: The storage cannot be listed or reached.
     """
     for meta in track(list(filter(only, objects(storage))), f"Reading {label}"):
         try:
@@ -83,11 +81,11 @@ def inventory(
 
 
 def look(storage: GuardedStorage, meta: ObjectMeta, label: str, /) -> Entry:
-    """What one object is.
+    """Reads one object and classifies it.
 
     Raises:
-        KeyMissing: it is gone.
-        StorageError: the storage cannot be reached.
+        KeyMissing: It is gone.
+        StorageError: The storage cannot be reached.
     """
     own = is_own(meta.key)
     where = f"{meta.key} in {label}"
@@ -108,6 +106,6 @@ def look(storage: GuardedStorage, meta: ObjectMeta, label: str, /) -> Entry:
     try:
         at_home(record, meta.key, where=where)
     except CorruptResultError as error:
-        # Elsewhere it is somebody's copy; where a record of another key belongs, it has taken that one's place.
+        # Elsewhere it is a copy that a user made; under the key of another record, it has replaced that one.
         return Entry(kind="damaged" if own else "foreign", meta=meta, record=record, data=data, problem=str(error))
     return Entry(kind="record", meta=meta, record=record, data=data)

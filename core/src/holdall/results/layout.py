@@ -1,4 +1,4 @@
-"""Where records, payloads and readable copies lie in a storage."""
+"""Layout of a storage: the keys of records, payloads and readable copies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from holdall.ids import id_timestamp, new_id, shard
 RESULTS: Final = "results/"
 """Records of results that are looked up by their run: each is the only one of its payload."""
 CACHE: Final = "cache/"
-"""Records of cached results: each is written by whoever has its lock."""
+"""Records of cached results: each is written under its lock."""
 NAMES: Final = "names/"
 """Records of results with a `result_storage_key`."""
 PAYLOADS: Final = "payloads/"
@@ -30,18 +30,18 @@ _LIKE_A_SUFFIX: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9-]*_*\Z").search
 
 
 def own_key(run_id: str) -> str:
-    """Of a result that is looked up by its run alone."""
+    """Returns the key of the record of a result that is looked up by its run alone."""
     return f"{RESULTS}{shard(run_id)}/{run_id}.json"
 
 
 def record_key(cache_key: str) -> str:
-    """Of a cached result: by the key's digest alone, as keys may be sensitive."""
+    """Returns the key of the record of a cached result: the digest alone, as cache keys may be sensitive."""
     hashed = _digest(cache_key)
     return f"{CACHE}{hashed[:2]}/{hashed}.json"
 
 
 def name_key(name: str) -> str:
-    """Of a result with a `result_storage_key`: by the name's digest, so that records of two names cannot meet."""
+    """Returns the key of the record of a `result_storage_key`: its digest, so that records of two names cannot meet."""
     hashed = _digest(name)
     return f"{NAMES}{hashed[:2]}/{hashed}.json"
 
@@ -53,7 +53,7 @@ def _digest(text: str) -> str:
 
 
 def is_own(key: str) -> bool:
-    """Whether it is a name that `own_key`, `record_key` or `name_key` gives, and so that of a record."""
+    """Returns whether a key is one that `own_key`, `record_key` or `name_key` returns."""
     kind, _, rest = key.partition("/")
     folder, _, name = rest.partition("/")
     unique, _, suffix = name.partition(".")
@@ -65,28 +65,28 @@ def is_own(key: str) -> bool:
 
 
 def candidates(name: str) -> tuple[str, ...]:
-    """Where the record may lie of what somebody calls `name`, first the most likely: a record's key, or a user's name.
+    """Returns the keys that the record of a user's `name`, or of a key, may have, the most likely first.
 
-    The last two have those that were written before names had a folder of their own.
+    The last two are of records that were written before names had a folder of their own.
     """
     return (name,) if is_own(name) else (name_key(name), name, f"{name}.record")
 
 
 def is_lock(key: str) -> bool:
-    """Whether it is a name below `LOCKS` that a lease has: a digest, and a number."""
+    """Returns whether a key is that of a lease: below `LOCKS`, a digest and a number."""
     folder, _, rest = key.partition("/")
     digest, _, number = rest.partition("/")
     return folder == LOCKS and len(digest) == _SHA256 and len(number) == 20 and number.isdigit()
 
 
 def payload_key(suffix: str) -> str:
-    """A name that no other payload has, with the extension of its format."""
+    """Returns a new key for a payload, with the extension of its format."""
     unique = new_id()
     return f"{PAYLOADS}{shard(unique)}/{unique}{suffix}"
 
 
 def payload_made_at(key: str) -> float | None:
-    """When the payload of that name was begun, in seconds since the epoch; None for a name that is no payload's."""
+    """Returns when the payload of a key was begun, in seconds since the epoch; None for a key of anything else."""
     folder, _, name = key.removeprefix(PAYLOADS).partition("/")
     unique = name.partition(".")[0]
     moment = id_timestamp(unique) if key.startswith(PAYLOADS) else None
@@ -94,19 +94,19 @@ def payload_made_at(key: str) -> float | None:
 
 
 def suffix_of(payload: str) -> str:
-    """The format's extension in the name of a payload."""
+    """Returns the format's extension in the key of a payload."""
     return "." + payload.rpartition("/")[2].partition(".")[2]
 
 
 def copy_name(name: str, suffix: str) -> str:
-    """The name of the readable copy of what is called `name`, in a format with the extension `suffix`.
+    """Returns the key of the readable copy of a result named `name`, in a format with the extension `suffix`.
 
     Copies of two names never meet, nor does one stand where another has a folder: in each segment that could be taken
     for a file of some format an underscore follows, and no extension ends in one. So a copy's name without its
     extension, and without one underscore where there is any, is the name.
 
     Raises:
-        ConfigurationError: the extension is none.
+        ConfigurationError: The extension is not valid.
     """
     if _SUFFIX(suffix) is None:
         raise ConfigurationError(
@@ -117,7 +117,7 @@ def copy_name(name: str, suffix: str) -> str:
 
 
 def name_fault(name: str) -> str | None:
-    """What is wrong with a `result_storage_key` in any storage, as the end of a sentence; None where nothing is."""
+    """Returns why no storage can have a `result_storage_key`, as the end of a sentence; None if it is valid."""
     segments = name.split("/")
     first = segments[0].lower()
     try:
@@ -143,10 +143,10 @@ def name_fault(name: str) -> str | None:
 
 
 def check_name(name: str, /, *, what: str = "The name") -> None:
-    """Refuse what no storage can hold as a user's name, or what is holdall's own.
+    """Checks a user's name for a result.
 
     Raises:
-        ConfigurationError: it says what is wrong and how to put it right; `what` begins the sentence.
+        ConfigurationError: No storage can have it, or it is reserved for holdall; `what` begins the sentence.
     """
     fault = name_fault(name)
     if fault is not None:

@@ -1,4 +1,4 @@
-"""The members of stored JSON, checked once where it is parsed: type, range and form of each."""
+"""Members of stored JSON, checked where they are parsed: type, range and form of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)").fullmatch
 _FIRST: Final = -2_208_988_800.0
-"""Seconds since the epoch: the year 1900. A clock that is wrong by so much is wrong; what it wrote is to be read."""
+"""Seconds since the epoch: the year 1900. Earlier times are invalid."""
 _LAST: Final = 253_402_214_400.0
 """Seconds since the epoch: the last day of the year 9999 is the year 10000 in some time zone."""
 _WHOLE: Final = 1 << 63
@@ -27,7 +27,7 @@ _WORDS: Final = {
 
 
 class TwiceError(ValueError):
-    """A member stands twice in one object: readers differ in which of the two they take."""
+    """A member is twice in one object: readers differ in which of the two they use."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -38,19 +38,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def refuse_constant(name: str) -> None:
-    """For the `parse_constant` of `json`."""
+    """Refuses NaN and Infinity, as the `parse_constant` of `json`."""
     raise ValueError(f"{name} is no JSON")
 
 
 loads: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=refuse_constant).decode
-"""Parses JSON of which every reader makes the same; raises ValueError, RecursionError."""
+"""Parses JSON that every reader parses alike; raises ValueError, RecursionError."""
 
 
 def moment(text: str, /) -> float:
-    """Seconds since the epoch, of RFC 3339 with its zone.
+    """Returns the seconds since the epoch of an RFC 3339 time with its zone.
 
     Raises:
-        ValueError: it is no such text, or lies outside the years 1900 to 9999.
+        ValueError: It is not such a time, or outside the years 1900 to 9999.
     """
     with suppress(ValueError):  # there is no such day, or no such zone
         if (
@@ -62,7 +62,7 @@ def moment(text: str, /) -> float:
 
 
 class Members:
-    """The members of one JSON object. `of` is its own name, in errors; each method raises ValueError for an odd one."""
+    """Members of one JSON object; `of` is its own name, in errors. Each method raises ValueError for an invalid member."""
 
     __slots__ = ("_document", "_of")
 
@@ -79,7 +79,7 @@ class Members:
         return f"{self._of}.{name}" if self._of else name
 
     def get(self, name: str, /) -> Any:
-        """The member as it stands there."""
+        """Returns the member unchecked."""
         try:
             return self._document[name]
         except KeyError:
@@ -97,7 +97,7 @@ class Members:
         return value
 
     def text_or_none(self, name: str, /, *, absent: bool = False) -> str | None:
-        """With `absent`, one that is not there is None as well."""
+        """Returns a text or None; with `absent`, None also for a missing member."""
         if (absent and name not in self._document) or self.get(name) is None:
             return None
         return self.text(name)
@@ -119,7 +119,7 @@ class Members:
         return value
 
     def moment(self, name: str, /) -> str:
-        """A time as it is written."""
+        """Returns a time as it is written."""
         value = self.text(name)
         try:
             moment(value)
@@ -131,19 +131,19 @@ class Members:
         return Members(self.get(name), self._named(name))
 
     def texts(self, name: str, /) -> dict[str, str]:
-        """An object of texts."""
+        """Returns an object of texts."""
         found = self.members(name)
         return {each: found.text(each) for each in found._document}  # noqa: SLF001 - of this very class
 
     def texts_in(self, name: str, /) -> list[str]:
-        """A list of texts."""
+        """Returns a list of texts."""
         value = self.get(name)
         if type(value) is not list or not all(type(each) is str for each in value):
             raise self._odd(name, "a list of texts")
         return value
 
     def plain(self, name: str, /) -> dict[str, Any]:
-        """An object of whatever JSON has, of moderate depth and with numbers that any reader has."""
+        """Returns an object of any JSON, of moderate depth and with numbers that every reader can represent."""
         value = self.members(name)._document  # noqa: SLF001 - of this very class
         _check_plain(value, self._named(name), _DEEPEST)
         return value

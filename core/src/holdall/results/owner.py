@@ -1,4 +1,4 @@
-"""Whose record it is that lies under a key: files get exchanged, copied and restored, and names written again."""
+"""Ownership of records: a file may have been moved or restored under another key, and a name written again."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _NO_POLICY: Final = Policy()
 
 
 def at_home(record: Record, key: str, /, *, where: str) -> Record:
-    """The record, which was read from `key`, if that is its own key.
+    """Returns the record that was read from `key`, if that is its own key.
 
     Raises:
-        CorruptResultError: it is the record of another key.
+        CorruptResultError: It is the record of another key.
     """
     if record.key != key:
         raise CorruptResultError(
@@ -34,10 +34,10 @@ def at_home(record: Record, key: str, /, *, where: str) -> Record:
 
 
 def of_run(record: Record, run_id: str | None, /, *, label: str) -> Record:
-    """The record, if that run has made it; any will do for None.
+    """Returns the record if the run `run_id` wrote it, or `run_id` is None.
 
     Raises:
-        MissingResultError: another run has written the name or the entry again.
+        MissingResultError: Another run has written the name or the entry again.
     """
     if run_id is not None and record.run_id != run_id:
         by = f"the run {record.run_id}" if record.run_id else "somebody who left no run id"
@@ -49,11 +49,11 @@ def of_run(record: Record, run_id: str | None, /, *, label: str) -> Record:
 
 
 def found(storage: GuardedStorage, key: str, /, *, label: str, policy: Policy = _NO_POLICY) -> Record | None:
-    """The record that lies under its own key; None where nothing does. Without a `policy`, whoever signed it.
+    """Reads the record under a key; None if there is none. Without a `policy`, signatures are not checked.
 
     Raises:
-        CorruptResultError: what lies there is no record, a damaged one, or another key's.
-        UntrustedResultError: the policy believes nobody who has signed it.
+        CorruptResultError: The object is not a record, is damaged, or is the record of another key.
+        UntrustedResultError: The policy trusts none of its signers.
     """
     try:
         data = storage.get(key)
@@ -64,17 +64,17 @@ def found(storage: GuardedStorage, key: str, /, *, label: str, policy: Policy = 
 
 
 def begins_as_record(storage: GuardedStorage, meta: ObjectMeta, /) -> bool:
-    """Whether an object starts as a record does, of which only that much is read: other programs' files may be large.
+    """Returns whether an object begins as a record does; reads no more of it, as other programs' files may be large.
 
     Raises:
-        KeyMissing: it is gone.
+        KeyMissing: It is gone.
     """
     stop = min(meta.size, records.HEAD_SIZE)
     return stop > 0 and records.is_ours(storage.get(meta.key, byte_range=ByteRange(0, stop)))
 
 
 def seen(storage: GuardedStorage, key: str, /) -> ObjectMeta | None:
-    """What the storage says of an object; None where there is none."""
+    """Returns the metadata of an object; None if there is none."""
     try:
         return storage.head(key)
     except KeyMissing:

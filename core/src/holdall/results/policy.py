@@ -1,4 +1,4 @@
-"""The policy of a storage: what its block says, else what the settings say; and what it asks of records."""
+"""Policy of a storage, by its block or else by the settings, and its checks of records."""
 
 from __future__ import annotations
 
@@ -36,7 +36,12 @@ def _signers(texts: Texts) -> Signers:
 
 
 def policy_of(storage: Storage, settings: Settings, /) -> Policy:
-    """Raises `ConfigurationError` where a key is none, `PluginError` where the plugin of its scheme is missing."""
+    """Returns the policy of a storage.
+
+    Raises:
+        ConfigurationError: A key is not valid.
+        PluginError: The plugin of a key's scheme is missing.
+    """
     signing = _signing(storage, settings)
     encryption, source = _text(storage, "encryption_key", settings, ENCRYPTION_KEY)
     no_pickle = storage.no_pickle or settings.results_no_pickle
@@ -63,11 +68,11 @@ def policy_of(storage: Storage, settings: Settings, /) -> Policy:
 
 
 def believed(data: Buffer, policy: Policy, where: str, /, *, accept: Iterable[str] = ()) -> Record:
-    """The record, its signature checked before anything of it is used.
+    """Parses a record; its signature is checked before anything of it is used.
 
     Raises:
-        UntrustedResultError: it is not signed, or not by who is believed.
-        CorruptResultError: as `record.parse`.
+        UntrustedResultError: It is not signed, or not by a trusted signer.
+        CorruptResultError: As `record.parse`.
     """
     keys = policy.signing
     if keys is None:
@@ -84,7 +89,11 @@ def believed(data: Buffer, policy: Policy, where: str, /, *, accept: Iterable[st
 
 
 def check_signer(policy: Policy, label: str, /) -> None:
-    """Raises `ConfigurationError` where results would be written that no reader with this policy takes."""
+    """Checks that readers with this policy accept what this process writes.
+
+    Raises:
+        ConfigurationError: The policy demands signatures, and there is no key to sign with.
+    """
     keys = policy.signing
     if keys is not None and keys.current is None and UNSIGNED not in policy.accept:
         raise ConfigurationError(
@@ -96,7 +105,7 @@ def check_signer(policy: Policy, label: str, /) -> None:
 
 def _signing(storage: Storage, settings: Settings) -> Signers | None:
     text, source = _text(storage, "signing_key", settings, SIGNING_KEY)
-    # A list of nobody is a list: whoever has revoked the last signer does not mean that all may pass.
+    # An empty list of signers trusts nobody: revoking the last one must not let everybody pass.
     if text is None and settings.trusted_signers is None and not settings.revoked_signers:
         return None
     from holdall.results.signing_keys import Texts
@@ -114,7 +123,7 @@ def _signing(storage: Storage, settings: Settings) -> Signers | None:
 
 
 def _text(storage: Storage, field: str, settings: Settings, variable: str) -> tuple[str | None, str]:
-    """Keys, and where they come from."""
+    """Returns the text of keys, and its source."""
     own: SecretStr | None = getattr(storage, field)
     if own is not None:
         return own.get_secret_value(), f"{field} of the {storage.block_slug or storage.slug} block"

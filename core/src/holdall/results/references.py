@@ -1,4 +1,4 @@
-"""What holdall remembers of a return value: the value itself, or where it lies."""
+"""References to stored results, and literals, which need no storage."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _VALUES: Final = {text: value for value, text in _LITERALS.items()}
 
 
 def is_literal(value: object) -> bool:
-    """Whether the catalog holds the value itself. Exactly these types: `1` equals True and is none."""
+    """Returns whether the catalog holds the value itself. By type: `1` equals True and is not one."""
     return value is None or value is True or value is False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultLiteral:
-    """True, False or None, kept in the catalog with no object in storage."""
+    """True, False or None, stored in the catalog with no object in a storage."""
 
     value: bool | None
 
@@ -50,14 +50,14 @@ class ResultLiteral:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultReference:
-    """Where a result lies and how to read it: the key of its record, the storage, the serializer.
+    """Where a result is and how to read it: the key of its record, the storage, the serializer.
 
-    `run_id` is the run that made it: for a hit, the one that wrote the entry. A record of another run, which has come to
-    lie under the key since, is not read; where it is None, as in references of before, whatever lies there is. `name`
-    is the user's own name for it (`result_storage_key`), if any.
+    `run_id` is the run that made it: for a hit, the one that wrote the entry. The record of another run that has since
+    replaced it is not read; if `run_id` is None, whatever is under the key is read. `name` is the user's own name for it
+    (`result_storage_key`), if any.
 
-    Goes through pickle and JSON and works in another process. The object it resolved stays with it, but never in
-    equality, `repr`, pickle or JSON.
+    It goes through pickle and JSON and works in another process. The object that it has read stays with it, but is not
+    part of equality, `repr`, pickle or JSON.
     """
 
     key: str
@@ -71,26 +71,27 @@ class ResultReference:
 
     @property
     def title(self) -> str:
-        """In messages: the user's name, where there is one, before the key."""
+        """The user's name, if there is one, and the key, for messages."""
         return self.key if self.name is None else f"{self.name} ({self.key})"
 
     def json(self) -> str:
         return reference_json(self.key, self.run_id, self.name, origin_json(self.storage, self.serializer))
 
     def get(self, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
-        """The object: read, checked and deserialised on the first call.
+        """Returns the object: read, checked and deserialised on the first call.
 
-        `accept` names modules that stored data may have imported, and what else readers refuse otherwise: `pickle`,
-        `unsigned`. With `columns`, those of a table are read from storage, and not kept in memory.
+        Args:
+            accept: Modules that stored data may import, and what else is refused otherwise: `pickle`, `unsigned`.
+            columns: The columns of a table to read from the storage; they do not stay in memory.
 
         Raises:
-            MissingResultError: the record or its payload is gone, or the record is another run's by now.
-            ExpiredResultError: it was kept until a moment that has passed.
-            CorruptResultError: the bytes are not those that were written.
-            UntrustedResultError: the data names a module that this process has not imported or accepted, is a pickle that
+            MissingResultError: The record or its payload is gone, or another run has written the record again.
+            ExpiredResultError: Its time has passed.
+            CorruptResultError: The bytes are not those that were written.
+            UntrustedResultError: The data names a module that this process has not imported or accepted, is a pickle that
                 this reader does not accept, or is not signed as it has to be.
-            ConfigurationError: the result has no such `columns`.
-            StorageError: the storage cannot be reached or refuses.
+            ConfigurationError: The result has no such `columns`.
+            StorageError: The storage failed.
         """
         if self._object is not UNSET and columns is None:
             return self._object
@@ -103,10 +104,10 @@ class ResultReference:
         return value
 
     def _record(self) -> Record:
-        """What is known of the result without reading it: its size, its checksum, who made it and when.
+        """Reads the record of the result: its size, its checksum, who made it and when.
 
         Raises:
-            MissingResultError, ExpiredResultError, CorruptResultError, UntrustedResultError, StorageError: as `get`.
+            MissingResultError, ExpiredResultError, CorruptResultError, UntrustedResultError, StorageError: As `get`.
         """
         from holdall.results.load import find
         from holdall.settings.model import current
@@ -114,7 +115,7 @@ class ResultReference:
         return find(self, current())
 
     async def aget(self, *, accept: Iterable[str] = (), columns: Sequence[str] | None = None) -> Any:
-        """As `get`, without blocking the event loop."""
+        """Does what `get` does, without blocking the event loop."""
         if self._object is not UNSET and columns is None:
             return self._object
         from asyncio import to_thread
@@ -128,10 +129,10 @@ class ResultReference:
 
     @classmethod
     def from_record(cls, record: Record | bytes, /) -> ResultReference:
-        """The reference to what a record, or the bytes of one as they lie in storage, keeps.
+        """Returns the reference to the result of a record, or of the bytes of one.
 
         Raises:
-            CorruptResultError: the bytes are no record, a damaged one, or one of a newer version.
+            CorruptResultError: The bytes are not a record, or a damaged one, or one of a newer version.
         """
         if isinstance(record, (bytes, bytearray, memoryview)):
             from holdall.results.record import parse
@@ -150,24 +151,24 @@ class ResultReference:
 
 
 def origin_json(storage: StorageReference, serializer: SerializerReference, /) -> str:
-    """Members of a reference's JSON that all results of one storage and serializer share."""
+    """Returns the members of a reference's JSON that all results of one storage and serializer share."""
     where = {"slug": storage.slug, "type": storage.type, "location": dict(storage.location)}
     how = {"type": serializer.type, "options": dict(serializer.options)}
     return json.dumps({"storage": where, "serializer": how})[1:-1]
 
 
 def reference_json(key: str, run_id: str | None, name: str | None, origin: str, /) -> str:
-    """The only spelling of a reference's JSON; `origin` comes from `origin_json`, which callers may keep."""
+    """Returns a reference's JSON, of which there is one spelling; `origin` is from `origin_json`, once for many."""
     made_by = "null" if run_id is None else _quoted(run_id)
     named = "" if name is None else f', "name": {_quoted(name)}'
     return f'{{"type": "reference", "key": {_quoted(key)}, "run_id": {made_by}{named}, {origin}}}'
 
 
 def _rebuild(text: str, cache_in_memory: bool) -> ResultReference:
-    found = from_json(text)
-    if not isinstance(found, ResultReference):
+    reference = from_json(text)
+    if not isinstance(reference, ResultReference):
         raise ConfigurationError("This pickle of a ResultReference holds a literal.")
-    return replace(found, cache_in_memory=cache_in_memory)
+    return replace(reference, cache_in_memory=cache_in_memory)
 
 
 def _reference(document: Members) -> ResultReference:
@@ -184,10 +185,10 @@ def _reference(document: Members) -> ResultReference:
 
 
 def from_json(text: str | bytes, /) -> ResultLiteral | ResultReference:
-    """What `.json()` of either type wrote.
+    """Parses what `.json()` of a reference or a literal returned.
 
     Raises:
-        ConfigurationError: the text is of neither type, or a member is odd.
+        ConfigurationError: The text is of neither type, or a member is not valid.
     """
     try:
         document = Members(loads(text if isinstance(text, str) else text.decode()))

@@ -1,4 +1,4 @@
-"""Spool: results that their storage did not take, until `holdall result push` sends them there.
+"""Spool: results that could not be written to their storage, until `holdall result push` sends them there.
 
 `<home>/spool` has a folder for each place, and in it records and payloads have the very keys and bytes that they would
 have in the storage: sending them is a plain copy.
@@ -37,12 +37,12 @@ def root(home: str, /) -> str:
 
 
 def folder(where: StorageReference, home: str, /) -> str:
-    """Of the results that belong to this place, whatever slug it went by."""
+    """Returns the folder of the results of a location, whichever slug it had."""
     return os.path.join(root(home), xxh3_128_hexdigest(where.identity.encode("utf-8", "surrogatepass")))
 
 
 def folders(home: str, /) -> list[Directory]:
-    """A storage for each place that has had results here, in no order that means anything."""
+    """Returns a storage for each location that has had results here, in no particular order."""
     try:
         names = sorted(os.listdir(root(home)))
     except OSError:
@@ -52,16 +52,16 @@ def folders(home: str, /) -> list[Directory]:
 
 
 def twin(store: ResultStore, home: str, /) -> ResultStore:
-    """Writes and reads here what `store` would in its storage: the same keys, the same records."""
+    """Returns a store that writes to the spool and reads there what `store` would in its storage: same keys and records."""
     place = Directory(folder(store.where, home), inline_limit=store.storage.inline_limit, named="the spool")
     return ResultStore(place, store.codec, where=store.where, settings=store.settings, policy=store.policy)
 
 
 def opened(store: ResultStore, home: str, /) -> ResultStore:
-    """The same, with a folder to write to that nobody else may look into.
+    """Returns the `twin`, with a folder to write to that no other user may read.
 
     Raises:
-        StorageError: it is a link to another one.
+        StorageError: The folder is a link to another one.
     """
     path = folder(store.where, home)
     for each in (os.path.dirname(home), home, root(home), path):
@@ -79,13 +79,13 @@ def opened(store: ResultStore, home: str, /) -> ResultStore:
 
 
 def mark(home: str, /) -> None:
-    """Let every process look into the spool of this home again: something has come, or is about to."""
+    """Lets every process look into the spool of this home again, before or after something is written there."""
     with suppress(OSError):
         os.utime(root(home), ns=(time.time_ns(),) * 2)
 
 
 def may_hold(home: str, /) -> bool:
-    """Whether something may be here, whichever process kept it."""
+    """Returns whether the spool may hold something, whichever process wrote it."""
     try:
         marked = os.stat(root(home)).st_mtime_ns
     except OSError:
@@ -112,10 +112,10 @@ def read(
     load: Callable[[ResultStore, Record], _T],
     /,
 ) -> _T:
-    """What `load` makes of what `locate` finds: looked for anew where `push` takes it away in between.
+    """Returns `load` of what `locate` finds; repeats both if `push` removes it in between.
 
     Raises:
-        What `look` and `load` raise.
+        HoldallError: What `look` and `load` raise.
     """
     for remaining in reversed(range(_LOOKS)):
         holder, record = locate(store, home, look)
@@ -128,12 +128,12 @@ def read(
 
 
 def locate(store: ResultStore, home: str, look: Callable[[ResultStore], Record]) -> tuple[ResultStore, Record]:
-    """What `look` finds in the storage, or here where the storage cannot give it or has an older one; and who has it.
+    """Returns the store that has a record, and the record: the spool's if the storage cannot give it or has an older one.
 
-    Here first: results go from here to the storage, and who looked the other way round would meet them nowhere.
+    The spool is asked first: results move from it to the storage, and the other order could miss them in both.
 
     Raises:
-        What `look` raises of the storage, where nothing is here.
+        HoldallError: What `look` raises of the storage, if the spool has nothing.
     """
     found = _younger(store, home, look) if may_hold(home) else None
     try:
@@ -150,7 +150,7 @@ def locate(store: ResultStore, home: str, look: Callable[[ResultStore], Record])
 
 
 def _younger(store: ResultStore, home: str, look: Callable[[ResultStore], Record]) -> tuple[ResultStore, Record] | None:
-    """What is here, unless it cannot be read: the storage may have one that can."""
+    """Returns what the spool has, unless it cannot be read: the storage may have a readable one."""
     with suppress(ResultError, StorageError):
         return _spooled(store, home, look)
     return None

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 Unit = Literal["bytes", "items"]
 
 _LONG: Final = 2.0
-"""Seconds: what is done before then needs no bar."""
+"""Seconds: shorter work has no bar."""
 _SMALL: Final = 1 << 20
-"""Bytes: what is smaller is there, or has failed, before a bar would show."""
+"""Bytes: smaller transfers end before a bar would show."""
 _PLAIN: Final = frozenset({"dumb", "unknown"})
-"""Terminals that cannot go back on what is written."""
+"""Terminals that cannot move the cursor back."""
 _ROWS: Final = 8
-"""Of more at once, those that were shown first stay."""
+"""Bars at once: of more, those that were shown first stay."""
 
 
 def wanted(*, enabled: bool) -> bool:
@@ -57,7 +57,7 @@ def watched(
 ) -> Iterator[Callable[[int], None]]:
     """Shows a bar while the block runs, once that is `after` seconds (2); ask whether one is `wanted` first.
 
-    Gives what counts: call it, in any thread, with how many bytes or items have been done since the last call.
+    Yields a function that counts: call it, in any thread, with the bytes or items done since the last call.
     """
     work = _Work(what, total, unit)
     _display.add(work, _LONG if after is None else after)
@@ -131,7 +131,7 @@ class _Display:
         self.reset()
 
     def reset(self) -> None:
-        """Begins anew, in a forked child too: the threads that draw and wait are those of the parent."""
+        """Starts empty, in a forked child too: the threads that draw and wait are those of the parent."""
         self.lock = Lock()
         self.works: set[_Work] = set()
         self.bars: Any = None
@@ -206,6 +206,7 @@ def _bars() -> Any:
     from rich.console import Console
     from rich.filesize import decimal
     from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
     from rich.text import Text
 
     class Amount(ProgressColumn):
@@ -224,11 +225,11 @@ def _bars() -> Any:
     return Bars(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        Amount(),
-        TimeRemainingColumn(),
+        Amount(Column(no_wrap=True)),  # a second line would not be wiped away
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
         console=Console(stderr=True, markup=False),
         transient=True,
-        # What the program prints is its own, and no business of a library.
+        # What the program prints is not a library's to redirect.
         redirect_stdout=False,
         redirect_stderr=False,
     )

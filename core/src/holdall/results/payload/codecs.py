@@ -1,4 +1,4 @@
-"""From what a record says of its serializer back to the object."""
+"""Codecs of recorded serializers, and decoding with errors mapped."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 
 def make_codec(reference: SerializerReference) -> Codec:
+    """Returns the codec that a record or a reference names.
+
+    Raises:
+        ConfigurationError, PluginError: It is unknown here, or its plugin is missing.
+    """
     if reference.type == "pickle" and not reference.options:
         from holdall.builtin.pickle.codec import PickleCodec
 

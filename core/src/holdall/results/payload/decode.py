@@ -1,4 +1,4 @@
-"""From a record to its value: which codec reads it, within which bounds, from where."""
+"""Decodes the value of a record: chooses the codec, bounds its memory, opens its source."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def value(store: ResultReader, record: Record, trust: Trust, columns: Sequence[str] | None, /) -> Any:
-    """The value of a record that was read from the store, or columns of it.
+    """Reads the value of a record that was read from the store, or columns of it.
 
     Raises:
-        ResultError, ConfigurationError, PluginError, StorageError: as `ResultReference.get` says.
+        ResultError, ConfigurationError, PluginError, StorageError: As `ResultReference.get`.
     """
     if (until := record.expires_at) is not None and until <= time.time():
         raise ExpiredResultError(f"The result {record.title} in {store.label} was kept until {record.expires}.")
@@ -45,15 +45,15 @@ def value(store: ResultReader, record: Record, trust: Trust, columns: Sequence[s
             return codecs.load(codec, source_of(store, record.payload, trust), columns)
     except (ResultError, ConfigurationError, PluginError) as error:  # the latter two: a format that is unknown here
         # What reads the bytes knows neither where they lie nor what they are called.
-        said = f"{error}{told_of(trust, record.payload.decoded)}" if isinstance(error, OutgrownError) else error
-        error.args = (f"The result {record.title} in {store.label} cannot be read. {said}", *error.args[1:])
+        message = f"{error}{told_of(trust, record.payload.decoded)}" if isinstance(error, OutgrownError) else error
+        error.args = (f"The result {record.title} in {store.label} cannot be read. {message}", *error.args[1:])
         raise
 
 
 def within_bounds(
     trust: Trust, codec: Codec, policy: Policy, /, *, stored: int, declared: int | None, partly: bool = False
 ) -> Trust:
-    """The trust with a bound on what may be made of the stored bytes; see `bounds.bounded`."""
+    """Returns the trust with a bound on what the stored bytes may decode to; see `bounds.bounded`."""
     limit = policy.max_bytes
     return bounded(trust, stored=stored, declared=declared, expands=codec.expands, limit=limit, partly=partly)
 
@@ -67,7 +67,7 @@ def _codec_of(store: ResultReader, record: Record, trust: Trust) -> Codec:
 
 
 def source_of(store: ResultReader, payload: Payload, trust: Trust) -> MemorySource | PayloadSource:
-    """Where the payload of a record of the store is read from."""
+    """Returns the source of a record's payload."""
     if payload.inline is not None:
         return MemorySource(payload.inline, trust)
     if payload.path is None or payload.checksum is None:

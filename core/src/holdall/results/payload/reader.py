@@ -1,4 +1,4 @@
-"""Where a serializer reads a stored payload from; every byte it hands out has been checked first."""
+"""Source of a stored payload: every byte that it returns has been checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PayloadSource:
-    """A payload in a storage: read whole, or in ranges widened to whole chunks so that they can be checked."""
+    """Reads a payload of a storage whole, or in ranges that are widened to whole chunks so that they can be checked."""
 
     __slots__ = ("_checksum", "_path", "_storage", "size", "trust")
 

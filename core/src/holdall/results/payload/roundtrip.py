@@ -1,4 +1,4 @@
-"""Whether a result would come back as it is: asked of the bytes that were made of it, before a record names them."""
+"""Round-trip check: reads the bytes of a result back and compares, before a record names them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _said: set[tuple[str, type]] = set()
 
 
 def is_due(codec: Codec, value: Any, policy: Policy, /) -> bool:
-    """By the policy; a sample is the first result of each type, the second, the fourth, the eighth, and so on."""
+    """Returns whether the policy asks for a check; a sample is the first, second, fourth, eighth result of each type."""
     if policy.verify == "never":
         return False
     if policy.verify == "always":
@@ -38,11 +38,11 @@ def is_due(codec: Codec, value: Any, policy: Policy, /) -> bool:
 
 
 def check(codec: Codec, value: Any, source: Source, policy: Policy, /) -> dict[str, str]:
-    """Read it back and compare; what the record says of a loss, where losses are allowed.
+    """Reads the value back and compares; returns what the record says of a loss, if losses are allowed.
 
     Raises:
-        SerializationError: it would come back as another value, or not at all; it is on the error.
-        MissingResultError: somebody has removed it meanwhile.
+        SerializationError: It would come back as another value, or not at all; it is on the error.
+        MissingResultError: The payload has been deleted meanwhile.
     """
     try:
         back = codec.load(source)

@@ -1,4 +1,4 @@
-"""The bytes of one result on their way into a storage: inside the record where they are few, else an object of their own."""
+"""Writes the payload of one result: inside the record if it is small, else as an object of its own."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _YOUNG: Final = 60.0  # seconds: what is this young, no `gc` takes for garbage
 
 
 class Written(NamedTuple):
-    """A payload that is in its storage, or about to be as a part of its record.
+    """A payload that is in its storage, or is about to be as a part of its record.
 
-    `member` is the JSON that the record says of it. `path` is None where it is inlined; `size` is in bytes. `given` is
-    when the storage had all of its bytes, `taken` when it said so, or when what it took was found to be right.
+    `member` is its JSON in the record. `path` is None if it is inlined; `size` is in bytes. `given` is when the storage
+    had all of its bytes, `taken` when it confirmed them, or when they were read back.
     """
 
     codec: Codec
@@ -45,22 +45,22 @@ class Written(NamedTuple):
     taken: Since | None = None
 
     def is_doubtful(self, storage: GuardedStorage, /) -> bool:
-        """Whether `holdall gc` may have taken the payload for garbage, or be about to, as no record names it yet.
+        """Returns whether `holdall gc` may have deleted the payload, or be about to, as no record names it yet.
 
-        Who comes straight from writing it does not ask the storage. Who was stopped in between (a process that got
-        SIGSTOP, a machine that slept) cannot know what somebody is about to do; who took long in writing it looks.
+        The storage is not asked right after the write. A writer that was stopped in between (SIGSTOP, a machine that
+        slept) cannot know what a `gc` is about to do; one that was slow in writing asks the storage.
         """
         return (self.taken is not None and self.taken.seconds > _LATE) or self.is_gone(storage)
 
     def is_gone(self, storage: GuardedStorage, /) -> bool:
-        """Whether the payload is no longer there; asks nobody where there was no time for that."""
+        """Returns whether the payload is gone; does not ask the storage if there was no time for that."""
         if self.path is None or self.given is None or self.given.seconds <= _LATE:
             return False
         return not storage.exists(self.path)
 
     @property
     def is_old(self) -> bool:
-        """Whether its record came so late that somebody who had looked before may still remove it."""
+        """Whether its record came so late that a `gc` that had listed the storage before may still delete it."""
         return self.taken is not None and self.taken.seconds > _YOUNG
 
 
@@ -75,11 +75,11 @@ def write(
     policy: Policy,
     show_progress: bool,
 ) -> Written:
-    """Serialise with what the codec chooses, and store what is too large for a record.
+    """Serialises a value, and writes its payload if it is too large for a record.
 
     Raises:
-        SerializationError: the value cannot be serialised; it is on the error.
-        StorageError: the storage did not take it.
+        SerializationError: The value cannot be serialised; it is on the error.
+        StorageError: The storage failed.
     """
     try:
         codec, dumped = codec.dump_as(value)
@@ -142,12 +142,12 @@ def commit(
     key: Signer | None,
     /,
 ) -> None:
-    """Write a result's records: `draft` is `record.body` without its `key` and `belongings`, which `addresses` has.
+    """Writes a result's records: `draft` is `record.body` without its `key` and `belongings`, which `addresses` has.
 
-    Signed with the `key`, if any. Where not even the first is taken, the payload at `path` is removed.
+    They are signed with the `key`, if any. If the first cannot be written, the payload at `path` is deleted.
 
     Raises:
-        StorageError: the storage did not take one.
+        StorageError: The storage failed.
     """
     for each, belongings in addresses:
         body = draft(key=each, belongings=belongings).encode()
@@ -165,14 +165,14 @@ def _declared(codec: Codec, parts: Parts) -> str:
 
 
 def discard(storage: GuardedStorage, path: str | None, /) -> None:
-    """Remove a payload that no record names, where that works: if not, it is garbage to `gc`."""
+    """Deletes a payload that no record names; if that fails, it is left to `gc`."""
     if path is not None:
         with suppress(StorageError):  # the storage is in trouble already, and says so
             storage.delete(path)
 
 
 def _streamed(parts: Parts, serializer: str) -> Iterator[Buffer]:
-    """The parts, so that what their making raises is not taken for an error of the storage that asks for them."""
+    """Yields the parts; an error of the serializer is raised as such, not as one of the storage that iterates."""
     try:
         yield from parts
     except HoldallError:
@@ -193,7 +193,7 @@ def _noted(written_with: Mapping[str, str], noted: Mapping[str, str]) -> Mapping
 
 
 def _small(parts: Parts, limit: int) -> tuple[bytes | None, Parts]:
-    """All bytes where they fit the limit, else None; and the parts, still whole."""
+    """Returns all bytes if they fit the limit, else None; and the parts, complete."""
     if isinstance(parts, list):
         if sum(map(_nbytes, parts)) <= limit:
             return b"".join(parts) if len(parts) != 1 else bytes(parts[0]), parts
