@@ -1,4 +1,4 @@
-"""What a class is: its bases, hints, fields, methods and values, as they are loaded."""
+"""Digest of a class: its bases, hints, fields, methods and values, as they are loaded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MADE_BY_ENUM: Final = frozenset({
 
 
 def class_definition(cls: type, walk: Walk, /) -> bytes:
-    """Digest of a class; that of an installed distribution counts by its name."""
+    """Returns the digest of a class; a class of an installed distribution counts by its name."""
     name = f"{place(cls.__module__)}:{cls.__qualname__}".encode()
     if not owns(walk, cls):
         return hashed(b"installed class", name)
@@ -52,7 +52,7 @@ def class_definition(cls: type, walk: Walk, /) -> bytes:
 
 
 def own_items(cls: type, /) -> Iterator[tuple[str, Any]]:
-    """What the statement of a class, or an assignment later, has put into it; nothing that Python or a library made."""
+    """Returns the attributes that the class statement or a later assignment has set, without generated ones."""
     is_enum = "_member_map_" in cls.__dict__
     members = cls.__dict__.get("_member_map_", {})
     for name, value in tuple(cls.__dict__.items()):
@@ -67,7 +67,7 @@ def own_items(cls: type, /) -> Iterator[tuple[str, Any]]:
 
 
 def is_generated(value: Any, /) -> bool:
-    """Whether dataclasses, attrs, collections or typing wrote this method or field."""
+    """Returns whether dataclasses, attrs, collections or typing generated this method or field."""
     if type(value).__name__ == "_tuplegetter":
         return True
     value = getattr(value, "__func__", value)
@@ -97,7 +97,7 @@ def _item(cls: type, name: str, value: Any, walk: Walk) -> bytes:
 
 
 def _written(cls: type, module: ModuleType | None) -> str | None:
-    """Digest of the text of a class, where the text of its methods is that of the loaded ones."""
+    """Returns the digest of the source of a class, or None if the source of its methods is not what is loaded."""
     file = getattr(module, "__file__", None)
     methods = [
         each
@@ -115,7 +115,7 @@ def _written(cls: type, module: ModuleType | None) -> str | None:
 
 
 def _fields(cls: type, walk: Walk) -> Iterator[bytes]:
-    """Fields with their defaults, of classes whose library takes them out of the class."""
+    """Yields the fields and defaults of dataclasses and attrs classes, which are removed from the class body."""
     for name, field in (cls.__dict__.get("__dataclass_fields__") or {}).items():
         options = (field.init, field.repr, field.compare, field.hash, bool(field.kw_only), str(field._field_type))  # noqa: SLF001
         yield f"{name}:{options}".encode()
@@ -138,7 +138,7 @@ def _fields(cls: type, walk: Walk) -> Iterator[bytes]:
 
 
 def _given(*values: Any) -> Iterator[Any]:
-    """The values but those that stand for none."""
+    """Yields the values without the sentinels for "not given"."""
     for each in values:
         yield None if type(each).__name__ in {"_MISSING_TYPE", "_Nothing", "PydanticUndefinedType"} else each
 
@@ -150,7 +150,7 @@ def own_hints(cls: type) -> dict[str, Any]:
 
 
 def hint(value: Any, /) -> str:
-    """A hint as text: by names, the same in every process and on every Python version."""
+    """Returns a hint as text with full names, the same in every process and on every Python version."""
     if isinstance(value, str):
         return value
     if type(value) is not GenericAlias and isinstance(value, type):

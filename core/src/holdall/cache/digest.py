@@ -1,4 +1,4 @@
-"""One digest for the same inputs in every process: what cache keys and replays compare.
+"""Digests of values, the same in every process: cache keys and replays compare them.
 
 The walk knows containers, instances and the way to a type's hasher; what the content of a type is, hashers say.
 """
@@ -28,7 +28,7 @@ _PROTOCOL: Final = 5  # of __reduce_ex__: large buffers as views
 
 
 def digest(value: Any, /, *, name: str = "value", ignore_types: frozenset[str] | None = None) -> str:
-    """The sha256 of the content of a value, type-exact, as 64 hexadecimal digits.
+    """Returns the sha256 of the content of a value, type-exact, as 64 hexadecimal digits.
 
     Dicts and sets count without regard to order, and types count: `1`, `1.0` and `True` differ. What content is, and what
     is no content (memory layout, caches, which objects are shared), `docs/reference/cache.md` says by type.
@@ -39,13 +39,13 @@ def digest(value: Any, /, *, name: str = "value", ignore_types: frozenset[str] |
         ignore_types: types that count by their name alone, as `module:QualName`; by default those of the settings.
 
     Raises:
-        ConfigurationError: something in it cannot be counted, or it is nested too deeply.
+        ConfigurationError: a value in it cannot be hashed, or it is nested too deeply.
     """
     return Walk(ignore_types).named(name, value, f"The {name}").hex()
 
 
 class Walk:
-    """One walk through values. Shared objects cost one visit; that they are shared does not count, and cycles end."""
+    """Traversal of values that computes their digests. Shared objects are visited once; sharing does not count, cycles end."""
 
     __slots__ = ("_colours", "_done", "_looped", "_low", "_open", "_plans", "_stack", "ignored", "within")
 
@@ -63,7 +63,7 @@ class Walk:
         self._colours: dict[int, bytes] = {}
 
     def named(self, name: str, value: Any, subject: str, /, *, how: Callable[[Any], bytes] | None = None) -> bytes:
-        """The digest of a value. Errors are about the `subject`, and begin the path to the trouble with the name."""
+        """Returns the digest of a value; errors are about the `subject`, with a path that begins with the name."""
         try:
             return (how or self.of)(value)
         except Uncounted as uncounted:
@@ -82,7 +82,11 @@ class Walk:
             ) from None
 
     def of(self, value: Any) -> bytes:
-        """The digest of a value. Raises `Uncounted` for what has none."""
+        """Returns the digest of a value.
+
+        Raises:
+            Uncounted: a value in it has no digest.
+        """
         kind = type(value)
         if kind in SCALARS:
             return scalar(kind, value)
@@ -99,14 +103,14 @@ class Walk:
         if place is not None:
             self._low = min(self._low, place)
             self._looped.add(key)
-            return b""  # all who see this are of one cycle, and are walked again once it is known
+            return b""  # its containers are in one cycle with it, and are hashed again once the cycle is known
         place = self._open[key] = len(self._stack)
         self._stack.append(value)
         outer, self._low = self._low, place
         try:
-            found = self._walked(kind, value)
+            digest = self._walked(kind, value)
         except BaseException:
-            # Whoever asked may do without this one, and go on.
+            # The caller may go on without this value.
             for each in self._stack[place:]:
                 del self._open[id(each)]
             del self._stack[place:]
@@ -118,14 +122,14 @@ class Walk:
             del self._stack[place:]
             if len(members) == 1 and key not in self._looped:
                 del self._open[key]
-                self._done[key] = found, value
+                self._done[key] = digest, value
             else:
-                found = self._cycle(members, value)
+                digest = self._cycle(members, value)
         self._low = min(outer, low)
-        return found
+        return digest
 
     def _cycle(self, members: list[Any], first: Any) -> bytes:
-        """Objects that lead to each other: told apart by what they hold, round by round, until no more are.
+        """Returns the digest of the first of a cycle of objects; colour refinement tells its members apart.
 
         So neither the way in nor the order of a dict or set on it counts. All else that they hold has its digest by now.
         """
@@ -149,14 +153,14 @@ class Walk:
         return self._done[id(first)][0]
 
     def kind(self, value: Any) -> bytes:
-        """The digest of the class of an object, by its definition."""
+        """Returns the digest of the class of an object."""
         try:
             return self.of(type(value))
         except Uncounted as uncounted:
             raise uncounted.at(".__class__") from uncounted.__cause__
 
     def settled(self, value: Any) -> bool:
-        """Whether all that an object holds has its digest, so that two looks at it can be compared."""
+        """Returns whether all that an object holds has a final digest, so that two passes over it can be compared."""
         return bool(self._colours) or self._stack[-1] is value
 
     def _walked(self, kind: type, value: Any) -> bytes:
@@ -179,7 +183,7 @@ class Walk:
         return plan(self, value)
 
     def mapping(self, name: bytes, values: dict[Any, Any], /, *, dotted: bool = False) -> bytes:
-        """Keys and items, whatever their order; `dotted` says that the keys are attributes."""
+        """Returns the digest of keys and items in any order; `dotted`: the keys are attributes."""
         values = dict(values)  # at once: another thread may store into it while its items are walked
         if _TEXT.issuperset(map(type, values)) and SCALARS.issuperset(map(type, values.values())):
             return hashed(name, b"flat", flat(list, [each for key in sorted(values) for each in (key, values[key])]))
@@ -193,7 +197,7 @@ class Walk:
         return hashed(name, *sorted(found))
 
     def content(self, given: Any) -> bytes:
-        """The digest of what a hasher gives."""
+        """Returns the digest of the content that a hasher returned."""
         kind = type(given)
         if kind is tuple:
             return hashed(b"parts", *map(self.content, given))
@@ -212,7 +216,7 @@ class Walk:
         return self.of(given)
 
     def _plan(self, kind: type) -> Callable[[Walk, Any], bytes]:  # noqa: PLR0911 - one line a sort of type
-        """How values of a type are counted."""
+        """Returns the function that computes the digest of values of a type."""
         names = {full_name(base) for base in kind.__mro__}
         if names & self._ignored_types():
             return _by_type
@@ -249,7 +253,7 @@ def _by_definition(walk: Walk, value: Any) -> bytes:
 
 
 def _by_function(walk: Walk, value: Any) -> bytes:
-    """A task or a flow: by its function, as its own calls are counted, in a walk that knows nothing of this one."""
+    """Digest of a task or flow: its function, as in the keys of its own calls, in an independent walk."""
     function = value.fn
     if id(function) in walk.within:
         return hashed(b"unit", who(function).encode())
@@ -257,7 +261,7 @@ def _by_function(walk: Walk, value: Any) -> bytes:
 
 
 def _by_source(_: Walk, value: ModuleType) -> bytes:
-    """A module: by its name, and one of the user's own also by the text of its file."""
+    """Digest of a module: its name, and for one of the user's own also the text of its file."""
     name, path = value.__name__.encode(), getattr(value, "__file__", None)
     if not (path and is_own(vars(value))):
         return hashed(b"module", name)
@@ -305,18 +309,18 @@ def _by_layout(layout: Layout) -> Callable[[Walk, Any], bytes]:
 
 
 def _member(walk: Walk, value: Any) -> bytes:
-    """A member of an enum: by its class, its name and its value."""
+    """Digest of an enum member: its class, name and value."""
     return hashed(b"member", walk.kind(value), walk.of(value._name_), walk.of(value._value_))
 
 
 def _by_reduction(walk: Walk, value: Any) -> bytes:
-    """Of a type that is written in C and that nobody knows: by what it would be pickled from, if that is always the same."""
+    """Digest of a value of an unknown type written in C: what it is pickled as, if that is always the same."""
     if is_definition(value):
         return definition(value, walk)
-    found = _reduced(walk, value)
-    if walk.settled(value) and found != _reduced(walk, value):
+    digest = _reduced(walk, value)
+    if walk.settled(value) and digest != _reduced(walk, value):
         raise Uncounted(type(value), "is known by its pickle alone, which is another one each time")
-    return found
+    return digest
 
 
 def _reduced(walk: Walk, value: Any) -> bytes:
@@ -331,7 +335,7 @@ def _reduced(walk: Walk, value: Any) -> bytes:
             kind, f"has no content that is known, and cannot be pickled ({describe_error(error)})"
         ) from error
     if isinstance(made, str):
-        if _found(getattr(value, "__module__", None) or kind.__module__, made) is not value:
+        if _global(getattr(value, "__module__", None) or kind.__module__, made) is not value:
             raise Uncounted(kind, f"is pickled by the name {made!r}, which does not lead back to it")
         return hashed(b"global", walk.kind(value), walk.of(made))
     function, args, state, items, pairs = (*made, None, None, None, None)[:5]
@@ -342,14 +346,14 @@ def _reduced(walk: Walk, value: Any) -> bytes:
 
 
 def _state(walk: Walk, state: Any) -> bytes:
-    # Made for this very look: it is none of the objects that may be met again.
+    # Created for this call: it cannot be met again.
     if type(state) is dict:
         return walk.mapping(b"dict", state, dotted=True)
     return walk.content(state)
 
 
-def _found(module: str | None, qualname: str) -> Any:
-    found: Any = sys.modules.get(module or "")
+def _global(module: str | None, qualname: str) -> Any:
+    value: Any = sys.modules.get(module or "")
     for part in qualname.split("."):
-        found = getattr(found, part, None)
-    return found
+        value = getattr(value, part, None)
+    return value

@@ -1,4 +1,4 @@
-"""Plain values as digests, and digests of digests."""
+"""Digests of plain values, and of sequences of digests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BEGINNINGS: Final = {kind: b"%d:%s:" % (len(kind.__name__) + 1, kind.__name__.e
 
 
 def scalar(kind: type, value: Any) -> bytes:
-    """The digest of a value whose type is one of `SCALARS`: every hit pays for it, once for each plain argument."""
+    """Returns the digest of a value of a type in `SCALARS`. On the hot path: each hit computes it for each plain argument."""
     hasher = hashlib.sha256(_BEGINNINGS[kind])
     if kind is str:
         hasher.update(value.encode("utf-8", "surrogatepass"))
@@ -36,9 +36,9 @@ def scalar(kind: type, value: Any) -> bytes:
 
 
 def brief(kind: type, value: Any) -> str:
-    """A plain value as one line of a key, in which values and types differ as in their digests; long ones as a digest.
+    """Returns a plain value as one line of a key, as distinct as its digest; the digest itself if the value is long.
 
-    Not for people, who would read what may be a secret.
+    Not to be shown: the value may be a secret.
     """
     if kind is int:
         return f"{value:#x}"
@@ -48,7 +48,7 @@ def brief(kind: type, value: Any) -> str:
 
 
 def flat(kind: type, values: Sequence[Any]) -> bytes:
-    """A list or tuple of scalars: a column of texts has a million, and a hash of each would take a second."""
+    """Returns the digest of a list or tuple of scalars without hashing each: a column may have a million."""
     hasher = hashlib.sha256(f"{kind.__name__} of scalars:".encode())
     for start in range(0, len(values), _CHUNK):
         part = values[start : start + _CHUNK]
@@ -72,7 +72,7 @@ def flat(kind: type, values: Sequence[Any]) -> bytes:
 
 
 def hashed(first: bytes, *rest: Any) -> bytes:
-    """The sha256 of a tag and digests; the length of the tag says where it ends."""
+    """Returns the sha256 of a tag with its length and digests."""
     hasher = hashlib.sha256(b"%d:" % len(first))
     hasher.update(first)
     for each in rest:

@@ -1,4 +1,4 @@
-"""The function of one task or flow, as cache keys and replays ask for it."""
+"""Identity and digests of the function of one task or flow, for cache keys and replays."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class Function:
-    """Who a function is, what it is, and what it reaches; remembered for as long as its task lives."""
+    """Name of a function and digests of what it is and reaches, memoized for the lifetime of its task."""
 
     def __init__(self, fn: Any, signature: Any, /, *, named: bool | None = None) -> None:
-        """`named` is what was found of it where it was defined, if that was elsewhere."""
+        """`named`: whether the name identifies the function, as determined in the process that defined it."""
         self.fn = fn
         self.who = identity.who(fn)
         self._asking = threading.Lock()
@@ -38,40 +38,40 @@ class Function:
 
     @cached
     def alone(self) -> Reach:
-        """The function's own definition, and all that it is bound to and closes over, at the moment of each question."""
+        """Reach of the function's own definition, with all that it is bound to and closes over."""
         from holdall.cache.code.reach import alone
 
         return alone(self.fn)
 
     def as_task(self) -> str:
-        """The same as it was at the first question, while it closes over the same objects: for replays.
+        """Returns the digest for replays: the one of the first call, as long as the function closes over the same objects.
 
-        What a task closes over changes while its flow runs (counters, iterators, connections), and it stays that task.
+        What a task closes over changes while its flow runs (counters, iterators, connections), and it stays the same task.
         """
         closed_over = [_content(cell) for cell in getattr(self.fn, "__closure__", None) or ()]
-        with self._asking:  # of threads that ask at once, all get the answer of the first
+        with self._asking:  # concurrent threads all get the digest of the first
             if self._first is None or not _same(self._first[0], closed_over):
                 self._first = closed_over, identity.identify(self.fn, Walk()).hex()
             return self._first[1]
 
     def is_news(self, about: tuple[Any, ...], /) -> bool:
-        """Whether nobody has been warned of it yet; each thing is once."""
+        """Returns whether this is the first call about the subject."""
         with self._asking:
             news = about not in self._warned
             self._warned.add(about)
         return news
 
     def reach(self, code: Code, /) -> Reach:
-        """What the function reaches by name, within the borders of a `CODE` policy."""
-        found = self._reaches.get(code)
-        if found is None:
+        """Returns what the function reaches by name within the borders of a `CODE` policy."""
+        known = self._reaches.get(code)
+        if known is None:
             from holdall.cache.code.reach import reach
 
-            # Of threads that ask at once, all get that of the first.
-            found = self._reaches.setdefault(
+            # Concurrent threads all get that of the first.
+            known = self._reaches.setdefault(
                 code, reach(self.fn, include=code.include, exclude=code.exclude, also=code.also)
             )
-        return found
+        return known
 
 
 def _content(cell: CellType) -> Any:
@@ -86,7 +86,7 @@ def _same(before: list[Any], now: list[Any]) -> bool:
 
 
 def _is_named(fn: Any, who: str) -> bool:
-    """Whether the name tells this function from all others of the program."""
+    """Returns whether the name identifies this function in the program."""
     inner = fn.__func__ if isinstance(fn, MethodType) else fn
     if type(inner) is not FunctionType or inner.__closure__ or who.startswith(":") or "<" in who:
         return False

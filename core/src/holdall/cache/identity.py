@@ -1,4 +1,4 @@
-"""Identity of functions: who they are, and what they are. Cache keys, replays, records and single flight ask here.
+"""Identity of functions: their names, and digests of their definitions. Used by cache keys, replays and records.
 
 *Who* is a module and a qualified name. *What* is the loaded definition with all that it is bound to: what it closes
 over, its defaults, partial arguments, the state of a callable object, and, through decorators, what is decorated.
@@ -52,7 +52,7 @@ __all__ = [
 
 
 class Walk(Protocol):
-    """Content digests of values: calls `definition` for each value that `is_definition` is true of."""
+    """Traversal that computes content digests of values; calls `definition` for each value that is one."""
 
     def of(self, value: Any, /) -> bytes: ...
 
@@ -81,33 +81,33 @@ _DEFINITIONS: Final = (
 
 
 def identify(fn: Any, /, walk: Walk) -> bytes:
-    """Digest of the function that a task calls: who and what it is.
+    """Returns the digest of the function that a task calls: its name and its definition.
 
-    What it closes over counts as it was at the first question, where the function itself stores into it (a counter, a
-    memo): else each call would make another function of it.
+    A value that it closes over and stores into (a counter, a memo) counts as it was at the first call of this: otherwise
+    each call would make it another function.
     """
-    found = hashed(b"who", who(fn).encode(), definition(fn, Owned(walk)))
+    digest = hashed(b"who", who(fn).encode(), definition(fn, Owned(walk)))
     texts.write_back()
-    return found
+    return digest
 
 
 def is_definition(value: Any, /) -> bool:
-    """Whether `definition` says what the value is; else it is a value, with content."""
+    """Returns whether the value is a definition, not a value with content."""
     return isinstance(value, _DEFINITIONS) or "__wrapped__" in attributes(value)
 
 
 def definition(obj: Any, walk: Walk, /) -> bytes:
-    """Digest of *what* a function, method, class, builtin, partial or callable object is: 32 bytes.
+    """Returns the digest of the definition of a function, method, class, builtin, partial or callable object: 32 bytes.
 
     Code of installed distributions and of the standard library counts by its name. What the methods of a class close over
-    and store into (a list of calls, a memo) counts as it was at the first question: to call one makes no other class.
+    and store into (a list of calls, a memo) counts as it was at first: a call does not make it another class.
 
     Args:
-        obj: What `is_definition` is true of, or a callable object.
-        walk: Says what the content of values is; asked for everything that is bound to the definition.
+        obj: A value for which `is_definition` is true, or a callable object.
+        walk: Computes the content digests of the values that are bound to the definition.
 
     Raises:
-        ConfigurationError: the walk cannot count a value that is bound to it.
+        ConfigurationError: the walk cannot hash a value that is bound to it.
     """
     noted, known = _assumed.noted, _assumed.known
     if noted is not None:
@@ -144,7 +144,7 @@ def _definition(obj: Any, walk: Walk) -> bytes:
 
 
 def _members(obj: Any, walk: Walk) -> Iterator[bytes]:
-    """What is bound to an object that holds other definitions."""
+    """Yields the digests of what is bound to an object that holds other definitions."""
     if isinstance(obj, (partial, partialmethod)):
         yield walk.of(obj.func)
         yield from map(walk.of, obj.args)
@@ -162,7 +162,7 @@ def _members(obj: Any, walk: Walk) -> Iterator[bytes]:
 
 
 def _wrapper(obj: Any, walk: Walk) -> Iterator[bytes]:
-    """What a decorator that is no function has made: the function in it, and its state where its class is the user's."""
+    """Yields the digests of a callable object that wraps a function: the function, and the state if the class is the user's."""
     if type(obj).__module__.partition(".")[0] == "holdall":
         yield walk.of(obj.fn)  # a task or a flow, which may be bound to an instance
         return
@@ -235,7 +235,7 @@ _SIMPLE: Final = frozenset({type(None), bool, int, float, complex, str, bytes, t
 
 
 def stores(fn: FunctionType, /) -> frozenset[str]:
-    """Names, global or closed over, that the function assigns, or into whose value it stores."""
+    """Returns the global and closed-over names that the function assigns or stores into."""
     names = bytecode.names(fn.__code__)
     found = texts.find(fn.__code__, fn.__globals__)
     into = {each.partition(".")[0] for each in found.stored} if found is not None else set()
@@ -269,7 +269,7 @@ _settled: WeakKeyDictionary[FunctionType, dict[str, bytes]] = WeakKeyDictionary(
 
 
 class Owned:
-    """A walk over the definitions that belong to one function; what is none of them goes to the walk of values."""
+    """Traversal of the definitions that belong to one function; other values go to the walk of values."""
 
     __slots__ = ("_lowest", "_open", "_seen", "_within", "walk")
 
@@ -290,7 +290,7 @@ class Owned:
             return seen[0]
         depth = self._open.get(key)
         if depth is not None:
-            # By how far up it is: a digest depends neither on what is around a circle nor on what was asked before.
+            # By its distance: a digest depends neither on what is around a cycle nor on earlier calls.
             self._lowest = min(self._lowest, depth)
             return hashed(b"around", (len(self._open) - depth).to_bytes(4, "big"))
         if not is_definition(value):
@@ -317,23 +317,23 @@ class Owned:
 
 
 def _settled_at(fn: FunctionType, name: str, value: Any, walk: Walk) -> bytes:
-    """The digest of what a function closes over and stores into, as it was at the first question."""
+    """Returns the digest of a value that a function closes over and stores into, as it was at the first call."""
     known = _settled.setdefault(fn, {})
     found = known.get(name)
     if found is None:
-        # Of threads that ask at once, all get the answer of the first.
+        # Concurrent threads all get the digest of the first.
         found = known.setdefault(name, Owned(fresh(walk.walk if isinstance(walk, Owned) else walk)).of(value))
     return found
 
 
 def fresh(walk: Walk, /) -> Walk:
-    """A walk that has met nothing yet: the digest of a value must not depend on what was asked before."""
-    made: Walk = getattr(walk, "fresh", type(walk))()
-    return made
+    """Returns an unused walk of the same kind: a digest must not depend on earlier calls."""
+    unused: Walk = getattr(walk, "fresh", type(walk))()
+    return unused
 
 
 class _Assumed(local):
-    """Of a thread: definitions that are known to be what they were, those that are met now, and where we are."""
+    """State of a thread: digests of definitions that are unchanged, those of definitions met now, and the context."""
 
     known: Mapping[int, tuple[Any, bytes]] | None = None
     noted: dict[int, tuple[Any, bytes]] | None = None
@@ -344,7 +344,7 @@ _assumed: Final = _Assumed()
 
 
 def noting(walk: Walk, value: Any, /) -> tuple[bytes, dict[int, tuple[Any, bytes]]]:
-    """Digest of a value, and of the definitions that it consists of, by their ids."""
+    """Returns the digest of a value, and those of the definitions in it by their ids."""
     before, _assumed.noted = _assumed.noted, {}
     try:
         return walk.of(value), _assumed.noted
@@ -353,7 +353,7 @@ def noting(walk: Walk, value: Any, /) -> tuple[bytes, dict[int, tuple[Any, bytes
 
 
 def assuming(known: Mapping[int, tuple[Any, bytes]], walk: Walk, value: Any, /) -> bytes:
-    """Digest of a value whose definitions are known."""
+    """Returns the digest of a value; digests of definitions in it are taken from `known`."""
     before, _assumed.known = _assumed.known, known
     try:
         return walk.of(value)
@@ -365,24 +365,24 @@ _SCALARS: Final = frozenset({type(None), bool, int, float, complex, str, bytes})
 
 
 def owns_namespace(walk: Walk, namespace: Mapping[str, Any], /) -> bool:
-    """Whether the walk goes into a module: its user may have included or excluded some."""
+    """Returns whether the walk goes into a module: a policy may include and exclude some."""
     decide = getattr(walk, "owns", is_own)
     return bool(decide(namespace))
 
 
 def owns(walk: Walk, cls: type, /) -> bool:
-    """The same for the module of a class."""
+    """Returns whether the walk goes into the module of a class."""
     module = sys.modules.get(cls.__module__)
     return owns_namespace(walk, {"__name__": cls.__module__} if module is None else vars(module))
 
 
 def type_name(cls: type, /) -> bytes:
-    """Where a class is from, as `who` says it."""
+    """Returns the module and qualified name of a class in the form of `who`."""
     return f"{place(cls.__module__)}:{cls.__qualname__}".encode()
 
 
 def hashed(first: bytes, /, *rest: bytes) -> bytes:
-    """The sha256 of parts, each with its length, so that no two lists of parts are one text."""
+    """Returns the sha256 of parts, each with its length, so that different lists of parts never hash the same bytes."""
     hasher = sha256(len(first).to_bytes(4, "big") + first)
     for each in rest:
         hasher.update(len(each).to_bytes(4, "big") + each)

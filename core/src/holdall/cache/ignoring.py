@@ -1,4 +1,4 @@
-"""Types whose values say how to reach something and not what it is: their type counts in a key, and nothing else of them."""
+"""Types whose values are handles (connections, clients, locks): only their type counts in a key."""
 
 from __future__ import annotations
 
@@ -82,6 +82,6 @@ IGNORED: Final = frozenset(
 
 @lru_cache(maxsize=16)
 def resolved(names: frozenset[str], /) -> frozenset[str]:
-    """The list with what a setting adds to it, and without what it takes out: names that begin with a hyphen."""
+    """Returns the list with the names that a setting adds, without those that it gives with a hyphen."""
     added = frozenset(name for name in names if not name.startswith("-"))
     return (IGNORED | added) - {name[1:] for name in names if name.startswith("-")}

@@ -1,4 +1,4 @@
-"""Which inputs of a call count in its key, and how: by content, by what `HashBy` makes of them, or not at all."""
+"""Digests of the inputs of a call: by content, by the function of a `HashBy`, or not at all."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ class _Ignore(Enum):
 
 
 Ignore: Final = _Ignore.IGNORE
-"""`Annotated[X, Ignore]` on a parameter: it does not count in cache keys."""
+"""Marks a parameter that does not count in cache keys: `Annotated[X, Ignore]`."""
 
 
 class HashBy:
-    """`Annotated[X, HashBy(function)]` on a parameter: what `function(value)` gives counts, in place of the value.
+    """Marks a parameter of which `function(value)` counts in place of the value: `Annotated[X, HashBy(function)]`.
 
-    What it gives is counted by its content, and so is the function by its definition. Of `*args` and `**kwargs` each
-    value is given to it alone.
+    The content of what the function returns counts, and the definition of the function. For `*args` and `**kwargs` it is
+    called with each value.
+
+    Raises:
+        ConfigurationError: `function` is not callable.
     """
 
     __slots__ = ("function",)
@@ -60,23 +63,27 @@ class HashBy:
 
 
 class Marker(NamedTuple):
-    """How a parameter counts: not at all, or by a function of it, of `each` of several values where it takes several."""
+    """How a marked parameter counts: by `function` of it, or of `each` value of `*args` and `**kwargs`; None: not at all."""
 
     function: Callable[[Any], Any] | None = None
     each: bool = False
 
     def by(self, name: str, value: Any, /) -> Any:
-        """The content that counts in place of the value."""
+        """Returns the content that counts in place of the value.
+
+        Raises:
+            ConfigurationError: the function raised.
+        """
         function = self.function
         if function is None:
-            raise AssertionError("left out by whoever asks")
+            raise AssertionError("an ignored parameter has no content")
         try:
             if not self.each:
-                found = function(value)
+                content = function(value)
             elif isinstance(value, dict):
-                found = {key: function(item) for key, item in value.items()}
+                content = {key: function(item) for key, item in value.items()}
             else:
-                found = [function(item) for item in value]
+                content = [function(item) for item in value]
         except HoldallError:
             raise
         except Exception as error:  # the user's function, which may raise anything
@@ -84,17 +91,17 @@ class Marker(NamedTuple):
                 f"The function of HashBy on the parameter {name!r}, {getattr(function, '__qualname__', function)!r}, "
                 f"raised {describe_error(error)}."
             ) from error
-        return "by", function, Step(f" by {getattr(function, '__qualname__', function)}", found)
+        return "by", function, Step(f" by {getattr(function, '__qualname__', function)}", content)
 
 
 def markers(function: Any, signature: Signature, /) -> dict[str, Marker]:
-    """The parameters that are annotated with `Ignore` or `HashBy`, by name.
+    """Returns the parameters that are annotated with `Ignore` or `HashBy`, by name.
 
-    Annotations that are texts (`from __future__ import annotations`) are evaluated one by one, where the function was
-    defined; a name that is not there when the program runs, as one that is imported for type checkers alone, is passed over.
+    Annotations that are texts (`from __future__ import annotations`) are evaluated in the scope of the function; a name that
+    does not exist at run time, as one imported for type checkers alone, is passed over.
 
     Raises:
-        ConfigurationError: an annotation that names one of them cannot be evaluated, or says both.
+        ConfigurationError: an annotation that names one of them cannot be evaluated, or has both.
     """
     found: dict[str, Marker] = {}
     for name, parameter in signature.parameters.items():
@@ -126,7 +133,7 @@ _UNIONS: Final = frozenset({"UnionType", "_UnionGenericAlias", "Union"})
 
 
 class _Absent:
-    """Stands for a name that is not there at run time, in whatever is done with it in an annotation."""
+    """Stand-in for a name that does not exist at run time; all that an annotation does with it returns it."""
 
     __slots__ = ()
 
@@ -142,7 +149,7 @@ class _Absent:
 
 
 class _Names(dict[str, Any]):
-    """What an annotation may name: the cells of the function, its globals, the builtins; else something without meaning."""
+    """Namespace of an annotation: the cells of the function, its globals, the builtins, and `_Absent` for other names."""
 
     def __init__(self, function: Any) -> None:
         super().__init__()
@@ -182,7 +189,7 @@ def _evaluated(annotation: Any, name: str, function: Any) -> Any:
 
 
 def digested(kind: type, value: Any) -> str:
-    """How a scalar is counted for people, who need not see it."""
+    """Returns the digest of a scalar in hexadecimal, which may be shown."""
     return scalar(kind, value).hex()
 
 
@@ -196,18 +203,18 @@ def input_digests(
     walk: Walk | None = None,
     plain: Callable[[type, Any], str] = digested,
 ) -> dict[str, str]:
-    """The digest of each parameter that counts, by name, in hexadecimal.
+    """Returns the digest of each parameter that counts, by name, in hexadecimal.
 
     Args:
         parameters: by name, defaults included.
-        marked: what `markers` found.
+        marked: what `markers` returned.
         without: names of parameters that do not count.
-        unit: what is called, for errors: `task 'load'`.
-        walk: the walk of this key, where there is one.
-        plain: how a scalar of a type is counted; by default by its digest, too.
+        unit: the task or flow, for errors: `task 'load'`.
+        walk: the walk of this key, if there is one.
+        plain: returns the entry of a scalar; by default its digest.
 
     Raises:
-        ConfigurationError: a parameter cannot be counted; names it and the path inside it.
+        ConfigurationError: a parameter cannot be hashed; names it and the path inside it.
     """
     walk = Walk() if walk is None else walk
     found = {}

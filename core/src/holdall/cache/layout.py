@@ -1,4 +1,4 @@
-"""The state of an instance as Python lays it out: `__dict__` and slots, read without any code of its class."""
+"""State of instances: `__dict__` and slots, read without running code of the class."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HASHES: Final = frozenset({"_hash", "__hash", "_mhash", "_cached_hash", "_hash_
 
 
 class Layout:
-    """How to read the state that classes below `base` give to instances of `kind`; `held` is none of theirs."""
+    """Reader of the state that the classes below `base` give to instances of `kind`, without the names in `held`."""
 
     __slots__ = ("_dict", "_slots", "_without")
 
@@ -33,7 +33,7 @@ class Layout:
         self._dict = _dict_of(kind)
 
     def state(self, value: Any, /) -> dict[Any, Any]:
-        """Names and values; what a cached property has left there is none of it."""
+        """Returns attributes by name, without those of cached properties."""
         found: dict[Any, Any] = {}
         if self._dict is not None:
             held = self._dict(value)
@@ -52,7 +52,7 @@ class Layout:
 
 
 def is_python(kind: type, /) -> bool:
-    """Whether instances hold nothing but a `__dict__` and slots, so that `Layout` has all of their state."""
+    """Returns whether instances have nothing but a `__dict__` and slots, so that `Layout` reads all of their state."""
     if any(not base.__flags__ & _HEAP_TYPE for base in kind.__mro__[:-1]) or kind.__itemsize__:
         return False
     # A class that is written in C has room for more, as a negative offset says that the interpreter holds it elsewhere.
@@ -62,7 +62,7 @@ def is_python(kind: type, /) -> bool:
 
 
 def _slots(base: type) -> list[tuple[str, Any]]:
-    """Those that the class itself declares. In a class of attrs, what is no field holds a cached property."""
+    """Returns the slots that the class itself declares. In an attrs class, a slot that is not a field is a cached property."""
     found = [(name, each) for name, each in vars(base).items() if type(each) is MemberDescriptorType]
     fields = vars(base).get("__attrs_attrs__")
     if fields is None:
@@ -75,7 +75,7 @@ _CACHED: Final = "_attrs_cached_hash"
 
 
 def _cached_properties(kind: type) -> set[str]:
-    """Those of functools and their like elsewhere, which go by the same name."""
+    """Returns the names of cached properties, of functools and of other classes named `cached_property`."""
     found: dict[str, bool] = {}
     for base in kind.__mro__:
         for name, each in vars(base).items():
@@ -84,7 +84,7 @@ def _cached_properties(kind: type) -> set[str]:
 
 
 def _dict_of(kind: type) -> Callable[[Any], dict[Any, Any] | None] | None:
-    """The reader of `__dict__`, which a class may hide behind a property of that name."""
+    """Returns the reader of `__dict__`, which a class may hide behind a property of that name."""
     if not kind.__dictoffset__:
         return None
     for base in kind.__mro__:

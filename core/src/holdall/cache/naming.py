@@ -1,4 +1,4 @@
-"""Who a function is: the names that identify it in every process of a program."""
+"""Names that identify functions and classes in every process of a program."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MARKERS: Final = ("holdall.toml", "pyproject.toml", ".git")
 
 
 def who(fn: Any, /) -> str:
-    """`module:qualified name` of a function, class or callable object: the same in every process of a program.
+    """Returns `module:qualified name` of a function, class or callable object: the same in every process of a program.
 
-    The module of a program is called as `python -m` calls it, else by its file, relative to the nearest folder with
-    holdall.toml, pyproject.toml or .git, else by the file's name; that of a notebook or a prompt is empty.
+    The module of the program has its name under `python -m`, otherwise the path of its file relative to the nearest folder
+    with holdall.toml, pyproject.toml or .git, or the file's name; that of a notebook or a prompt is empty.
     """
     while isinstance(fn, (partial, MethodType)):
         fn = fn.func if isinstance(fn, partial) else fn.__func__
@@ -38,13 +38,13 @@ def who(fn: Any, /) -> str:
 
 
 def place(module: str, /) -> str:
-    """The module of that name as `who` calls it."""
+    """Returns the name of a module in the form of `who`."""
     loaded = sys.modules.get(module)
     return place_in(module, vars(loaded) if loaded is not None else {})
 
 
 def place_in(module: Any, namespace: Mapping[str, Any], path: str = "", /) -> str:
-    """The same, of a namespace that need not be a module's, and the file that its code was compiled from."""
+    """Returns what `place` does for a namespace that need not be a module's; `path`: the file that its code is from."""
     if module not in MAINS:
         return module if isinstance(module, str) else ""
     spec = getattr(namespace.get("__spec__"), "name", None)
@@ -74,7 +74,7 @@ def _relative(path: str) -> str:
 
 
 def attributes(value: Any, /) -> Mapping[str, Any]:
-    """What an object's `__dict__` holds, if it has one: a proxy may do anything when it is asked."""
+    """Returns the `__dict__` of an object; empty if it has none, or if a proxy raises."""
     try:
         found = value.__dict__
     except Exception:  # noqa: BLE001 - as the docstring says

@@ -1,4 +1,4 @@
-"""Whose code a module is: the user's own, or that of an installed distribution, the standard library or holdall."""
+"""Ownership of modules: the user's own, or of an installed distribution, the standard library or holdall."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FOLDERS_OF_INSTALLERS: Final = ("site-packages", "dist-packages")
 
 
 def is_own(namespace: Mapping[str, Any], /) -> bool:
-    """Whether the module with this namespace is the user's own: no RECORD of an installed distribution lists its file.
+    """Returns whether the module of this namespace is the user's own: no RECORD of an installed distribution lists its file.
 
     Editable installs, archives, notebooks and modules made with `exec` are the user's own.
     """
@@ -55,7 +55,7 @@ def _is_own_file(path: str) -> bool:
 
 
 def _is_listed(path: str, folder: str) -> bool:
-    """Whether a RECORD beside the file's top-level package lists it."""
+    """Returns whether a RECORD beside the file's top-level package lists it."""
     name = os.path.relpath(path, folder).replace(os.sep, "/")
     top = name.partition("/")[0].removesuffix(".py").replace("-", "_").lower()
     wanted = f"\n{name},".encode()

@@ -1,4 +1,4 @@
-"""What a cache policy counts beside the function and its inputs: source, code, packages, files, the run."""
+"""Parts of cache policies beside the function and its inputs: source, code, packages, files, the run."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
     from holdall.cache.policies import CacheContext
 
 _PATHS_DEEP: Final = 8
-"""How many containers deep `FILES` looks for paths."""
+"""Depth of containers in which `FILES` searches for paths."""
 
 
 class Part(ABC):
-    """One thing that a policy counts. Hashable, picklable, and equal to another that counts the same."""
+    """Part of a cache policy. Hashable, picklable, and equal to another that counts the same."""
 
     __slots__ = ()
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """As the policy's `repr` shows it."""
+        """Name of the part in the `repr` of a policy."""
 
     @abstractmethod
     def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str] | None:
-        """Digests by what they are of; None where the call is not the same as any other.
+        """Returns digests by what they are of; None if the call is never the same as another.
 
         Raises:
-            ConfigurationError: what the user named cannot be counted.
+            ConfigurationError: a value that the user named cannot be hashed.
         """
 
     def shown(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str]:
-        """The same for people. Override where the key counts one digest of many things."""
+        """Returns the digests to show. Override if the key has one digest of many things."""
         return self.counted(context, walk) or {}
 
 
 @dataclass(frozen=True, slots=True)
 class Source(Part):
-    """The function's own definition."""
+    """Counts the function's own definition."""
 
     @property
     def name(self) -> str:
@@ -60,7 +60,7 @@ class Source(Part):
 
 @dataclass(frozen=True, slots=True)
 class Code(Part):
-    """The function's own definition and all that it reaches by name inside the user's own packages."""
+    """Counts the function's own definition and all that it reaches by name inside the user's own packages."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ class Code(Part):
 
 
 def counted(unit: Any, reach: Reach, walk: Walk, /) -> str | None:
-    """The digest of what a task's function reaches; None, with a warning, where something of it cannot be counted."""
+    """Returns the digest of what a task's function reaches; None, with a warning, if a part of it cannot be hashed."""
     found = reach.now(walk)
     if found.stored and unit.identity.is_news(found.stored):
         _warn(
@@ -118,7 +118,7 @@ def _warn(message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Packages(Part):
-    """The installed versions of distributions."""
+    """Counts the installed versions of distributions."""
 
     distributions: tuple[str, ...]
 
@@ -144,7 +144,7 @@ def _version(distribution: str, task: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Files(Part):
-    """The files that arguments name: what is in them, or their size and time of change.
+    """Counts the files that arguments name: their content, or their size and modification time.
 
     `parameters` names the arguments; with none, every `os.PathLike` in any argument counts.
     """
@@ -154,8 +154,8 @@ class Files(Part):
 
     @property
     def name(self) -> str:
-        said = [*map(repr, self.parameters), *(["by='stat'"] if self.by == "stat" else [])]
-        return f"FILES({', '.join(said)})"
+        arguments = [*map(repr, self.parameters), *(["by='stat'"] if self.by == "stat" else [])]
+        return f"FILES({', '.join(arguments)})"
 
     def counted(self, context: CacheContext, walk: Walk, /) -> Mapping[str, str]:
         if unknown := set(self.parameters) - context.parameters.keys():
@@ -183,7 +183,7 @@ def _paths(value: Any, *, texts: bool, depth: int = 0) -> Iterator[str]:
 
 
 def _state(path: str, by: str, task: str) -> Any:
-    """What counts of a file; of a folder, that of everything in it by its relative path."""
+    """Returns what counts of a file; for a folder, of each file in it by its relative path."""
     try:
         if os.path.isdir(path):
             files = sorted(os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
@@ -206,7 +206,7 @@ def _state(path: str, by: str, task: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Run(Part):
-    """The flow run around the call; outside a flow, the call's own run."""
+    """Counts the flow run around the call; outside a flow, the call's own run."""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""When two calls are the same call: cache keys and policies."""
+"""Cache policies: what the cache key of a call is computed from."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from holdall.cache.parts import Part
 
 KEY_VERSION: Final = 2
-"""Of what keys count. Entries of another version are missed, and stay readable by reference."""
+"""Version of cache keys. Entries of another version are misses, and stay readable by reference."""
 _HEAD: Final = (f"holdall key {KEY_VERSION}",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheContext:
-    """The first argument of a `cache_key_fn`. `flow_run` is None for a call outside any flow."""
+    """Call for which a key is computed; the first argument of a `cache_key_fn`. `flow_run` is None outside any flow."""
 
     task: Any
     run: Any
@@ -35,13 +35,13 @@ class CacheContext:
 
     @property
     def task_run(self) -> Any:
-        """The run by the name that the field's other tools give it."""
+        """The run, under the name that other workflow tools use."""
         return self.run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CachePolicy:
-    """What makes two calls the same call: the function, its inputs, and `parts`.
+    """Policy for cache keys: a key is computed from the function, its inputs, and `parts`.
 
     Policies are values: `INPUTS + SOURCE` counts both, in any order; `INPUTS - "debug"` leaves a parameter out; `+ None`
     changes nothing, `+ NONE` is `NONE`.
@@ -52,20 +52,20 @@ class CachePolicy:
     never: bool = False
 
     def key(self, context: CacheContext, /) -> str | None:
-        """The cache key of a call, 64 hexadecimal digits; None for `NONE`.
+        """Returns the cache key of a call, 64 hexadecimal digits; None if the call is not cached.
 
         Raises:
-            ConfigurationError: an input, or what the function reaches, cannot be counted.
+            ConfigurationError: an input, or a value that the function reaches, cannot be hashed.
         """
         counted = None if self.never else self._counted(context)
         if counted is None:
             return None
-        # With what neither the name of a file nor that of a parameter can have in it between them.
+        # Separated by a character that names of files and parameters cannot have.
         text = "\0".join(chain(_HEAD, *sorted(counted.items())))
         return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
     def shown(self, context: CacheContext, /) -> dict[str, str]:
-        """What the key of a call counts, for people: digests by what they are of."""
+        """Returns the parts of the key of a call, to show: digests by what they are of."""
         return self._counted(context, for_people=True) or {}
 
     def _counted(self, context: CacheContext, *, for_people: bool = False) -> dict[str, str] | None:
@@ -132,14 +132,14 @@ class CachePolicy:
 
 
 class _CodePolicy(CachePolicy):
-    """`CODE`, which may be called with options."""
+    """Policy `CODE`, which may be called with options."""
 
     __slots__ = ()
 
     def __call__(
         self, *, include: Iterable[str] = (), exclude: Iterable[str] = (), also: Iterable[Any] = ()
     ) -> CachePolicy:
-        """The same with other borders.
+        """Returns the policy with other borders.
 
         Args:
             include: packages that count as the user's own, though they are installed.
@@ -150,19 +150,19 @@ class _CodePolicy(CachePolicy):
 
 
 def PACKAGES(*distributions: str) -> CachePolicy:  # noqa: N802 - a policy, as the constants beside it
-    """The function, its inputs and the installed versions of `distributions`, by the names that pip knows."""
+    """Returns a policy that also counts the installed versions of `distributions`, by the names that pip uses."""
     return CachePolicy(parts=frozenset({Packages(tuple(sorted(set(distributions))))}))
 
 
 def FILES(*parameters: str, by: Literal["content", "stat"] = "content") -> CachePolicy:  # noqa: N802 - as PACKAGES
-    """The function, its inputs and the files that the arguments name.
+    """Returns a policy that also counts the files that the arguments name.
 
     Args:
         parameters: the arguments whose texts and paths count; with none, every `os.PathLike` in any argument.
-        by: "content", or "stat" for size in bytes and time of change. All files in a folder count.
+        by: "content", or "stat" for size in bytes and modification time. All files in a folder count.
 
     Raises:
-        ConfigurationError: `by` is another word.
+        ConfigurationError: `by` is neither of the two.
     """
     if by not in {"content", "stat"}:
         raise ConfigurationError(f"FILES counts by='content' or by='stat', not {by!r}.")
@@ -177,13 +177,13 @@ RUN: Final = CachePolicy(parts=frozenset({Run()}))
 DEFAULT: Final = INPUTS + CODE
 
 TASK_SOURCE: Final = SOURCE
-"""The name of `SOURCE` in releases of before."""
+"""Old name of `SOURCE`."""
 RUN_ID: Final = RUN
-"""The name of `RUN` in releases of before."""
+"""Old name of `RUN`."""
 
 
 def task_input_hash(context: CacheContext, parameters: dict[str, Any]) -> str:
-    """A `cache_key_fn` that counts what `DEFAULT` does. Same call, same key, in any process."""
+    """Returns a key of what `DEFAULT` counts; a `cache_key_fn`. Same call, same key, in any process."""
     key = DEFAULT.key(replace(context, parameters=parameters))
     if key is None:
         raise AssertionError("DEFAULT always has a key")

@@ -1,1 +1,1 @@
-"""What a function reaches by name."""
+"""Digests of what functions reach by name."""

@@ -1,4 +1,4 @@
-"""The walk from a function to everything that its names resolve to inside the user's own packages."""
+"""Traversal from a function to everything that its names resolve to inside the user's own packages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _OF_MODULES: Final = frozenset({
     "__builtins__", "__cached__", "__doc__", "__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__",
 })  # fmt: skip
-"""What Python says of a module: where it lies and how it was loaded is no part of what it does."""
+"""Attributes that Python sets on a module: its location and loader do not count."""
 _CHANGEABLE: Final = (dict, list, set, bytearray, deque)
 
 
@@ -39,7 +39,7 @@ class Value(NamedTuple):
 
 
 class Node(NamedTuple):
-    """Something whose definition counts, in the order in which the walk met it."""
+    """A definition that counts; nodes are in the order in which the walk met them."""
 
     target: Any
     owner: type | None
@@ -48,7 +48,7 @@ class Node(NamedTuple):
 
 
 class Following:
-    """One walk. What a function stores into is known only at its end: where that matters, another walk follows."""
+    """One traversal. What functions store into is known at its end; if that matters, it is repeated."""
 
     def __init__(self, walk: Walk, stored: frozenset[tuple[int, str]], *, alone: bool = False) -> None:
         self.walk = walk
@@ -130,7 +130,7 @@ class Following:
             self._inside(node, f"default {name}", each)
 
     def _looked_up(self, node: Node, fn: FunctionType, names: bytecode.Names, free: set[str]) -> None:
-        """What the names of a function resolve to in its module, in what it imports, and over classes."""
+        """Follows the names of a function in its module, in what it imports, and over classes."""
         namespace = fn.__globals__
         for chain in sorted(names.chains):
             if chain[0] not in free:
@@ -141,7 +141,7 @@ class Following:
             self._typed(node, fn, node.owner or root_owner(fn, namespace), names.attributes)
 
     def _typed(self, node: Node, fn: FunctionType, owner: type | None, attributes: frozenset[str]) -> None:
-        """Methods over `self`, `cls`, and what is annotated with a class: every attribute that it could be of."""
+        """Follows methods of `self`, `cls` and names annotated with a class: every attribute that it could be."""
         hinted = list(classes_in(fn.__annotations__.items(), fn.__globals__, leave_out="return"))
         if owner is not None:
             for each in owner.__mro__:
@@ -169,7 +169,7 @@ class Following:
                 self._inside(node, f"{each.__qualname__}.{name}", field.default_factory)
 
     def _module(self, node: Node, module: ModuleType) -> None:
-        """A module that is passed on as a whole: everything in it counts."""
+        """Follows a module that is used as a value: everything in it counts."""
         for name in sorted(vars(module)):
             if not self.alone and not (name.startswith("__") and name.endswith("__")):
                 self._global(node, vars(module), (name,))
@@ -235,9 +235,9 @@ class Following:
         at: str = "",
         counted: bool = False,
     ) -> None:
-        """Goes down the attributes as far as names alone lead, and adds what is there to the node.
+        """Follows attributes as far as names lead, and adds what is there to the node.
 
-        `counted` says that the content of the value counts already, as a part of the definition.
+        `counted`: the content of the value counts already, as a part of the definition.
         """
         while isinstance(value, ModuleType):
             if attributes[:1] == ("__dict__",):
@@ -266,13 +266,13 @@ class Following:
         self._inside(node, label, value)
 
     def _note(self, node: Node, label: str, fn: FunctionType, name: str) -> None:
-        """An attribute that somebody has given to a function."""
+        """Follows an attribute that was set on a function."""
         value = self._entry(fn.__dict__, name)
         if name != "__wrapped__" and not self._is_left_out(fn.__dict__, name):
             self._follow(node, f"{label}, {name}", value, (), at=f"{fn.__module__}.{fn.__qualname__}.{name}")
 
     def _member(self, node: Node, label: str, module: ModuleType, name: str) -> Any:
-        """What a module has by that name; MISSING where that is settled here."""
+        """Returns the attribute of a module; MISSING if it is handled here."""
         value = self._entry(vars(module), name)
         if value is not MISSING:
             return MISSING if self._is_left_out(vars(module), name) else value
@@ -290,7 +290,7 @@ class Following:
         return MISSING
 
     def _attribute(self, node: Node, label: str, cls: type, name: str, rest: tuple[str, ...], *, counted: bool) -> bool:
-        """Adds an attribute of a class; False where only the whole class says what it is."""
+        """Adds an attribute of a class; returns False if the whole class has to count."""
         if name == "__dict__" or type(cls) not in {type, ABCMeta} or not owns(self.walk, cls):
             return False
         for each in cls.__mro__:
@@ -312,7 +312,7 @@ class Following:
         return counted
 
     def _inside(self, node: Node, label: str, value: Any) -> None:
-        """Definitions inside a value: functions in a table, the class of an instance and what is in its attributes."""
+        """Follows definitions inside a value: functions in a table, the class of an instance and what is in its attributes."""
         found: dict[int, Any] = {}
         for each in definitions_in(value, lambda cls: owns(self.walk, cls)):
             if not isinstance(each, type) or owns(self.walk, each):
@@ -356,7 +356,7 @@ class Following:
 
 
 def root_owner(fn: Any, namespace: Mapping[str, Any]) -> type | None:
-    """The class in whose statement a function stands, by its qualified name."""
+    """Returns the class in whose body a function is defined, by its qualified name."""
     *outer, name = str(getattr(fn, "__qualname__", "")).split(".")
     if not outer or "<locals>" in outer:
         return None

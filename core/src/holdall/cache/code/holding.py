@@ -1,4 +1,4 @@
-"""Definitions that values hold: what is bound to a partial or a property, functions in a table, the class of an object."""
+"""Definitions inside values: what is bound to a partial or a property, functions in a table, the class of an object."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MISSING: Final = object()
 
 
 def members(target: Any) -> Iterator[tuple[str, Any]]:
-    """Definitions and values that are bound to an object which holds definitions."""
+    """Yields the definitions and values that are bound to an object that holds definitions."""
     if isinstance(target, (partial, partialmethod)):
         yield "function", target.func
         yield from ((f"argument {number}", each) for number, each in enumerate(target.args))
@@ -40,7 +40,7 @@ def members(target: Any) -> Iterator[tuple[str, Any]]:
 
 
 def definitions_in(value: Any, is_own: Callable[[type], bool]) -> Iterator[Any]:
-    """Functions, modules and own classes that a value holds, in containers and attributes."""
+    """Yields the functions, modules and own classes inside a value, in containers and attributes."""
     todo, seen = [value], {id(value)}
     while todo:
         each = todo.pop()

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 OF_OTHERS: Final = object()
-"""A module that is not gone into, and need not be imported."""
+"""Stands for a module that the walk does not go into and does not import."""
 
 
 def absolute(level: int, module: str, namespace: Mapping[str, Any]) -> str:
-    """The full name of a module that is imported with so many dots."""
+    """Returns the full name of a module that is imported with `level` dots."""
     if not level:
         return module
     package = str(namespace.get("__package__") or str(namespace.get("__name__", "")).rpartition(".")[0]).split(".")
@@ -24,10 +24,10 @@ def absolute(level: int, module: str, namespace: Mapping[str, Any]) -> str:
 
 
 def loaded(name: str, is_own: Callable[[Mapping[str, Any]], bool]) -> ModuleType | object | None:
-    """The module of that name: imported now if it is the user's own; `OF_OTHERS`; None where it cannot be imported.
+    """Returns a module, imported now if it is the user's own; `OF_OTHERS` if not; None if it cannot be imported.
 
-    The function would import it as soon as it runs. What is installed counts by its name and stays unimported: a hit
-    must not cost the seconds that a large library takes.
+    The function would import it when it runs. An installed module counts by its name and is not imported: a hit must not
+    cost the seconds that the import of a large library takes.
     """
     found = sys.modules.get(name)
     if found is not None:
@@ -39,7 +39,7 @@ def loaded(name: str, is_own: Callable[[Mapping[str, Any]], bool]) -> ModuleType
 
 
 def _is_own(name: str, is_own: Callable[[Mapping[str, Any]], bool]) -> bool:
-    """Whether a module is the user's own, by where its parts are found, without importing one."""
+    """Returns whether a module is the user's own, by the location of its packages, without importing one."""
     if name.partition(".")[0] in sys.builtin_module_names:
         return False
     path = None

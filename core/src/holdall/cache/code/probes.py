@@ -1,4 +1,4 @@
-"""What a walk has looked at, to be looked at again: is each still the same object?"""
+"""Probes: attributes that a walk has read, to check later that each is still the same object."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 MISSING: Final = object()
 EMPTY: Final = object()
-"""What a cell holds that is not filled yet."""
+"""Stands for the content of an empty cell."""
 _MADE_LATER: Final = frozenset({"__slotnames__", "__annotations_cache__"})
-"""What Python adds to a class when an instance is pickled, or hints are asked for."""
+"""Attributes that Python adds to a class when an instance is pickled or hints are read."""
 
 
 class Probes:
-    """What the walk has looked at, to be looked at again at the next call: is each still the same object?"""
+    """Attributes that a walk has read; `unchanged` checks whether each is still the same object."""
 
     __slots__ = ("cells", "classes", "entries", "functions")
 

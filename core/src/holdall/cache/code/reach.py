@@ -1,4 +1,4 @@
-"""What `CODE` counts: a function and everything that its names resolve to inside the user's own packages."""
+"""Reach of a function, which `CODE` counts: itself and all that its names resolve to inside the user's own packages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ROOT: Final = "the function"
 
 
 def reach(fn: Any, /, *, include: Iterable[str] = (), exclude: Iterable[str] = (), also: Iterable[Any] = ()) -> Reach:
-    """What a function reaches; nothing is walked before it is asked for.
+    """Returns the reach of a function, computed on first use.
 
     Args:
         fn: A function, method, partial or callable object.
@@ -39,7 +39,7 @@ def reach(fn: Any, /, *, include: Iterable[str] = (), exclude: Iterable[str] = (
 
 
 def reached_by(values: Any, walk: Walk, /) -> bytes:
-    """Digest of what functions and classes among the inputs of a call reach; empty where there are none.
+    """Returns the digest of what functions and classes among the inputs of a call reach; empty if there are none.
 
     The definition of a function that is an input counts with the inputs; this adds the helpers and globals that it uses,
     and those that the methods of an object use. What cannot be counted there counts by its name.
@@ -78,7 +78,7 @@ def _is_own_class(cls: type) -> bool:
 
 
 class Scope(NamedTuple):
-    """Which modules are gone into."""
+    """Decides which modules a walk goes into."""
 
     include: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
@@ -95,15 +95,15 @@ class Scope(NamedTuple):
 
 
 def alone(fn: Any, /) -> Reach:
-    """What a function is, without what its names resolve to in modules: for keys that do not count code.
+    """Returns the reach of a function without what its names resolve to in modules, for keys that do not count code.
 
-    Its digest tells the same functions apart as `identify`, and costs a microsecond where nothing has changed.
+    Its digest distinguishes the same functions as `identify`, and costs a microsecond if nothing has changed.
     """
     return Reach(fn, Scope(), (), alone=True)
 
 
 class Reach:
-    """The walk of one function, remembered. Asked at each call, it looks whether what it has met is what it was."""
+    """Memoized walk of one function. Each call checks whether what the walk met is unchanged."""
 
     __slots__ = ("_alone", "_also", "_fn", "_known", "_scope", "who")
 
@@ -116,43 +116,43 @@ class Reach:
         self._known: Known | None = None
 
     def digest(self, walk: Walk, /) -> bytes | None:
-        """Digest of everything that is reached, as it is now; None where `uncounted` names a value that has none.
+        """Returns the digest of everything that is reached, as it is now; None if `uncounted` names a value that has none.
 
-        A call without a digest is not the same as any other.
+        A call without a digest is never the same as another.
 
         Args:
-            walk: The walk of values. Each is asked of a new one: of `walk.fresh()`, or of its type without arguments.
+            walk: The walk of values. Each value is hashed by a new one: `walk.fresh()`, or its type without arguments.
         """
         known = self.now(walk)
         return None if known.uncounted else known.digest
 
     def countable(self, walk: Walk, /) -> bytes:
-        """Digest of all of it that can be counted, with the names of what cannot."""
+        """Returns the digest of all that can be hashed, with the names of what cannot."""
         return self.now(walk).digest
 
     def parts(self, walk: Walk, /) -> list[tuple[str, str]]:
-        """Name and digest of each thing that is reached, for people to compare."""
+        """Returns name and digest of each thing that is reached, to show and compare."""
         return list(self.now(walk).parts)
 
     def uncounted(self, walk: Walk, /) -> tuple[tuple[str, str], ...]:
-        """Globals that cannot be counted: name and reason."""
+        """Returns the globals that cannot be hashed: name and reason."""
         return self.now(walk).uncounted
 
     def stored(self, walk: Walk, /) -> tuple[str, ...]:
-        """Globals that do not count, because what is reached stores into them."""
+        """Returns the globals that do not count, because what is reached stores into them."""
         return self.now(walk).stored
 
     def unfollowed(self, walk: Walk, /) -> list[Unfollowed]:
-        """What names do not lead to: where it is, and why."""
+        """Returns the places in reached code that the walk cannot follow, with the reasons."""
         from holdall.cache.code.unfollowed import unfollowed_in
 
         return unfollowed_in(self.now(walk).functions)
 
     def now(self, walk: Walk, /) -> Known:
-        """What the last walk has found, if all of it is as it was; else that of a new walk.
+        """Returns the outcome of the last walk if everything is unchanged, otherwise that of a new walk.
 
-        Threads may ask at once. Each gets the outcome of one walk, none of which changes afterwards; which of several new
-        ones is remembered does not matter, as it is looked at again at the next question.
+        Thread-safe: each caller gets the outcome of one walk, which does not change afterwards; which of several new ones
+        is memoized does not matter, as the next call checks it again.
         """
         known = self._known
         if known is None or not known.holds(walk):
@@ -161,7 +161,7 @@ class Reach:
 
 
 class Known(NamedTuple):
-    """Outcome of a walk, and all that it depends on."""
+    """Outcome of a walk, with everything that it depends on."""
 
     digest: bytes
     parts: tuple[tuple[str, str], ...]
@@ -184,7 +184,7 @@ class Known(NamedTuple):
 
 
 class _Recording(Owned):
-    """A walk over definitions that records which values can change in place."""
+    """Traversal of definitions that records which values can change in place."""
 
     __slots__ = ("_scope", "values")
 
@@ -246,7 +246,7 @@ def _walked(fn: Any, scope: Scope, also: tuple[Any, ...], walk: Walk, *, alone: 
 
 
 def _probed(known: dict[int, tuple[Any, bytes]], following: Following) -> dict[int, tuple[Any, bytes]]:
-    """Those whose changes the probes would show, and those that have none: code of others counts by its name."""
+    """Returns the definitions whose changes the probes show, or that cannot change: code of others counts by its name."""
     met = {id(node.target) for node in following.nodes}
     return {
         key: each
@@ -260,7 +260,7 @@ def _is_of_others(value: Any) -> bool:
 
 
 def _graph(own: list[bytes], edges: list[list[tuple[bytes, bytes | str | int]]]) -> bytes:
-    """Digest of a graph from its first node: of two parts of it that are alike it does not count how many there are.
+    """Returns the digest of a graph from its first node; how often equal parts occur does not count.
 
     A worker process may have a function twice, by value and by name, where its parent has it once.
     """

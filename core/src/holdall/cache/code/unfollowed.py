@@ -1,4 +1,4 @@
-"""What the walk of code cannot follow, for explanations: where it is and why."""
+"""Places in code that the walk cannot follow, for explanations."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Unfollowed(NamedTuple):
-    """A place in reached code that names do not lead on from."""
+    """Place in reached code that the walk cannot follow."""
 
     where: str
-    """Module and line; the module alone where there is no source."""
+    """Module and line; the module alone if there is no source."""
     expression: str
     reason: str
 
@@ -38,7 +38,7 @@ _AT_RUN_TIME: Final = {
 }
 _UNKNOWN: Final = "calls something of a value whose type is known only when it runs"
 _ANYTHING: Final[set[Any]] = {Any, object}
-"""Hints that say nothing."""
+"""Hints that do not name a type."""
 _LITERALS: Final = (
     ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp,
     ast.GeneratorExp, ast.Compare, ast.BoolOp, ast.Lambda,
@@ -46,7 +46,7 @@ _LITERALS: Final = (
 
 
 def unfollowed_in(functions: Iterable[tuple[FunctionType, type | None]], /) -> list[Unfollowed]:
-    """What cannot be followed in functions, each with the class that it is a method of."""
+    """Returns the places that cannot be followed in functions, each with the class that it is a method of."""
     found: dict[Unfollowed, None] = {}
     for fn, owner in functions:
         module = place(str(fn.__globals__.get("__name__")))
@@ -63,7 +63,7 @@ def unfollowed_in(functions: Iterable[tuple[FunctionType, type | None]], /) -> l
 
 
 class _Function:
-    """One function's tree, with what is known of the types of its local names."""
+    """Visitor of the syntax tree of one function, with the known types of its local names."""
 
     def __init__(self, fn: FunctionType, owner: type | None, node: Any, module: str) -> None:
         self.fn = fn
@@ -74,7 +74,7 @@ class _Function:
         hints = {name: set(classes_in([(name, hint)], fn.__globals__)) for name, hint in fn.__annotations__.items()}
         hinted = {name for name, found in hints.items() if found - _ANYTHING}
         self.vague = {name for name, found in hints.items() if found & _ANYTHING}
-        """Names whose hints say that what is in them may be anything: `list[Any]`."""
+        """Names whose hints leave the type of their items open: `list[Any]`."""
         first = fn.__code__.co_varnames[:1] if owner is not None else ()
         self.known_names = {*hinted, *first}
         self.imported: set[str] = set()
@@ -102,7 +102,7 @@ class _Function:
         return None if self._is_known(root) else _UNKNOWN
 
     def _is_known(self, node: ast.expr) -> bool:  # noqa: PLR0911 - one line a kind of expression
-        """Whether names, hints and literals say what kind of value an expression has."""
+        """Returns whether names, hints and literals determine the type of an expression."""
         if isinstance(node, ast.Name):
             return self._is_known_name(node.id)
         if isinstance(node, ast.Attribute):
@@ -141,7 +141,7 @@ class _Function:
         return name in self.fn.__code__.co_varnames or name in self.fn.__code__.co_cellvars
 
     def _root(self, node: ast.expr) -> str | None:
-        """The name of a local at the root of attributes, whose own attributes nobody knows."""
+        """Returns the local name at the root of an attribute chain, if its type is not known."""
         while isinstance(node, ast.Attribute):
             node = node.value
         if isinstance(node, ast.Name) and self._is_local(node.id) and node.id not in self.imported:
@@ -149,7 +149,7 @@ class _Function:
         return None
 
     def _resolved(self, node: ast.expr) -> Any:
-        """What a dotted name is in the module of the function; None where it is a local, or cannot be said."""
+        """Returns the value of a dotted name in the module of the function; None if it is local or not known."""
         names: list[str] = []
         while isinstance(node, ast.Attribute):
             names.append(node.attr)
@@ -194,7 +194,7 @@ class _Function:
             self._take(node.args, is_method=node in methods)
 
     def _take(self, arguments: ast.arguments, *, is_method: bool) -> None:
-        """Notes the parameters of a function inside: their hints and defaults say what is known of them."""
+        """Records what hints and defaults say about the parameters of a nested function."""
         positional = [*arguments.posonlyargs, *arguments.args]
         missing = len(positional) - len(arguments.defaults)
         pairs = [*zip(positional, [*[None] * missing, *arguments.defaults], strict=True)]

@@ -1,6 +1,6 @@
-"""What content is, by type: one function a type, and one module a library.
+"""Hashers: functions that return the content of a value, one a type, with one module a library.
 
-Nothing of a library is imported before a value of it is met: the table is asked by the names of a type's base classes.
+A library is not imported before a value of it is met: the table is searched by the names of a type's base classes.
 `docs/reference/cache.md` has the same table in words.
 """
 
@@ -179,9 +179,9 @@ _registered: dict[str, Callable[[Any], Any]] = {}
 
 
 class Found(NamedTuple):
-    """The hasher of a type: `base` is the class that it is for, `plain` says that the type is that class or as good.
+    """Hasher of a type. `base` is the class that it is for; `plain`: the type is that class or equivalent.
 
-    `held` are the attributes that are no state of a subclass, as the hasher knows them.
+    `held` are the attributes of `base` that the hasher covers, which are not state of a subclass.
     """
 
     hasher: Callable[[Any], Any]
@@ -192,11 +192,17 @@ class Found(NamedTuple):
 
 
 def register_hasher(kind: type | str, hasher: Callable[[Any], Any], /) -> None:
-    """Count values of a type in cache keys by what `hasher(value)` gives, in this process.
+    """Registers a hasher in this process: values of the type count in cache keys by what `hasher(value)` returns.
 
-    What it gives may be anything that can be counted itself: texts, numbers, bytes, arrays, tuples of such. `kind` is a
-    class or its name as `module:QualName`; subclasses are counted by it too, with their own attributes. A later call for
-    the same class replaces the earlier one. Packages declare theirs in the entry-point group `holdall.hashers`.
+    Packages declare theirs in the entry-point group `holdall.hashers`.
+
+    Args:
+        kind: A class or its name as `module:QualName`. Subclasses are included, with their own attributes. A later call for
+            the same class replaces the earlier one.
+        hasher: Returns anything that can be hashed itself: texts, numbers, bytes, arrays, tuples of such.
+
+    Raises:
+        ConfigurationError: the name is not of the form `module:QualName`.
     """
     name = kind if isinstance(kind, str) else full_name(kind)
     if ":" not in name:
@@ -209,7 +215,7 @@ def full_name(kind: type, /) -> str:
 
 
 def find(kind: type, /) -> Found | None:
-    """The hasher of the nearest base class that has one: registered here, of holdall's own table, or of a package.
+    """Returns the hasher of the nearest base class that has one: registered, in holdall's own table, or of a package.
 
     Raises:
         PluginError: a package declares one for it that cannot be used, or two packages do.
@@ -237,7 +243,7 @@ _HEAP_TYPE: Final = 1 << 9
 
 
 def _genuine(base: type, name: str) -> bool:
-    """Whether it is the class of that name, and none that only says so."""
+    """Returns whether it is the class of that name, and not another one with the same name."""
     if not base.__flags__ & _HEAP_TYPE:
         return True
     module, _, qualname = name.partition(":")

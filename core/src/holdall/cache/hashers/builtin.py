@@ -1,6 +1,6 @@
-"""Types of the language itself; most functions here are for their subclasses, as the walk takes the types themselves.
+"""Hashers of the types of the language; mostly for their subclasses, as the walk handles the types themselves.
 
-Methods of the base are called by its name: those of a subclass are the user's, and may say something else.
+Methods are called on the base class: those of a subclass are the user's and may return something else.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def items(value: list[Any]) -> Any:
 
 
 def record(value: tuple[Any, ...]) -> Any:
-    """A tuple, with the names of its fields in the path where it has some."""
+    """Hashes a tuple, with the names of its fields, if any, in the path of errors."""
     found = tuple(tuple.__iter__(value))
     names = getattr(type(value), "_fields", ())
     if len(names) != len(found):
@@ -103,7 +103,7 @@ def singleton(value: Any) -> Any:
 
 
 def error(value: BaseException) -> Any:
-    """Its arguments, what its type adds to them, and its cause. How it was raised (traceback, context) does not count."""
+    """Hashes the arguments and cause of an exception and what its type adds; traceback and context do not count."""
     fields = {}
     for base in type(value).__mro__:
         if not base.__flags__ & _HEAP_TYPE:

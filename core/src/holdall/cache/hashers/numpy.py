@@ -1,4 +1,4 @@
-"""Arrays, scalars and dtypes of NumPy: dtype, shape and items in C order, whatever the strides."""
+"""Hashers of arrays, scalars and dtypes of NumPy: dtype, shape and items in C order, whatever the strides."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def scalar(value: Any) -> Any:
 
 
 def masked(value: Any) -> Any:
-    """The data below the mask counts too: it can be seen again. A mask that was never made is one that hides nothing."""
+    """Hashes a masked array, data below the mask included, as it can be unmasked. No mask equals an empty one."""
     import numpy as np
 
     fill = value._fill_value  # noqa: SLF001 - asking for fill_value would make one
@@ -46,7 +46,7 @@ def calendar(value: Any) -> Any:
 
 
 def generator(value: Any) -> Any:
-    """Where its stream of numbers stands, and what it would spawn."""
+    """Hashes the position in the stream of random numbers, and the seed of spawned generators."""
     return Step(".bit_generator", bit_generator(value.bit_generator))
 
 
@@ -63,7 +63,7 @@ def random_state(value: Any) -> Any:
 
 
 def dtype(value: Any) -> Any:
-    """Name, byte order, unit; fields with their places; metadata. An alignment that places nothing else does not count."""
+    """Hashes name, byte order, unit, fields with offsets, metadata. An alignment that moves no field does not count."""
     metadata = dict(value.metadata) if value.metadata else None
     if value.subdtype is not None:
         base, shape = value.subdtype
@@ -84,7 +84,7 @@ def dtype(value: Any) -> Any:
 
 
 def items(value: Any) -> Any:
-    """The items of a plain array in C order, without a copy of it."""
+    """Returns the items of a plain array in C order, without a copy of it."""
     kind = value.dtype
     if kind.hasobject or kind.kind == "T":
         return _objects(value)
@@ -106,7 +106,7 @@ def _buffers(value: Any) -> Iterator[Any]:
 
 
 def _blocks(value: Any) -> Iterator[Any]:
-    """Contiguous pieces in C order; copies, one at a time, where it does not lie like that."""
+    """Yields contiguous pieces in C order; copies one at a time if the array is not in that order."""
     if not value.size or not value.dtype.itemsize:
         return
     if value.flags.c_contiguous:
@@ -127,7 +127,7 @@ def _blocks(value: Any) -> Iterator[Any]:
 
 
 def _copied(value: Any) -> Any:
-    """A copy in C order, made tile by tile: row by row, one of Fortran's arrays takes twice the time."""
+    """Returns a copy in C order, tile by tile: row by row, an array in Fortran order takes twice the time."""
     import numpy as np
 
     found = np.empty(value.shape, value.dtype)
@@ -137,7 +137,7 @@ def _copied(value: Any) -> Any:
 
 
 def _normal(block: Any) -> Any:
-    """Little-endian, and every not-a-number the same; the block itself where that changes nothing."""
+    """Returns a block as little-endian with one NaN for all; the block itself if that changes nothing."""
     import numpy as np
 
     kind = block.dtype.kind
@@ -158,7 +158,7 @@ def _normal(block: Any) -> Any:
 
 
 def _long(block: Any) -> Any:
-    """Of the extended format of x86 the bytes that say something: what pads them is whatever was there before."""
+    """Returns the significant bytes of x86 extended floats: the padding is undefined."""
     import numpy as np
 
     if np.finfo(np.longdouble).nmant != 63:

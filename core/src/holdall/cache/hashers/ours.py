@@ -1,4 +1,4 @@
-"""Results of holdall itself, which count by what was kept and are not read for it."""
+"""Hashers of references, futures and states of holdall: they count by what is stored, without loading it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def reference(value: ResultReference) -> Any:
-    """By the checksum of what it leads to: where that lies and who made it does not count.
+    """Hashes a reference by the checksum of its result: location and producer do not count.
 
-    The record is read for it, and read again in the next key: another result may lie there by then.
+    Each key reads the record anew, as another result may be there by then.
     """
     try:
         record = value._record()  # noqa: SLF001 - the way to a record, for keys alone
@@ -32,7 +32,7 @@ def reference(value: ResultReference) -> Any:
 
 
 def state(value: State[Any]) -> Any:
-    """By how the run ended and what it gave; not by which run it was."""
+    """Hashes how a run ended and what it returned; its identity does not count."""
     if value._error is not None:  # noqa: SLF001 - as below
         return value.type, "error", Step("._error", value._error)  # noqa: SLF001 - a failed run has no other result
     if value.reference is not None:

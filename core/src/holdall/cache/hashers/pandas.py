@@ -1,4 +1,4 @@
-"""pandas: columns in their order, index, dtypes, names, frequency, `attrs` and flags; not how blocks lie, nor what was cached."""
+"""Hashers of pandas: columns in order, index, dtypes, names, frequency, `attrs`, flags; not block layout or caches."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _more(value: Any) -> Any:
 
 
 def index(value: Any) -> Any:
-    """By kind, names and labels; of moments also by frequency. How a MultiIndex splits its labels into levels does not count."""
+    """Hashes kind, names, labels and frequency of an index. How a MultiIndex splits its labels into levels does not count."""
     import pandas as pd
 
     kind = next(each.__name__ for each in type(value).__mro__ if each.__module__.startswith("pandas"))
@@ -45,17 +45,17 @@ def index(value: Any) -> Any:
 
 
 def column(value: Any) -> Any:
-    """An array that stands alone, with the frequency that it may have."""
+    """Hashes an array outside a frame, with its frequency if it has one."""
     return type(value).__name__, _values(value), Step(".freq", getattr(value, "_freq", None))
 
 
 def values(value: Any) -> Any:
-    """What an array in a frame or an index holds. Of another library's array, the attributes count too."""
+    """Returns the content of an array in a frame or an index; of another library's array, attributes included."""
     return _values(value) if type(value).__module__.startswith("pandas") else Step("", value)
 
 
 def _values(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of array
-    """What an array holds, by its dtype."""
+    """Returns the content of an array by its dtype."""
     import pandas as pd
 
     arrays = pd.arrays
@@ -84,7 +84,7 @@ def _values(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of array
 
 
 def _texts(value: Any) -> Any:
-    """Texts that lie in Arrow's memory are taken from there; others are objects."""
+    """Returns texts from Arrow's memory if they are there, otherwise as objects."""
     if value.dtype.storage == "pyarrow":
         import pyarrow as pa
 
@@ -151,7 +151,7 @@ def missing(value: Any) -> str:
 
 
 def offset(value: Any) -> Any:
-    """A frequency: its kind, how many, and all that it was made with."""
+    """Hashes a frequency: its kind, its multiple and its parameters."""
     made = {name: item for name, item in value.kwds.items() if name != "offset" or item}
     return (
         type(value).__name__,

@@ -1,4 +1,4 @@
-"""What a hasher gives: the content of a value, made of plain values, other values and these few words."""
+"""Content of a value, as a hasher returns it: plain values, other values, and these classes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Unordered:
 
 
 class Uncounted(ConfigurationError):  # noqa: N818 - internal signal; users see the error that is made from it
-    """A value that has no content to count; it is told its way on the way up. Users see the error that is made from it."""
+    """Error for a value without a digest; its path is built on the way up. Users see the error that is made from it."""
 
     def __init__(self, kind: type, reason: str, /) -> None:
         super().__init__(kind, reason)
@@ -59,7 +59,7 @@ class Uncounted(ConfigurationError):  # noqa: N818 - internal signal; users see 
         return type(self), (self.kind, self.reason)
 
     def at(self, step: str, /) -> Uncounted:
-        """Note one step of the path, innermost first."""
+        """Adds one step of the path, innermost first."""
         self._steps.append(step)
         return self
 
@@ -74,7 +74,7 @@ def type_name(kind: type, /) -> str:
 
 
 def key_step(key: Any, /) -> str:
-    """The step to an item of a mapping; keys other than plain ones are named by their type, as their repr is their own."""
+    """Returns the path step to an item of a mapping; a key that is not plain is named by its type, as its repr may run code."""
     if type(key) is str:
         shown = '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
     elif type(key) in {int, float, bool, bytes, type(None)}:

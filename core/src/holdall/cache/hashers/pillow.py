@@ -1,4 +1,4 @@
-"""Images: size, mode, every pixel of every frame, palette, format and notes; whether the file was read yet is no content."""
+"""Hashers of Pillow: size, mode, pixels of every frame, palette, format and metadata; not whether the file was read."""
 
 from __future__ import annotations
 

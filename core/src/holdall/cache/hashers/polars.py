@@ -1,4 +1,4 @@
-"""polars: names, dtypes and values, through Arrow, which costs no copy for most types."""
+"""Hashers of polars: names, dtypes and values, through Arrow, which costs no copy for most types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrow: type, names, metadata and values. How they are cut into chunks, sliced, or encoded in dictionaries does not count."""
+"""Hashers of Arrow: type, names, metadata and values. Chunks, slices and dictionary encoding do not count."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _metadata(value: Any) -> Any:
 
 
 def data_type(value: Any) -> Any:
-    """By its parameters and, in nested ones, their fields. The width of a dictionary's indices is one of its encoding."""
+    """Hashes a type by its parameters and fields. The width of dictionary indices belongs to the encoding."""
     import pyarrow as pa
 
     if isinstance(value, pa.DictionaryType):
@@ -78,7 +78,7 @@ def buffer(value: Any) -> Any:
 
 
 def column(kind: Any, chunks: Iterable[Any]) -> Any:  # noqa: PLR0911 - one line a kind of array
-    """The values of one type: which are there, and those. Under a null there may be anything, which does not count."""
+    """Returns the validity and the valid values of one type. Data under a null is undefined and does not count."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -104,7 +104,7 @@ def column(kind: Any, chunks: Iterable[Any]) -> Any:  # noqa: PLR0911 - one line
 
 
 def _with_offsets(kind: Any) -> Any:
-    """For types whose items lie anywhere, the one with the same items where they lie in a row."""
+    """Returns the contiguous type for a view type."""
     import pyarrow as pa
 
     if kind == pa.string_view():
@@ -117,7 +117,7 @@ def _with_offsets(kind: Any) -> Any:
 
 
 def _words(kind: Any, pieces: list[Any]) -> Any:
-    """The dictionary of an ordered one, whose order says which value is less."""
+    """Returns the dictionary of an ordered dictionary array, whose order compares the values."""
     import pyarrow as pa
 
     whole = pa.chunked_array(pieces, type=kind).unify_dictionaries()
@@ -129,7 +129,7 @@ def _presence(chunk: Any) -> Any:
 
 
 def _bytes_of(flags: Any) -> Any:
-    """One byte for each of a boolean array without nulls."""
+    """Returns one byte for each item of a boolean array without nulls."""
     import pyarrow as pa
 
     found = flags.cast(pa.uint8())
@@ -137,7 +137,7 @@ def _bytes_of(flags: Any) -> Any:
 
 
 def _values(kind: Any, pieces: list[Any]) -> Any:  # noqa: PLR0911 - as above
-    """Of arrays without nulls."""
+    """Content of arrays without nulls, by type."""
     import pyarrow as pa
 
     types = pa.types
@@ -194,7 +194,7 @@ def _between(kind: Any, pieces: list[Any], what: str) -> Any:
 
 
 def _texts(pieces: list[Any], letter: str) -> Any:
-    """Lengths, and all bytes in a row."""
+    """Returns the lengths and all bytes in a row."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -226,7 +226,7 @@ def _fixed(kind: Any, chunk: Any) -> Iterator[Any]:
 
 
 def _little(chunk: Any, width: int) -> Any:
-    """The bytes of fixed-width values, of which none is null."""
+    """Returns the bytes of fixed-width values without nulls."""
     found = memoryview(chunk.buffers()[1])[chunk.offset * width : (chunk.offset + len(chunk)) * width]
     if sys.byteorder == "little":
         return found

@@ -1,4 +1,4 @@
-"""Types of pydantic's core that have no layout of Python's; models are counted by theirs, as every instance is."""
+"""Hashers of types of pydantic's core written in Rust; models are hashed by their attributes, as every instance."""
 
 from __future__ import annotations
 

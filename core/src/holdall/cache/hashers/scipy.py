@@ -1,4 +1,4 @@
-"""Sparse matrices: format, shape, dtype and stored items in their canonical order, whatever order they were stored in."""
+"""Hashers of sparse matrices: format, shape, dtype and stored items in canonical order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from holdall.cache.hashers.numpy import array
 
 
 def matrix(value: Any) -> Any:
-    """Doubled items are added up; a zero that is stored is an item. The width of indices is one of their layout."""
+    """Hashes a sparse matrix: duplicates are summed, a stored zero is an item, the width of indices does not count."""
     name = type(value).__name__
     if value.format in {"csr", "csc", "bsr"}:
         found = value

@@ -1,4 +1,4 @@
-"""Types of the standard library. Their caches (of paths, of identifiers) are no content."""
+"""Hashers of types of the standard library; caches inside values do not count."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def namespace(value: SimpleNamespace) -> Any:
 
 
 def attributes(state: dict[str, Any]) -> Any:
-    """What lies behind names, in the order of the names."""
+    """Returns names and values in the order of the names."""
     return tuple((name, Step(f".{name}", state[name])) for name in sorted(state))
 
 
@@ -53,7 +53,7 @@ def path(value: PurePath) -> Any:
 
 
 def decimal(value: dec.Decimal) -> str:
-    """With its exponent: `1.0` and `1.00` differ."""
+    """Hashes a decimal with its exponent: `1.0` and `1.00` differ."""
     from decimal import Decimal
 
     return Decimal.__str__(value)
@@ -83,7 +83,7 @@ def duration(value: dt.timedelta) -> Any:
 
 
 def fixed_zone(value: dt.timezone) -> Any:
-    """By its offset and the name that it was given, or makes."""
+    """Hashes a timezone by its offset and its name, given or generated."""
     return value.utcoffset(None), value.tzname(None)
 
 
@@ -98,7 +98,7 @@ def pattern(value: re.Pattern[Any]) -> Any:
 
 
 def numbers(value: array[Any]) -> Any:
-    """By its type code, the size that this has here, and its items; which not-a-number one is does not count."""
+    """Hashes an array by its type code, item size and items; all NaNs are equal."""
     from array import array
 
     found = value
@@ -116,7 +116,7 @@ def mapped(value: mmap.mmap) -> Any:
 
 
 def bytes_file(value: io.BytesIO) -> Any:
-    """What is in it, and where reading goes on."""
+    """Hashes the content of a buffer and its position."""
     return value.tell(), Chunks([value.getvalue()])
 
 
@@ -125,7 +125,7 @@ def text_file(value: io.StringIO) -> Any:
 
 
 def _newline(value: Any) -> Any:
-    """How it ends lines, which nothing else of it tells."""
+    """Returns the line ending of a text buffer, which no attribute has."""
     return value.__getstate__()[1]
 
 

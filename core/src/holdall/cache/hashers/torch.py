@@ -1,4 +1,4 @@
-"""Tensors: dtype, shape, layout, kind of device and items in order, whatever the strides."""
+"""Hashers of tensors: dtype, shape, layout, kind of device and items in order, whatever the strides."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _items(value: Any) -> Any:
 
 
 def _names(value: Any) -> tuple[str | None, ...]:
-    """Of the dimensions, in releases that know such names."""
+    """Returns the names of the dimensions, in releases that have them."""
     names = tuple(getattr(value, "names", ()))
     return names if any(names) else ()
 

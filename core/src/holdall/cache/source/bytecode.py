@@ -1,4 +1,4 @@
-"""Loaded code objects: their digest, and the names that they look up."""
+"""Digests of loaded code objects, and the names that they look up."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 VERSION: Final = sys.implementation.cache_tag or "python"
-"""Interpreter and minor version: what bytecode belongs to."""
+"""Interpreter and minor version, which bytecode depends on."""
 
 MUTATORS: Final = frozenset({
     "__delitem__", "__setitem__", "add", "append", "appendleft", "clear", "difference_update", "discard", "extend",
     "extendleft", "insert", "intersection_update", "pop", "popitem", "popleft", "remove", "reverse", "rotate",
     "setdefault", "sort", "subtract", "symmetric_difference_update", "update",
 })  # fmt: skip
-"""Methods by which a container is changed in place."""
+"""Methods that change a container in place."""
 
 _MOST: Final = 20_000  # remembered code objects, about 5 MB
 _digests: dict[int, tuple[CodeType, bytes]] = {}
 
 
 def digest(code: CodeType, /) -> bytes:
-    """The sha256 of what a code object does: positions and the name of its file do not count."""
+    """Returns the sha256 of a code object without positions and file name."""
     seen = _digests.get(id(code))
     if seen is not None:
         return seen[1]
@@ -46,7 +46,7 @@ def digest(code: CodeType, /) -> bytes:
 
 
 def constant(value: Any, /) -> bytes:
-    """A constant of code with its type, as bytes: 1, 1.0 and True differ, as do 0.0 and -0.0."""
+    """Returns a constant of code with its type as bytes: 1, 1.0 and True differ, as do 0.0 and -0.0."""
     kind = type(value)
     if kind is CodeType:
         return b"code:" + digest(value)
@@ -59,7 +59,7 @@ def constant(value: Any, /) -> bytes:
 
 
 class Import(NamedTuple):
-    """One `import` in the body of a function: `level` dots, the module, and the name in it (None: the module itself)."""
+    """An `import` in the body of a function: `level` dots, the module, and the name in it (None: the module itself)."""
 
     level: int
     module: str
@@ -67,7 +67,7 @@ class Import(NamedTuple):
 
 
 class Names(NamedTuple):
-    """What the code of a function and of the functions inside it looks up."""
+    """Names that the code of a function and of the functions inside it looks up."""
 
     chains: frozenset[tuple[str, ...]]
     """Global names and those that it closes over, each with the attributes that are taken of it."""
@@ -98,7 +98,7 @@ _NAMES_ATTRIBUTE: Final = {
     "STORE_ATTR": 0,
     "DELETE_ATTR": 0,
 }
-"""By how many bits the number of the name is shifted."""
+"""Number of bits by which the index of the name is shifted."""
 _STORES_ATTRIBUTE: Final = frozenset({"STORE_ATTR", "DELETE_ATTR"})
 _STORES: Final = frozenset({"STORE_FAST", "STORE_DEREF", "STORE_NAME", "STORE_GLOBAL"})
 _BETWEEN: Final = frozenset({"PUSH_NULL", "NOP", "PRECALL", "COPY"})
@@ -106,7 +106,7 @@ _names: dict[int, tuple[CodeType, Names]] = {}
 
 
 def names(code: CodeType, /) -> Names:
-    """The names that a function's code looks up, with what is inside it."""
+    """Returns the names that a function's code looks up, nested functions included."""
     seen = _names.get(id(code))
     if seen is not None:
         return seen[1]
@@ -171,7 +171,7 @@ class _Scan:
                 self.run(each, local)
 
     def _second_argument(self, text: Any, chain: list[str]) -> None:
-        """Of `getattr`: a text that is written there is as good as a name."""
+        """Handles `getattr` with a literal name as attribute access."""
         if isinstance(text, str):
             self.attributes.add(text)
             chain += [text] if chain else []
@@ -213,7 +213,7 @@ class _Scan:
 
 
 def _imported(code: CodeType, outer: Mapping[str, frozenset[Import]]) -> Mapping[str, frozenset[Import]]:
-    """What each local name of the code is imported as, with what it has from the code around it."""
+    """Returns what each local name is imported as, including names of the enclosing code."""
     if not any(op == "IMPORT_NAME" for op, _ in instructions(code)):
         return outer
     found = dict(outer)
@@ -246,13 +246,13 @@ def _imported(code: CodeType, outer: Mapping[str, frozenset[Import]]) -> Mapping
 
 
 def local_name(code: CodeType, slot: int) -> str:
-    """The name of a local variable, cell or free variable by the number that instructions give."""
+    """Returns the name of a local variable, cell or free variable by its index in instructions."""
     cells = tuple(each for each in code.co_cellvars if each not in code.co_varnames)
     return (*code.co_varnames, *cells, *code.co_freevars)[slot]
 
 
 def instructions(code: CodeType) -> Iterator[tuple[str, int]]:
-    """Name and argument of each instruction; what only carries a cache or a longer argument is left out."""
+    """Yields name and argument of each instruction, without caches and extended arguments."""
     raw = code.co_code
     extended = 0
     for at in range(0, len(raw), 2):
@@ -276,4 +276,4 @@ _PAIRS: Final = {
     "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
     "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
 }
-"""Instructions that do two things at once."""
+"""Instructions that combine two."""

@@ -1,4 +1,4 @@
-"""Whether anybody but holdall, functools and contextlib decorates a definition, and so may read hints and docstrings."""
+"""Decorators that are known not to read hints and docstrings: of holdall, functools and contextlib."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 BLIND: Final = frozenset({"holdall", "functools", "contextlib"})
-"""Their decorators look at neither hints nor docstrings, beyond handing them on."""
+"""Modules whose decorators do not read hints or docstrings."""
 
 
 def leave_hints_alone(origins: Iterable[str], namespace: Mapping[str, Any], /) -> bool:
-    """Whether each decorator, by where it comes from (see `syntax.Syntax`), is one that does not look at hints."""
+    """Returns whether no decorator, by its origin (see `syntax.Syntax`), reads hints."""
     return all(_is_blind(_looked_up(each, namespace)) for each in origins)
 
 

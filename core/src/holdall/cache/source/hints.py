@@ -1,4 +1,4 @@
-"""Classes that hints name."""
+"""Classes in type hints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAME: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 def classes_in(
     hints: Iterable[tuple[str, Any]], namespace: Mapping[str, Any], *, leave_out: str = ""
 ) -> Iterator[type]:
-    """Classes that hints name, also within `X | None`, `list[X]` and in texts."""
+    """Yields the classes that hints name, also within `X | None`, `list[X]` and in texts."""
     for name, hint in hints:
         if name != leave_out:
             yield from _classes(hint, namespace)

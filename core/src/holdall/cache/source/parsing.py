@@ -1,4 +1,4 @@
-"""From a source text to the definition that a code object was compiled from."""
+"""Search for the definition in a source text that a code object was compiled from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ONLY_TREE: Final = 0x400  # ast.PyCF_ONLY_AST
 _DEFINITIONS: Final = (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.Lambda, _ast.ClassDef)
 _INLINED: Final = re.compile(r"<(?:listcomp|setcomp|dictcomp|genexpr)>\.(?:<locals>\.)?")
 _CONTINUES: Final = b" \t\r\n\f#)]}\"'\\"
-"""What a line begins with that does not begin a statement of a module."""
+"""Beginnings of lines that do not start a statement of a module."""
 _TRIES: Final = 20
 _one_at_a_time = fork.renewed(threading.Lock())
 
@@ -28,16 +28,16 @@ _IMPORTS: Final = (b"import ", b"from ")
 
 
 class Definition(NamedTuple):
-    """A definition in a text."""
+    """Definition in a source text."""
 
     line: int
     node: Any
     around: list[Any]
-    """The module and the definitions that it stands in, from the outermost."""
+    """The module and the enclosing definitions, the outermost first."""
 
 
 def definitions(data: bytes | str, flags: int, code: CodeType, /) -> list[Definition]:
-    """Definitions in the text that give this code, compiled with these flags; more than one where it is written twice."""
+    """Returns the definitions in the text that compile to this code; several if the text has it several times."""
     alone = _statement(data, code)
     if alone is not None:
         found = list(_matching(_parsed.__wrapped__(alone, flags), code))
@@ -47,7 +47,7 @@ def definitions(data: bytes | str, flags: int, code: CodeType, /) -> list[Defini
 
 
 def class_of(data: bytes | str, qualname: str, /) -> Definition | None:
-    """The statement of a class by its qualified name: the last one, if there are several."""
+    """Returns the class statement of a qualified name: the last one if there are several."""
     parsed = _parsed(data, 0)
     found = None
     for node, around in _all(parsed[0], []) if parsed is not None else ():
@@ -68,7 +68,7 @@ def _parsed(data: bytes | str, flags: int) -> tuple[Any, CodeType] | None:
 
 
 def _tree(data: bytes | str, flags: int) -> Any:
-    """The syntax tree. Until Python 3.13, threads that make trees at once count their depth together, and fail."""
+    """Parses a text, with retries: before Python 3.13, concurrent threads share a recursion counter and may fail."""
     for _ in range(_TRIES):
         try:
             return compile(data, "<text>", "exec", flags | _ONLY_TREE, dont_inherit=True)
@@ -78,9 +78,9 @@ def _tree(data: bytes | str, flags: int) -> Any:
 
 
 def _statement(data: bytes | str, code: CodeType) -> bytes | None:
-    """The text of a function of a module alone, on its line: a long module need not be parsed for a short function.
+    """Returns the text of a single function of a module, so that a long module is not parsed for a short function.
 
-    None where it is decorated or not at the outermost level: then what it means depends on what is around it.
+    None if it is decorated or nested: then its meaning depends on the text around it.
     """
     if not isinstance(data, bytes) or "." in code.co_qualname or "<" in code.co_qualname or b"coding" in data[:200]:
         return None
@@ -112,7 +112,7 @@ def _matching(parsed: tuple[Any, CodeType] | None, code: CodeType) -> Iterator[D
 
 
 def _inside(code: CodeType, qualname: str) -> Iterator[CodeType]:
-    """The code objects in another one that one of that name may be, or be in."""
+    """Yields the code objects in another one that have the name or may contain one that does."""
     for each in code.co_consts:
         if isinstance(each, CodeType) and qualname.startswith(each.co_qualname):
             yield each
@@ -120,7 +120,7 @@ def _inside(code: CodeType, qualname: str) -> Iterator[CodeType]:
 
 
 def _at(node: Any, line: int, around: list[Any]) -> Iterator[tuple[Any, list[Any]]]:
-    """Definitions that begin on a line, with their decorators."""
+    """Yields the definitions that begin on a line, decorators included."""
     if isinstance(node, _DEFINITIONS):
         if _first_line(node) == line:
             yield node, around
@@ -170,7 +170,7 @@ def _is_named(found: tuple[Any, list[Any]], code: CodeType) -> bool:
 
 
 def _lambda(code: CodeType, found: list[tuple[Any, list[Any]]]) -> tuple[Any, list[Any]] | None:
-    """Which of the lambdas on one line the code is of: the innermost whose body holds every instruction."""
+    """Returns the lambda on a line that the code belongs to: the innermost whose body has every instruction."""
     spans = [
         (line, column, end, until)
         for line, end, column, until in code.co_positions()

@@ -1,4 +1,4 @@
-"""What was learnt of source texts, in files of HOLDALL_HOME by the texts' content: safe to delete, and to write at once."""
+"""On-disk cache of digests of source texts, in HOLDALL_HOME by content: safe to delete and to write concurrently."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def read(name: str, /) -> dict[str, dict[int, Syntax]]:
-    """Digest of code -> line -> syntax of a definition; empty where nothing is remembered or the file is damaged."""
+    """Returns digest of code -> line -> syntax of a definition; empty if the file is absent or damaged."""
     try:
         with open(_path(name), "rb") as file:
             seal, _, body = file.read().partition(b"\n")
@@ -35,7 +35,7 @@ def read(name: str, /) -> dict[str, dict[int, Syntax]]:
 
 
 def write(name: str, found: Mapping[str, Mapping[int, Syntax]], /) -> None:
-    """Writes what is known now; of two that write at once, the last one's stays. A disk that is full is no error."""
+    """Writes the entries; of concurrent writers the last one wins. A full disk is not an error."""
     path = _path(name)
     rows = {digest: [(line, *syntax) for line, syntax in lines.items()] for digest, lines in found.items() if lines}
     body = json.dumps(rows).encode()

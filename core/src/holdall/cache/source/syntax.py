@@ -1,6 +1,6 @@
-"""Digest of the normalised syntax tree of a definition: the same on every Python version that can parse it.
+"""Digests of normalised syntax trees of definitions: the same on every Python version that can parse them.
 
-What a reader would not call another definition is left out: positions, comments, contexts, absent members, how an
+Differences without meaning are left out: positions, comments, contexts, absent members, how an
 f-string is cut into pieces. Hints and docstrings of functions are left out of one of the two digests.
 """
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 FORM: Final = 1
-"""Number of this form of digests; to be raised with every change of what is left out."""
+"""Version of these digests; increased with every change of what is left out."""
 
 _FUNCTIONS: Final = (_ast.FunctionDef, _ast.AsyncFunctionDef)
 _IGNORED: Final = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 
 class Syntax(NamedTuple):
-    """What is known of one definition from its text."""
+    """Digests and names of one definition, from its text."""
 
     plain: str
-    """Digest without hints and docstrings of functions: counts where no decorator sees them."""
+    """Digest without hints and docstrings of functions: counts if no decorator reads them."""
     full: str
     """Digest with them."""
     decorators: tuple[str, ...]
-    """What has to be looked up to know who decorates: `:name.attribute` in the module, `module:name.attribute`, or `?`."""
+    """Origins of the decorators, to be looked up: `:name.attribute` in the module, `module:name.attribute`, or `?`."""
     stored: tuple[str, ...]
     """Dotted names that it stores into: `X` for `X[k] = v` and `del X[k]`, `X.a` for `X.a = v`."""
 
 
 def syntax(node: ast.AST, around: Iterable[ast.AST], /) -> Syntax:
-    """Digests of a definition; `around` holds the module and the definitions that it stands in, from the outermost."""
+    """Returns the digests of a definition; `around`: the module and the enclosing definitions, the outermost first."""
     scopes = list(around)
     writer = _Writer(scopes, plain=True)
     for index, outer in enumerate(scopes):
@@ -50,12 +50,12 @@ def syntax(node: ast.AST, around: Iterable[ast.AST], /) -> Syntax:
 
 
 def full_digest(node: ast.AST, around: Iterable[ast.AST], /) -> str:
-    """Digest of a definition with all its hints and docstrings."""
+    """Returns the digest of a definition with all its hints and docstrings."""
     return _Writer(list(around), plain=False).digest(node)
 
 
 class _Writer:
-    """Writes a tree as text: types, names of members and constants, each only where it says something."""
+    """Writer of a tree as text: types, names of members and constants, without those that have no meaning."""
 
     def __init__(self, scopes: list[ast.AST], *, plain: bool) -> None:
         self.text: list[str] = []
@@ -149,7 +149,7 @@ class _Writer:
             self.out(")")
 
     def part(self, node: Any) -> None:
-        """An attribute or a subscript, which may be stored into."""
+        """Writes an attribute or a subscript, which may be stored into."""
         if not isinstance(node.ctx, _ast.Load):
             names = dotted(node if isinstance(node, _ast.Attribute) else node.value)
             if names:
@@ -199,7 +199,7 @@ def _is_docstring(node: Any) -> bool:
 
 
 def dotted(node: Any) -> list[str]:
-    """`a.b.c` as a list of names; empty where the root is not a name."""
+    """Returns `a.b.c` as a list of names; empty if the root is not a name."""
     found: list[str] = []
     while isinstance(node, _ast.Attribute):
         found.append(node.attr)
@@ -215,7 +215,7 @@ def _is_ours(node: Any, scopes: list[ast.AST]) -> bool:
 
 
 def _origin(node: Any, scopes: list[ast.AST], *, told: bool = False) -> Iterator[str]:
-    """Where an expression that decorates comes from; nothing for what is known to look at no hints.
+    """Returns the origin of a decorator expression; nothing if it is known not to read hints.
 
     With `told`, the name of the known module instead of nothing.
     """
@@ -248,7 +248,7 @@ def _origin(node: Any, scopes: list[ast.AST], *, told: bool = False) -> Iterator
 
 
 def _bound(scope: Any) -> dict[str, list[Any]]:
-    """Names that a scope binds: to imports (as `module:name`), to expressions, or (None) to anything else."""
+    """Returns the names that a scope binds: to imports (as `module:name`), to expressions, or (None) to anything else."""
     found: dict[str, list[Any]] = {}
     arguments = getattr(scope, "args", None)
     if arguments is not None:
@@ -272,7 +272,7 @@ def _bound(scope: Any) -> dict[str, list[Any]]:
 
 
 def _statements(body: list[Any]) -> Iterator[Any]:
-    """Statements of a scope, those in its `if`, `try`, `with` and loops included."""
+    """Yields the statements of a scope, those in its `if`, `try`, `with` and loops included."""
     for each in body:
         yield each
         if not isinstance(each, (*_FUNCTIONS, _ast.ClassDef)):

@@ -1,4 +1,4 @@
-"""Source texts of loaded code: where they are, whether they are still what was loaded, what is known of them."""
+"""Source texts of loaded code: search, check that they are what was loaded, and their digests."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _learnt: set[Text] = set()
 
 
 def find(code: CodeType, namespace: Mapping[str, Any], /) -> Syntax | None:
-    """What the text of a function says, where that text, compiled now, gives the loaded code; else None.
+    """Returns the syntax of a function, if its text compiles to the loaded code; None otherwise.
 
-    The answer for a code object is settled at the first question: an edit of the file afterwards is no edit of the code.
+    The first result for a code object is final: a later edit of the file does not change the code.
     """
     seen = _found.get(id(code))
     if seen is not None:
@@ -44,7 +44,7 @@ def find(code: CodeType, namespace: Mapping[str, Any], /) -> Syntax | None:
 
 
 def node(code: CodeType, namespace: Mapping[str, Any], /) -> Any:
-    """The syntax tree of a function, where its text is that of the loaded code; else None."""
+    """Returns the syntax tree of a function, if its text compiles to the loaded code; None otherwise."""
     for data in _candidates(code.co_filename, namespace):
         found = definitions(data, code.co_flags & _FUTURE_FLAGS, code)
         if found:
@@ -65,13 +65,13 @@ def text(data: bytes | str, flags: int = 0) -> Text:
 
 
 def write_back() -> None:
-    """Writes what was learnt of texts to the cache that other processes read."""
+    """Writes the digests of texts to the cache that other processes read."""
     while _learnt:
         _learnt.pop().write_back()
 
 
 class Text:
-    """One source text by its content; compiled and parsed only when something is asked that nobody remembers."""
+    """Source text by its content; compiled and parsed only for digests that are not in the on-disk cache."""
 
     __slots__ = ("_data", "_flags", "_known", "name")
 
@@ -101,7 +101,7 @@ class Text:
         return answer
 
     def statement(self, qualname: str, /) -> Syntax | None:
-        """What the text says of a class; None where there is none of that name."""
+        """Returns the syntax of a class; None if the text has none of that name."""
         found = class_of(self._data, qualname)
         return None if found is None else syntax(found.node, found.around)
 
@@ -111,7 +111,7 @@ class Text:
 
 
 def _candidates(path: str, namespace: Mapping[str, Any]) -> Iterator[bytes | str]:
-    """Texts that the code may have been compiled from: on disk, in `linecache`, from the loader."""
+    """Yields the texts that the code may have been compiled from: on disk, in `linecache`, from the loader."""
     kept, is_file = _in_linecache(path)
     if kept is not None and not is_file:
         yield kept  # of a cell, or of what a program entered
@@ -133,7 +133,7 @@ def _candidates(path: str, namespace: Mapping[str, Any]) -> Iterator[bytes | str
 
 
 def _in_linecache(path: str) -> tuple[str | None, bool]:
-    """The text that `linecache` has by that name, and whether it is of a file."""
+    """Returns the text that `linecache` has by that name, and whether it is that of a file."""
     entry = getattr(sys.modules.get("linecache"), "cache", {}).get(path)
     if entry is None or len(entry) == 1:
         return None, False
