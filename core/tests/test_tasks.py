@@ -72,7 +72,7 @@ def test_a_runner_given_to_a_flow_is_that_of_the_flows_inside() -> None:
 
     @flow
     def inner() -> None:
-        from holdall.engine.context import current
+        from holdall.engine.run import current
 
         task(body).submit().wait()
         run = current.get()

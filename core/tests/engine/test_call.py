@@ -11,7 +11,7 @@ import pytest
 
 from holdall import flow, task
 from holdall.builtin.threads import ThreadRunner
-from holdall.engine.context import current
+from holdall.engine.run import current
 
 pytestmark = pytest.mark.usefixtures("place")
 

@@ -1,35 +1,28 @@
-"""Attempts of a run: the body with its retries, and replay of what an earlier attempt stored."""
+"""Attempts of a run: the body with its retries."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from holdall.declaration.retry_delay import delay_before
 from holdall.engine.inputs import resolved
-from holdall.engine.outcome import RunOutcome, state_of
-from holdall.engine.persist import StoredResult
+from holdall.engine.outcome import state_of
 from holdall.engine.plan import refusal
 from holdall.engine.steps import Blocking, Body, Sleep
 from holdall.errors import (
-    ConfigurationError,
     HoldallWarning,
     PersistenceRequiredError,
-    ResultError,
-    StorageError,
     describe_error,
 )
 from holdall.hooks.listeners import listeners
-from holdall.results.references import ResultReference
 from holdall.types import UNSET
 
 if TYPE_CHECKING:
     from holdall.declaration.definition import AnyDefinition
-    from holdall.engine.run import CallContext, ReplayKey, Replays, Run
+    from holdall.engine.run import CallContext, Run
     from holdall.engine.steps import Steps
-    from holdall.results.references import ResultLiteral
 
 
 def attempts(call: CallContext) -> Steps[tuple[Any, BaseException | None]]:
@@ -114,49 +107,3 @@ def _join(run: Run) -> None:
                 HoldallWarning,
                 stacklevel=2,
             )
-
-
-def replay_keys_of(call: CallContext, replays: Replays) -> list[tuple[Replays, ReplayKey]]:
-    """Returns the replay tables of the retrying flows around the run, nearest first, with its key; none if it is not stored."""
-    digests = partial(call_digests, call.definition, call.args, call.kwargs)
-    if call.plan.store is None:
-        call.run.call_digests = digests
-        return []
-    function, inputs = digests()
-    replay_key = call.run.claim_replay_key(function, inputs, replays.lock)
-    # Inputs that cannot be hashed mean that it runs again.
-    return [(table, replay_key) for table in replays.tables()] if inputs else []
-
-
-def replay_keys_in(
-    definition: AnyDefinition, replays: Replays, around: Run, args: Any, kwargs: Any
-) -> list[tuple[Replays, ReplayKey]]:
-    """Returns the same for a call that runs in another process; `around` is the run that submits it."""
-    function, inputs = call_digests(definition, args, kwargs)
-    replay_key = around.next_replay_key(function, inputs, replays.lock)
-    return [(table, replay_key) for table in replays.tables()] if inputs else []
-
-
-def call_digests(definition: AnyDefinition, args: Any, kwargs: Any) -> tuple[str, str]:
-    """Returns the digests of the function and of its inputs; the second is empty if either cannot be hashed."""
-    from holdall.cache.digest import digest
-
-    try:
-        return definition.identity.as_task(), digest((getattr(definition.fn, "__self__", None), args, kwargs))
-    except ConfigurationError:
-        return definition.function_name, ""
-
-
-def replay(definition: AnyDefinition, result: ResultLiteral | ResultReference) -> RunOutcome | None:
-    """Returns what an earlier attempt stored, or None if it cannot be read any more."""
-    try:
-        # Through a copy without a cached value: the table of replays would hold every object until the flow ends.
-        value = (replace(result, cache_in_memory=False) if isinstance(result, ResultReference) else result).get()
-    except (ResultError, StorageError) as error:
-        warnings.warn(
-            f"{definition.name!r} runs again in this attempt, as its kept result cannot be read: {error}",
-            HoldallWarning,
-            stacklevel=2,
-        )
-        return None
-    return RunOutcome(value, StoredResult(result, result.json()), cached=True, message="replayed")

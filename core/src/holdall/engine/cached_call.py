@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdall.cache import CacheContext
-from holdall.engine.context import current
 from holdall.engine.outcome import RunOutcome
 from holdall.engine.persist import handle_lock_error, lookup
+from holdall.engine.run import current
 from holdall.engine.single_flight import SingleFlight
 from holdall.engine.steps import Blocking
 from holdall.errors import ConfigurationError, HoldallWarning, StorageError

@@ -12,12 +12,12 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from holdall.engine.attempts import attempts, replay, replay_keys_of
-from holdall.engine.context import current, reset
+from holdall.engine.attempts import attempts
 from holdall.engine.outcome import Failed, RunOutcome, failure_of, row_of
 from holdall.engine.persist import persist, storage_key_of, write_uncatalogued
 from holdall.engine.plan import ExecutionPlan, make_plan
-from holdall.engine.run import Replays, Run, Session
+from holdall.engine.replay import Replays, replay, replay_keys_of
+from holdall.engine.run import Run, Session, current, reset
 from holdall.engine.steps import Blocking
 from holdall.errors import ConfigurationError
 from holdall.hooks.discovery import is_due

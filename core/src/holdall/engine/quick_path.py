@@ -13,10 +13,11 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from holdall.engine.attempts import call_digests, join_submitted
-from holdall.engine.context import current
+from holdall.engine.attempts import join_submitted
 from holdall.engine.outcome import failure_of, row_of, state_of
 from holdall.engine.persist import StoredResult, persist, write_uncatalogued
+from holdall.engine.replay import call_digests
+from holdall.engine.run import current
 from holdall.errors import ConfigurationError, KeyMissing, PluginError, ResultError, StorageError
 from holdall.results.layout import record_key
 from holdall.results.record import quoted

@@ -1,22 +1,22 @@
-"""Runs in progress, the session of an outermost run, and the replay tables of flows that retry."""
+"""Runs in progress, the current one, and the session of an outermost run."""
 
 from __future__ import annotations
 
 import itertools
 import threading
-from dataclasses import replace
+from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from holdall._system import fork
 from holdall.catalog.open import open_catalog
 from holdall.catalog.recorder import recorder_for
 from holdall.ids import new_id
-from holdall.results.references import ResultReference
-from holdall.types import UNSET
 
 if TYPE_CHECKING:
     import concurrent.futures
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextvars import Token
 
     from holdall.abc.runner import TaskRunner
     from holdall.catalog.recorder import Recorder
@@ -24,13 +24,21 @@ if TYPE_CHECKING:
     from holdall.declaration.resolution import Scope
     from holdall.engine.future import Future
     from holdall.engine.plan import ExecutionPlan
+    from holdall.engine.replay import ReplayKey, Replays
     from holdall.engine.state import State
-    from holdall.results.references import ResultLiteral
     from holdall.results.store import ResultStore
     from holdall.settings.model import Settings
 
 
+current: ContextVar[Run | None] = ContextVar("holdall_run", default=None)
+"""Run that the current thread or coroutine is inside of."""
 _WARNING = fork.renewed(threading.Lock())
+
+
+def reset(variable: ContextVar[Any], token: Token[Any]) -> None:
+    """Resets the variable unless the token belongs to another context, in which an abandoned coroutine is closed."""
+    with suppress(ValueError):
+        variable.reset(token)
 
 
 class Session:
@@ -43,40 +51,6 @@ class Session:
         self.directory = directory
         self.recorder: Recorder = recorder_for(open_catalog(settings))
         self.stores: dict[Any, tuple[ResultStore, Any]] = {}
-
-
-ReplayKey = tuple[tuple[str, str, int], ...]
-"""Path from the outermost retrying flow to a run; each step is a function, inputs, and the number of that call."""
-
-
-class Replays:
-    """Table of the results of the runs inside a flow that retries, for its next attempt.
-
-    A child's replay key is its function, the digest of its inputs and which occurrence of that pair it is in the run
-    around it, after the replay key of that run. Occurrences are counted anew in every attempt, so the order under
-    `submit` and `map` does not matter, and a run that is replayed whole shifts nobody's number.
-    """
-
-    __slots__ = ("_results", "around", "lock")
-
-    def __init__(self, around: Replays | None) -> None:
-        self.around = around
-        self.lock: threading.RLock = fork.renewed(threading.RLock()) if around is None else around.lock
-        self._results: dict[ReplayKey, ResultLiteral | ResultReference] = {}
-
-    def tables(self) -> Iterator[Replays]:
-        """Yields this table and those of the flows around it, nearest first."""
-        table: Replays | None = self
-        while table is not None:
-            yield table
-            table = table.around
-
-    def get(self, replay_key: ReplayKey) -> ResultLiteral | ResultReference | None:
-        return self._results.get(replay_key)
-
-    def add(self, replay_key: ReplayKey, result: ResultLiteral | ResultReference) -> None:
-        # Without the cached value: a flow with many results would hold them all for a retry that may never come.
-        self._results[replay_key] = replace(result, _object=UNSET) if isinstance(result, ResultReference) else result
 
 
 class Submitted:

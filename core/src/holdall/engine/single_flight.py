@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
 from holdall._system import fork
-from holdall.engine.context import reset
+from holdall.engine.run import reset
 from holdall.engine.steps import Blocking, Sleep
 from holdall.storage.locks import lock_manager
 

@@ -6,12 +6,11 @@ import concurrent.futures
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
-from holdall.engine.attempts import replay, replay_keys_in
 from holdall.engine.call import call_state, not_started
-from holdall.engine.context import current
 from holdall.engine.execute import begin
 from holdall.engine.plan import ExecutionPlan, make_plan
-from holdall.engine.run import Run, Session
+from holdall.engine.replay import replay, replay_keys_in
+from holdall.engine.run import Run, Session, current
 from holdall.engine.single_flight import computing
 from holdall.engine.state import State
 from holdall.errors import ConfigurationError

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from holdall._system import fork
 from holdall.abc.runner import TaskRunner
 from holdall.engine.call import call_state, not_started
-from holdall.engine.context import current
 from holdall.engine.future import Future, Futures
 from holdall.engine.inputs import MATTER, has_deferred, listed, pending, resolved, unmapped
-from holdall.engine.run import Submitted
+from holdall.engine.run import Submitted, current
 from holdall.engine.state import State
 from holdall.errors import ConfigurationError
 from holdall.runners.remote import submit_remote
