@@ -1,6 +1,6 @@
-"""Azure Blob Storage, and Data Lake Storage through the same door, as a storage of holdall.
+"""Storage block over Azure Blob Storage and Data Lake Storage.
 
-Importing this imports neither adlfs nor aiohttp: that happens when the first byte moves.
+Importing this imports neither adlfs nor aiohttp: they are imported by the first request.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which address and which credentials a block's requests go with: the block's own, else the environment's."""
+"""Address and credentials of a block's requests: the block's own, or those of the environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PREFIX: Final = "AZURE_STORAGE_"
 
 
 class Access(NamedTuple):
-    """A connection string, or an address and what signs: a key, a signature, a source of tokens, nothing."""
+    """Connection string, or address and credential: a key, a signature, a source of tokens, or None."""
 
     connection_string: str | None = None
     url: str = ""
@@ -31,7 +31,7 @@ class Access(NamedTuple):
 
     @classmethod
     def of(cls, config: ClientConfig, environ: Mapping[str, str], /) -> Access:
-        """What the block says, else what the environment says of the block's account.
+        """Selects the access of the block, or of the environment for the block's account.
 
         Args:
             config: the account and the credentials of the block.
@@ -45,25 +45,25 @@ class Access(NamedTuple):
         if string := secrets.get("connection_string"):
             return cls(connection_string=string)
         if secrets or config.anonymous:
-            return cls._with(config.account, secrets, anonymous=config.anonymous)
+            return cls._for_account(config.account, secrets, anonymous=config.anonymous)
         string = environ.get(f"{_PREFIX}CONNECTION_STRING")
-        if string and config.account in {Account(None, None), _of(string)}:
+        if string and config.account in {Account(None, None), _account_of(string)}:
             return cls(connection_string=string)
         name = environ.get(f"{_PREFIX}ACCOUNT_NAME") or environ.get(f"{_PREFIX}ACCOUNT")
         account = config.account if config.account.url else Account(name or None, None)
         if account.url and not account.in_a_cloud:
-            # A reference of anybody's may name any address. Who gets a token or a signature there can use it, and a
-            # request that a key signed is as good at Azure: the host is no part of what is signed.
+            # References may name any address. A server that gets a token or a signature can use it, and a request that
+            # is signed with a key is valid at Azure too: signatures do not include the host.
             raise UnusableError(
                 f"what the environment has is for Azure's own addresses, and {account.url} is none. Give the block the "
                 "credentials of that place, or set AZURE_STORAGE_CONNECTION_STRING with its BlobEndpoint."
             )
-        if name in {None, "", account.name}:  # what belongs to another account is not sent to this one
+        if name in {None, "", account.name}:  # credentials of another account are not sent to this one
             secrets = _secrets(environ)
-        return cls._with(account, secrets, anonymous=False)
+        return cls._for_account(account, secrets, anonymous=False)
 
     @classmethod
-    def _with(cls, account: Account, secrets: Mapping[str, str], *, anonymous: bool) -> Access:
+    def _for_account(cls, account: Account, secrets: Mapping[str, str], *, anonymous: bool) -> Access:
         url = account.url
         if url is None:
             raise ClientAuthenticationError("nothing names a storage account")
@@ -76,7 +76,7 @@ class Access(NamedTuple):
         return cls(url=url, credential=_tokens(secrets))
 
 
-def _of(connection_string: str) -> Account | None:
+def _account_of(connection_string: str) -> Account | None:
     try:
         return Account.of_connection_string(connection_string)
     except ValueError:
@@ -84,11 +84,11 @@ def _of(connection_string: str) -> Account | None:
 
 
 def _secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    found = {
+    values = {
         "account_key": environ.get(f"{_PREFIX}ACCOUNT_KEY") or environ.get(f"{_PREFIX}KEY"),
         "sas_token": environ.get(f"{_PREFIX}SAS_TOKEN"),
     }
-    return {field: value for field, value in found.items() if value}
+    return {field: value for field, value in values.items() if value}
 
 
 def _tokens(secrets: Mapping[str, str]) -> AsyncTokenCredential:

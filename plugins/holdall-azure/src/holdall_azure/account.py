@@ -1,4 +1,4 @@
-"""Which storage account, and where it answers: from a connection string, a URL or a name."""
+"""Storage account: its name and address, from a connection string, a URL or a name."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _EMULATOR: Final = "devstoreaccount1"
 
 
 class Account(NamedTuple):
-    """`endpoint_url` is None for the public cloud's own address of the account."""
+    """Name and address of a storage account. `endpoint_url` is None for the public cloud's own address."""
 
     name: str | None
     endpoint_url: str | None
 
     @property
     def url(self) -> str | None:
-        """The address of its blobs; None where nothing says which account."""
+        """Address of its blobs; None if neither address nor name is known."""
         if self.endpoint_url is not None or self.name is None:
             return self.endpoint_url
         return f"https://{self.name}.blob.{_PUBLIC}"
 
     @property
     def in_a_cloud(self) -> bool:
-        """Whether it answers at an address of Microsoft's own, where what the environment has is in good hands."""
+        """Whether its address is one of Microsoft's own, which may get credentials of the environment."""
         url = urlsplit(self.url or "")
         return url.scheme == "https" and (url.hostname or "").endswith(_CLOUDS)
 
     @classmethod
     def at(cls, url: str, /) -> Account:
-        """The account whose blobs are at that URL: its host begins with the name, or its path does (emulators).
+        """Parses the URL of an account's blobs. Its host begins with the name, or its path does (emulators).
 
         Raises:
-            ValueError: that is no such URL.
+            ValueError: it is not such a URL.
         """
         url = url.strip().rstrip("/")
         parts = urlsplit(url)
@@ -49,19 +49,19 @@ class Account(NamedTuple):
         if host is None:
             first = parts.path.strip("/").partition("/")[0]
             return cls(first if NAME.fullmatch(first) else None, url)
-        # A Data Lake's own address speaks another protocol; its blobs are beside it.
+        # A Data Lake's own address has another protocol; the address of its blobs differs in one word.
         url = url.replace(f"{host['name']}.dfs.", f"{host['name']}.blob.", 1)
         account = cls(host["name"], None)
         return account if account.url == url else cls(host["name"], url)
 
     @classmethod
     def of_connection_string(cls, text: str, /) -> Account:
-        """The account that a connection string names; its secrets are left in it.
+        """Parses the account, without the secrets, of a connection string.
 
         Raises:
-            ValueError: it names none.
+            ValueError: the string names no account.
         """
-        pairs = [each.partition("=") for each in text.strip().strip(";").split(";")]
+        pairs = [pair.partition("=") for pair in text.strip().strip(";").split(";")]
         fields = {name.strip().lower(): value.strip() for name, _, value in pairs}
         if fields.get("usedevelopmentstorage") == "true":
             return cls.at(f"http://127.0.0.1:10000/{_EMULATOR}")

@@ -1,4 +1,4 @@
-"""The block: which container of which account, and with which credentials."""
+"""The Azure block: container, account, credentials and validation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Azure(ObjectBlock):
     `AZURE_STORAGE_SAS_TOKEN`; else what `DefaultAzureCredential` finds: a service principal, a workload's or a machine's
     identity, the Azure CLI.
 
-    Pieces of a large object whose writer failed or was killed are shown by no listing; Azure drops them after a week.
+    Pieces of a large object whose writer failed or was killed are in no listing; Azure deletes them after a week.
     """
 
     slug: ClassVar[str] = "azure"
@@ -42,23 +42,23 @@ class Azure(ObjectBlock):
     bucket_path: str
     """`container` or `container/prefix`; a leading `az://` or `abfs://` is taken off."""
     account_name: str | None = None
-    """The storage account; taken from the connection string or the URL where one of them names it."""
+    """The storage account; from the connection string or the URL if one of them names it."""
     connection_string: SecretStr | None = None
     account_key: SecretStr | None = None
     sas_token: SecretStr | None = None
     """A shared access signature, `sv=…&sig=…`."""
     tenant_id: SecretStr | None = None
-    """With `client_id` and `client_secret`: a service principal. All three count as secret, as they travel together."""
+    """With `client_id` and `client_secret`: a service principal. All three are secret, as they are used together."""
     client_id: SecretStr | None = None
     client_secret: SecretStr | None = None
     anonymous: bool = False
     """Send no credentials: public containers."""
     endpoint_url: str | None = None
-    """Where the account answers, for other clouds and emulators, as `https://account.blob.core.chinacloudapi.cn`."""
+    """Address of the account, for other clouds and emulators, as `https://account.blob.core.chinacloudapi.cn`."""
 
     @classmethod
     def from_url(cls, url: str, /) -> Self:
-        """`az://container/prefix`, or with the account `abfss://container@account.dfs.core.windows.net/prefix`."""
+        """Creates a block from `az://container/prefix`, or with the account `abfss://container@account.dfs.core.windows.net/prefix`."""
         authority, slash, path = url.partition("://")[2].partition("/")
         container, at, host = authority.rpartition("@")
         if ":" in container or "?" in url:
@@ -69,7 +69,7 @@ class Azure(ObjectBlock):
     @model_validator(mode="before")
     @classmethod
     def _one_account(cls, values: Any) -> Any:
-        """The fields say which account, whatever says it: so a reference does, and a pickle without its secrets."""
+        """Sets the fields of the account from the URL or the connection string, for references and pickles without secrets."""
         if not isinstance(values, dict):
             return values
         values = dict(values)
@@ -83,8 +83,8 @@ class Azure(ObjectBlock):
         string = values.get("connection_string")
         text = string.get_secret_value() if isinstance(string, SecretStr) else string
         if isinstance(text, str):
-            found = Account.of_connection_string(text)
-            for name, value in (("account_name", found.name), ("endpoint_url", found.endpoint_url)):
+            account = Account.of_connection_string(text)
+            for name, value in (("account_name", account.name), ("endpoint_url", account.endpoint_url)):
                 if values.get(name) is None:
                     values |= {} if value is None else {name: value}
                 elif values[name] != value:
@@ -131,7 +131,7 @@ class Azure(ObjectBlock):
 
     @classmethod
     def server_of(cls, location: Mapping[str, Any], /) -> str | None:
-        """None for Microsoft's own addresses, and for that of the environment's connection string."""
+        """Returns the address; None for Microsoft's own, and for that of the environment's connection string."""
         account = Account(location.get("account_name"), location.get("endpoint_url"))
         if account.endpoint_url is None or account.in_a_cloud:
             return None
@@ -143,6 +143,7 @@ class Azure(ObjectBlock):
 
     @property
     def account(self) -> Account:
+        """The storage account, as far as the fields name it."""
         return Account(self.account_name, self.endpoint_url)
 
     @property
@@ -164,7 +165,7 @@ class Azure(ObjectBlock):
 
     @property
     def client_config(self) -> ClientConfig:
-        """What a client of this block is made with."""
+        """Configuration of the client."""
         return ClientConfig(
             account=self.account,
             container=self.bucket,

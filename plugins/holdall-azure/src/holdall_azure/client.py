@@ -1,4 +1,4 @@
-"""Azure's requests for one container, through the service client of adlfs and on the event loop that fsspec keeps."""
+"""Client of an Azure container, through the service client of adlfs and on fsspec's event loop."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 
 class AzureClient(ObjectClient):
-    """One container.
+    """Client of one container.
 
-    There is neither `unfinished` nor `abandon`: the pieces of an upload that nobody finished can be dropped only by
-    writing an object under its name, which readers would see until it is deleted again. Azure drops them after a week.
+    It implements neither `unfinished` nor `abandon`: the pieces of an unfinished upload can be deleted only by an object
+    of its name, which readers would see until it is deleted again. Azure deletes them after a week.
     """
 
     creates_in_pieces: ClassVar[bool] = True
     page: ClassVar[int] = 5000
-    """Objects that one request lists: as many as Azure will."""
+    """Objects that one request lists: Azure's maximum."""
 
     def __init__(self, config: ClientConfig) -> None:
         self._filesystem = FileSystem(config)
@@ -44,6 +44,7 @@ class AzureClient(ObjectClient):
         self._container = self._filesystem.service_client.get_container_client(config.container)
 
     def blob(self, name: str) -> BlobClient:
+        """Returns adlfs's client of one blob."""
         return self._container.get_blob_client(name)
 
     async def write(self, name: str, data: bytes | IO[bytes], /, *, create: bool) -> str | None:
@@ -61,23 +62,23 @@ class AzureClient(ObjectClient):
         return _AzureUpload(self.blob(name), create=create)
 
     async def read(self, name: str, start: int, stop: int, etag: str | None, /) -> Body:
-        operations = self.blob(name)._client.blob  # noqa: SLF001 - download_blob reads the whole answer before it shows any
+        operations = self.blob(name)._client.blob  # noqa: SLF001 - download_blob reads the whole response first
         answer: Any = await operations.download(
             range=f"bytes={start}-{stop - 1}",
             headers={"If-Match": f'"{etag}"'} if etag else {},
             cls=lambda response, *_: response.http_response,
         )
-        found = _AzureBody(answer.internal_response)
+        response = _AzureBody(answer.internal_response)
         if is_directory({key.lower().removeprefix("x-ms-meta-"): value for key, value in answer.headers.items()}):
-            found.close()
+            response.close()
             raise FileNotFoundError("a directory, and no object")
-        return found
+        return response
 
     async def head(self, name: str, /) -> ObjectInfo:
-        found = await self._filesystem.objects([await self.blob(name).get_blob_properties()])
-        if not found:
+        infos = await self._filesystem.objects([await self.blob(name).get_blob_properties()])
+        if not infos:
             raise FileNotFoundError("a directory, and no object")
-        return found[0]
+        return infos[0]
 
     async def remove(self, name: str, /) -> None:
         await self.blob(name).delete_blob(delete_snapshots="include")
@@ -89,14 +90,14 @@ class AzureClient(ObjectClient):
         await self.blob(name).delete_blob(delete_snapshots="include", **condition)
 
     async def pages(self, prefix: str, /) -> AsyncIterator[list[ObjectInfo]]:
-        found = self._container.list_blobs(
+        blobs = self._container.list_blobs(
             name_starts_with=prefix or None, include=["metadata"], results_per_page=self.page
         )
-        async for page in found.by_page():
+        async for page in blobs.by_page():
             yield await self._filesystem.objects([blob async for blob in page])
 
     async def copy(self, source: str, target: str, /) -> None:
-        # Within one account it is done when it is answered, but for accounts that are busy.
+        # Within one account the copy is complete with the response, except on busy accounts.
         blob = self.blob(target)
         answer: Mapping[str, Any] = await blob.start_copy_from_url(self.blob(source).url)
         status = answer["copy_status"]
@@ -114,12 +115,12 @@ class AzureClient(ObjectClient):
 
 
 class _AzureUpload(Upload):
-    """Blocks of the name, which count when they are committed; whoever commits first drops everybody else's."""
+    """Upload in blocks, which a commit makes the object. The first commit of a name drops the blocks of all others."""
 
     def __init__(self, blob: BlobClient, *, create: bool) -> None:
         self._blob = blob
         self._create = create
-        self._own = token_hex(12)  # blocks of another writer of the name must not get in between
+        self._own = token_hex(12)  # so that blocks of another writer of the name are not mixed in
         self._blocks: dict[int, BlobBlock] = {}
 
     async def send(self, number: int, offset: int, piece: bytes, /, *, last: bool) -> None:
@@ -137,26 +138,26 @@ class _AzureUpload(Upload):
         except HttpResponseError as error:
             answer = BackendError.of(error)
             if answer.retries and (answer.taken or answer.code == "InvalidBlockList"):
-                # It was sent again after its answer was lost: what is in the way, or has the blocks, may be our own.
-                found = await self._blob.get_block_list("committed")
-                if [each.id for each in found[0]] == [each.id for each in blocks]:
+                # It was sent again after its response was lost: the existing object may be this one.
+                committed_blocks, _ = await self._blob.get_block_list("committed")
+                if [block.id for block in committed_blocks] == [block.id for block in blocks]:
                     return plain_etag((await self._blob.get_blob_properties()).etag)
             if self._create and answer.code == "InvalidBlockList" and await self._blob.exists():
                 raise FileExistsError("somebody else's blocks were committed first") from error
             raise
 
     async def abort(self) -> None:
-        """Nothing to do: no listing shows the blocks, and Azure drops them, with the next commit or after a week."""
+        """Does nothing: the blocks are in no listing, and Azure deletes them with the next commit or after a week."""
 
 
 class _AzureBody(Body):
-    """The answer of aiohttp, past azure's own iterator, which cuts it into pieces of a size of its own."""
+    """Response of aiohttp, without azure's own iterator, which has a fixed piece size."""
 
     def __init__(self, answer: ClientResponse) -> None:
         self._answer = answer
         self.etag = plain_etag(answer.headers.get("ETag"))
         self.length = int(answer.headers["Content-Length"])
-        ranged = answer.headers.get("Content-Range")  # bytes 0-9/100; absent where a server knows no ranges
+        ranged = answer.headers.get("Content-Range")  # bytes 0-9/100; absent if the server ignores ranges
         self.start = int(ranged.split()[1].partition("-")[0]) if ranged else 0
         self.size = int(ranged.rpartition("/")[2]) if ranged else self.length
 

@@ -1,4 +1,4 @@
-"""The configuration of a client: what it needs of a block, and nothing of the block itself."""
+"""Configuration of an Azure client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConfig:
-    """A container of an account, the credentials that the block itself has, and the limits of a request.
+    """Fields of an `Azure` block that its client needs.
 
     Args:
         account: the storage account, as far as the block names it.
@@ -22,7 +22,7 @@ class ClientConfig:
         anonymous: whether requests carry no credentials.
         connect_timeout: seconds.
         read_timeout: seconds without a byte.
-        max_attempts: how often one request is sent before its failure counts.
+        max_attempts: how often a request is sent before its failure is final.
     """
 
     account: Account

@@ -1,4 +1,4 @@
-"""The file system of adlfs with the credentials and the limits of one block."""
+"""Filesystem of adlfs with the credentials and the limits of one block."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _DIRECTORY_MARKS: Final = frozenset({"hdi_isfolder", "is_directory"})
 
 
 class FileSystem(AzureBlobFileSystem):  # type: ignore[misc]
-    """adlfs's file system of one block in one process, which closes its connections with its last reference.
+    """Filesystem of one block in one process, which closes its connections with its last reference.
 
-    `__init__` does not call that of adlfs, which takes credentials of the environment whatever account they are of, can
-    set neither transport nor retries, and registers finalizers with the instance among their arguments: such an instance
-    is never freed, and a forked child waits at its exit for an event loop that it does not have.
+    `__init__` does not call that of adlfs, which uses credentials of the environment for any account, has no options for
+    transport and retries, and registers finalizers that refer to the instance: it would never be freed, and a forked
+    child would wait at its exit for an event loop that it does not have.
     """
 
     cachable: ClassVar[bool] = False
@@ -41,8 +41,8 @@ class FileSystem(AzureBlobFileSystem):  # type: ignore[misc]
         """Initialises `AsyncFileSystem`, sets the attributes of adlfs, and connects.
 
         Args:
-            config: what to connect to. One argument, as fsspec keeps and encodes the arguments of its instances.
-            _: what fsspec's own configuration says of adlfs; the block decides alone.
+            config: the fields of the block. One argument, as fsspec stores and encodes the arguments of its instances.
+            _: options of fsspec's own configuration for adlfs, which are ignored.
 
         Raises:
             ClientAuthenticationError: nothing names a storage account.
@@ -57,7 +57,7 @@ class FileSystem(AzureBlobFileSystem):  # type: ignore[misc]
         close_with(self, *self._held)
 
     def _set_credentials(self, access: Access) -> None:
-        """Sets the account and its credentials in the attributes that adlfs has for them."""
+        """Sets adlfs's attributes of the account and its credentials."""
         credential = access.credential
         key: dict[str, Any] = credential if isinstance(credential, dict) else {}
         self.connection_string = access.connection_string
@@ -70,7 +70,7 @@ class FileSystem(AzureBlobFileSystem):  # type: ignore[misc]
         self.anon = self._config.anonymous
 
     def _set_defaults(self) -> None:
-        """Sets what adlfs takes from its arguments to what it takes where none are given."""
+        """Sets adlfs's other attributes to the defaults of its arguments."""
         self.location_mode = "primary"
         self.request_session = None
         self.assume_container_exists = None
@@ -82,7 +82,7 @@ class FileSystem(AzureBlobFileSystem):  # type: ignore[misc]
         self._timeout_kwargs: dict[str, int] = {}
 
     def do_connect(self) -> None:
-        """Makes the client of the account, with the transport and the retries of this package. It sends nothing."""
+        """Creates the client of the account, with the transport and the retries of this package. It sends no request."""
         transport = SingleSendTransport(
             connection_timeout=self._config.connect_timeout, read_timeout=self._config.read_timeout
         )
@@ -98,16 +98,16 @@ class FileSystem(AzureBlobFileSystem):  # type: ignore[misc]
         )
 
     async def objects(self, blobs: Iterable[BlobProperties], /) -> list[ObjectInfo]:
-        """Those of the blobs that are objects; directories are none.
+        """Returns the infos of those blobs that are objects and not directories.
 
-        adlfs cuts a slash off the end of a name, which would make an object of the mark of a directory, so names with
-        one are left out before.
+        Names that end with a slash are left out first: adlfs cuts it off, so that the marker of a directory would become
+        an object.
         """
         infos = await self._details([blob for blob in blobs if not blob.name.endswith("/")])
-        return [_seen(info) for info in infos if info["type"] == "file" and not is_directory(info.get("metadata"))]
+        return [_info(info) for info in infos if info["type"] == "file" and not is_directory(info.get("metadata"))]
 
     async def close(self) -> None:
-        """Closes the connections, and those of the source of tokens."""
+        """Closes the connections of the client and of the source of tokens."""
         await close_all(*self._held)
 
     @property
@@ -115,7 +115,7 @@ class FileSystem(AzureBlobFileSystem):  # type: ignore[misc]
         return [self.service_client, *([] if self.credential is None else [self.credential])]
 
     def __eq__(self, other: object) -> bool:
-        """Whether it is the same instance: fsspec compares arguments by their text, which leaves credentials out."""
+        """Whether it is the same instance: fsspec compares arguments by their text, which has no credentials."""
         return self is other
 
     def __hash__(self) -> int:
@@ -131,10 +131,10 @@ def is_directory(metadata: Mapping[str, str] | None, /) -> bool:
 
 
 def plain_etag(etag: str | None, /) -> str | None:
-    """The etag without quotes, which listings leave out."""
+    """Returns the etag without quotes, as in listings."""
     return etag.strip('"') if etag else None
 
 
-def _seen(info: Mapping[str, Any]) -> ObjectInfo:
+def _info(info: Mapping[str, Any]) -> ObjectInfo:
     name = info["name"].partition("/")[2]  # adlfs puts the container in front
     return ObjectInfo(name, info["size"], plain_etag(info["etag"]), info["last_modified"].timestamp())

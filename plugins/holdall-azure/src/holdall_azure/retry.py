@@ -1,4 +1,4 @@
-"""How often one request is sent: more often than once where that may help, and never for a refusal."""
+"""Retry policy and transport of Azure requests."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from azure.core.pipeline import PipelineRequest, PipelineResponse
 
 _FOR_ANOTHER: Final = ("hosts", "location_mode", "retry_to_secondary")
-"""Options that are put there for the policy that this one stands in for."""
+"""Options for the policy that this one replaces."""
 _SLICE: Final = 256 << 10
 
 
 class RetryPolicy(AsyncHTTPPolicy[Any, Any]):
-    """In place of the storage client's own policy, which waits 15 s before it asks again and does so for no 429.
+    """Retry policy in place of the storage client's own, which waits 15 s and does not retry a 429.
 
     The attribute `retries` of a response counts the earlier attempts. Bodies come from `repeatable_body`: nothing is rewound.
     """
@@ -42,7 +42,7 @@ class RetryPolicy(AsyncHTTPPolicy[Any, Any]):
             try:
                 answer = await self.next.send(request)
             except (ServiceRequestError, ServiceResponseError) as error:
-                if "sig=" in str(error):  # a URL with a signature in it
+                if "sig=" in str(error):  # a signed URL, whose text is a secret
                     raise type(error)("an answer that was none, to a signed URL") from None
                 raise
             answer.http_response.retries = before
@@ -56,20 +56,21 @@ class RetryPolicy(AsyncHTTPPolicy[Any, Any]):
 
 
 class SingleSendTransport(AioHttpTransport):  # type: ignore[misc]
-    """Sends each request once: aiohttp repeats a PUT in silence where a connection of its pool breaks.
+    """Transport that sends each request once.
 
-    Whoever asked would not know that the object in the way of a conditional write may be its own.
+    aiohttp silently repeats a PUT if a pooled connection breaks. The caller would not know that the object that a
+    conditional write conflicts with may be its own.
     """
 
     async def open(self) -> None:
         await super().open()
-        self.session._retry_connection = False  # noqa: SLF001 - aiohttp has no other way to say it
+        self.session._retry_connection = False  # noqa: SLF001 - aiohttp has no other option for it
 
 
 def repeatable_body(data: bytes, /) -> Any:
-    """What may be sent as often as it takes.
+    """Returns a request body that can be sent several times.
 
-    In slices where it is large: a connection copies what it cannot send at once, and aiohttp warns of large bytes.
+    A large one is sent in slices: a connection copies bytes that it cannot send at once, and aiohttp warns of large ones.
     """
     return data if len(data) <= _SLICE else _Sliced(data)
 

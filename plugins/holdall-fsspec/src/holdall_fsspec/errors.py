@@ -301,8 +301,10 @@ class Guard:
             ),
             (
                 failure.code == "AuthorizationFailure",  # Azure; its emulator says so of wrong and expired ones as well
-                f"the credentials were not accepted ({code}): wrong, expired, or kept out by the "
-                f"account's network rules. {advice}",
+                (
+                    f"the credentials were not accepted ({code}): wrong, expired, or kept out by the "
+                    f"account's network rules. {advice}"
+                ),
             ),
             (
                 failure.status == 403 or "PermissionError" in failure.names,

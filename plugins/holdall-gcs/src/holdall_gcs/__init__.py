@@ -1,6 +1,6 @@
-"""Google Cloud Storage as a storage of holdall.
+"""Storage block over Google Cloud Storage.
 
-Importing this imports neither gcsfs nor aiohttp: that happens when the first byte moves.
+Importing this imports neither gcsfs nor aiohttp: they are imported by the first request.
 """
 
 from __future__ import annotations

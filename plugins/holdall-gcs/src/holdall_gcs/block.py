@@ -1,4 +1,4 @@
-"""The block: where, and with which credentials."""
+"""The GCS block: location, credentials and validation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class GCS(ObjectBlock):
     `GOOGLE_APPLICATION_CREDENTIALS` names, those of `gcloud auth application-default login`, the service account of the
     machine. These go to Google's own addresses only; an emulator or any other endpoint is asked without.
 
-    A killed writer of a large object leaves nothing that is listed or charged for: Google forgets what was sent of it
+    A killed writer of a large object leaves nothing that is listed or charged for: Google deletes unfinished uploads
     after a week.
     """
 
@@ -35,7 +35,7 @@ class GCS(ObjectBlock):
     at_once: ClassVar[int] = 5 << 40  # no object is larger
 
     chunk_size: int = Field(default=16 << 20, ge=5 << 20, multiple_of=256 << 10)
-    """Bytes of one piece of a large object. They go one request after the other, so each has to pay."""
+    """Bytes of one piece of a large object. Pieces are sent one after the other, so that small ones are slow."""
     bucket_path: str
     """`bucket` or `bucket/prefix`; a leading `gs://` is taken off."""
     service_account_info: SecretStr | None = None
@@ -43,7 +43,7 @@ class GCS(ObjectBlock):
     service_account_file: str | None = None
     """The path of a file with such a key."""
     token: SecretStr | None = None
-    """An access token, as `gcloud auth print-access-token` prints one: good for an hour."""
+    """An access token, as `gcloud auth print-access-token` prints one: valid for an hour."""
     anonymous: bool = False
     """Send no credentials: public buckets."""
     project: str | None = None
@@ -98,7 +98,7 @@ class GCS(ObjectBlock):
 
     @classmethod
     def server_of(cls, location: Mapping[str, Any], /) -> str | None:
-        """None: an address that is not Google's is asked without credentials."""
+        """Returns None: other servers than Google's get no credentials."""
         del location
         return None
 
@@ -120,7 +120,7 @@ class GCS(ObjectBlock):
 
     @property
     def client_config(self) -> GCSConfig:
-        """What the client is made with."""
+        """Configuration of the client."""
         return GCSConfig(
             bucket=self.bucket,
             token=self.token,

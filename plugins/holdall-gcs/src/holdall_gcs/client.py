@@ -1,4 +1,4 @@
-"""Google's requests, one object or one page at a time."""
+"""Client of Google Cloud Storage: requests of the JSON API for objects and listings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BYTES: Final = "application/octet-stream"
 
 
 class GCSClient(ObjectClient):
-    """One bucket. An object's etag is its generation, which no two writes share."""
+    """Client of one bucket. An object's etag is its generation, which is unique for each write."""
 
     def __init__(self, config: GCSConfig) -> None:
         self._connection = Connection(config)
@@ -37,14 +37,14 @@ class GCSClient(ObjectClient):
     async def write(self, name: str, data: bytes | IO[bytes], /, *, create: bool) -> str | None:
         content = Content.of(data)
         if create:
-            params, headers, content = _in_two_parts(name, content)
+            params, headers, content = _conditional_write(name, content)
         else:
             params, headers = {"uploadType": "media", "name": name}, {"Content-Type": _BYTES}
         answer = await self._connection.ask("POST", f"/upload{self._objects}", params, headers=headers, content=content)
         return _generation(answer.body)
 
     async def begin(self, name: str, /, *, create: bool) -> Upload:
-        del create  # Google heeds a condition here as well; emulators don't
+        del create  # Google supports a condition here as well; emulators do not
         params = {"uploadType": "resumable", "name": name}
         headers = {"X-Upload-Content-Type": _BYTES}
         answer = await self._connection.ask("POST", f"/upload{self._objects}", params, headers=headers)
@@ -54,17 +54,19 @@ class GCSClient(ObjectClient):
         params = {"alt": "media", **({"ifGenerationMatch": etag} if etag else {})}
         headers = {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
         answer = await self._connection.opened(f"/download{self._object(name)}", params, headers)
-        found = answer.headers.get("X-Goog-Generation")
-        if found is None:
+        generation = answer.headers.get("X-Goog-Generation")
+        if generation is None:
             answer.close()
-            raise ConnectionError("what answered is not Google Cloud Storage")  # a portal that wants a password, say
-        if etag and found != etag:  # emulators send what they have
+            raise ConnectionError(
+                "what answered is not Google Cloud Storage"
+            )  # a login page of the network, for example
+        if etag and generation != etag:  # emulators ignore the condition
             answer.close()
-            raise ResponseError(412, "conditionNotMet", f"generation {found} is there, and not {etag}")
-        return _GCSBody(answer, start, found)
+            raise ResponseError(412, "conditionNotMet", f"generation {generation} is there, and not {etag}")
+        return _GCSBody(answer, start, generation)
 
     async def head(self, name: str, /) -> ObjectInfo:
-        return _seen((await self._connection.ask("GET", self._object(name), {"fields": _FIELDS})).body)
+        return _info((await self._connection.ask("GET", self._object(name), {"fields": _FIELDS})).body)
 
     async def remove(self, name: str, /) -> None:
         await self._connection.ask("DELETE", self._object(name))
@@ -76,7 +78,7 @@ class GCSClient(ObjectClient):
         params = {"prefix": prefix, "fields": f"items({_FIELDS}),nextPageToken"}
         while True:
             page = (await self._connection.ask("GET", self._objects, params)).body
-            yield [_seen(item) for item in page.get("items", ())]
+            yield [_info(item) for item in page.get("items", ())]
             if not page.get("nextPageToken"):
                 return
             params["pageToken"] = page["nextPageToken"]
@@ -91,7 +93,7 @@ class GCSClient(ObjectClient):
             params["rewriteToken"] = answer["rewriteToken"]
 
     async def probe(self) -> None:
-        # By its objects: who may write and list them may not always look at the bucket.
+        # A listing of its objects: whoever may write and list them may not always read the bucket itself.
         await self._connection.ask("GET", self._objects, {"maxResults": "1", "fields": "nextPageToken"})
 
     async def close(self) -> None:
@@ -106,7 +108,7 @@ class _GCSBody(Body):
         self._answer = answer
         self.length = int(answer.headers["Content-Length"])
         self.etag = etag
-        ranged = answer.headers.get("Content-Range")  # bytes 0-9/100; absent where a server knows no ranges
+        ranged = answer.headers.get("Content-Range")  # bytes 0-9/100; absent if the server ignores ranges
         self.start = start if ranged else 0
         self.size = int(ranged.rpartition("/")[2]) if ranged else self.length
 
@@ -117,8 +119,8 @@ class _GCSBody(Body):
         self._answer.close()
 
 
-def _in_two_parts(name: str, content: Content) -> tuple[dict[str, str], dict[str, str], Content]:
-    """A request that writes only where nothing is: emulators heed the condition in this form alone."""
+def _conditional_write(name: str, content: Content) -> tuple[dict[str, str], dict[str, str], Content]:
+    """Builds a multipart request with a condition that no object exists: emulators support it only in this form."""
     boundary = f"holdall-{uuid4().hex}"
     head = (
         f"--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{json.dumps({'name': name})}\r\n"
@@ -130,7 +132,7 @@ def _in_two_parts(name: str, content: Content) -> tuple[dict[str, str], dict[str
     return {"uploadType": "multipart", "ifGenerationMatch": "0"}, headers, whole
 
 
-def _seen(item: dict[str, Any]) -> ObjectInfo:
+def _info(item: dict[str, Any]) -> ObjectInfo:
     modified = datetime.fromisoformat(item["timeCreated"]).timestamp()
     return ObjectInfo(item["name"], int(item["size"]), _generation(item), modified)
 

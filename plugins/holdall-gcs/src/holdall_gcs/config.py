@@ -1,4 +1,4 @@
-"""What a client of Google Cloud Storage is made with."""
+"""Configuration of a Google Cloud Storage client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GCSConfig:
-    """The fields of a `GCS` block that its client needs. `billed` is the project that pays, where not the bucket's own."""
+    """Fields of a `GCS` block that its client needs. `billed` is the project that pays, if not the bucket's own."""
 
     bucket: str
     token: SecretStr | None

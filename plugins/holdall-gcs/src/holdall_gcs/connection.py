@@ -1,4 +1,4 @@
-"""Requests to the JSON API over the session, the credentials and the endpoint of gcsfs."""
+"""Connection to the JSON API, with the session, the credentials and the endpoint of gcsfs."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 _SLICE: Final = 256 << 10
 _OF_UPLOADS: Final = frozenset({308, 499})
-"""What Google answers to who uploads: it waits for more, and it has given up as it was told."""
+"""Statuses of uploads that are no errors: Google waits for more, and the upload was cancelled as requested."""
 
 
 class ResponseError(Exception):
-    """An answer that is an error. `error_code` is Google's reason, or tells a missing bucket from a missing object."""
+    """Error response. `error_code` is Google's reason; for a 404 it distinguishes a missing bucket and a missing object."""
 
     def __init__(self, status: int, error_code: str, message: str) -> None:
         super().__init__(status, error_code, message)
@@ -43,14 +43,14 @@ class ResponseError(Exception):
 
 
 class Content(NamedTuple):
-    """What a request carries: `parts()` starts anew each time that it is sent."""
+    """Body of a request. `parts()` restarts for each attempt."""
 
     parts: Callable[[], Iterable[Buffer]]
     size: int
 
     @classmethod
     def of(cls, data: bytes | IO[bytes], /) -> Self:
-        """Bytes, or a whole file that is read while it is sent."""
+        """Wraps bytes, or a file that is read while it is sent."""
         if isinstance(data, bytes):
             return cls(lambda: [data], len(data))
 
@@ -63,7 +63,7 @@ class Content(NamedTuple):
 
 
 class Response(NamedTuple):
-    """An answer that was read; `body` is the JSON of one that is no error."""
+    """Response that was read; `body` is its JSON, empty for errors."""
 
     status: int
     headers: Mapping[str, str]
@@ -71,7 +71,7 @@ class Response(NamedTuple):
 
 
 class Connection:
-    """Signs in, sends, repeats what may pass. gcsfs's own requests hide status and reason, and read answers whole."""
+    """Sends signed requests, with retries. gcsfs's own requests hide status and reason, and read whole responses."""
 
     def __init__(self, config: GCSConfig) -> None:
         self.loop = get_loop()
@@ -94,7 +94,7 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         content: Content | None = None,
     ) -> Response:
-        """A request to a path of the API, or to the URL of an upload."""
+        """Sends a request to a path of the API, or to the URL of an upload, and reads the response."""
 
         async def once() -> Response:
             async with await self._sent(method, path, params, headers, content) as answer:
@@ -105,7 +105,7 @@ class Connection:
         return await retry(once, self._config.limits.max_attempts)
 
     async def opened(self, path: str, /, params: Mapping[str, str], headers: Mapping[str, str]) -> ClientResponse:
-        """An answer whose body is still to be read, and to be closed."""
+        """Sends a GET request; the caller reads and closes the response."""
         return await retry(lambda: self._sent("GET", path, params, headers, None), self._config.limits.max_attempts)
 
     async def close(self) -> None:
@@ -125,7 +125,7 @@ class Connection:
         url = path if of_upload else filesystem.base.removesuffix("/storage/v1/") + path
         signed = {**(headers or {})}
         if filesystem.credentials.credentials is not None:
-            # Another thread: it refreshes them where they are about to expire, and waits for that.
+            # In another thread, as it blocks while it refreshes credentials that are about to expire.
             await asyncio.to_thread(filesystem.credentials.apply, signed)
         async with asyncio.timeout(None) as stall:
             data: bytes | AsyncIterator[Buffer] | None = None
@@ -139,7 +139,7 @@ class Connection:
                 headers=signed,
                 data=data,
                 timeout=self._timeout,
-                allow_redirects=False,  # Google sends nobody elsewhere
+                allow_redirects=False,  # Google does not redirect
             )
             if answer.status < 300 or (of_upload and answer.status in _OF_UPLOADS):
                 return answer
@@ -147,8 +147,8 @@ class Connection:
                 raise _error_of(answer.status, await answer.read(), path)
 
     async def _slices(self, content: Content, stall: asyncio.Timeout) -> AsyncIterator[Buffer]:
-        """The content in small pieces; aiohttp limits the time for reading only, so that for sending is limited here."""
-        with suppress(RuntimeError):  # the answer was there before the last byte was sent
+        """Yields the content in small pieces, with a timeout for each: aiohttp's own are for reading only."""
+        with suppress(RuntimeError):  # the response arrived before the last byte was sent
             for part in content.parts():
                 view = memoryview(part)
                 for start in range(0, len(view), _SLICE):
@@ -159,39 +159,38 @@ class Connection:
     async def _connected(self) -> GCSFileSystem:
         async with self._opening:
             if self._filesystem is None:
-                # The plain class: the one that `gcsfs.GCSFileSystem` may be asks for the kind of each bucket first,
-                # by a protocol that emulators do not speak, and hangs.
+                # The class of `gcsfs.core`: `gcsfs.GCSFileSystem` may be one that requests the kind of each bucket first,
+                # by a protocol that emulators do not have, and hangs.
                 filesystem = GCSFileSystem(
                     endpoint_url=self._config.endpoint_url,
-                    token="anon",  # noqa: S106 - no secret; what it signs in with is set below
+                    token="anon",  # noqa: S106 - not a secret; the credentials are set below
                     skip_instance_cache=True,
                     use_listings_cache=False,
                     session_kwargs={"read_bufsize": 4 * _SLICE},
                 )
-                found = await asyncio.to_thread(credentials, self._config, filesystem.base)
-                filesystem.credentials.credentials = found
+                filesystem.credentials.credentials = await asyncio.to_thread(credentials, self._config, filesystem.base)
                 filesystem.session_kwargs["proxy"] = _proxy(filesystem.base)
-                await filesystem._set_session()  # noqa: SLF001 - what each of its own requests begins with
+                await filesystem._set_session()  # noqa: SLF001 - as each of its own requests does
                 self._filesystem = filesystem
         return self._filesystem
 
 
 def _proxy(url: str) -> str | None:
-    """The environment's proxy for the URL; aiohttp would read the environment and ~/.netrc for each request."""
+    """Returns the environment's proxy for the URL; aiohttp would read the environment and ~/.netrc for each request."""
     parts = urlsplit(url)
     return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 def _error_of(status: int, body: bytes, path: str) -> ResponseError:
     code, message = "", body.decode(errors="replace")[:500]
-    with suppress(ValueError, LookupError, TypeError, AttributeError):  # a proxy's page, or a plain sentence
+    with suppress(ValueError, LookupError, TypeError, AttributeError):  # a page of a proxy, or plain text
         error = json.loads(body)["error"]
         message = str(error["message"])
         code = str(error["errors"][0]["reason"])
     if status == 404:
-        # One reason for both; only the sentence says which. Where it is another one, the block asks for the bucket.
+        # Both have the same reason; only the message differs. If it is unknown, the block requests the bucket.
         if message.startswith("The specified bucket does not exist") or path.startswith("/upload/"):
-            code = "NoSuchBucket"  # nothing else can be missing for an upload
+            code = "NoSuchBucket"  # an upload needs nothing else
         elif message.startswith("No such object"):
             code = "NoSuchKey"
     return ResponseError(status, code, message)

@@ -1,4 +1,4 @@
-"""How a block signs in: Google's credentials for it, found the way that its fields or Google's own chain say."""
+"""Google credentials of a block: those of its fields, or of Google's own chain."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ _SCOPES: Final = ["https://www.googleapis.com/auth/devstorage.read_write"]
 
 
 def credentials(config: GCSConfig, url: str, /) -> Credentials | None:
-    """The block's, else those of the environment for Google's own addresses; None to ask without.
+    """Returns the block's credentials, or those of the environment for Google's own addresses; None for no credentials.
 
-    May ask the machine's metadata server. A token is good for whoever sees it: nobody else is shown one that the block
-    does not hold, as the address may come from a reference that somebody wrote.
+    May request the machine's metadata server. Other addresses never get tokens of the environment, as they may come from
+    a reference that anybody wrote.
 
     Raises:
-        DefaultCredentialsError: there are none, or they cannot be read. Never raised from what says why: a file that
-            is missing must not be taken for an object that is.
+        DefaultCredentialsError: there are none, or they cannot be read. It has no cause, so that a missing file is not
+            mistaken for a missing object.
     """
     if config.token is not None:
         return Token(token=config.token.get_secret_value())  # type: ignore[no-untyped-call]
     if config.service_account_info is not None:
-        return _account(config.service_account_info.get_secret_value(), "service_account_info")
+        return _service_account(config.service_account_info.get_secret_value(), "service_account_info")
     if config.service_account_file is not None:
         path = Path(config.service_account_file).expanduser()
         try:
             text = path.read_text()
         except (OSError, ValueError) as error:
             raise _unusable(f"{path} cannot be read", error) from None
-        return _account(text, str(path))
-    if config.anonymous or not _googles(url):
+        return _service_account(text, str(path))
+    if config.anonymous or not _is_google(url):
         return None
-    found: Credentials = google.auth.default(scopes=_SCOPES)[0]
-    return found
+    default: Credentials = google.auth.default(scopes=_SCOPES)[0]
+    return default
 
 
-def _googles(url: str) -> bool:
+def _is_google(url: str) -> bool:
     parts = urlsplit(url)
     domains = ("googleapis.com", os.environ.get("GOOGLE_CLOUD_UNIVERSE_DOMAIN") or "googleapis.com")
     return parts.scheme == "https" and (parts.hostname or "").endswith(tuple(f".{domain}" for domain in domains))
 
 
-def _account(text: str, where: str) -> Account:
+def _service_account(text: str, where: str) -> Account:
     try:
         account: Account = Account.from_service_account_info(json.loads(text), scopes=_SCOPES)  # type: ignore[no-untyped-call]
     except (ValueError, TypeError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""An upload in pieces: one after the other, several of them in one request."""
+"""Resumable upload: pieces one after the other, several of them in one request."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class ResumableUpload(Upload):
-    """A session of Google's, which takes bytes in their order and shows the object with the last of them.
+    """Session of Google's, which needs bytes in order and shows the object after the last of them.
 
-    Pieces cannot travel beside each other here. So several of them go in one request, `at_once`: each request costs the
-    time of a way to Google and back, and of a commit. All of them are kept until it is answered.
+    Pieces cannot be sent concurrently. So one request has `at_once` pieces, as each costs a round trip and a commit. They
+    stay in memory until the response.
     """
 
     concurrency: ClassVar[int | None] = 1
@@ -48,8 +48,8 @@ class ResumableUpload(Upload):
 
     async def _send_from(self, first: int, end: int, *, last: bool) -> None:
         start = self._stored
-        # By POST, which Google takes as well: aiohttp sends a PUT again by itself where the connection breaks, with
-        # what is then left of the content. A repeated request may send what arrived before; Google skips that.
+        # POST, which Google accepts as well: aiohttp repeats a PUT by itself if the connection breaks, with the rest of
+        # the content only. A repeated request may send bytes that arrived before; Google skips them.
         answer = await self._connection.ask(
             "POST",
             self._session,
@@ -57,14 +57,14 @@ class ResumableUpload(Upload):
             content=Content(lambda: _from(self._waiting, start - first), end - start),
         )
         if answer.status == 308:
-            kept = answer.headers.get("Range")  # bytes=0-9; absent where it kept nothing
-            self._stored = int(kept.rpartition("-")[2]) + 1 if kept else 0
+            stored = answer.headers.get("Range")  # bytes=0-9; absent if it stored nothing
+            self._stored = int(stored.rpartition("-")[2]) + 1 if stored else 0
             return
         generation: str = answer.body["generation"]
         size = int(answer.body["size"])
         if size != end:
-            # Never so at Google. An emulator that gets a piece twice keeps it twice, and a new upload mends that. Not
-            # asked before what it has: the same emulator takes that question for the end, and shows half an object.
+            # Never at Google. An emulator that gets a piece twice stores it twice, which a new upload repairs. It cannot
+            # be asked for its state before: it would take that as the end, and show half an object.
             self._wrong = generation
             raise ConnectionError(f"the service made an object of {size} bytes from {end}")
         self._stored, self._generation = end, generation

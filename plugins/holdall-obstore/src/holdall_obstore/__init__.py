@@ -1,6 +1,6 @@
-"""S3, GCS and Azure through obstore, the Rust object stores, as one storage of holdall.
+"""Storage block over S3, GCS and Azure through obstore, the Rust object stores.
 
-Importing this does not import obstore: that happens when the first byte moves.
+Importing this does not import obstore: the first request imports it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The block: where, with which credentials, and whose store that is."""
+"""The obstore block: location, platform, credentials and validation."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ _ADVICE: Final = {
 class ObjectStore(Operations):
     """Objects in S3, Google Cloud Storage or Azure through obstore, the Rust object stores: fast, with few dependencies.
 
-    Names and bytes are those of the blocks `S3`, `GCS` and `Azure` on the same bucket, which read what this one wrote.
-    Credentials are looked for in the block, then in the environment variables of the platform, then with the service
-    that gives them to its machines.
+    Names and bytes of objects are the same as in the blocks `S3`, `GCS` and `Azure`, so that each reads what the other
+    wrote. Credentials are looked for in the block, then in the environment variables of the platform, then with the
+    service that gives them to its machines.
 
     A killed writer of a large object leaves the parts of an unfinished upload, which S3 and GCS charge for and obstore
-    cannot list: give the bucket a lifecycle rule that aborts them. Azure clears its own away after a week.
+    cannot list: give the bucket a lifecycle rule that aborts them. Azure deletes its own after a week.
     """
 
     slug: ClassVar[str] = "obstore"
@@ -82,9 +82,9 @@ class ObjectStore(Operations):
     anonymous: bool = False
     """Send no credentials: public buckets."""
     settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
-    """Further options that are no secrets, as obstore names them."""
+    """Further options without secrets, by obstore's names."""
     secret_settings: SecretStr | None = None
-    """Further options that are secrets, a mapping or its JSON; merged over `settings`."""
+    """Further secret options, a mapping or its JSON; they override `settings`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -157,12 +157,12 @@ class ObjectStore(Operations):
         return self
 
     def location(self) -> dict[str, Any]:
-        where = super().location()
-        return {name: value for name, value in where.items() if name != "settings" or value}
+        fields = super().location()
+        return {name: value for name, value in fields.items() if name != "settings" or value}
 
     @classmethod
     def server_of(cls, location: Mapping[str, Any], /) -> str | None:
-        """None where nothing but the platform's own address, or the environment's, can be meant."""
+        """Returns endpoint and settings; None for the platform's own address, and for the environment's."""
         url, settings = location.get("endpoint_url") or "", location.get("settings")
         own = {
             os.environ.get(name, "").rstrip("/")
@@ -197,7 +197,7 @@ class ObjectStore(Operations):
 
     @property
     def store_config(self) -> StoreConfig:
-        """What the store of the client is made with."""
+        """Configuration of the client's store."""
         platform = PLATFORMS[self.provider]
         return StoreConfig(
             platform=platform,
@@ -215,10 +215,10 @@ class ObjectStore(Operations):
 
         try:
             return ObstoreClient(store_arguments(self.store_config))
-        except Exception as error:  # noqa: BLE001 - whatever a builder in Rust raises
-            # Its text may quote what it was given.
-            found = re.search(r"onfiguration key: '(\w+)'", str(error))
-            what = f"knows no option {found[1]!r} for {self.provider}://" if found else "takes no such options"
+        except Exception as error:  # noqa: BLE001 - obstore does not document what its builders raise
+            # Without its text, which may quote secrets.
+            option = re.search(r"onfiguration key: '(\w+)'", str(error))
+            what = f"knows no option {option[1]!r} for {self.provider}://" if option else "takes no such options"
             raise ConfigurationError(
                 f"The block {self.shown} cannot be used: obstore {what} ({type(error).__name__}). Correct settings, "
                 "secret_settings and the fields of the block."

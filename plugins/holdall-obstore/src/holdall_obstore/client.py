@@ -1,6 +1,6 @@
-"""The requests of one bucket or container through obstore, each of which blocks its thread and lets the others run.
+"""Client of one bucket or container through obstore, by blocking requests.
 
-They are made in the caller's thread: to an event loop and back would cost a small object a third of its time.
+They are sent from the caller's thread: the way to an event loop and back takes a third of the time of a small object.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PAGE: Final = 1_000
 
 
 class ObstoreClient:
-    """One bucket or container; made when the first byte moves, once a process and block."""
+    """Client of one bucket or container; created by the first request, once for each process and block."""
 
     def __init__(self, arguments: StoreArguments, /) -> None:
         self._obstore, stores = library()
@@ -30,25 +30,25 @@ class ObstoreClient:
         )
 
     def write(self, name: str, data: Buffer, /, *, create: bool) -> str | None:
-        """Write an object in one request; returns its etag. With `create`, only where nothing is."""
+        """Writes an object in one request and returns its etag. With `create`, only if there is none."""
         mode = "create" if create else "overwrite"
         with mapped_errors():
             put = self._obstore.put(self._store, name, data, mode=mode, use_multipart=False)
-        return plain(put["e_tag"])
+        return plain_etag(put["e_tag"])
 
     def upload(self, name: str, pieces: Iterator[Buffer], /, *, chunk: int, concurrency: int) -> str | None:
-        """Write an object in parts of `chunk` bytes, `concurrency` of them at once, copied from pieces of any size.
+        """Writes an object in parts of `chunk` bytes, `concurrency` of them at once, copied from pieces of any size.
 
-        Where a part fails or the pieces raise, obstore gives the upload up: nothing of it stays.
+        obstore aborts the upload and deletes its parts if one fails or the pieces raise.
         """
         with mapped_errors():
             put = self._obstore.put(
                 self._store, name, pieces, use_multipart=True, chunk_size=chunk, max_concurrency=concurrency
             )
-        return plain(put["e_tag"])
+        return plain_etag(put["e_tag"])
 
     def read(self, name: str, start: int, stop: int, etag: str | None, /) -> Any:
-        """Ask for bytes `start` to `stop` (beyond the end, perhaps), of that version only."""
+        """Requests bytes `start` to `stop`, which may be beyond the end, of the version `etag` if one is given."""
         options: dict[str, Any] = {"range": (start, stop)}
         if etag:
             options["if_match"] = etag
@@ -56,30 +56,31 @@ class ObstoreClient:
             return self._obstore.get(self._store, name, options=options)
 
     def head(self, name: str, /) -> ObjectInfo:
+        """Returns name, size, etag and time of an object."""
         with mapped_errors():
-            return _seen(self._obstore.head(self._store, name))
+            return _info(self._obstore.head(self._store, name))
 
     def remove(self, name: str, /) -> None:
-        """A name that is not there may be an error."""
+        """Deletes an object; a missing one may be an error."""
         with mapped_errors():
             self._obstore.delete(self._store, name)
 
     def pages(self, folder: str | None, /) -> Iterator[list[ObjectInfo]]:
-        """What is below a folder, in any order."""
+        """Lists the objects below a folder, in any order."""
         with mapped_errors():
             for page in self._obstore.list(self._store, folder, chunk_size=_PAGE):
-                yield [_seen(each) for each in page]
+                yield [_info(meta) for meta in page]
 
     def copy(self, source: str, target: str, /) -> None:
-        """Within the store, without the bytes passing through here."""
+        """Copies an object within the store."""
         with mapped_errors():
             self._obstore.copy(self._store, source, target)
 
 
-def plain(etag: str | None, /) -> str | None:
-    """An etag as the other blocks show it."""
+def plain_etag(etag: str | None, /) -> str | None:
+    """Returns an etag without quotes, as in the other blocks."""
     return etag.strip('"') if etag else None
 
 
-def _seen(meta: dict[str, Any]) -> ObjectInfo:
-    return ObjectInfo(meta["path"], meta["size"], plain(meta["e_tag"]), meta["last_modified"].timestamp())
+def _info(meta: dict[str, Any]) -> ObjectInfo:
+    return ObjectInfo(meta["path"], meta["size"], plain_etag(meta["e_tag"]), meta["last_modified"].timestamp())

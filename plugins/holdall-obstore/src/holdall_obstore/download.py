@@ -1,4 +1,4 @@
-"""One object, or a part of it, into one buffer: several ranges at once, all of one version."""
+"""Download of an object or a range into one buffer, by concurrent ranges of one version."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from holdall_obstore.client import ObstoreClient
 
 _WRITABLE: Final = 64 << 10
-"""From here on a second copy would cost more than a caller gains who gets bytes."""
+"""Size from which a buffer is returned as it is: a copy to bytes would cost too much."""
 _PIECE: Final = 1 << 20
 
 
 class DownloadOptions(NamedTuple):
-    """How to read: ranges of `chunk` bytes, `concurrency` of them at once; above `map_above` bytes into a mapped file.
+    """Options of a download: ranges of `chunk` bytes, `concurrency` of them at once; above `map_above` bytes a mapped file.
 
-    `arrived` is told of bytes as they come in.
+    `arrived` is called with the number of bytes that arrived.
     """
 
     chunk: int
@@ -41,12 +41,12 @@ def download(
     deadline: Deadline,
     /,
 ) -> Buffer:
-    """Bytes `start` to `stop`: bytes where they are few, else a buffer that is the caller's to change.
+    """Downloads bytes `start` to `stop`: as bytes if they are few, as a buffer that the caller may change otherwise.
 
-    With an `etag`, of that version only. What is there is never mixed from two.
+    With an `etag`, of that version only. Two versions are never mixed.
     """
     end = start + options.chunk if stop is None else min(stop, start + options.chunk)
-    # The first answer says how large the object is and which one it is, so that asking costs no request of its own.
+    # The first response has size and etag of the object, so that no request is needed for them.
     first = client.read(name, start, end, etag)
     size = first.meta["size"]
     length = max((size if stop is None else min(stop, size)) - start, 0)
@@ -63,7 +63,7 @@ def download(
         with view[offset : offset + options.chunk] as part:
             begin = start + offset
             answer = client.read(name, begin, begin + len(part), version) if offset else first
-            _pour(answer, part, options.arrived)
+            _copy_body(answer, part, options.arrived)
 
     with memoryview(buffer) as view:
         if length <= options.chunk:
@@ -72,15 +72,15 @@ def download(
             with ThreadPoolExecutor(options.concurrency, thread_name_prefix="holdall-obstore") as pool:
                 futures = [pool.submit(fill, offset) for offset in range(0, length, options.chunk)]
                 try:
-                    for each in futures:
-                        each.result()
+                    for future in futures:
+                        future.result()
                 except BaseException:
                     pool.shutdown(wait=True, cancel_futures=True)
                     raise
     return buffer
 
 
-def _pour(answer: Any, part: memoryview, arrived: Arrived) -> None:
+def _copy_body(answer: Any, part: memoryview, arrived: Arrived) -> None:
     filled = 0
     with mapped_errors():
         for piece in answer.stream(min_chunk_size=_PIECE):
@@ -91,6 +91,6 @@ def _pour(answer: Any, part: memoryview, arrived: Arrived) -> None:
 
 
 def check(got: int, wanted: int, /) -> None:
-    """A body that ends early is a broken connection."""
+    """Raises `ConnectionError` for a body that ends early."""
     if got != wanted:
         raise ConnectionError(f"the body ended after {got} of {wanted} bytes")

@@ -1,6 +1,6 @@
-"""What obstore raises, taken apart: it tells status, code and attempts in a text that is meant for people alone.
+"""Exceptions with status, code and retries of obstore's errors, which have them only in their text.
 
-The exceptions here carry them as `holdall_fsspec.errors` reads them, and nothing of the text: it quotes URLs.
+They have the attributes that `holdall_fsspec.errors` reads, and nothing of the text, which quotes URLs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _STATUS: Final = re.compile(r"status code: (\d{3})|\bstatus: (\d{3}),")
 _CODE: Final = re.compile(r"<Code>(\w+)</Code>|\bcode: \"(\w+)\"")
 _RETRIES: Final = re.compile(r"\bretries: (\d+)")
 _KIND: Final = re.compile(r"HttpError \{\s+kind: (\w+)|\b(TimedOut)\b")
-# Who gives out credentials: the metadata of instances and containers, the token services of the three platforms.
+# Issuers of credentials: the metadata of instances and containers, the token services of the three platforms.
 _ISSUER: Final = re.compile(
     r"Error performing [A-Z]+ https?://(169\.254\.\d|\[fd00:ec2:|metadata\b|sts[.-][\w.-]*amazonaws\.com|"
     r"oauth2\.googleapis\.com|login\.[\w.-]+/|"
@@ -29,7 +29,7 @@ _CREDENTIALS: Final = re.compile(
 
 
 class ObstoreError(Exception):
-    """An error of obstore's, with what its text says of the server's answer."""
+    """Error of obstore, with status, code and retries from its text."""
 
     def __init__(self, text: str, /) -> None:
         self.status = _number(_STATUS, text)
@@ -48,20 +48,20 @@ class ObstoreError(Exception):
 
 
 class NoConnectionError(ObstoreError, ConnectionError):
-    """Nobody answers there, or the connection broke."""
+    """The server cannot be reached, or the connection broke."""
 
 
 class NotInTimeError(ObstoreError, TimeoutError):
-    """No answer within the timeouts."""
+    """The server did not respond within the timeouts."""
 
 
 class NoCredentialsError(ObstoreError):
-    """None were given, and those who might give some did not."""
+    """No credentials were given, and no issuer returned any."""
 
 
 @contextmanager
 def mapped_errors() -> Iterator[None]:
-    """What obstore raises inside leaves as a `ObstoreError`, with the original as its cause."""
+    """Context manager that maps obstore's exceptions to `ObstoreError`s, with the original as cause."""
     try:
         yield
     except (ObstoreError, TimeoutError):  # the second is ours: a deadline has passed
@@ -71,7 +71,7 @@ def mapped_errors() -> Iterator[None]:
 
 
 def error_of(error: Exception, /) -> ObstoreError:
-    """What the exception says."""
+    """Returns the mapped error for an exception of obstore."""
     text = str(error)
     if _ISSUER.search(text) or _CREDENTIALS.search(text):
         return NoCredentialsError("")

@@ -1,4 +1,4 @@
-"""obstore in this process. Its event loop and threads are Rust's, one set a process, and do not outlive a fork."""
+"""The obstore library of this process. Its event loop and threads are Rust's, and are lost in a forked child."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import obstore
 import obstore.store
 
 _HOME: Final = os.getpid()
-"""The process whose loop obstore itself has. Its children wait for ever for threads that only their parent has."""
+"""The process of obstore's event loop. Its forked children would wait for ever for threads of their parent."""
 
 
 def library() -> tuple[Any, Any]:
-    """The functions and the stores of obstore, as they work in this process."""
+    """Returns the functions and the stores of obstore that work in this process."""
     if os.getpid() == _HOME:
         return obstore, obstore.store
     copy = _copy(os.getpid())
@@ -28,9 +28,9 @@ def library() -> tuple[Any, Any]:
 
 @cache
 def _copy(pid: int) -> Any:
-    """The extension of obstore once more, for a forked child: from a file of its own, so with a loop of its own.
+    """Loads a copy of obstore's extension for a forked child, from another file and so with an event loop of its own.
 
-    It takes 30 ms and 15 MB of a temporary folder, for as long as loading lasts.
+    That takes 30 ms, and 15 MB of a temporary folder while it is loaded.
     """
     original = obstore._obstore  # noqa: SLF001 - the extension is obstore itself
     known = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "obstore"}
@@ -44,5 +44,5 @@ def _copy(pid: int) -> Any:
             copy = module_from_spec(spec)
             loader.exec_module(copy)
         finally:
-            sys.modules.update(known)  # it enters its parts there under the names of the original's
+            sys.modules.update(known)  # loading registers its parts under the names of the original
     return copy

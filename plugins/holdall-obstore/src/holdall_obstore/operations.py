@@ -1,4 +1,4 @@
-"""Each operation of the storage as one or a few requests of obstore's."""
+"""Operations of the storage over an `ObstoreClient`."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _CONFLICTS: Final = 6
 
 
 class Operations(BucketBlock):
-    """The storage over an `ObstoreClient`.
+    """Base class of the block: storage operations over an `ObstoreClient`.
 
-    No `ObjectBlock`, which is made of requests that an event loop awaits: those of obstore wait in the caller's thread,
-    and uploads in parts are obstore's own.
+    It is not an `ObjectBlock`, whose requests are awaited by an event loop: those of obstore block the caller's thread, and
+    uploads in parts are obstore's own.
     """
 
     at_once: ClassVar[int] = 5 << 30
-    """Bytes that one request may write or copy."""
+    """Most bytes that one request can write or copy."""
 
     def put(self, key: str, parts: Parts, /, *, mode: WriteMode = "overwrite") -> ObjectMeta:
         name, guard = self.name_of(key), self.guard(key, "put")
@@ -60,8 +60,8 @@ class Operations(BucketBlock):
         return ObjectMeta(key, upload.size, etag)
 
     def _create_large(self, key: str, name: str, upload: UploadPieces, guard: Guard) -> ObjectMeta:
-        """One conditional request from a temporary file: obstore has no condition on the end of an upload in parts."""
-        if self.exists(key):  # spares the loser the writing; the request below decides
+        """Writes a temporary file and sends it in one conditional request: obstore's uploads in parts have no conditions."""
+        if self.exists(key):  # saves the loser the writing; the request below decides
             raise guard.exists()
         with TemporaryFile(prefix="holdall-") as file:
             for piece in upload:
@@ -90,7 +90,7 @@ class Operations(BucketBlock):
                     and failure.retries
                     and self._download(client, name, 0, None, None, deadline) == data
                 ):
-                    # The request was sent again after its answer was lost: it is our own object that is in the way.
+                    # The request was sent again after its response was lost: the existing object is this one.
                     return client.head(name).etag
                 raise
         raise AssertionError("the last attempt returns or raises")
@@ -101,13 +101,13 @@ class Operations(BucketBlock):
         if byte_range is not None and (error := self.range_fault(guard, byte_range)) is not None:
             raise error
         if stop == begin:
-            return self._nothing(key, begin, guard)
+            return self._empty_range(key, begin, guard)
         try:
             return self._download(client, name, begin, stop, None, Deadline(self.timeout))
         except Exception as error:
             if BackendError.of(error).status == 416:
-                return self._nothing(key, begin, guard)
-            raise self._unread(guard, name, error) from error
+                return self._empty_range(key, begin, guard)
+            raise self._read_error(guard, name, error) from error
 
     def stream(self, key: str, /, *, chunk: int = 4 << 20) -> Iterator[Buffer]:
         name, guard, client = self.name_of(key), self.guard(key, "get"), self.client
@@ -126,11 +126,11 @@ class Operations(BucketBlock):
                     try:
                         piece = waiting.popleft().result()
                     except Exception as error:
-                        raise self._unread(guard, name, error) from error
+                        raise self._read_error(guard, name, error) from error
                     yield piece
             finally:
-                for each in waiting:
-                    each.cancel()
+                for future in waiting:
+                    future.cancel()
 
     def _download(
         self, client: ObstoreClient, name: str, begin: int, stop: int | None, etag: str | None, deadline: Deadline
@@ -140,13 +140,13 @@ class Operations(BucketBlock):
         options: DownloadOptions = DownloadOptions(self.chunk_size, self.concurrency, self.map_above, arriving.get())
         return download(client, name, begin, stop, etag, options, deadline)
 
-    def _unread(self, guard: Guard, name: str, error: Exception) -> StorageError:
+    def _read_error(self, guard: Guard, name: str, error: Exception) -> StorageError:
         if BackendError.of(error).status == 412:
             return guard.failed("the object was replaced while it was read. Read it again.", transient=True)
         return self._missing_error(guard, name, error)
 
-    def _nothing(self, key: str, begin: int, guard: Guard) -> bytes:
-        """The answer to a range of no bytes, which HTTP cannot ask for."""
+    def _empty_range(self, key: str, begin: int, guard: Guard) -> bytes:
+        """Returns no bytes, for an empty range, which HTTP cannot request; raises for one past the end."""
         size = self._head(key, guard).size
         if begin > size:
             raise guard.failed(f"the range starts at {begin}, past the end of the object at {size}.")
@@ -158,23 +158,23 @@ class Operations(BucketBlock):
     def _head(self, key: str, guard: Guard) -> ObjectMeta:
         name, client = self.name_of(key), self.client
         try:
-            seen = client.head(name)
+            info = client.head(name)
         except Exception as error:
             raise self._missing_error(guard, name, error) from error
-        return ObjectMeta(key, seen.size, seen.etag, seen.modified)
+        return ObjectMeta(key, info.size, info.etag, info.modified)
 
     def _missing_error(self, guard: Guard, name: str, error: Exception) -> StorageError:
-        """Of an answer that does not say what is missing, the object or the whole bucket: the error that is right."""
+        """Returns the error for a missing object, or for a missing bucket if the response did not tell which."""
         mapped = guard.mapped(error)
         if not isinstance(mapped, KeyMissing) or BackendError.of(error).names_object:
             return mapped
-        return self._container_fault(guard, name) or mapped
+        return self._container_error(guard, name) or mapped
 
-    def _container_fault(self, guard: Guard, name: str) -> StorageError | None:
-        """What keeps everybody from objects in the bucket, as the answer to GET says it; that to HEAD has no body."""
+    def _container_error(self, guard: Guard, name: str) -> StorageError | None:
+        """Returns the error of a GET request if it is about the bucket; the response to HEAD has no body."""
         try:
             self.client.read(name, 0, 1, None)
-        except Exception as refused:  # noqa: BLE001 - whatever a client raises
+        except Exception as refused:  # noqa: BLE001 - mapped below
             failure = BackendError.of(refused)
             if failure.names_container:
                 return guard.no_container()
@@ -190,22 +190,22 @@ class Operations(BucketBlock):
             failure = BackendError.of(error)
             if not failure.absent or failure.names_container:
                 raise guard.mapped(error) from error
-            if not failure.names_object and (fault := self._container_fault(guard, name)) is not None:
+            if not failure.names_object and (fault := self._container_error(guard, name)) is not None:
                 raise fault from error
 
     def scan(self, prefix: str = "", /) -> Iterator[ObjectMeta]:
         if keys.prefix_fault(prefix.rpartition("/")[0]):
-            return iter(())  # no key can start so
-        under = f"{self.root}/" if self.root else ""
-        # obstore lists what is below a folder; of names that only begin alike it knows nothing.
-        folder = (under + prefix).rpartition("/")[0] or None
+            return iter(())  # no key has this prefix
+        root = f"{self.root}/" if self.root else ""
+        # obstore lists by folders, and not by prefixes of names.
+        folder = (root + prefix).rpartition("/")[0] or None
         with self.guard(prefix, "scan"):
-            found = [each for page in self.client.pages(folder) for each in page]
-        skip = len(under)
+            infos = [info for page in self.client.pages(folder) for info in page]
+        skip = len(root)
         metas = [
-            ObjectMeta(each.name[skip:], each.size, each.etag, each.modified)
-            for each in found
-            if each.name.startswith(under + prefix)
+            ObjectMeta(info.name[skip:], info.size, info.etag, info.modified)
+            for info in infos
+            if info.name.startswith(root + prefix)
         ]
         return self.listed(metas)
 

@@ -1,4 +1,4 @@
-"""A caller's parts on their way to obstore: few bytes are one request, many an upload in pieces."""
+"""Pieces of an upload: few bytes are one request, many an upload in parts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from holdall_fsspec.deadline import Deadline
 
 _PIECE: Final = 1 << 20
-"""Small parts are put together up to here: each piece costs obstore a call."""
+"""Size up to which small parts are joined: each piece costs a call of obstore."""
 
 
 class UploadPieces:
-    """The parts, read once, as pieces of at most `chunk` bytes, copied only where they have to be.
+    """Parts as pieces of at most `chunk` bytes, read once, and copied only if necessary.
 
-    `small` has the whole where that is at most `chunk` bytes; reading of the rest begins with the first `next`.
+    `small` has all bytes if they are at most `chunk`; otherwise the first `next` begins to read the rest.
     """
 
     def __init__(self, parts: Parts, /, *, chunk: int, deadline: Deadline) -> None:
@@ -35,7 +35,7 @@ class UploadPieces:
         return self
 
     def __next__(self) -> Buffer:
-        """The next piece; what the caller's parts raise is kept in `raised`, to be told from a failure of the store."""
+        """Returns the next piece. An exception of the caller's parts is stored in `raised`, to tell it from a store's."""
         self._deadline.left()
         try:
             piece = next(self._pieces)
@@ -48,7 +48,7 @@ class UploadPieces:
         return piece
 
     def _started(self) -> Iterator[Buffer]:
-        only: bytes | None = None  # nothing came before it, so it need not be copied
+        only: bytes | None = None  # a single part, which need not be copied
         few = bytearray()
         for part in self._parts:
             view = memoryview(part).cast("B")
@@ -60,27 +60,27 @@ class UploadPieces:
             if isinstance(part, bytes) and not few:
                 only = part
             else:
-                few += view  # the caller may fill its buffer anew
+                few += view  # copied, as the caller may reuse its buffer
         self.small = only if only is not None else few
         return iter(())
 
     def _cut(self, few: bytearray, view: memoryview) -> Iterator[Buffer]:
-        """What was read already, and the rest: small parts put together, large ones cut."""
+        """Yields the bytes that were read already, and the rest: small parts joined, large ones cut."""
         for each in chain([view], (memoryview(part).cast("B") for part in self._parts)):
             if len(few) + len(each) <= _PIECE:
                 few += each
                 continue
             if few:
                 yield few
-                few = bytearray()  # what obstore has been given is not touched again
+                few = bytearray()  # a buffer that obstore has is not changed
             yield from self._slices(each)
         if few:
             yield few
 
     def _slices(self, view: memoryview) -> Iterator[Buffer]:
-        # obstore copies nothing, and sends a piece when others have been asked for: by then a generator may have filled
-        # its buffer anew. The buffers of a list are nobody's to change before `put` returns.
-        still = self._listed or isinstance(view.obj, bytes)
+        # obstore does not copy, and sends a piece after the next ones are read: by then a generator may have reused its
+        # buffer. Those of a list do not change before `put` returns.
+        is_stable = self._listed or isinstance(view.obj, bytes)
         for start in range(0, len(view), self._chunk):
             piece = view[start : start + self._chunk]
-            yield piece if still else bytes(piece)
+            yield piece if is_stable else bytes(piece)

@@ -1,4 +1,4 @@
-"""How each kind of store is made: the options of object_store, by the names that obstore has for them."""
+"""Arguments of obstore's stores, from the fields of a block."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ HTTP_OPTIONS: Final = frozenset(
         "user_agent",
     ]
 )
-"""Options of the connection, which obstore takes apart from those of the store."""
+"""Options of the connection, which are a separate argument of obstore's stores."""
 
 
 class Platform(NamedTuple):
-    """What obstore calls things on one platform: its store, and the options for fields of the block.
+    """Names of obstore for one platform: its store, and the options for fields of the block.
 
-    `endpoint` is the option for `endpoint_url`, `variables` are those of the environment that say the same, `constant` the
-    options that each store of the platform has.
+    `endpoint` is the option for `endpoint_url`, `variables` are the environment variables for it, `constant` are options
+    that all stores of the platform get.
     """
 
     kind: str
@@ -83,16 +83,16 @@ PLATFORMS: Final = {
         {},
     ),
 }
-"""By the scheme of the block's URL."""
+"""Platforms by the scheme of the block's URL."""
 _FOREVER: Final = timedelta(days=1)
-"""Of a whole request; obstore's own limit of 30 s would cut large objects short."""
+"""Limit of a whole request; obstore's own of 30 s is too short for large objects."""
 _RETRYING: Final = timedelta(minutes=5)
-"""Repeated requests are signed once, and a signature is good for about that long."""
+"""Limit of retries: a request is signed once, and a signature is valid for about that long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreConfig:
-    """The fields of an `ObjectStore` block that its store needs; `options` are those of its platform, by their names."""
+    """Fields of an `ObjectStore` block that its store needs; `options` are those of its platform, by their names."""
 
     platform: Platform
     bucket: str
@@ -105,7 +105,7 @@ class StoreConfig:
 
 
 class StoreArguments(NamedTuple):
-    """What a store of obstore's is made of. Holds secrets."""
+    """Arguments of a store of obstore. They contain secrets."""
 
     kind: str
     bucket: str
@@ -115,7 +115,7 @@ class StoreArguments(NamedTuple):
 
 
 def store_arguments(config: StoreConfig, /) -> StoreArguments:
-    """Obstore's arguments for a store, in its own names."""
+    """Returns obstore's arguments for a store, by its own names."""
     platform, limits = config.platform, config.limits
     given = {**config.settings, **json.loads(_revealed(config.secret_settings) or "{}")}
     options = {
@@ -125,7 +125,9 @@ def store_arguments(config: StoreConfig, /) -> StoreArguments:
         **platform.constant,
     }
     if "sas_key" in options:
-        options["sas_key"] = (options["sas_key"] or "").removeprefix("?") or None  # portals put the mark before it
+        options["sas_key"] = (options["sas_key"] or "").removeprefix(
+            "?"
+        ) or None  # portals show it with the question mark
     options |= {name: value for name, value in given.items() if name not in HTTP_OPTIONS}
     whole = timedelta(seconds=limits.timeout) if limits.timeout else None
     endpoint = config.endpoint_url or next(filter(None, map(os.environ.get, platform.variables)), "")
@@ -133,7 +135,7 @@ def store_arguments(config: StoreConfig, /) -> StoreArguments:
         "connect_timeout": timedelta(seconds=limits.connect_timeout),
         "read_timeout": timedelta(seconds=limits.read_timeout),
         "timeout": whole or _FOREVER,
-        # Who writes http:// has said it; obstore wants it said twice.
+        # A URL with http:// is explicit enough; obstore needs the option as well.
         **({"allow_http": True} if endpoint.startswith("http://") else {}),
         **{name: value for name, value in given.items() if name in HTTP_OPTIONS},
     }

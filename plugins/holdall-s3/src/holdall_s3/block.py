@@ -1,4 +1,4 @@
-"""The block: where, with which credentials, and each operation as one or a few requests."""
+"""The S3 block: location, credentials and validation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:.*")
 
 
 class S3(ObjectBlock):
-    """Objects in a bucket of Amazon S3 or of a server that speaks its language.
+    """Objects in a bucket of Amazon S3 or of a server with the same API.
 
     Credentials are looked for in the block, then where botocore looks: `AWS_ACCESS_KEY_ID` and its like, a profile, a
     role. `AWS_ENDPOINT_URL` and `AWS_DEFAULT_REGION` count where the block says nothing.
@@ -89,7 +89,7 @@ class S3(ObjectBlock):
 
     @classmethod
     def server_of(cls, location: Mapping[str, Any], /) -> str | None:
-        """None for Amazon's own addresses, and for the one that the environment says."""
+        """Returns the endpoint; None for Amazon's own, and for that of the environment."""
         url = location.get("endpoint_url")
         if not url or _AMAZONS(url) or url in {os.environ.get(name, "").rstrip("/") for name in _ENDPOINTS}:
             return None
@@ -117,7 +117,7 @@ class S3(ObjectBlock):
 
     @property
     def client_config(self) -> S3Config:
-        """What the client is made with."""
+        """Configuration of the client."""
         return S3Config(
             bucket=self.bucket,
             aws_access_key_id=self.aws_access_key_id,
@@ -133,6 +133,6 @@ class S3(ObjectBlock):
 
 
 def _split(path: str) -> tuple[str, str]:
-    """The bucket, or the access point, and the prefix."""
+    """Splits a path into the bucket (or access point) and the prefix."""
     found = _PATH.fullmatch(path)
     return (found["bucket"], found["prefix"] or "") if found else ("", "")

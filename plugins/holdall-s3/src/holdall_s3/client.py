@@ -1,4 +1,4 @@
-"""S3's requests through s3fs and aiobotocore; the module that imports them."""
+"""S3 client over s3fs and aiobotocore, which only this module imports."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class S3Client(ObjectClient):
-    """One bucket.
+    """Client of one bucket.
 
-    Past s3fs's own read and write methods: those split "?versionId=" off keys, look for directories where a key is
-    missing, and say neither size nor etag of what they wrote.
+    Does not use the read and write methods of s3fs: those cut "?versionId=" off keys, search for directories if a key is
+    missing, and return neither size nor etag of a written object.
     """
 
     def __init__(self, config: S3Config) -> None:
@@ -36,29 +36,29 @@ class S3Client(ObjectClient):
         self.loop = self._filesystem.loop
 
     async def call(self, method: str, /, **request: Any) -> dict[str, Any]:
-        """One request of botocore's, for this bucket; sent again while its failure may pass."""
+        """Sends a botocore request for this bucket, with retries of transient failures."""
         client = await self._filesystem.set_session()
-        if client is not self._heard:  # to register costs a twelfth of a small request
+        if client is not self._heard:  # registering costs a twelfth of a small request
             client.meta.events.register(
                 "before-call.s3.HeadBucket", _not_redirected, unique_id="holdall-not-redirected"
             )
             self._heard = client
 
-        async def ask() -> dict[str, Any]:
+        async def send() -> dict[str, Any]:
             body = request.get("Body")
             if body is not None and not isinstance(body, bytes):
                 body.seek(0)
             answer: dict[str, Any] = await self._filesystem._call_s3(method, Bucket=self._bucket, **request)  # noqa: SLF001 - the awaitable twin of call_s3
             return answer
 
-        return await retry(ask, self._attempts)
+        return await retry(send, self._attempts)
 
     async def write(self, name: str, data: bytes | IO[bytes], /, *, create: bool) -> str | None:
         condition = {"IfNoneMatch": "*"} if create else {}
         return _etag(await self.call("put_object", Key=name, Body=data, **condition))
 
     async def begin(self, name: str, /, *, create: bool) -> Upload:
-        del create  # a condition on the last step is atomic at Amazon, and SeaweedFS lets two racers win
+        del create  # a condition on the last step is atomic at Amazon, but not in SeaweedFS
         begun = await self.call("create_multipart_upload", Key=name)
         return _S3Upload(self, {"Key": name, "UploadId": begun["UploadId"]})
 
@@ -68,13 +68,13 @@ class S3Client(ObjectClient):
 
     async def head(self, name: str, /) -> ObjectInfo:
         try:
-            found = await self.call("head_object", Key=name)
+            answer = await self.call("head_object", Key=name)
         except OSError as error:
             if BackendError.of(error).status in {400, 403}:
-                # The answer to HEAD has no body and so no reason in it; that to GET has.
+                # The response to HEAD has no body, and so no error code; that to GET has.
                 (await self.read(name, 0, 1, None)).close()
             raise
-        return ObjectInfo(name, found["ContentLength"], _etag(found), found["LastModified"].timestamp())
+        return ObjectInfo(name, answer["ContentLength"], _etag(answer), answer["LastModified"].timestamp())
 
     async def remove(self, name: str, /) -> None:
         await self.call("delete_object", Key=name)
@@ -98,16 +98,16 @@ class S3Client(ObjectClient):
         await self.call("head_bucket")
 
     async def unfinished(self, prefix: str, /) -> list[Unfinished]:
-        found: list[Unfinished] = []
+        uploads: list[Unfinished] = []
         more: dict[str, Any] = {}
         while True:
             page = await self.call("list_multipart_uploads", Prefix=prefix, **more)
-            for each in page.get("Uploads", ()):
-                parts = await self.call("list_parts", Key=each["Key"], UploadId=each["UploadId"])
+            for upload in page.get("Uploads", ()):
+                parts = await self.call("list_parts", Key=upload["Key"], UploadId=upload["UploadId"])
                 size = sum(part["Size"] for part in parts.get("Parts", ()))
-                found.append(Unfinished(each["Key"], each["UploadId"], size, each["Initiated"].timestamp()))
+                uploads.append(Unfinished(upload["Key"], upload["UploadId"], size, upload["Initiated"].timestamp()))
             if not page.get("IsTruncated"):
-                return found
+                return uploads
             more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
     async def abandon(self, upload: Unfinished, /) -> None:
@@ -119,7 +119,7 @@ class S3Client(ObjectClient):
 
     async def close(self) -> None:
         filesystem = self._filesystem
-        if filesystem._s3 is not None:  # noqa: SLF001 - what its finaliser closes, closed now and waited for
+        if filesystem._s3 is not None:  # noqa: SLF001 - as its finaliser does, but awaited
             await filesystem._s3.close()  # noqa: SLF001 - as above
 
 
@@ -142,15 +142,15 @@ class _S3Upload(Upload):
             )
         except OSError as error:
             if BackendError.of(error).code == "NoSuchUpload" and BackendError.of(error).retries:
-                # The first answer was lost, and the upload that it finished is no longer one.
-                found = await self._client.head(self._target["Key"])
-                if found.etag == self._expected():
-                    return found.etag
+                # The first response was lost, and the upload is finished.
+                info = await self._client.head(self._target["Key"])
+                if info.etag == self._expected_etag():
+                    return info.etag
             raise
         return _etag(answer)
 
-    def _expected(self) -> str:
-        """What S3 makes the etag of an object in parts from, where it encrypts them with no key of the customer's."""
+    def _expected_etag(self) -> str:
+        """Computes the etag of an object in parts, as S3 does if it is not encrypted with a customer's key."""
         etags = b"".join(bytes.fromhex(etag.strip('"')) for _, etag in sorted(self._parts.items()))
         return f"{md5(etags, usedforsecurity=False).hexdigest()}-{len(self._parts)}"
 
@@ -163,7 +163,7 @@ class _S3Body(Body):
         self._body = answer["Body"]
         self.length = answer["ContentLength"]
         self.etag = _etag(answer)
-        ranged = answer.get("ContentRange")  # bytes 0-9/100; absent where a server knows no ranges
+        ranged = answer.get("ContentRange")  # bytes 0-9/100; absent if the server ignores ranges
         self.start = start if ranged else 0
         self.size = int(ranged.rpartition("/")[2]) if ranged else self.length
 
@@ -176,7 +176,7 @@ class _S3Body(Body):
 
 
 def _connect(config: S3Config) -> S3FileSystem:
-    """A filesystem that no other client shares. It connects on its first request."""
+    """Creates a filesystem that no other client shares. It connects on its first request."""
     filesystem = S3FileSystem(
         anon=config.anonymous,
         key=_revealed(config.aws_access_key_id),
@@ -187,7 +187,7 @@ def _connect(config: S3Config) -> S3FileSystem:
         config_kwargs={
             "connect_timeout": config.limits.connect_timeout,
             "read_timeout": config.limits.read_timeout,
-            "retries": {"mode": "standard", "total_max_attempts": 1},  # `S3Client.call` repeats, and it alone
+            "retries": {"mode": "standard", "total_max_attempts": 1},  # `S3Client.call` retries
             "http_session_cls": _Session,
             "s3": {"addressing_style": config.addressing_style},
             "max_pool_connections": max(32, 2 * config.limits.concurrency),
@@ -201,22 +201,22 @@ def _connect(config: S3Config) -> S3FileSystem:
 
 
 class _Session(AIOHTTPSession):  # type: ignore[misc]
-    """Sends each request once.
+    """HTTP session that sends each request once.
 
-    aiohttp repeats a PUT in silence where a connection of its pool breaks. Whoever asked would not know that the object
-    in the way of a conditional write may be its own.
+    aiohttp silently repeats a PUT if a pooled connection breaks. The caller would not know that the object that a
+    conditional write conflicts with may be its own.
     """
 
     async def _get_session(self, proxy_url: str | None) -> Any:
         session = await super()._get_session(proxy_url)
-        session._retry_connection = False  # noqa: SLF001 - aiohttp has no other way to say it
+        session._retry_connection = False  # noqa: SLF001 - aiohttp has no other option for it
         return session
 
 
 def _not_redirected(context: dict[str, Any], **_: object) -> None:
-    """Keep botocore from asking for the bucket's region by a request about which it would ask the same, and so on.
+    """Keeps botocore from an endless recursion of requests for the bucket's region.
 
-    That happens where a server says "elsewhere" and does not say where.
+    It occurs if a server redirects without a location.
     """
     context.setdefault("s3_redirect", {})["redirected"] = True
 

@@ -1,4 +1,4 @@
-"""What a client of S3 is made with."""
+"""Configuration of an S3 client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Config:
-    """The fields of an `S3` block that its client needs."""
+    """Fields of an `S3` block that its client needs."""
 
     bucket: str
     aws_access_key_id: SecretStr | None
