@@ -104,7 +104,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, and nothing said yet."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOLDALL_HOME", str(tmp_path / "home"))
-    picture._said.clear()
+    picture._warned.clear()
     return tmp_path
 
 

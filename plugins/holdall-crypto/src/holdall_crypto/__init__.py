@@ -1,4 +1,4 @@
-"""Results of holdall, encrypted and signed."""
+"""Encryption and Ed25519 signatures of results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An encrypted file as the source of the serializer inside: every byte that it hands out has been authenticated."""
+"""Source of the inner serializer over an encrypted file: all bytes that it returns are authenticated."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class DecryptedSource:
-    """Decrypts the chunks that are asked for."""
+    """Source that decrypts the chunks of a requested range."""
 
     def __init__(self, source: Source, header: Header, cipher: AESGCM) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""Signatures by a pair of keys, Ed25519 (RFC 8032): who has the public one can check them and make none."""
+"""Ed25519 signatures (RFC 8032): the public key verifies, the private key signs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Ed25519(SignatureScheme):
-    """Private keys and public ones have 32 bytes, signatures 64. `cryptography` is imported when the first is needed."""
+    """Signature scheme with keys of 32 bytes and signatures of 64. The first operation imports `cryptography`."""
 
     slug: ClassVar[str] = "ed25519"
 
@@ -23,10 +23,10 @@ class Ed25519(SignatureScheme):
         return Ed25519PrivateKey.generate().private_bytes_raw()
 
     def public(self, private: bytes, /) -> bytes:
-        return _opened(private).public_key().public_bytes_raw()
+        return _private_key(private).public_key().public_bytes_raw()
 
     def sign(self, message: bytes, private: bytes, /) -> bytes:
-        return _opened(private).sign(message)
+        return _private_key(private).sign(message)
 
     def verify(self, message: bytes, signature: bytes, public: bytes, /) -> bool:
         from cryptography.exceptions import InvalidSignature
@@ -40,7 +40,7 @@ class Ed25519(SignatureScheme):
         return True
 
 
-def _opened(private: bytes) -> Ed25519PrivateKey:
+def _private_key(private: bytes) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
         Ed25519PrivateKey,
     )

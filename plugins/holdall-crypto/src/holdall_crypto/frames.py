@@ -1,6 +1,6 @@
-"""The format: a header, and chunks that are each encrypted and authenticated, in their order and to their end.
+"""Format of encrypted results: a header, and encrypted chunks that authenticate their order and the end.
 
-Laid out in `docs/reference/encrypted-format.md`.
+Specified in `docs/reference/encrypted-format.md`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FIXED: Final = struct.Struct(">8sBIHH")
 
 
 class Header(NamedTuple):
-    """What stands before the chunks, in the clear. `raw` is all of it: each chunk is bound to it."""
+    """Header before the chunks, not encrypted. `raw` is all of its bytes, which each chunk authenticates."""
 
     chunk: int
     key_id: str
@@ -45,7 +45,7 @@ class Header(NamedTuple):
 
     @classmethod
     def read(cls, data: bytes) -> Header:
-        """The header that `data` begins with; up to `LONGEST_HEADER` bytes of the file will do."""
+        """Parses the header at the start of `data`, of which at most `LONGEST_HEADER` bytes are needed."""
         if len(data) < _FIXED.size or data[: len(MAGIC)] != MAGIC:
             raise CorruptResultError(f"These bytes do not start as an encrypted result does: {data[:8]!r}.")
         _, version, chunk, name, wrapped = _FIXED.unpack_from(data)
@@ -64,12 +64,12 @@ class Header(NamedTuple):
 
 
 def nonce(number: int, *, last: bool) -> bytes:
-    """Of the chunk with that number; the data key is used for this one result, so that none is used twice."""
+    """Returns the nonce of a chunk; unique, as each result has its own data key."""
     return number.to_bytes(11, "big") + bytes([last])
 
 
 def encrypt(parts: Parts, header: Header, cipher: AESGCM, /) -> Iterator[Buffer]:
-    """The whole file. One chunk at a time is in memory, beside what the parts hold; large parts are not copied."""
+    """Encrypts parts as a file. One chunk at a time is in memory, beside the parts; large parts are not copied."""
     yield header.raw
     size, number = header.chunk, 0
     rest = bytearray()
@@ -78,7 +78,7 @@ def encrypt(parts: Parts, header: Header, cipher: AESGCM, /) -> Iterator[Buffer]
         if not view.nbytes:
             continue
         view = view.cast("B")
-        # More than a chunk: which one is the last is known when there are no more parts.
+        # Only more than a chunk: the last one is known when there are no more parts.
         while len(rest) + len(view) > size:
             piece: Buffer = view[:size]
             view = view[size - len(rest) :]

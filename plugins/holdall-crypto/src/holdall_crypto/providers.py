@@ -1,4 +1,4 @@
-"""Who has the keys: each result is encrypted under a key of its own, which a provider locks away and unlocks again."""
+"""Key providers, which wrap and unwrap the data key of each result."""
 
 from __future__ import annotations
 
@@ -12,27 +12,32 @@ if TYPE_CHECKING:
 
 
 class KeyProvider(ABC):
-    """What a key management service does. One provider serves all threads."""
+    """Interface of a key management service. All threads share one provider."""
 
     @abstractmethod
     def wrap(self, data_key: bytes, /) -> tuple[str, bytes]:
-        """The id of the key that was used, and the 32 bytes of `data_key` encrypted under it (at most 2,048 bytes).
+        """Encrypts a data key.
 
-        Both stand in the clear before the encrypted result.
+        Args:
+            data_key: 32 bytes.
+
+        Returns:
+            The id of the key that was used, and the encrypted data key (at most 2,048 bytes). Both are stored in the
+            clear before the encrypted result.
         """
 
     @abstractmethod
     def unwrap(self, key_id: str, wrapped: bytes, /) -> bytes:
-        """The 32 bytes again.
+        """Decrypts a data key that `wrap` encrypted; returns its 32 bytes.
 
         Raises:
             ConfigurationError: this provider has no such key, or may not use it.
-            CorruptResultError: `wrapped` is not what the key has made.
+            CorruptResultError: `wrapped` was not encrypted with the key.
         """
 
 
 class RingProvider(KeyProvider):
-    """Keys of a variable or a block, by AES key wrap (RFC 3394): the first one wraps, all unwrap."""
+    """Provider with the keys of a setting or a block, by AES key wrap (RFC 3394): the first one wraps, all unwrap."""
 
     def __init__(self, ring: KeyRing, /) -> None:
         self.ring = ring

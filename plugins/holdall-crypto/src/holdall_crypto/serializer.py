@@ -1,4 +1,4 @@
-"""The serializer that users configure and name. `cryptography` is imported when the first value moves."""
+"""The encrypting serializer. The first value imports `cryptography`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class EncryptedSerializer(WrappingSerializer):
-    """Encrypts what `serializer` makes, with AES-256-GCM, each result under a key of its own.
+    """Encrypts the output of `serializer` with AES-256-GCM, each result with a data key of its own.
 
-    Those keys are locked under one of `HOLDALL_ENCRYPTION_KEY`, or of the block's `encryption_key`, unless there is a
-    `key_provider`: an instance, or `"module:name"` of one, which readers find as well.
+    Data keys are encrypted with one of `HOLDALL_ENCRYPTION_KEY`, or of the block's `encryption_key`, unless there is a
+    `key_provider`: an instance, or `"module:name"` of one, which is stored for readers.
 
     `result_serializer="encrypted/json"` is short for `EncryptedSerializer(serializer="json")`.
     """
@@ -68,7 +68,7 @@ class EncryptedSerializer(WrappingSerializer):
         return f"{self.inner.suffix}.enc"
 
     def options(self) -> dict[str, Any]:
-        """A provider that has no name is not stored: who reads has to bring it."""
+        """Returns the stored options. A provider without a name is not stored: readers have to give it."""
         named = {"key_provider": self.key_provider} if isinstance(self.key_provider, str) else {}
         return {"serializer": {"type": self.inner.slug, "options": self.inner.options()}, **named}
 
@@ -96,21 +96,21 @@ class EncryptedSerializer(WrappingSerializer):
 
         header = Header.read(bytes(source.read_range(0, LONGEST_HEADER)))
         data_key = self._provider(source.trust).unwrap(header.key_id, header.wrapped)
-        return DecryptedSource(source, header, AESGCM(_whole(data_key)))
+        return DecryptedSource(source, header, AESGCM(_checked_key(data_key)))
 
     def _provider(self, trust: Trust) -> KeyProvider:
         path = self.key_provider
         if isinstance(path, KeyProvider):
             return path
         if path is not None:
-            # The one that somebody configured here is the reader's own word.
-            said = trust if self.is_stored else Trust(accept=frozenset({CALLS + path}))
-            found = said.called(path, needed_for="An encrypted result, as its key provider,")
-            if not isinstance(found, KeyProvider):
+            # A provider that is configured here, and not stored, is trusted.
+            trusted = trust if self.is_stored else Trust(accept=frozenset({CALLS + path}))
+            provider = trusted.called(path, needed_for="An encrypted result, as its key provider,")
+            if not isinstance(provider, KeyProvider):
                 raise ConfigurationError(
-                    f"key_provider={path!r} is no holdall_crypto.KeyProvider, but a {type(found).__name__}."
+                    f"key_provider={path!r} is no holdall_crypto.KeyProvider, but a {type(provider).__name__}."
                 )
-            return found
+            return provider
         if self._ring is None:
             raise ConfigurationError(
                 "There is no encryption key here: set HOLDALL_ENCRYPTION_KEY, or encryption_key of the block, to the key of "
@@ -119,14 +119,14 @@ class EncryptedSerializer(WrappingSerializer):
         return self._ring
 
 
-def _whole(data_key: bytes) -> bytes:
+def _checked_key(data_key: bytes) -> bytes:
     if len(data_key) != KEY_SIZE:
         raise ConfigurationError(f"The key provider gave a key of {len(data_key)} bytes, and it has {KEY_SIZE}.")
     return data_key
 
 
 class EncryptedParts(Wrapped):
-    """The encrypted file of parts, under a key that is made when the first one is read."""
+    """Encrypted file of parts, with a data key that each iteration creates."""
 
     def __init__(self, inner: Parts, provider: KeyProvider) -> None:
         self.inner = inner

@@ -1,4 +1,4 @@
-"""Images and figures as results of holdall."""
+"""Serializers for images and figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a figure of matplotlib looks like."""
+"""Serializer for pictures of matplotlib figures."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from holdall.abc import Serializer
 from holdall.errors import HoldallWarning, SerializationError
-from holdall_images.png import decoded, opened
+from holdall_images.png import decoded_size, read_image
 
 if TYPE_CHECKING:
     from holdall.types import Parts, Source
 
-_said: set[str] = set()
+_warned: set[str] = set()
 
 
 class PictureSerializer(Serializer):
-    """A figure of matplotlib as a `.png` file of `dpi` dots an inch (the figure's own unless given).
+    """Writes a matplotlib figure as a `.png` file of `dpi` dots an inch (the figure's own unless given).
 
-    It comes back as an image of Pillow, and no figure: that is said once in a process, with a warning.
+    It is read as an image of Pillow, and not as a figure: the first one in a process warns of that.
     """
 
     slug: ClassVar[str] = "picture"
     media_type: ClassVar[str] = "image/png"
     suffix: ClassVar[str] = ".png"
     expands: ClassVar[bool] = True
-    exact: ClassVar[bool] = True  # it says itself what it does not keep
+    exact: ClassVar[bool] = True  # it warns of the loss itself
 
     dpi: float | None = None
 
@@ -40,8 +40,8 @@ class PictureSerializer(Serializer):
                 path="result",
                 value=obj,
             )
-        if self.slug not in _said:
-            _said.add(self.slug)
+        if self.slug not in _warned:
+            _warned.add(self.slug)
             warnings.warn(
                 "A figure of matplotlib is kept as a picture, and comes back as an image of Pillow. "
                 'result_serializer="pickle" keeps the figure itself.',
@@ -53,9 +53,9 @@ class PictureSerializer(Serializer):
         return [out.getbuffer()]
 
     def decoded_size(self, parts: Parts, /) -> int | None:
-        return decoded(parts)
+        return decoded_size(parts)
 
     def load(self, source: Source, /) -> Any:
         from PIL import Image
 
-        return opened(source, Image)
+        return read_image(source, Image)

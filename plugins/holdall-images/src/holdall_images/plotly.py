@@ -1,4 +1,4 @@
-"""Figures of plotly in plotly's own JSON, which its other tools read as well."""
+"""Serializer for plotly figures, as plotly's own JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PlotlySerializer(Serializer):
-    """A `plotly.graph_objects.Figure`, traces, layout and frames."""
+    """Writes a `plotly.graph_objects.Figure` with traces, layout and frames."""
 
     slug: ClassVar[str] = "plotly"
     media_type: ClassVar[str] = "application/vnd.plotly.v1+json"
@@ -39,5 +39,5 @@ class PlotlySerializer(Serializer):
             ) from error
         try:
             return io.from_json(bytes(source.buffer()).decode(), output_type="Figure")
-        except Exception as error:  # whatever plotly's validators make of what is no figure
+        except Exception as error:  # plotly's validators raise various errors for invalid figures
             raise CorruptResultError(f"The stored bytes are no figure of plotly: {type(error).__name__}.") from error

@@ -1,4 +1,4 @@
-"""Images of Pillow as `.png` files. Pillow is imported when the first value moves."""
+"""Serializer for images of Pillow as `.png` files. The first value imports Pillow."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 _SIZE: Final = struct.Struct(">2I")
 _SIZE_AT: Final = 16
 _WIDEST: Final = 4
-"""Bytes of a pixel in memory; gray ones have fewer."""
+"""Most bytes of a pixel in memory; gray ones have fewer."""
 _MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 
 
 class PNGSerializer(Serializer):
-    """An image with its pixels, mode and palette; what else its `info` says is not kept.
+    """Writes an image with its pixels, mode and palette, without the rest of its `info`.
 
-    Images that Pillow has read from a file come back as plain ones. Modes that PNG has no form for (CMYK, F, …) are refused,
-    and so are animations. `compress_level` is 0 (fastest) to 9 (smallest).
+    Images that Pillow has read from a file are read back as plain ones. Modes that PNG does not have (CMYK, F, …) and
+    animations are rejected. `compress_level` is 0 (fastest) to 9 (smallest).
     """
 
     slug: ClassVar[str] = "png"
@@ -55,30 +55,30 @@ class PNGSerializer(Serializer):
         return [out.getbuffer()]
 
     def decoded_size(self, parts: Parts, /) -> int | None:
-        return decoded(parts)
+        return decoded_size(parts)
 
     def load(self, source: Source, /) -> Any:
         from PIL import Image
 
-        return opened(source, Image)
+        return read_image(source, Image)
 
 
-def decoded(parts: Parts, /) -> int | None:
-    """Bytes of the image in a PNG file that `dump` made, by its first chunk."""
+def decoded_size(parts: Parts, /) -> int | None:
+    """Returns the bytes of the image of a PNG file that `dump` wrote, from its first chunk."""
     head = next(iter(parts), b"")
     return _WIDEST * prod(_SIZE.unpack_from(head, _SIZE_AT)) if len(head) >= _SIZE_AT + _SIZE.size else None
 
 
-def opened(source: Source, library: Any, /) -> Any:
-    """The image of a PNG file.
+def read_image(source: Source, library: Any, /) -> Any:
+    """Reads the image of a PNG file.
 
     Raises:
-        CorruptResultError: it is none, or one of more pixels than the record declares.
+        CorruptResultError: it is not a PNG file, or has more pixels than the record declares.
     """
     from PIL.PngImagePlugin import PngImageFile
 
     try:
-        # Not `Image.open`, which has one limit for the whole process and for whatever it opens.
+        # Not `Image.open`, which has one limit for the whole process and all formats.
         with PngImageFile(io.BytesIO(source.buffer())) as image:
             within(source.trust, _WIDEST * prod(image.size))
             image.load()

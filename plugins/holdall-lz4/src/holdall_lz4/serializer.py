@@ -1,4 +1,4 @@
-"""The format, and the serializer that users configure and name."""
+"""The LZ4 format and its serializer."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ _END: Final = bytes(4)
 
 
 class LZ4(Compression):
+    """The LZ4 frame format."""
+
     name: ClassVar[str] = "lz4"
     media_type: ClassVar[str] = "application/x-lz4"
     suffix: ClassVar[str] = ".lz4"
@@ -29,18 +31,18 @@ class LZ4(Compression):
         return (RuntimeError, EOFError)
 
     def compressor(self, level: int | None, /) -> Compressor:
-        return _Compressing(level or 0)
+        return _Compressor(level or 0)
 
     def decompressor(self) -> Decompressor:
-        made: Decompressor = _library().LZ4FrameDecompressor()
-        return made
+        decompressor: Decompressor = _library().LZ4FrameDecompressor()
+        return decompressor
 
     def storing(self) -> Compressor:
-        return _Storing()
+        return _RawCompressor()
 
 
 class LZ4Serializer(CompressionSerializer):
-    """Compresses what `serializer` makes into a `.lz4` file. `level` is 0 (fastest, unless given) to 12 (smallest).
+    """Compresses the output of `serializer` into a `.lz4` file. `level` is 0 (fastest, unless given) to 12 (smallest).
 
     `result_serializer="lz4/json"` is short for `LZ4Serializer(serializer="json")`. Large results that do not shrink
     are stored as they are, within the same format.
@@ -50,40 +52,40 @@ class LZ4Serializer(CompressionSerializer):
     compression: ClassVar[Compression] = LZ4()
 
 
-class _Compressing:
-    """The library's compressor, which wants its header to be asked for."""
+class _Compressor:
+    """The library's compressor, with the header before the first block."""
 
     def __init__(self, level: int) -> None:
         frame = _library()
         self._engine = frame.LZ4FrameCompressor(block_size=frame.BLOCKSIZE_MAX1MB, compression_level=level)
-        self._ahead: bytes = self._engine.begin()
+        self._header: bytes = self._engine.begin()
 
     def compress(self, data: memoryview, /) -> bytes:
-        made: bytes = self._ahead + self._engine.compress(data)
-        self._ahead = b""
+        made: bytes = self._header + self._engine.compress(data)
+        self._header = b""
         return made
 
     def flush(self) -> bytes:
-        made: bytes = self._ahead + self._engine.flush()
+        made: bytes = self._header + self._engine.flush()
         return made
 
 
-class _Storing:
-    """A frame of raw blocks. The library makes them as well, but has to look for matches first."""
+class _RawCompressor:
+    """Compressor that writes a frame of raw blocks; the library's would search for matches first."""
 
     def __init__(self) -> None:
-        self._ahead = _HEADER
+        self._header = _HEADER
 
     def compress(self, data: memoryview, /) -> bytes:
-        made: list[bytes | memoryview] = [self._ahead]
-        self._ahead = b""
+        blocks: list[bytes | memoryview] = [self._header]
+        self._header = b""
         for start in range(0, len(data), _BLOCK):
             block = data[start : start + _BLOCK]
-            made += ((len(block) | _RAW).to_bytes(4, "little"), block)
-        return b"".join(made)
+            blocks += ((len(block) | _RAW).to_bytes(4, "little"), block)
+        return b"".join(blocks)
 
     def flush(self) -> bytes:
-        return self._ahead + _END
+        return self._header + _END
 
 
 def _library() -> Any:

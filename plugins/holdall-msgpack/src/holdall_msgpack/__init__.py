@@ -1,4 +1,4 @@
-"""Results as MessagePack: smaller and quicker than JSON, readable in most languages."""
+"""Serializer for MessagePack: smaller and quicker than JSON, readable in most languages."""
 
 from __future__ import annotations
 

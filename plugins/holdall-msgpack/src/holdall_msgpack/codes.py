@@ -1,4 +1,4 @@
-"""The extension code of every tagged form. Codes are part of the stored format: never changed, never used again."""
+"""Extension codes of tagged forms. Codes are part of the stored format: they are never changed or reused."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ CODES: Final = {
     "attrs": 70,
     "custom": 127,
 }
-"""`float` and `bytes` are missing: MessagePack has both, not-a-number and the infinities included."""
+"""Codes by tag. `float` and `bytes` have none: MessagePack has both, including not-a-number and the infinities."""
 
 TAGS: Final = {code: tag for tag, code in CODES.items()}
 PAYLOADS: Final = {form.tag: form.payload for form in FORMS}

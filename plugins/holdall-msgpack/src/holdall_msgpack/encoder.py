@@ -1,4 +1,4 @@
-"""Plain data to MessagePack in pieces: what is large never lies in memory a second time."""
+"""Incremental encoder of plain data as MessagePack, without a second copy of large values in memory."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PIECE: Final = 64 << 10
 
 
 def pieces(tree: Any, /) -> Iterator[Buffer]:
-    """The bytes of `tree` in parts of about 64 KiB; bytes of that size and more are parts of their own, not copied.
+    """Encodes `tree` in parts of about 64 KiB; bytes of at least that size are parts of their own, without a copy.
 
     Raises:
-        ValueError, OverflowError: something is longer than the format can say (4 GiB, or 2**32 items).
+        ValueError, OverflowError: a value is longer than the format allows (4 GiB, or 2**32 items).
     """
     if _shallow(tree) or (type(tree) is dict and len(tree) <= _FEW and all(map(_shallow, tree.values()))):
         yield packb(tree)
@@ -56,7 +56,7 @@ def _node(packer: Packer, node: Any) -> Iterator[Buffer]:
 
 
 def _items(packer: Packer, items: list[Any]) -> Iterator[Buffer]:
-    """Items without a header: many small ones are packed at the speed of C, as a list whose header is cut off again."""
+    """Encodes items without a header. Many small ones are packed in C, as a list whose header is cut off."""
     if _NESTING.isdisjoint(map(type, items)) or all(map(_shallow, items)):
         yield from _flush(packer)
         yield memoryview(packb(items))[1 if len(items) < 16 else 3 :]  # a fixarray ends at 15 items

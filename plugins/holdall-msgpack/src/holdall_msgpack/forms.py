@@ -1,8 +1,8 @@
-"""What tagged forms look like in MessagePack.
+"""Tagged forms in MessagePack.
 
 A form with text or bytes is one extension. A form with data inside is an array that starts with an empty extension, its
 marker, which for forms with a class holds the class's name: `[Ext(32, b""), [1, 2]]` is the tuple `(1, 2)`. So large
-containers need not be packed twice, and a reader without this plugin still sees what is in them.
+containers are not packed twice, and a reader without this plugin can read their items.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH).days * _DAY + _DAY - 
 
 
 class MsgpackWriter(Writer):
+    """Writer of typed values as plain data with extensions."""
+
     native_bytes: ClassVar[bool] = True
     native_nonfinite: ClassVar[bool] = True
 
@@ -49,6 +51,8 @@ class MsgpackWriter(Writer):
 
 
 class MsgpackReader(Reader):
+    """Reader of typed values from plain data with extensions."""
+
     compound: ClassVar[frozenset[type]] = frozenset({dict, list, ExtType, Timestamp})
 
     __slots__ = ()

@@ -1,4 +1,4 @@
-"""The serializer that users configure and name."""
+"""The MessagePack serializer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _READ = 256 << 10
 
 
 class MsgpackSerializer(Serializer):
-    """Keeps the types that `json` keeps; bytes, moments in UTC and floats that are no numbers need no tag here.
+    """Stores the types that `json` stores; bytes, datetimes in UTC, infinities and not-a-number need no tag here.
 
     Large results are packed while they are written and unpacked while they are read.
     """
@@ -53,7 +53,7 @@ class MsgpackSerializer(Serializer):
         if size == 0:
             raise CorruptResultError("The stored msgpack data is empty.")
         with source.open() as file:
-            # No length that the bytes claim can ask for more memory than they have themselves.
+            # No length in the data can make it allocate more memory than the data has bytes.
             unpacker = Unpacker(
                 file,
                 read_size=min(size, _READ),
@@ -74,7 +74,7 @@ class MsgpackSerializer(Serializer):
 
 
 def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
         raise ValueError("the same key twice in one map")
-    return made
+    return mapping

@@ -1,4 +1,4 @@
-"""Results as NumPy's own files: `.npy` for an array, `.npz` for several."""
+"""Serializer for NumPy's own files: `.npy` for an array, `.npz` for several."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What NumPy's files would change, or cannot hold without pickle: refused before a byte is written."""
+"""Checks before writing: values that NumPy's files would change, or cannot hold without pickle, are rejected."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _PICKLE: Final = 'Use result_serializer="pickle" for it'
 
 
 def array(obj: Any, path: str = "result", /) -> NDArray[Any]:
-    """The object, which is an array that comes back as it is.
+    """Returns the object if it is an array that is read back unchanged.
 
     Raises:
-        SerializationError: with `path`, or the field below it.
+        SerializationError: it is not; with `path`, or that of the field below it.
     """
     if type(obj) is not np.ndarray:
         raise _refused(path, *_no_array(obj))
@@ -38,7 +38,7 @@ def array(obj: Any, path: str = "result", /) -> NDArray[Any]:
 
 
 def members(obj: Any, /) -> tuple[str, Sequence[tuple[str, NDArray[Any]]]]:
-    """`"dict"`, `"tuple"` or `"list"`, and names with arrays.
+    """Returns `"dict"`, `"tuple"` or `"list"`, and the names with their arrays.
 
     Raises:
         SerializationError: as `array` does.

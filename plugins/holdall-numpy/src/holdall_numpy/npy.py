@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAGIC: Final = b"\x93NUMPY"
 ALIGNMENT: Final = 64
 LONGEST: Final = 10_000
-"""Bytes of a header that `numpy.load` reads; it takes longer ones for an attack."""
+"""Most bytes of a header that `numpy.load` reads; it rejects longer ones as an attack."""
 
 _PIECE: Final = 16 << 20
 _LATIN: Final = b"\x01\x00"
@@ -34,7 +34,7 @@ _SCALAR: Final = re.compile(r"[<>|][biufcmMSUV]\d{1,10}(\[\d{0,9}[a-zA-Z]{1,2}\]
 
 
 def header(array: NDArray[Any], /) -> bytes:
-    """What stands before the array's memory; a multiple of `ALIGNMENT` bytes long."""
+    """Returns the file's header, a multiple of `ALIGNMENT` bytes long."""
     fortran = array.flags.f_contiguous and not array.flags.c_contiguous
     descr = npy_format.dtype_to_descr(array.dtype)
     text = f"{{'descr': {descr!r}, 'fortran_order': {fortran}, 'shape': {array.shape!r}, }}"
@@ -49,7 +49,7 @@ def header(array: NDArray[Any], /) -> bytes:
 
 
 def pieces(array: NDArray[Any], /) -> Iterator[memoryview | bytes]:
-    """The array's memory: itself where it is in one piece, else in copies of at most 16 MiB."""
+    """Yields the array's memory: without a copy if it is contiguous, otherwise in copies of at most 16 MiB."""
     if array.nbytes == 0:
         return
     if array.flags.forc:
@@ -63,10 +63,10 @@ def pieces(array: NDArray[Any], /) -> Iterator[memoryview | bytes]:
 
 
 def read(view: memoryview, /) -> NDArray[Any]:
-    """The array that `view` is the whole file of: on the same memory, writable where `view` is.
+    """Reads a whole file; the array shares the memory of `view`, and is writable if that is.
 
     Raises:
-        CorruptResultError: these are not the bytes that `header` and `pieces` made.
+        CorruptResultError: the bytes are not those of `header` and `pieces`.
     """
     start, shape, fortran, descr = _parsed(view)
     try:
@@ -87,7 +87,7 @@ def read(view: memoryview, /) -> NDArray[Any]:
 
 
 def _parsed(view: memoryview) -> tuple[int, tuple[int, ...], bool, Any]:
-    """Where the data starts, and the three things that a header says."""
+    """Parses a header; returns the start of the data, shape, order and dtype."""
     version = bytes(view[6:8])
     start = 10 if version == _LATIN else 12
     if view.nbytes < start or bytes(view[:6]) != MAGIC or version not in {_LATIN, _UTF8}:
@@ -96,12 +96,12 @@ def _parsed(view: memoryview) -> tuple[int, tuple[int, ...], bool, Any]:
     if length > LONGEST or start + length > view.nbytes:
         raise CorruptResultError(f"The stored .npy file ends before its header of {length} bytes, or that is too long.")
     try:
-        said = literal_eval(str(view[start : start + length], "latin-1" if version == _LATIN else "utf-8"))
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:  # what its page says it raises
+        fields = literal_eval(str(view[start : start + length], "latin-1" if version == _LATIN else "utf-8"))
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:  # as documented
         raise CorruptResultError("The header of the stored .npy file cannot be read.") from error
-    if not isinstance(said, dict) or said.keys() != _KEYS:
+    if not isinstance(fields, dict) or fields.keys() != _KEYS:
         raise CorruptResultError("The header of the stored .npy file lacks descr, fortran_order or shape.")
-    descr, fortran, shape = said["descr"], said["fortran_order"], said["shape"]
+    descr, fortran, shape = fields["descr"], fields["fortran_order"], fields["shape"]
     if type(fortran) is not bool or not _is_shape(shape) or not _is_descr(descr):
         raise CorruptResultError("The header of the stored .npy file describes no array of plain types.")
     return start + length, shape, fortran, descr
@@ -112,7 +112,7 @@ def _is_shape(shape: Any) -> bool:
 
 
 def _is_descr(descr: Any) -> bool:
-    """Whether it is what `dtype_to_descr` makes of plain types: `numpy.dtype` itself takes, and evaluates, far more."""
+    """Whether `dtype_to_descr` may have returned it for a plain type: `numpy.dtype` accepts, and evaluates, far more."""
     if isinstance(descr, str):
         return _SCALAR.fullmatch(descr) is not None
     return isinstance(descr, list) and all(

@@ -1,7 +1,7 @@
-"""The `.npz` format: a zip archive of `.npy` files, stored as they are, so that each can be read where it lies.
+"""The `.npz` format: a zip archive of uncompressed `.npy` files, each of which can be read in place.
 
-Written here and not by `numpy.savez`, which needs a file. Each member starts at a multiple of 64 bytes, and sizes stand
-before the data. The archive's comment says whether it was a dict, a tuple or a list; other readers pass it over.
+Written here and not by `numpy.savez`, which needs a file. Each member starts at a multiple of 64 bytes, and sizes are
+before the data. The archive's comment has the type (dict, tuple or list); other readers ignore it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FULL_32: Final = 0xFFFFFFFF
 
 
 def parts(kind: str, members: Sequence[tuple[str, NDArray[Any]]], /) -> Iterator[Buffer]:
-    """The archive; arrays that lie in one piece are parts themselves. Lengths are those of large archives throughout."""
+    """Yields the archive, always with 64-bit lengths. Contiguous arrays are parts without a copy."""
     offset, directory = 0, b""
     for name, array in members:
         head = npy.header(array)
@@ -98,7 +98,7 @@ def _central(info: ZipInfo) -> bytes:
 
 def _end(kind: str, count: int, offset: int, size: int) -> bytes:
     comment = f"{_COMMENT}{kind}".encode()
-    if not count:  # numpy.load knows an empty archive by how it starts
+    if not count:  # numpy.load recognises an empty archive by its start
         return _END.pack(b"PK\x05\x06", 0, 0, 0, 0, 0, 0, len(comment)) + comment
     return (
         _END_64.pack(b"PK\x06\x06", _END_64.size - 12, _ZIP64, _ZIP64, 0, 0, count, count, size, offset)
@@ -109,12 +109,12 @@ def _end(kind: str, count: int, offset: int, size: int) -> bytes:
 
 
 def read(view: memoryview, /) -> dict[str, NDArray[Any]] | tuple[NDArray[Any], ...] | list[NDArray[Any]]:
-    """The arrays, each on its own part of the memory of `view`.
+    """Reads the arrays, each on its own part of the memory of `view`.
 
-    The members' own checksums are passed over: the payload's has been checked.
+    The members' checksums are not verified: the payload's has been.
 
     Raises:
-        CorruptResultError: these are not the bytes that `parts` made.
+        CorruptResultError: the bytes are not those of `parts`.
     """
     try:
         with MemorySource(view, Trust()).open() as file, ZipFile(file) as archive:
@@ -136,7 +136,7 @@ def read(view: memoryview, /) -> dict[str, NDArray[Any]] | tuple[NDArray[Any], .
 
 
 def _bounds(view: memoryview, info: ZipInfo, least: int) -> tuple[int, int]:
-    """Where the member's data lies: behind the one before, so that no two arrays share memory."""
+    """Returns start and stop of a member's data, after the previous member, so that no two arrays share memory."""
     start = info.header_offset + 30
     if info.header_offset >= least and start <= view.nbytes and not info.compress_type:
         magic, name, extra = _LOCAL.unpack_from(view, info.header_offset)

@@ -1,4 +1,4 @@
-"""The serializer that users configure and name. NumPy is imported when the first value moves."""
+"""The NumPy serializer. The first value imports NumPy."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 _MEDIA_TYPES: Final = {"npy": "application/x-npy", "npz": "application/x-npz"}
 _STREAMED: Final = 1 << 20
-"""Bytes from which on an array that does not lie in one piece is copied piece by piece."""
+"""Size from which an array that is not contiguous is copied in pieces."""
 
 
 class NumpySerializer(Serializer):
     """One array as `.npy`; with `format="npz"`, a dict, tuple or list of arrays as `.npz`, not compressed.
 
-    Written from the array's own memory, and read as a view of the bytes that the storage hands out. Nothing is pickled:
-    arrays of objects, masks, subclasses and scalars are refused when written, with their place.
+    Written from the array's own memory, and read as a view of the bytes from the storage. Nothing is pickled: arrays of
+    objects, masks, subclasses and scalars are rejected when written, with their path.
     """
 
     slug: ClassVar[str] = "numpy"
@@ -55,6 +55,6 @@ class NumpySerializer(Serializer):
         view = memoryview(source.buffer()).cast("B")
         if not view.nbytes:
             raise CorruptResultError(f"The stored {self.suffix} file is empty.")
-        if view.readonly:  # what a caller gets is writable and private
+        if view.readonly:  # the caller gets a writable, private array
             view = memoryview(bytearray(view))
         return npz.read(view) if self.format == "npz" else npy.read(view)

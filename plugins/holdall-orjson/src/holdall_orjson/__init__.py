@@ -1,4 +1,4 @@
-"""Results as JSON, in the form of holdall's json serializer, at the speed of orjson."""
+"""Serializer for JSON through orjson, in the format of holdall's json serializer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain data to JSON and back by orjson, and the check that nothing was altered on the way."""
+"""Encoder of plain data as JSON through orjson, with a check that no value is altered."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _SOME: Final = 512
 
 
 def encode_plain(obj: Any, /) -> bytes | None:
-    """The JSON of `obj` where that is its normal form as it stands, else None.
+    """Encodes an object of plain data; returns None for one that needs tagged forms.
 
-    orjson refuses most of what has no plain form: other classes, keys that are no strings, integers beyond 64 bits,
-    text that is none. What it would alter in silence is looked for: tuples, enums, UUIDs, and floats that are no
-    numbers, which it writes as null.
+    orjson rejects most values without a plain form: other classes, keys that are not strings, integers beyond 64 bits,
+    and invalid text. The values that it would alter silently are searched for: tuples, enums, UUIDs, and floats without
+    a number, which it writes as null.
     """
     try:
         data = orjson.dumps(obj, option=_STRICT)
@@ -41,9 +41,9 @@ def encode_plain(obj: Any, /) -> bytes | None:
 
 
 def _is_plain(values: Iterable[Any], leaves: frozenset[type], level: int = 1) -> bool:
-    """To be asked of what orjson has taken, which is no cycle. Strings and numbers cost one comparison, and no call.
+    """Whether values that orjson has encoded, which have no cycles, are plain. Scalars cost one comparison and no call.
 
-    Containers are looked into some at a time, so that what lies in them is still in the processor's cache.
+    Containers are checked in batches, so that their items are still in the processor's cache.
     """
     boxes = [value for value in values if type(value) not in leaves]
     for start in range(0, len(boxes), _SOME):
@@ -66,5 +66,5 @@ def _is_plain(values: Iterable[Any], leaves: frozenset[type], level: int = 1) ->
 
 
 def _long_and_plain(items: list[Any], leaves: frozenset[type]) -> bool:
-    """Whether it is a long list of leaves alone, which takes half the time to find out of one list at a time."""
+    """Whether a list is long and has only leaves; checking one list at a time takes half the time."""
     return len(items) > _SOME and leaves.issuperset(map(type, items))

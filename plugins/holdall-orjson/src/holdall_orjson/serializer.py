@@ -1,4 +1,4 @@
-"""The serializer that users configure and name."""
+"""The orjson serializer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class OrjsonSerializer(Serializer):
-    """What `json` with `jsonlib="orjson"` writes, byte for byte; either reads what the other wrote.
+    """Writes the same bytes as `json` with `jsonlib="orjson"`; each reads what the other wrote.
 
-    Plain data is handed to orjson as it is.
+    Plain data is passed to orjson directly.
     """
 
     slug: ClassVar[str] = "orjson"
@@ -31,7 +31,7 @@ class OrjsonSerializer(Serializer):
             tree = JSONWriter(self.slug).write(obj)
             try:
                 data = encode(tree)
-            except TypeError as error:  # it cannot be but that the object changed meanwhile
+            except TypeError as error:  # the object was changed meanwhile
                 raise SerializationError(f"orjson refused plain data: {error}.", value=obj) from error
         return [data]
 

@@ -1,4 +1,4 @@
-"""Results compressed with Zstandard: smaller than gzip makes them, and many times faster both ways."""
+"""Serializer with Zstandard compression: smaller than gzip, and many times faster in both directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The format, and the serializer that users configure and name."""
+"""The Zstandard format and its serializer."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ _END: Final = b"\x01\x00\x00"
 """The last block, empty."""
 
 _WINDOW_LOG: Final = 27
-"""A header chooses how much memory its window takes; the strongest level, and the `zstd` tool, stop at 128 MiB."""
+"""Limit of the window that a header may demand: 128 MiB, as that of the strongest level and the `zstd` tool."""
 
 
 class Zstandard(Compression):
+    """The Zstandard format (RFC 8878)."""
+
     name: ClassVar[str] = "zstd"
     media_type: ClassVar[str] = "application/zstd"
     suffix: ClassVar[str] = ".zst"
@@ -35,20 +37,22 @@ class Zstandard(Compression):
         return (_library().ZstdError, EOFError)
 
     def compressor(self, level: int | None, /) -> Compressor:
-        made: Compressor = _library().ZstdCompressor(level)
-        return made
+        compressor: Compressor = _library().ZstdCompressor(level)
+        return compressor
 
     def decompressor(self) -> Decompressor:
         zstd = _library()
-        made: Decompressor = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG})
-        return made
+        decompressor: Decompressor = zstd.ZstdDecompressor(
+            options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
+        )
+        return decompressor
 
     def storing(self) -> Compressor:
-        return _Storing()
+        return _RawCompressor()
 
 
 class ZstdSerializer(CompressionSerializer):
-    """Compresses what `serializer` makes into a `.zst` file. `level` is -7 (fastest) to 22 (smallest), 3 unless given.
+    """Compresses the output of `serializer` into a `.zst` file. `level` is -7 (fastest) to 22 (smallest), 3 unless given.
 
     `result_serializer="zstd/json"` is short for `ZstdSerializer(serializer="json")`. Large results that do not shrink
     are stored as they are, within the same format.
@@ -58,22 +62,22 @@ class ZstdSerializer(CompressionSerializer):
     compression: ClassVar[Compression] = Zstandard()
 
 
-class _Storing:
-    """A frame of raw blocks. The library makes them as well, but has to look for matches first."""
+class _RawCompressor:
+    """Compressor that writes a frame of raw blocks; the library's would search for matches first."""
 
     def __init__(self) -> None:
-        self._ahead = _HEADER
+        self._header = _HEADER
 
     def compress(self, data: memoryview, /) -> bytes:
-        made: list[bytes | memoryview] = [self._ahead]
-        self._ahead = b""
+        blocks: list[bytes | memoryview] = [self._header]
+        self._header = b""
         for start in range(0, len(data), _BLOCK):
             block = data[start : start + _BLOCK]
-            made += ((len(block) << 3).to_bytes(3, "little"), block)
-        return b"".join(made)
+            blocks += ((len(block) << 3).to_bytes(3, "little"), block)
+        return b"".join(blocks)
 
     def flush(self) -> bytes:
-        return self._ahead + _END
+        return self._header + _END
 
 
 def _library() -> Any:
