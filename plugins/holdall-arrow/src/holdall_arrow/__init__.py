@@ -1,4 +1,4 @@
-"""Tables of pandas, polars and pyarrow as results of holdall."""
+"""Serializers for tables of pandas, polars and pyarrow."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The record batches of an Arrow file, by their headers: how much its compressed buffers make, before one is read.
+"""Decompressed sizes of an Arrow file, from the headers of its record batches, before one is read.
 
-pyarrow shows neither where a batch lies nor its buffers, so that the few members needed are read from the flatbuffers.
+pyarrow has no access to the positions of batches and buffers, so that they are read from the flatbuffers here.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _AS_IT_IS: Final = -1
 
 
 class DecompressedSizes(NamedTuple):
-    """Bytes that decompression makes: of all dictionaries, and of each batch."""
+    """Decompressed bytes of all dictionaries, and of each batch."""
 
     dictionaries: int
     batches: list[int]
 
 
 def decompressed_sizes(read: Callable[[int, int], Buffer], size: int, /) -> DecompressedSizes:
-    """Of the Arrow file of `size` bytes that `read(start, stop)` reads from.
+    """Returns the decompressed sizes of an Arrow file of `size` bytes, which `read(start, stop)` reads.
 
     Raises:
-        CorruptResultError: it is none.
+        CorruptResultError: it is not an Arrow file.
     """
     try:
         tail = bytes(read(size - 10, size))
@@ -48,14 +48,14 @@ def decompressed_sizes(read: Callable[[int, int], Buffer], size: int, /) -> Deco
             raise CorruptResultError("The stored bytes are no Arrow file: they do not end as one does.")
         footer = _Table.root(bytes(read(size - 10 - length, size - 10)))
         return DecompressedSizes(
-            sum(_made(read, size, block) for block in footer.structs(_DICTIONARIES, _BLOCK)),
-            [_made(read, size, block) for block in footer.structs(_BATCHES, _BLOCK)],
+            sum(_decompressed_size(read, size, block) for block in footer.structs(_DICTIONARIES, _BLOCK)),
+            [_decompressed_size(read, size, block) for block in footer.structs(_BATCHES, _BLOCK)],
         )
     except (struct.error, IndexError) as error:
         raise CorruptResultError("The stored bytes are no Arrow file: a header of it does not lie in it.") from error
 
 
-def _made(read: Callable[[int, int], Buffer], size: int, block: tuple[int, ...]) -> int:
+def _decompressed_size(read: Callable[[int, int], Buffer], size: int, block: tuple[int, ...]) -> int:
     offset, header, body = block
     if min(offset, header, body) < 0 or offset + header + body > size:
         raise CorruptResultError("The stored bytes are no Arrow file: a batch of it does not lie in it.")
@@ -87,11 +87,11 @@ def _batch(message: _Table) -> _Table | None:
     return batch if kind == _RECORD_BATCH else None
 
 
-def small(stream: bytes, /) -> pa.Table:
-    """The table of a stream that stands in notes: not compressed, and with bytes for each of its rows.
+def table_of_notes(stream: bytes, /) -> pa.Table:
+    """Reads the table of a stream in the notes, which is not compressed and has at least a byte for each row.
 
     Raises:
-        CorruptResultError: it is no such one.
+        CorruptResultError: it is compressed, has more rows, or cannot be read.
     """
     try:
         for message in pa.ipc.MessageReader.open_stream(stream):
@@ -108,7 +108,7 @@ def small(stream: bytes, /) -> pa.Table:
 
 
 class _Table:
-    """A table of a flatbuffer; what lies outside of it is a struct.error."""
+    """Table of a flatbuffer; raises `struct.error` for positions outside of it."""
 
     def __init__(self, data: bytes, at: int) -> None:
         if at < 0:

@@ -1,4 +1,4 @@
-"""Extension types that a file names: pyarrow calls the class that is registered for one, as soon as it sees the schema."""
+"""Checks of extension types in a file: pyarrow calls the class that is registered for one when it reads the schema."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ KNOWN: Final = frozenset(
         "pandas.period",
     }
 )
-"""Those of Arrow and pandas themselves."""
+"""Extension types of Arrow and pandas themselves."""
 _KEY: Final = b"ARROW:extension:name"
 _MASKED: Final = b"ARROW:extension:nam_"
-"""As long as the key, and no key: a schema that has it is read with no look at what is registered."""
+"""Replacement of the same length, with which a schema is read without a look at registered types."""
 _TAIL: Final = 10
 _MAGIC: Final = b"ARROW1"
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]{64,}={0,2}")
 
 
 def _in_base64(text: bytes) -> tuple[bytes, ...]:
-    """What base64 has for a text, by the three places in which it may begin; the digits that neighbours share are cut off."""
+    """Returns the base64 of a text at each of its three offsets, without the digits that neighbours share."""
     found = []
     for before in range(3):
         whole = b64encode(bytes(before) + text).rstrip(b"=")
@@ -53,16 +53,16 @@ _MARKS: Final = _in_base64(_KEY)
 
 
 def check(between: Callable[[int, int], Buffer], size: int, trust: Trust, /, *, parquet: bool) -> None:
-    """Look at the end of a file before pyarrow does.
+    """Checks the footer of a file before pyarrow reads it.
 
     Raises:
         UntrustedResultError: it names an extension type that the reader has not accepted.
-        CorruptResultError: it names one in a way in which no writer does.
+        CorruptResultError: it names one in a place where no writer does.
     """
     # The footer, its length in four bytes, and the magic: PAR1, or ARROW1.
     end = size - (8 if parquet else _TAIL)
     if end < 0:
-        return  # which pyarrow says in its own words
+        return  # which pyarrow reports itself
     length = int.from_bytes(bytes(between(end, end + 4)), "little")
     footer = bytes(between(max(end - length, 0), end))
     if parquet:
@@ -81,7 +81,7 @@ def _decoded(text: bytes) -> bytes:
 
 
 def check_schema(message: bytes, trust: Trust, /) -> None:
-    """The same for a schema as `pyarrow.Schema.serialize` writes it."""
+    """Checks a schema that `pyarrow.Schema.serialize` wrote; raises as `check`."""
     if _KEY in message:
         _check(pa.ipc.read_schema(pa.py_buffer(message.replace(_KEY, _MASKED))), message.count(_KEY), trust)
 
@@ -100,7 +100,7 @@ def _check(masked: pa.Schema, count: int, trust: Trust) -> None:
 
 
 def unknown(field: pa.Field, /) -> str | None:
-    """The name of an extension type in a field that no reader would let pyarrow make."""
+    """Returns the name of an extension type in a field that readers do not accept by default; None if there is none."""
     return next((name for name in _names(field, _KEY) if name not in KNOWN), None)
 
 

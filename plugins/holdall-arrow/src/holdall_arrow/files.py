@@ -1,4 +1,4 @@
-"""Arrow tables to bytes and back: written as a stream, read whole or some columns of it."""
+"""Writer and reader of table files: written as a stream, read as a whole or by columns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from holdall.errors import ConfigurationError, CorruptResultError, UntrustedResultError
 from holdall.serialization.sources import PartsSink, RangeReader
 from holdall_arrow import batches, extensions, pages, sizes
-from holdall_arrow.bounded_reader import CachedRanges, RowGroupReader, arrow
+from holdall_arrow.bounded_reader import CachedRanges, RowGroupReader, read_arrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from holdall_arrow.formats import TableFormat
 
 _BATCH: Final = 1 << 20
-"""Rows of an Arrow file that are written at once."""
+"""Rows of a record batch of an Arrow file."""
 _BROKEN: Final = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError)
 
 
 class Parts:
-    """The file of a table, a row group or a record batch at a time, read once.
+    """File of a table, written a row group or a record batch at a time; iterated once.
 
-    `decoded` is how many bytes reading makes at most.
+    `decoded` is an upper bound for the bytes of the table that is read.
     """
 
     def __init__(self, table: pa.Table, library: str, how: TableFormat, /) -> None:
@@ -63,12 +63,12 @@ def _written(table: pa.Table, how: TableFormat, /) -> Iterator[Buffer]:
 
 
 def _one_dictionary(table: pa.Table) -> pa.Table:
-    """A file has one dictionary for each column, whatever the chunks of the table have."""
+    """Unifies the dictionaries of the chunks: a file has one for each column."""
     return table.unify_dictionaries()
 
 
 def read_back(table: pa.Table, how: TableFormat, /) -> pa.Table:
-    """What a small table is when it has been written and read; raises what pyarrow does where it cannot be written."""
+    """Writes and reads a small table; raises pyarrow's exception if it cannot be written."""
     sink = pa.BufferOutputStream()
     if how.row_group_size is not None:
         pq.write_table(table, sink, compression=how.compression)
@@ -79,11 +79,11 @@ def read_back(table: pa.Table, how: TableFormat, /) -> pa.Table:
 
 
 def table(source: Source, how: TableFormat, columns: list[str] | None, /) -> pa.Table:
-    """The table, or those of its columns, and its index where pandas wrote one.
+    """Reads the table, or some of its columns with the index that pandas wrote.
 
     Raises:
-        CorruptResultError: the bytes are no such file.
-        ConfigurationError: it has no such column.
+        CorruptResultError: the bytes are not a file of the format.
+        ConfigurationError: the table has no such column.
     """
     trust = source.trust
     with _corrupt(how):
@@ -99,7 +99,7 @@ def table(source: Source, how: TableFormat, columns: list[str] | None, /) -> pa.
             fields = None if wanted is None else [*wanted, *_index_columns(schema)]
             found = RowGroupReader(file, parquet, fields, groups, between).table(trust)
         else:
-            made = batches.decompressed_sizes(between, source.size)
+            decompressed = batches.decompressed_sizes(between, source.size)
             reader = pa.ipc.open_file(file)
             wanted = _chosen(columns, reader.schema)
             if wanted is not None:
@@ -108,7 +108,7 @@ def table(source: Source, how: TableFormat, columns: list[str] | None, /) -> pa.
                     included_fields=[reader.schema.get_field_index(each) for each in wanted]
                 )
                 reader = pa.ipc.open_file(file, options=options)
-            found = arrow(reader, made, trust, partly=wanted is not None)
+            found = read_arrow(reader, decompressed, trust, partly=wanted is not None)
             found.validate(full=True)
             if wanted is not None:
                 found = found.select(wanted)
@@ -116,7 +116,7 @@ def table(source: Source, how: TableFormat, columns: list[str] | None, /) -> pa.
 
 
 def _opened(source: Source, *, whole: bool) -> tuple[Any, Callable[[int, int], Buffer]]:
-    """The file as pyarrow reads it, and its bytes between two places."""
+    """Returns the file for pyarrow, and a function that reads a range of it."""
     if whole:
         view = memoryview(source.buffer())
         return pa.BufferReader(pa.py_buffer(view)), lambda start, stop: view[max(start, 0) : stop]

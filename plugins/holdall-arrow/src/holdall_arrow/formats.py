@@ -1,4 +1,4 @@
-"""What a serializer says of the file that it writes, for the modules that write it and read it again."""
+"""File format of a serializer."""
 
 from __future__ import annotations
 

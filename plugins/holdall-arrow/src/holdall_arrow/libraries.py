@@ -1,4 +1,4 @@
-"""Which library a table is of, and the way to Arrow and back."""
+"""Conversion between Arrow and the library of a table: pandas, polars or pyarrow."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from holdall_arrow.formats import TableFormat
 
 META: Final = b"holdall"
-"""The key of the file's metadata under which stands what Arrow does not keep, as JSON."""
+"""Key of the file's metadata for notes: JSON with what Arrow does not store."""
 _LIBRARIES: Final = frozenset({"pandas", "polars"})
 
 
 def to_arrow(obj: Any, how: TableFormat, /) -> tuple[pa.Table, str]:
-    """The table, with what else is to be kept in its metadata, and the library that the object is of.
+    """Returns the Arrow table, with notes in its metadata, and the library of the object.
 
     Raises:
-        SerializationError: it is no table, or would not come back as it is; with the path.
+        SerializationError: it is not a table, or would be read back changed; with the path.
     """
     if type(obj) is pa.Table:
         found, notes = obj, _plain_notes(obj, how)
@@ -57,7 +57,7 @@ def to_arrow(obj: Any, how: TableFormat, /) -> tuple[pa.Table, str]:
 
 
 def _plain_notes(table: pa.Table, how: TableFormat) -> dict[str, Any]:
-    """With the schema, where the format has no type of its own for one of its."""
+    """Returns the notes of a pyarrow table, with its schema if the format lacks one of its types."""
     schema = table.schema.remove_metadata()
     try:
         back = read_back(table.slice(0, 0), how)
@@ -70,7 +70,7 @@ def _plain_notes(table: pa.Table, how: TableFormat) -> dict[str, Any]:
 
 
 def from_arrow(table: pa.Table, trust: Trust, serializer: str, /) -> Any:
-    """What `to_arrow` was given, or those of its columns that are here."""
+    """Returns the object that `to_arrow` got, or the columns of it that were read."""
     metadata = dict(table.schema.metadata or {})
     try:
         notes = json.loads(metadata.pop(META, b'{"library":"pyarrow"}'))
@@ -94,7 +94,7 @@ def _cast(table: pa.Table, text: str, trust: Trust) -> pa.Table:
         extensions.check_schema(message, trust)
         wanted = pa.ipc.read_schema(pa.py_buffer(message))
         chosen = pa.schema([wanted.field(name) for name in table.column_names], table.schema.metadata)
-        # What is absent takes as much room as the type says, and dictionaries and views would be written out.
+        # Nulls take as much memory as their type has, and dictionaries and views would be expanded.
         within(trust, table.num_rows * sum(sizes.width(field.type) for field in chosen))
         _check_written_out(table.schema, chosen)
         return table.cast(chosen)
@@ -119,7 +119,7 @@ def _described(obj: Any) -> str:
 def _module(library: str) -> ModuleType:
     if sys.modules.get(library) is None:
         try:
-            import_module(library)  # one of two that this plugin is for
+            import_module(library)  # pandas or polars
         except ImportError as error:
             raise SerializationError(
                 f"The stored table is one of {library}, which is not installed here. Install it: pip install {library}"

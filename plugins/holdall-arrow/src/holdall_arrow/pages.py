@@ -1,6 +1,6 @@
-"""The pages of a Parquet file, by their own headers: how much they make, before one of them is read.
+"""Decompressed sizes of a Parquet file, from the headers of its pages, before one is read.
 
-The file's footer says so as well, and nothing holds its writer to it.
+The file's footer has sizes as well, but nothing ensures that they are right.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 _MAGIC: Final = b"PAR1"
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
 _PLAIN: Final = {0, 3}
-"""Values as they are, and booleans in runs."""
+"""Encodings of plain values, and of booleans in runs."""
 _LOOKED_UP: Final = {2, 8}
 
 
 class Column(NamedTuple):
-    """A column of a row group, as the footer has it."""
+    """Column of a row group in the footer."""
 
     values: int
     start: int
@@ -36,14 +36,14 @@ class RowGroup(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A column of a row group: what its pages say."""
+    """Column of a row group: sizes from the headers of its pages."""
 
     values: int
-    """All of them, absent ones and empty lists included."""
+    """All values, including nulls and empty lists."""
     looked_up: int
-    """Those that stand in the dictionary."""
+    """Values that are indices into the dictionary."""
     plain: int
-    """Bytes of the pages that hold values themselves."""
+    """Bytes of the pages with plain values."""
     dictionary: int
     """Bytes of the dictionary."""
     largest: int
@@ -51,10 +51,10 @@ class Chunk(NamedTuple):
 
 
 def row_groups(between: Callable[[int, int], Buffer], size: int, /) -> list[RowGroup]:
-    """Of the file of `size` bytes that `between(start, stop)` reads from.
+    """Reads the row groups from the footer of a file of `size` bytes, which `between(start, stop)` reads.
 
     Raises:
-        CorruptResultError: it is none.
+        CorruptResultError: it is not a Parquet file.
     """
     tail = bytes(between(size - 8, size))
     length = int.from_bytes(tail[:4], "little")
@@ -70,21 +70,21 @@ def row_groups(between: Callable[[int, int], Buffer], size: int, /) -> list[RowG
         raise CorruptResultError("The footer of the stored .parquet file does not say what is in it.") from error
 
 
-def _column(said: dict[int, Any], size: int) -> Column:
-    start = _size(said.get(9))
-    if 0 < (dictionary := said.get(11) or 0) < start:
+def _column(meta: dict[int, Any], size: int) -> Column:
+    start = _size(meta.get(9))
+    if 0 < (dictionary := meta.get(11) or 0) < start:
         start = dictionary
-    stop = start + _size(said.get(7))
+    stop = start + _size(meta.get(7))
     if stop > size:
         raise ValueError("it does not lie in the file")
-    return Column(_size(said.get(5)), start, stop)
+    return Column(_size(meta.get(5)), start, stop)
 
 
-def walked(column: Column, data: memoryview, /) -> Chunk:
-    """What the pages in its bytes say; nothing is decompressed.
+def summarise(column: Column, data: memoryview, /) -> Chunk:
+    """Sums up the page headers in a column's bytes; nothing is decompressed.
 
     Raises:
-        CorruptResultError: the pages are not those that this column has, or none that holdall writes.
+        CorruptResultError: the pages are not those of this column, or not of a kind that holdall writes.
     """
     values = looked_up = plain = dictionary = largest = 0
     at = 0
@@ -116,7 +116,7 @@ def walked(column: Column, data: memoryview, /) -> Chunk:
     return Chunk(values, looked_up, plain, dictionary, largest)
 
 
-def _size(said: Any) -> int:
-    if type(said) is not int or said < 0:
-        raise CorruptResultError(f"A size in the stored .parquet file is {said!r:.20}.")
-    return said
+def _size(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise CorruptResultError(f"A size in the stored .parquet file is {value!r:.20}.")
+    return value

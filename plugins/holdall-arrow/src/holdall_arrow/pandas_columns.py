@@ -1,4 +1,4 @@
-"""One column of pandas: what of it Arrow does not keep, and how it is made again."""
+"""Notes for what Arrow does not store of a pandas column, and its restoration."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def _packed(index: pd.Index, path: str, how: TableFormat, obj: Any) -> dict[str,
 
 def _unpacked(packed: dict[str, Any]) -> pd.Index:
     data = b64decode(packed["data"], validate=True)
-    table = batches.small(data)
+    table = batches.table_of_notes(data)
     column = table.to_pandas()[_VALUES]
     made = restored(column, table.column(0), packed)
     index: pd.Index[Any] = pd.Index(

@@ -1,4 +1,4 @@
-"""Types that the metadata of pandas names: one that some library has registered with pandas is code of that library."""
+"""Checks of types in the metadata of pandas: one that a library has registered is code of that library."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _KNOWN: Final = re.compile(
     r"|(?:[<>=|]?[biufcmMOSUV]\d*)|(?:datetime64|timedelta64|period|interval|string|Sparse)(?:\[[^\]]*\])?|.*\[pyarrow\]",
     re.DOTALL,
 )
-"""Those of NumPy, pandas and Arrow."""
+"""Types of NumPy, pandas and Arrow."""
 
 
 def unknown(table: pa.Table, /) -> tuple[str, str] | None:
-    """The first column whose type is none of theirs, and that type.
+    """Returns the first column with another type, and that type; None if there is none.
 
     Raises:
         CorruptResultError: the metadata is none that pandas writes.
@@ -42,7 +42,7 @@ def unknown(table: pa.Table, /) -> tuple[str, str] | None:
 
 
 def check(table: pa.Table, trust: Trust, /) -> None:
-    """Raises `UntrustedResultError` where a column is of a type that the reader has not accepted."""
+    """Raises `UntrustedResultError` if a column is of a type that the reader has not accepted."""
     found = unknown(table)
     if found is not None and CALLS + found[1] not in trust.accept:
         raise UntrustedResultError(

@@ -1,4 +1,4 @@
-"""Frames and series of pandas: what Arrow does not keep of them stands in notes beside the table."""
+"""Conversion of pandas frames and series to Arrow and back, with notes for what Arrow does not store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames and series of polars."""
+"""Conversion of polars frames and series to Arrow and back."""
 
 from __future__ import annotations
 

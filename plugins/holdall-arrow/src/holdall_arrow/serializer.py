@@ -1,4 +1,4 @@
-"""The serializers that users configure and name. pyarrow is imported when the first value moves."""
+"""The Parquet and Arrow serializers. The first value imports pyarrow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SUFFIXES: Final = {"ipc": ".arrow", "feather": ".feather"}
 
 
 class TableSerializer(Serializer, ABC):
-    """What both have in common: the library that a table is of is written into the file, and gives it back."""
+    """Base class of both serializers: the file names the library of the table, which is read back with it."""
 
     exact: ClassVar[bool] = True
     expands: ClassVar[bool] = True
@@ -25,7 +25,7 @@ class TableSerializer(Serializer, ABC):
     @property
     @abstractmethod
     def table_format(self) -> TableFormat:
-        """The format of the file that this writes."""
+        """Format of the file."""
 
     def dump(self, obj: Any, /) -> Parts:
         from holdall_arrow import files, libraries
@@ -49,7 +49,7 @@ class TableSerializer(Serializer, ABC):
 
 
 class ParquetSerializer(TableSerializer):
-    """A table as a Parquet file, which DuckDB, Spark and most else open.
+    """Writes a table as a Parquet file, which DuckDB, Spark and most others read.
 
     `compression` is that of its pages. A row group has up to `row_group_size` rows; one at a time is in memory.
     """
@@ -67,9 +67,9 @@ class ParquetSerializer(TableSerializer):
 
 
 class ArrowSerializer(TableSerializer):
-    """A table as an Arrow IPC file: larger than Parquet and faster to write and to read.
+    """Writes a table as an Arrow IPC file: larger than Parquet, and faster to write and to read.
 
-    Feather (version 2) is this very format with an extension of its own: `format="feather"`.
+    Feather (version 2) is the same format with its own file extension: `format="feather"`.
     """
 
     slug: ClassVar[str] = "arrow"

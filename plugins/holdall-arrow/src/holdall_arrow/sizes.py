@@ -1,7 +1,7 @@
-"""How much memory a table takes when it is read, by what is in it and not by how it is stored.
+"""Memory size of a table after reading, by its values and not by how it is stored.
 
-What is written and what is read of it differ (dictionaries, chunks, bits for what is absent); these sizes do not, so that
-what the writer declares is what the reader counts.
+The tables that are written and read differ in dictionaries, chunks and null bits; these sizes do not, so that the writer
+declares the same size that the reader counts.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 POINTER: Final = 8
-"""Bytes of a value's place beside the value: an offset, a pointer to an object, or bits for what is absent."""
+"""Bytes for a value in addition to the value: an offset, a pointer to an object, or null bits."""
 NESTED: Final = 112
-"""Bytes of a list or a dict that pandas makes of a row, where that is empty."""
+"""Bytes of the empty list or dict that pandas creates for a row."""
 _COPIES: Final = {"pandas": 2, "polars": 2}
-"""The table and the frame that is made of it."""
+"""Copies in memory: the table, and the frame from it."""
 _SLACK: Final = 64 << 10
 
 
 def declared(table: pa.Table, library: str, groups: int, /) -> int:
-    """Bytes that reading a table makes at most, for its record; written in `groups`, each with its dictionaries."""
+    """Returns an upper bound for the bytes of a table after reading, for its record. Each of `groups` has its dictionaries."""
     size = needed(table, library, groups)
     return size + size // 4 + _SLACK
 
 
 def needed(table: pa.Table, library: str = "pyarrow", groups: int = 1) -> int:
-    """Bytes of the table, and of the frame of that library that is made of it."""
+    """Returns the bytes of the table, and of the frame of the library from it."""
     size = sum(_array(chunk, 0, groups) for column in table.columns for chunk in column.chunks)
     return _COPIES.get(library, 1) * size
 
 
 def width(kind: pa.DataType, /) -> int:
-    """Bytes of one value, but for those of a text or a list; what is next to nothing counts as one."""
+    """Returns the bytes of one value, at least one, without those of a text or a list."""
     if isinstance(kind, pa.BaseExtensionType):
         return width(kind.storage_type)
     if pa.types.is_struct(kind):
@@ -49,7 +49,7 @@ def width(kind: pa.DataType, /) -> int:
 
 
 def texts(array: Any, /) -> int:
-    """Bytes of all texts (or bytes) in it, dictionaries written out."""
+    """Returns the bytes of all texts (or bytes) of an array, with dictionaries expanded."""
     kind = array.type
     if isinstance(kind, pa.BaseExtensionType):
         return texts(array.storage)
@@ -63,7 +63,7 @@ def texts(array: Any, /) -> int:
 
 
 def shares(kind: pa.DataType, /) -> bool:
-    """Whether several of its values may be the same bytes."""
+    """Whether several values of the type may share their bytes."""
     if isinstance(kind, pa.BaseExtensionType):
         return shares(kind.storage_type)
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind) or _is_view(kind):
@@ -72,7 +72,7 @@ def shares(kind: pa.DataType, /) -> bool:
 
 
 def longest(array: Any, page: int, /) -> int:
-    """Bytes of the longest text in its dictionary, which took `page` bytes; all of them where this is not that dictionary."""
+    """Returns the bytes of the longest text in the dictionary, or `page`, its whole size, if this is another dictionary."""
     if pa.types.is_dictionary(array.type):
         lengths = _lengths(array.dictionary)
         whole = 4 * len(lengths) + (pc.sum(lengths).as_py() or 0) == page
@@ -81,7 +81,7 @@ def longest(array: Any, page: int, /) -> int:
 
 
 def _array(array: Any, above: int, groups: int, *, nested: bool = False) -> int:  # noqa: PLR0911 - one for each type
-    """`above` counts lists around it: an empty one takes a place as well, in Parquet."""
+    """Returns the bytes of an array. `above` counts the lists around it: in Parquet an empty one has an entry as well."""
     kind, slots = array.type, len(array) + above
     if isinstance(kind, pa.BaseExtensionType):
         return _array(array.storage, above, groups, nested=nested)
@@ -105,7 +105,7 @@ def _all(array: Any, above: int, groups: int) -> int:
 
 
 def _inside(array: Any) -> list[Any]:  # noqa: PLR0911 - one for each type
-    """Those of its parts that its rows use."""
+    """Returns the child arrays, limited to the rows that are used."""
     kind = array.type
     if pa.types.is_struct(kind):
         return [array.field(number) for number in range(kind.num_fields)]

@@ -1,4 +1,4 @@
-"""Thrift's compact protocol, as far as Parquet uses it: structs as dicts by the number of the field.
+"""Reader of Thrift's compact protocol, as far as Parquet uses it: structs as dicts by field number.
 
 pyarrow parses it as well; but it ends the process over some damaged footers when it is asked what it found.
 """
