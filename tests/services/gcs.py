@@ -1,4 +1,4 @@
-"""Google Cloud Storage: fake-gcs-server, in memory. It asks nobody who they are.
+"""Google Cloud Storage: fake-gcs-server, in memory. It checks no credentials.
 
 Its quirks, which no test may lean on: the condition of a write counts in one request of two parts only, an upload in
 pieces adds what it gets to what it has, wherever it belongs, and of a reader's condition it takes no notice.
@@ -27,7 +27,7 @@ _BINARY = "vendor/fake-gcs-server/bin/fake-gcs-server-linux-amd64"
 
 @dataclass(slots=True, kw_only=True)
 class FakeGCS:
-    """A server that speaks Google's JSON API, looked at past the code under test."""
+    """Server of Google's JSON API, with direct access for tests."""
 
     endpoint_url: str
     process: ServerProcess
@@ -49,7 +49,7 @@ class FakeGCS:
             server.process.kill()
 
     def new_bucket(self, name: str | None = None, /) -> str:
-        """Make an empty bucket, or empty the one of that name; says its name, of its own where none is given."""
+        """Creates or empties a bucket, with a new name if none is given; returns its name."""
         name = name or f"holdall-test-{uuid4().hex[:12]}"
         if name in {each["name"] for each in self._ask("GET", "/storage/v1/b?project=holdall").get("items", ())}:
             for key in self.keys(name):

@@ -1,4 +1,4 @@
-"""JuiceFS: an S3 gateway that takes conditional writes and ignores their condition, without a word."""
+"""JuiceFS: an S3 gateway that accepts conditional writes and silently ignores their condition."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class JuiceFS(S3Server):
-    """Two creations of one key both succeed there."""
+    """S3 gateway on which two creations of one key both succeed."""
 
     __slots__ = ()
 

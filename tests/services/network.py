@@ -1,4 +1,4 @@
-"""What every block over a store keeps to on a network that fails, as tests to inherit: three lines of a store's own.
+"""Contract tests of blocks over a store on a failing network; a subclass needs three lines.
 
 What was stored stays whole, what may pass is tried again, and the rest says what to do.
 """

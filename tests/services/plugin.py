@@ -1,4 +1,4 @@
-"""The fixtures: one server of each kind a session.
+"""Fixtures of servers, one of each kind for a session.
 
 Each imports its own module: where the core is tested alone, what they stand on is not installed.
 """

@@ -1,4 +1,4 @@
-"""One server process: started, waited for, killed with everything that it started."""
+"""Server process: started, awaited, and killed with its children."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _POLL = 0.02
 
 
 def free_ports(count: int, /) -> list[int]:
-    """Ports that nobody listens on, all different: they are held together before they are let go."""
+    """Returns different free ports, all of which are bound at the same time before they are released."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -27,7 +27,7 @@ def free_ports(count: int, /) -> list[int]:
 
 
 def listens(port: int, /) -> bool:
-    """Whether somebody answers on that port of this machine."""
+    """Whether a process listens on a port of this machine."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
@@ -47,7 +47,7 @@ def until(ready: Callable[[], bool], /, *, seconds: float, what: Callable[[], st
 
 
 class ServerProcess:
-    """A command in a process group of its own; what it says goes to `log`."""
+    """Command in its own process group, with its output in `log`."""
 
     def __init__(self, command: Sequence[str], /, *, log: Path, env: Mapping[str, str] | None = None) -> None:
         self.command = list(command)
@@ -77,7 +77,7 @@ class ServerProcess:
         until(alive_and_ready, seconds=seconds, what=self._said)
 
     def kill(self) -> None:
-        """SIGKILL to the whole group: a polite stop takes some of these servers 15 s."""
+        """Kills the whole group: some servers need 15 s for a graceful stop."""
         if self._process.returncode is None:
             with suppress(ProcessLookupError):  # it ended on its own
                 os.killpg(self._process.pid, signal.SIGKILL)

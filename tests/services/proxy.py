@@ -1,4 +1,4 @@
-"""A proxy between a client and a server that speaks HTTP, which does to their traffic what bad networks do."""
+"""HTTP proxy that simulates the faults of bad networks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BUFFER: Final = 64 << 10
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """What happens to the next `times` requests that have `when` in their `METHOD /target` (None: to all that come).
+    """Fault of the next `times` requests with `when` in their `METHOD /target` (None: of all requests).
 
     Bytes are counted in the bodies. One fault does one thing.
     """
@@ -28,36 +28,36 @@ class Fault:
     when: str = ""
     times: int | None = 1
     status: int | None = None
-    """Answer so, without asking the server; with `code` in a body as S3 has it."""
+    """Respond with this status instead of the server; with `code` in a body as S3's."""
     code: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     cut_up: int | None = None
     """Reset the connection after so many bytes of the request."""
     cut_down: int | None = None
-    """Reset the connection after so many bytes of the answer: -1 after the server has answered, before its first byte."""
+    """Reset the connection after so many bytes of the response: -1 after the server has responded, before its first byte."""
     truncate: int | None = None
-    """As `cut_down`, but close the connection as one does that has said everything."""
+    """As `cut_down`, but close the connection as after a complete response."""
     silent: bool = False
-    """Read the request and never answer."""
+    """Read the request and never respond."""
     drip: float | None = None
-    """Pass the answer's body on in single bytes, with so many seconds between them."""
+    """Forward the response's body in single bytes, with so many seconds between them."""
     done: int = 0
-    """To how many requests it has happened."""
+    """Number of requests with this fault."""
 
 
 class Request(NamedTuple):
-    """A request that came, and when on the monotonic clock."""
+    """Request, and its time on the monotonic clock."""
 
     line: str
     at: float
 
 
 class _CutError(Exception):
-    """The connection is to be reset here."""
+    """Raised where the connection is to be reset."""
 
 
 class Proxy:
-    """Listens on a port of its own and passes on what comes, but for its `faults`; all can be changed while it runs.
+    """Proxy on its own port that forwards requests, except for its `faults`; all can be changed while it runs.
 
     `requests` has what came, in order; `most_at_once` how many waited for their answers at the same time.
     """
@@ -83,13 +83,13 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """What stands for the server's address."""
+        """URL in place of the server's."""
         return f"http://127.0.0.1:{self.port}"
 
     @classmethod
     @contextmanager
     def before(cls, upstream: str, /) -> Iterator[Self]:
-        """A proxy before the server at a URL, until the block ends."""
+        """Starts a proxy for the server at a URL, until the block ends."""
         proxy = cls(upstream)
         thread = threading.Thread(target=proxy._loop.run_forever, name="proxy")
         thread.start()
@@ -103,12 +103,12 @@ class Proxy:
             proxy._loop.close()
 
     def add(self, fault: Fault, /) -> Fault:
-        """Let it happen from now on, before those that were there."""
+        """Adds a fault, before the present ones."""
         self.faults.insert(0, fault)
         return fault
 
     def clear(self) -> None:
-        """Pass everything on, and forget what came."""
+        """Removes all faults and recorded requests."""
         self.faults.clear()
         self.latency, self.rate = 0.0, None
         self.requests.clear()
@@ -116,15 +116,15 @@ class Proxy:
         self.most_at_once = self.passed_up = self.passed_down = 0
 
     def lines(self, containing: str = "", /) -> list[str]:
-        """`METHOD /target` of each request that has this in it."""
+        """Returns `METHOD /target` of each request that contains the text."""
         return [each.line for each in self.requests if containing in each.line]
 
     def refuse(self) -> None:
-        """Reset every connection, and refuse new ones."""
+        """Resets all connections and refuses new ones."""
         self._do(self._shut())
 
     def accept(self) -> None:
-        """Listen again, on the same port."""
+        """Listens again on the same port."""
         self._socket = _listening(self.port)
         self._do(self._open())
 
@@ -157,7 +157,7 @@ class Proxy:
             self._connections.discard(task)
 
     async def _exchange(self, down: asyncio.StreamReader, back: asyncio.StreamWriter) -> bool:
-        """One request and its answer; false where the connection has ended.
+        """Forwards one request and its response; returns false if the connection has ended.
 
         The server gets each on a connection of its own: one that was idle may be closed by it at the very moment of the
         next request, which the client would then have to send again.
@@ -218,7 +218,7 @@ class Proxy:
         up: asyncio.StreamWriter,
         fault: Fault,
     ) -> bytes:
-        """Pass the body on; returns the answer's head where the server has answered before it has the body."""
+        """Forwards the body; returns the response's head if the server responded before the end of the body."""
         if _value(head, b"expect"):
             early = await _head(answers)
             if b" 100" not in early.partition(b"\r\n")[0]:
@@ -272,7 +272,7 @@ def _listening(port: int) -> socket.socket:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close so that the other side learns of it at once, by a reset."""
+    """Closes a connection by a reset."""
     found = writer.get_extra_info("socket")
     if found is not None:
         with suppress(OSError):  # closed already
@@ -281,7 +281,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes:
-    """The first lines of a request or an answer; nothing where the connection has ended."""
+    """Reads the head of a request or a response; empty if the connection has ended."""
     try:
         return await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:

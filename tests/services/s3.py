@@ -1,4 +1,4 @@
-"""S3 servers: SeaweedFS (a real server with real refusals), moto (in memory, of another make), and one that is given."""
+"""S3 servers: SeaweedFS (a real server with real errors), moto (in memory), and one that the environment names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Keys:
 
 @dataclass(slots=True, kw_only=True)
 class S3Server:
-    """A server that speaks S3. `races` says that concurrent conditional writes of one key are answered right."""
+    """S3 server. `races` says whether it is right about concurrent conditional writes of one key."""
 
     endpoint_url: str
     admin: Keys
@@ -45,7 +45,7 @@ class S3Server:
     _shared: list[str] = field(default_factory=list)
 
     def client(self, keys: Keys | None = None, /) -> Any:
-        """A boto3 client, for looking at the server past the code under test."""
+        """A boto3 client, for direct access by tests."""
         import boto3
         from botocore.config import Config
 
@@ -62,7 +62,7 @@ class S3Server:
         return client
 
     def new_bucket(self, name: str | None = None, /) -> str:
-        """Make an empty bucket, or empty one of its own that has the name; says its name, of its own where none is given."""
+        """Creates or empties a bucket, with a new name if none is given; returns its name."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         name = name or f"holdall-test-{uuid4().hex[:12]}"
@@ -118,7 +118,7 @@ class S3Server:
         }
 
     def close(self) -> None:
-        """Close the clients and kill the server."""
+        """Closes the clients and kills the server."""
         for client in self._clients:
             client.close()
         self._clients.clear()
@@ -152,7 +152,7 @@ class SeaweedFS(S3Server):
 
 
 class Moto(S3Server):
-    """moto: quick and in memory; it checks no credentials, and answers a race for one key with 500."""
+    """moto: fast and in memory; it checks no credentials, and responds to a race for one key with 500."""
 
     __slots__ = ()
 

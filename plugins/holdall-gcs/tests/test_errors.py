@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google.auth.exceptions import DefaultCredentialsError
-from tests.services.answering import Answering, Asked, Said
 from tests.services.gcs import FakeGCS
+from tests.services.http_server import CannedResponse, RecordedRequest, RecordingServer
 from tests.services.process import free_ports
 
 from holdall.errors import KeyMissing, StorageError
@@ -50,10 +50,10 @@ def asking(block: GCS, operation: str) -> Callable[[], object]:
     }[operation]
 
 
-def no(status: int, reason: str, message: str = "") -> Said:
+def no(status: int, reason: str, message: str = "") -> CannedResponse:
     """A refusal as Google words it."""
     error = {"code": status, "message": message, "errors": [{"domain": "global", "reason": reason, "message": message}]}
-    return Said(status, json.dumps({"error": error}).encode())
+    return CannedResponse(status, json.dumps({"error": error}).encode())
 
 
 @pytest.mark.parametrize("operation", ["put", "get"])
@@ -65,14 +65,14 @@ def no(status: int, reason: str, message: str = "") -> Said:
         (no(400, "required", "requester pays"), "the service refused (required HTTP 400)", 1),
         (no(429, "rateLimitExceeded"), "the service asks for fewer requests (rateLimitExceeded HTTP 429)", 2),
         (no(503, "backendError"), "the service failed (backendError HTTP 503)", 2),
-        (Said(302, b"<html>a portal</html>", {"Location": "/login"}), "the service refused (HTTP 302)", 1),
-        (Said(502, b"<html>a proxy</html>"), "the service failed (HTTP 502)", 2),
+        (CannedResponse(302, b"<html>a portal</html>", {"Location": "/login"}), "the service refused (HTTP 302)", 1),
+        (CannedResponse(502, b"<html>a proxy</html>"), "the service failed (HTTP 502)", 2),
     ],
     ids=["401", "403", "400", "429", "503", "302", "502"],
 )
-def test_a_refusal_says_what_to_do(operation: str, said: Said, message: str, times: int) -> None:
+def test_a_refusal_says_what_to_do(operation: str, said: CannedResponse, message: str, times: int) -> None:
     """What may pass is asked for again, as often as the block says; what will not is asked for once."""
-    with Answering.running(lambda _: said) as server:
+    with RecordingServer.running(lambda _: said) as server:
         block = GCS(bucket_path="bucket/p", endpoint_url=server.endpoint_url, token=TOKEN, max_attempts=2)
 
         error = refused(asking(block, operation), TOKEN)
@@ -84,7 +84,7 @@ def test_a_refusal_says_what_to_do(operation: str, said: Said, message: str, tim
 
 def test_a_portal_is_no_object() -> None:
     """A page that says yes and comes from somebody else is never taken for bytes that were kept."""
-    with Answering.running(lambda _: Said(200, b"<html>please sign in</html>")) as server:
+    with RecordingServer.running(lambda _: CannedResponse(200, b"<html>please sign in</html>")) as server:
         error = refused(lambda: GCS(bucket_path="bucket", endpoint_url=server.endpoint_url).get("k"))
 
     assert error.transient
@@ -92,7 +92,7 @@ def test_a_portal_is_no_object() -> None:
 
 def test_a_missing_object_costs_one_request() -> None:
     """Google says which is missing, object or bucket."""
-    with Answering.running(lambda _: no(404, "notFound", "No such object: bucket/p/k")) as server:
+    with RecordingServer.running(lambda _: no(404, "notFound", "No such object: bucket/p/k")) as server:
         block = GCS(bucket_path="bucket/p", endpoint_url=server.endpoint_url)
         with pytest.raises(KeyMissing):
             block.get("k")
@@ -106,7 +106,7 @@ def test_a_missing_object_costs_one_request() -> None:
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_missing_bucket_costs_one_request(operation: str) -> None:
     """An object in a bucket that is not there is a mistake in the block."""
-    with Answering.running(lambda _: no(404, "notFound", "The specified bucket does not exist.")) as server:
+    with RecordingServer.running(lambda _: no(404, "notFound", "The specified bucket does not exist.")) as server:
         error = refused(asking(GCS(bucket_path="bucket", endpoint_url=server.endpoint_url), operation))
 
     assert "the bucket 'bucket' does not exist" in str(error)
@@ -172,13 +172,13 @@ def private_key() -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def signing_in(private_key: str, answer: Said) -> tuple[list[Asked], StorageError | None]:
+def signing_in(private_key: str, answer: CannedResponse) -> tuple[list[RecordedRequest], StorageError | None]:
     """What a block asks that signs in with a service account, where its token comes from `answer`."""
 
-    def answered(asked: Asked) -> Said:
+    def answered(asked: RecordedRequest) -> CannedResponse:
         return answer if asked.path == "/token" else no(404, "notFound", "No such object: bucket/k")
 
-    with Answering.running(answered) as server:
+    with RecordingServer.running(answered) as server:
         key = {"client_email": "robot@project", "private_key": private_key, "token_uri": f"{server.endpoint_url}/token"}
         block = GCS(bucket_path="bucket", endpoint_url=server.endpoint_url, service_account_info=key, max_attempts=1)
         try:
@@ -193,7 +193,7 @@ def signing_in(private_key: str, answer: Said) -> tuple[list[Asked], StorageErro
 def test_a_service_account_signs_in(private_key: str) -> None:
     """Its token is fetched once, and sent with each request."""
     token = {"access_token": TOKEN, "expires_in": 3600, "token_type": "Bearer"}
-    asked, error = signing_in(private_key, Said(200, json.dumps(token).encode()))
+    asked, error = signing_in(private_key, CannedResponse(200, json.dumps(token).encode()))
 
     assert error is None
     assert ["/token", "/storage/v1/b/bucket/o/k"] == [each.path.partition("?")[0] for each in asked]
@@ -202,7 +202,7 @@ def test_a_service_account_signs_in(private_key: str) -> None:
 
 def test_an_account_that_is_refused(private_key: str) -> None:
     """Disabled, deleted, or its key withdrawn."""
-    _, error = signing_in(private_key, Said(400, b'{"error": "invalid_grant"}'))
+    _, error = signing_in(private_key, CannedResponse(400, b'{"error": "invalid_grant"}'))
 
     assert "the credentials were not accepted" in str(error)
     assert private_key not in "".join(traceback.format_exception(error))
@@ -210,7 +210,7 @@ def test_an_account_that_is_refused(private_key: str) -> None:
 
 def test_an_account_whose_token_cannot_be_fetched(private_key: str) -> None:
     """That may pass."""
-    _, error = signing_in(private_key, Said(None))
+    _, error = signing_in(private_key, CannedResponse(None))
 
     assert error is not None
     assert error.transient

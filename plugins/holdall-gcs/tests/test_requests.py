@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.services.answering import Answering, Asked, Said
+from tests.services.http_server import CannedResponse, RecordedRequest, RecordingServer
 
 from holdall.errors import KeyExists, KeyMissing, StorageError
 from holdall_gcs import GCS
@@ -33,35 +33,37 @@ MIB = 1 << 20
 class Session:
     """One upload in pieces, as Google documents it: bytes that it has already are skipped."""
 
-    trouble: list[Callable[[Asked], Said | None]]
+    trouble: list[Callable[[RecordedRequest], CannedResponse | None]]
     """What to do with each request for pieces, before Google's own answer; None for that."""
     stored: bytearray = field(default_factory=bytearray)
     ranges: list[str] = field(default_factory=list)
 
-    def answer(self, asked: Asked) -> Said:
+    def answer(self, asked: RecordedRequest) -> CannedResponse:
         if asked.method == "DELETE":
-            return Said(499)
+            return CannedResponse(499)
         if "upload_id" not in asked.path:
             where = f"http://{asked.headers['Host']}{asked.path}&upload_id=1"
-            return Said(200, headers={"Location": where})
+            return CannedResponse(200, headers={"Location": where})
         self.ranges.append(asked.headers["Content-Range"])
         act = self.trouble.pop(0) if self.trouble else None
         said = act(asked) if act is not None else None
         return said or self.take(asked)
 
-    def take(self, asked: Asked, most: int | None = None) -> Said:
+    def take(self, asked: RecordedRequest, most: int | None = None) -> CannedResponse:
         start, total = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", asked.headers["Content-Range"]).groups()
         self.stored += asked.body[len(self.stored) - int(start) : most]
         if str(len(self.stored)) == total:
-            return Said(200, json.dumps({"size": total, "generation": "7"}).encode())
-        return Said(308, headers={"Range": f"bytes=0-{len(self.stored) - 1}"} if self.stored else {})
+            return CannedResponse(200, json.dumps({"size": total, "generation": "7"}).encode())
+        return CannedResponse(308, headers={"Range": f"bytes=0-{len(self.stored) - 1}"} if self.stored else {})
 
 
-def uploading(*trouble: Callable[[Session, Asked], Said | None], **fields: object) -> tuple[Session, Answering, object]:
+def uploading(
+    *trouble: Callable[[Session, RecordedRequest], CannedResponse | None], **fields: object
+) -> tuple[Session, RecordingServer, object]:
     """Put 25 MiB in pieces of 5 MiB, two in a request, and say what came of it."""
     session = Session([])
     session.trouble = [lambda asked, act=act: act(session, asked) for act in trouble]
-    with Answering.running(session.answer) as server:
+    with RecordingServer.running(session.answer) as server:
         block = GCS(
             bucket_path="bucket",
             endpoint_url=server.endpoint_url,
@@ -99,12 +101,12 @@ def test_what_google_did_not_keep_is_sent_again() -> None:
     assert "7" == put.etag
 
 
-@pytest.mark.parametrize("said", [Said(None), Said(503)])
+@pytest.mark.parametrize("said", [CannedResponse(None), CannedResponse(503)])
 @pytest.mark.parametrize("arrived", [False, True])
-def test_a_request_that_failed_is_sent_again(said: Said, arrived: bool) -> None:
+def test_a_request_that_failed_is_sent_again(said: CannedResponse, arrived: bool) -> None:
     """Whether its bytes arrived or not, each is in the object once."""
 
-    def trouble(session: Session, asked: Asked) -> Said:
+    def trouble(session: Session, asked: RecordedRequest) -> CannedResponse:
         if arrived:
             session.take(asked)
         return said
@@ -119,12 +121,12 @@ def test_a_request_that_failed_is_sent_again(said: Said, arrived: bool) -> None:
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        (Said(503), "the service failed (HTTP 503)"),
-        (Said(404), "the service refused (HTTP 404)"),
-        (Said(308), "broke the connection"),
+        (CannedResponse(503), "the service failed (HTTP 503)"),
+        (CannedResponse(404), "the service refused (HTTP 404)"),
+        (CannedResponse(308), "broke the connection"),
     ],
 )
-def test_a_failed_upload_is_given_up(said: Said, message: str) -> None:
+def test_a_failed_upload_is_given_up(said: CannedResponse, message: str) -> None:
     """Its session is deleted, so that Google forgets the bytes."""
     _, server, error = uploading(lambda *_: said, lambda *_: said)
 
@@ -135,7 +137,7 @@ def test_a_failed_upload_is_given_up(said: Said, message: str) -> None:
 
 def test_an_object_of_another_size_is_removed() -> None:
     """That very one, and nothing that somebody writes after it."""
-    _, server, error = uploading(lambda *_: Said(200, b'{"size": "12", "generation": "7"}'))
+    _, server, error = uploading(lambda *_: CannedResponse(200, b'{"size": "12", "generation": "7"}'))
 
     assert error.transient
     assert ("DELETE", "/storage/v1/b/bucket/o/k?generation=7") == server.asked[-1][:2]
@@ -143,7 +145,7 @@ def test_an_object_of_another_size_is_removed() -> None:
 
 def test_a_service_that_forgets_what_it_had_is_no_success() -> None:
     """The bytes are not here any more to be sent again, and what is here instead is never sent in their place."""
-    session, server, error = uploading(lambda *_: None, lambda *_: Said(308))
+    session, server, error = uploading(lambda *_: None, lambda *_: CannedResponse(308))
 
     assert "kept nothing" in str(error.__cause__)
     assert 2 == len(session.ranges)
@@ -153,9 +155,9 @@ def test_a_service_that_forgets_what_it_had_is_no_success() -> None:
 def test_an_upload_without_an_object_is_no_success() -> None:
     """All bytes are there, and Google says that it waits for more."""
 
-    def trouble(session: Session, asked: Asked) -> Said:
+    def trouble(session: Session, asked: RecordedRequest) -> CannedResponse:
         session.take(asked)
-        return Said(308, headers={"Range": f"bytes=0-{len(session.stored) - 1}"})
+        return CannedResponse(308, headers={"Range": f"bytes=0-{len(session.stored) - 1}"})
 
     _, server, error = uploading(trouble, trouble, trouble)
 
@@ -197,17 +199,17 @@ def test_a_create_whose_answer_was_lost_has_won() -> None:
     """It is its own object that is in the way of the request that was sent again."""
     bodies: list[bytes] = []
 
-    def answer(asked: Asked) -> Said:
+    def answer(asked: RecordedRequest) -> CannedResponse:
         if asked.method == "POST":
             bodies.append(asked.body)
-            return Said(None) if len(bodies) == 1 else Said(412)
+            return CannedResponse(None) if len(bodies) == 1 else CannedResponse(412)
         if "alt=media" in asked.path:
             ranged = {"Content-Range": "bytes 0-3/4", "X-Goog-Generation": "7"}
-            return Said(206, b"mine", ranged)
+            return CannedResponse(206, b"mine", ranged)
         about = {"name": "k", "size": "4", "generation": "7", "timeCreated": "2026-01-02T03:04:05.678Z"}
-        return Said(200, json.dumps(about).encode())
+        return CannedResponse(200, json.dumps(about).encode())
 
-    with Answering.running(answer) as server:
+    with RecordingServer.running(answer) as server:
         put = GCS(bucket_path="bucket", endpoint_url=server.endpoint_url).put("k", [b"mine"], mode="create")
 
     assert "7" == put.etag
@@ -244,12 +246,12 @@ def test_ranges_are_of_one_generation(block: GCS, fake_gcs: FakeGCS, bucket: str
 def test_ranges_name_their_generation() -> None:
     """So that Google refuses to mix two, and does not only say so."""
 
-    def answer(asked: Asked) -> Said:
+    def answer(asked: RecordedRequest) -> CannedResponse:
         start, stop = re.fullmatch(r"bytes=(\d+)-(\d+)", asked.headers["Range"]).groups()
         ranged = {"Content-Range": f"bytes {start}-{stop}/{12 * MIB}", "X-Goog-Generation": "7"}
-        return Said(206, bytes(int(stop) - int(start) + 1), ranged)
+        return CannedResponse(206, bytes(int(stop) - int(start) + 1), ranged)
 
-    with Answering.running(answer) as server:
+    with RecordingServer.running(answer) as server:
         block = GCS(
             bucket_path="bucket",
             endpoint_url=server.endpoint_url,
@@ -271,7 +273,7 @@ def test_a_copy_goes_on_until_it_is_done() -> None:
     about = {"name": "a", "size": "4", "generation": "7", "timeCreated": "2026-01-02T03:04:05.678Z"}
     answers = iter([about, {"done": False, "rewriteToken": "more"}, {"done": True}])
 
-    with Answering.running(lambda _: Said(200, json.dumps(next(answers)).encode())) as server:
+    with RecordingServer.running(lambda _: CannedResponse(200, json.dumps(next(answers)).encode())) as server:
         GCS(bucket_path="bucket/p", endpoint_url=server.endpoint_url).publish("a/b", "c d")
 
     path = "/storage/v1/b/bucket/o/p%2Fa%2Fb/rewriteTo/b/bucket/o/p%2Fc%20d"
@@ -338,10 +340,10 @@ def test_a_deletion_names_the_generation_that_was_looked_at(status: int, *, gone
     """Google refuses it where another one is there by then."""
     seen = {"name": "k", "size": "3", "generation": "41", "timeCreated": "2026-01-01T00:00:00.000Z"}
 
-    def answer(asked: Asked) -> Said:
-        return Said(status) if asked.method == "DELETE" else Said(200, json.dumps(seen).encode())
+    def answer(asked: RecordedRequest) -> CannedResponse:
+        return CannedResponse(status) if asked.method == "DELETE" else CannedResponse(200, json.dumps(seen).encode())
 
-    with Answering.running(answer) as server:
+    with RecordingServer.running(answer) as server:
         block = GCS(bucket_path="bucket", endpoint_url=server.endpoint_url)
 
         assert gone is block.delete_unchanged(block.head("k"))

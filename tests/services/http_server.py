@@ -1,4 +1,4 @@
-"""A server that answers what a test tells it to, and remembers what it was asked."""
+"""HTTP server with responses that a test sets, and a record of its requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from email.message import Message
 
 
-class Asked(NamedTuple):
+class RecordedRequest(NamedTuple):
     """One request."""
 
     method: str
@@ -22,8 +22,8 @@ class Asked(NamedTuple):
     body: bytes
 
 
-class Said(NamedTuple):
-    """Its answer; without a status, the connection is cut in its place."""
+class CannedResponse(NamedTuple):
+    """Response; without a status, the connection is cut instead."""
 
     status: int | None
     body: bytes = b""
@@ -31,17 +31,17 @@ class Said(NamedTuple):
 
 
 @dataclass(slots=True, kw_only=True)
-class Answering:
-    """Answers each request with what `answer` makes of it."""
+class RecordingServer:
+    """HTTP server that responds to each request with the result of `answer`."""
 
     endpoint_url: str
-    answer: Callable[[Asked], Said]
-    asked: list[Asked] = field(default_factory=list)
+    answer: Callable[[RecordedRequest], CannedResponse]
+    asked: list[RecordedRequest] = field(default_factory=list)
 
     @classmethod
     @contextmanager
-    def running(cls, answer: Callable[[Asked], Said], /) -> Iterator[Self]:
-        """One server in threads of this process, until the block ends."""
+    def running(cls, answer: Callable[[RecordedRequest], CannedResponse], /) -> Iterator[Self]:
+        """Starts a server in threads of this process, until the block ends."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         made = cls(endpoint_url=f"http://127.0.0.1:{server.server_port}", answer=answer)
         _Handler.servers[server.server_port] = made
@@ -57,13 +57,13 @@ class Answering:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    servers: ClassVar[dict[int, Answering]] = {}
+    servers: ClassVar[dict[int, RecordingServer]] = {}
     protocol_version = "HTTP/1.1"
 
     def _handle(self) -> None:
         server = self.servers[self.server.server_address[1]]
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        asked = Asked(self.command, self.path, self.headers, body)
+        asked = RecordedRequest(self.command, self.path, self.headers, body)
         server.asked.append(asked)
         said = server.answer(asked)
         if said.status is None:
@@ -79,4 +79,4 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _handle  # noqa: N815 - http.server's names
 
     def log_message(self, *_: object) -> None:
-        """Nothing: a test reads `asked`."""
+        """Writes no log: tests read `asked`."""
