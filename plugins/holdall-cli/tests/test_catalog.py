@@ -12,11 +12,26 @@ import pytest
 from tests.services.process import until
 
 from holdall.catalog.open import close_catalogs
+from holdall.testing.distributions import write_distribution
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+LEDGER = """
+import os
+
+from holdall.builtin.sqlite import SQLiteCatalog
+
+
+class Ledger(SQLiteCatalog):
+    slug = "ledger"
+
+    @classmethod
+    def file_in(cls, home, /):
+        return os.path.join(home, "ledger.db")
+"""
+PROGRAM = "from holdall import task; task(persist_result=True, name='rows')(lambda: [1, 2])()"
 SUMMARY = {"label", "restored", "known", "forgotten", "copies", "skipped", "problem"}
 
 
@@ -151,3 +166,31 @@ def test_a_bar_is_drawn_in_a_terminal_when_it_takes_long(
 
     assert list(range(50)) == [first, *tracked]
     assert drawn == ("Reading [all] of it" in capfd.readouterr().err)
+
+
+def test_commands_read_the_catalog_of_a_plugin(tmp_path: Path) -> None:
+    """The one that the variable names, in processes of their own; looking makes none."""
+    site = write_distribution(
+        tmp_path / "site",
+        "holdall-ledger",
+        entry_points={"holdall.catalogs": {"ledger": "ledgers:Ledger"}},
+        modules={"ledgers": LEDGER},
+    )
+    home = tmp_path / "home"
+    environment = os.environ | {"PYTHONPATH": str(site), "HOLDALL_HOME": str(home), "HOLDALL_CATALOG": "ledger"}
+
+    def process(*arguments: str) -> str:
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert [] == json.loads(process("-m", "holdall", "run", "ls", "--json"))
+    assert not home.exists()
+    process("-c", PROGRAM)
+    names = [row["name"] for row in json.loads(process("-m", "holdall", "run", "ls", "--json"))]
+    shown = {row["name"]: row for row in json.loads(process("-m", "holdall", "config", "show", "--json"))}
+
+    assert ["rows"] == names
+    assert ["ledger.db"] == [path.name for path in home.glob("*.db")]
+    assert ("ledger", "HOLDALL_CATALOG") == (shown["catalog"]["value"], shown["catalog"]["source"])
+    assert (None, "HOLDALL_LOCKS") == (shown["locks"]["value"], shown["locks"]["variable"])
