@@ -54,7 +54,7 @@ def _resolved(storage: Storage, directory: str) -> Storage:
     if storage.block_slug is None or resolved.block_slug is not None or not isinstance(resolved, type(storage)):
         return resolved
     # A copy with an absolute path is still the block of that name.
-    return cast("StorageBlock", resolved).named(storage.block_slug)
+    return cast("StorageBlock", resolved).with_slug(storage.block_slug)
 
 
 def _folder(path: str) -> Storage:

@@ -125,7 +125,9 @@ def copy_result(
         return "newer"
     # Another payload means another write, even at the same moment. The storage that the record names does not count.
     is_same = existing is not None and existing.created_at == record.created_at and existing.payload == payload
-    is_there = is_same and (payload is None or _has_payload(target, payload, reference.label, context=context))
+    is_there = is_same and (
+        payload is None or _has_payload(target, payload, reference.label, read_by=context if context.thorough else None)
+    )
     copy = readable_copy.copy_of(record)
     if is_there and (copy is None or readable_copy.look(target, record) is not None):
         return "there"
@@ -190,7 +192,7 @@ class _Upload:
             if not self._write_record(body):
                 return False  # the payload may have another record; if not, `holdall gc` deletes it
             late = since.seconds > _YOUNG and remaining
-            if not late and _has_payload(self.target, payload, self.label, thorough=False):
+            if not late and _has_payload(self.target, payload, self.label, read_by=None):
                 return True
             self.context.reset(payload.path)
         raise StorageError(
@@ -264,15 +266,15 @@ def _is_younger(existing: Record | None, record: Record) -> bool:
     return existing is not None and existing.created_at > record.created_at
 
 
-def _has_payload(target: GuardedStorage, payload: Payload, label: str, *, context: CopyContext) -> bool:
+def _has_payload(target: GuardedStorage, payload: Payload, label: str, *, read_by: CopyContext | None) -> bool:
     if payload.path is None:
         return True  # inside the record
     try:
         if target.head(payload.path).size != payload.size:
             return False
-        if context.thorough:
+        if read_by is not None:
             parts = _read(payload, payload.path, target)
-            for _ in progress.counted(parts, f"Checking {label}", payload.size, enabled=context.progress):
+            for _ in progress.counted(parts, f"Checking {label}", payload.size, enabled=read_by.progress):
                 pass
     except (KeyMissing, MissingResultError, CorruptResultError):
         return False
