@@ -1,4 +1,4 @@
-"""The fields of a configured block as they stand in variables or in a file, and how they become a block."""
+"""Fields of a configured block, read from variables or a file, and the block made from them."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{")
 
 
 class RawBlock(NamedTuple):
-    """What one source says of one slug."""
+    """Fields that one source has for one slug."""
 
     slug: str
     source: str
-    """The place, for people."""
+    """Name of the source, for messages."""
     fields: Mapping[str, Any]
     labels: Mapping[str, str]
-    """Field -> the variable it came from, where it came from one."""
+    """Field -> the variable that it comes from, if any."""
 
 
 def variable_prefix(slug: str, /) -> str:
-    """`HOLDALL_BLOCK__S3__PROD__` for `s3/prod`."""
+    """Returns the prefix of a block's variables: `HOLDALL_BLOCK__S3__PROD__` for `s3/prod`."""
     return BLOCK_PREFIX + "__".join(re.sub(r"[^A-Z0-9]", "_", part) for part in slug.upper().split("/")) + "__"
 
 
 def from_environment(slug: str, settings: Settings, /) -> RawBlock | None:
-    """The variables of a block, each under the rest of its name in lower case; None where there are none."""
+    """Returns the variables of a block, each under the rest of its name in lower case; None if there are none."""
     prefix = variable_prefix(slug)
     labels = {key[len(prefix) :].lower(): key for key in settings.environ if key.upper().startswith(prefix)}
     if not labels:
@@ -50,22 +50,22 @@ def from_environment(slug: str, settings: Settings, /) -> RawBlock | None:
 
 
 def slugs_in_environment(settings: Settings, /) -> dict[str, str]:
-    """Prefix of the variables -> slug, in lower case with dashes: which separators it had cannot be seen there."""
-    found = {}
+    """Returns prefix of the variables -> slug, in lower case with dashes: variables do not say which separators it has."""
+    slugs = {}
     for key in settings.environ:
         kind, _, rest = key.upper().removeprefix(BLOCK_PREFIX).partition("__")
         name, _, field = rest.partition("__")
         if key.upper().startswith(BLOCK_PREFIX) and kind and name and field:
             slug = f"{kind}/{name}".lower().replace("_", "-")
-            found[variable_prefix(slug)] = slug
-    return found
+            slugs[variable_prefix(slug)] = slug
+    return slugs
 
 
 def from_file(slug: str, settings: Settings, /) -> RawBlock:
-    """The table of a block that `settings.blocks` has, each `${NAME}` replaced.
+    """Returns the table of a block in `settings.blocks`, each `${NAME}` replaced.
 
     Raises:
-        ConfigurationError: a variable is not set; names block, field and variable.
+        ConfigurationError: A variable is not set; the message names block, field and variable.
     """
     source = settings.sources[f"blocks.{slug}"]
     table = settings.blocks[slug]
@@ -79,7 +79,11 @@ def from_file(slug: str, settings: Settings, /) -> RawBlock:
 
 
 def refuse_of_projects(fields: Mapping[str, Any], where: str, settings: Settings, /) -> None:
-    """Raises `ConfigurationError` where a catalog that a project's file names has a block that says who is believed."""
+    """Refuses a block that says whom to trust, of a catalog that a project's file names.
+
+    Raises:
+        ConfigurationError: It names the field.
+    """
     source = settings.sources.get("home", DEFAULT)
     if source != DEFAULT and not source.startswith("environment variable"):
         user.refuse_block(fields, f"{where}, which {source} names,", key_is_of_the_user=False)
@@ -108,14 +112,14 @@ def _interpolated(value: Any, environ: Mapping[str, str], where: str) -> Any:
 
 
 def build(cls: type[StorageBlock], raw: RawBlock, /) -> StorageBlock:
-    """The block, checked by its class. Text that a field does not take as it is may be its JSON.
+    """Makes the block, checked by its class. Text that is not valid for a field may be its JSON.
 
     Raises:
-        ConfigurationError: names source and field; repeats no secret.
+        ConfigurationError: The message names source and field, and repeats no secret.
     """
     from pydantic import ValidationError
 
-    if raw.labels:  # names of variables say nothing of upper and lower case
+    if raw.labels:  # names of variables do not distinguish upper and lower case
         names = {name.lower(): name for name in cls.model_fields}
         raw = raw._replace(
             fields={names.get(name, name): value for name, value in raw.fields.items()},
@@ -131,7 +135,7 @@ def build(cls: type[StorageBlock], raw: RawBlock, /) -> StorageBlock:
             return cls.model_validate({**fields, **decoded}).with_slug(raw.slug)
         except ValidationError as error:
             refused = error
-    # Not chained: what a validator of a plugin says may repeat what it was given.
+    # Not chained: the message of a plugin's validator may repeat the value.
     raise ConfigurationError(_refusal(cls, raw, refused)) from None
 
 
@@ -149,25 +153,25 @@ def _decoded(fields: Mapping[str, Any], error: ValidationError) -> dict[str, Any
 def _refusal(cls: type[StorageBlock], raw: RawBlock, error: ValidationError) -> str:
     secret = cls.secret_fields()
     hidden = [str(raw.fields[name]) for name in secret if raw.fields.get(name)]
-    said = []
+    problems = []
     for fault in faults(error):
         name = fault.field
         where = raw.labels.get(name) or name or "as a whole"
         if fault.kind == "missing":
             variable = f" ({variable_prefix(raw.slug)}{name.upper()} is not set)" if raw.labels else ""
-            said.append(f"the field {name!r} is missing{variable}")
+            problems.append(f"the field {name!r} is missing{variable}")
         elif fault.kind == "extra_forbidden":
-            said.append(f"{where}: there is no such field{_nearest(name, cls.model_fields)}")
+            problems.append(f"{where}: there is no such field{_nearest(name, cls.model_fields)}")
         elif name in secret:
-            said.append(f"{where}: not valid (its value is a secret and not shown)")
+            problems.append(f"{where}: not valid (its value is a secret and not shown)")
         else:
             message = fault.message
             for value in hidden:
                 message = message.replace(value, "**********")
-            said.append(f"{where}: {message}")
+            problems.append(f"{where}: {message}")
     own = cls.own_fields()
     return (
-        f"The block {raw.slug!r} ({raw.source}) is not right: {'; '.join(said)}. "
+        f"The block {raw.slug!r} ({raw.source}) is not right: {'; '.join(problems)}. "
         f"Fields of {cls.__name__}: {', '.join(sorted(cls.model_fields, key=lambda name: name not in own))}."
     )
 

@@ -1,4 +1,4 @@
-"""The secrets of saved blocks, encrypted; and the key, which is a variable or a file and never in the catalog."""
+"""Encryption of the secrets of saved blocks. The key is a variable or a file, and never in the catalog."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ class _Keys(NamedTuple):
 
 
 def encrypt(values: dict[str, str], settings: Settings, *, block: str) -> str:
-    """The values as one ASCII token; `block` names the owner in errors. Makes the key file where there is no key yet.
+    """Encrypts the values into one ASCII token; `block` names the owner in errors. Makes the key file if there is no key.
 
     Raises:
-        PluginMissingError: the package `cryptography` is not installed; nothing has been written.
-        ConfigurationError: the key is malformed, or the key file cannot be read or made.
+        PluginMissingError: The package `cryptography` is not installed; nothing has been written.
+        ConfigurationError: The key is malformed, or the key file cannot be read or made.
     """
     library = _library(block)
-    keys = _keys(settings) or _made(settings)
+    keys = _keys(settings) or _new_keys(settings)
     return _fernet(library, keys).encrypt(json.dumps(values).encode()).decode("ascii")
 
 
 def decrypt(token: str, settings: Settings, *, block: str) -> dict[str, str]:
-    """What `encrypt` was given; `block` names the owner of the secrets in errors.
+    """Decrypts a token of `encrypt`; `block` names the owner of the secrets in errors.
 
     Raises:
-        PluginMissingError: the package `cryptography` is not installed.
-        ConfigurationError: there is no key here, it is malformed, or it is another one than encrypted the token.
+        PluginMissingError: The package `cryptography` is not installed.
+        ConfigurationError: There is no key here, it is malformed, or it is not the one that encrypted the token.
     """
     library = _library(block)
     path = key_file(settings)
@@ -70,7 +70,7 @@ def decrypt(token: str, settings: Settings, *, block: str) -> dict[str, str]:
 
 
 def key_file(settings: Settings) -> str:
-    """Where the key lies if `HOLDALL_SECRET_KEY` is not set."""
+    """Returns the path of the key file, which is used if `HOLDALL_SECRET_KEY` is not set."""
     return os.path.join(settings.home, _FILE)
 
 
@@ -91,14 +91,14 @@ def _library(block: str) -> ModuleType:
 def _fernet(library: ModuleType, keys: _Keys) -> MultiFernet:
     parts = [part.strip() for part in keys.text.split(",") if part.strip()]
     try:
-        made: MultiFernet = library.MultiFernet([library.Fernet(part) for part in parts])
+        fernet: MultiFernet = library.MultiFernet([library.Fernet(part) for part in parts])
     except ValueError:
         # Not chained: the cause may carry the key.
         raise ConfigurationError(
             f"{keys.source} holds no valid key: a key is 32 bytes in URL-safe base64, several are separated by commas. "
             f"Make one with: {_MAKE_ONE}"
         ) from None
-    return made
+    return fernet
 
 
 def _keys(settings: Settings) -> _Keys | None:
@@ -146,7 +146,7 @@ def _close_to_others(path: str, descriptor: int) -> None:
     )
 
 
-def _made(settings: Settings) -> _Keys:
+def _new_keys(settings: Settings) -> _Keys:
     path = key_file(settings)
     temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}"
     try:
@@ -156,7 +156,7 @@ def _made(settings: Settings) -> _Keys:
             with open(descriptor, "wb") as stream:
                 stream.write(base64.urlsafe_b64encode(os.urandom(32)))
                 stream.flush()
-                # A key that a power loss takes away takes the saved secrets with it.
+                # Without the key, which a power loss may remove, the saved secrets are lost.
                 os.fsync(stream.fileno())
             _publish(temporary, path)
         finally:

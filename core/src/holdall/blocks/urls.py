@@ -1,4 +1,4 @@
-"""What a string that names a storage is: URL, path or slug, by its form alone, so that a misspelt slug is no folder."""
+"""Form of a string that names a storage: URL, path or slug, so that a misspelled slug does not become a folder."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _TYPES: Final = {"abfs": "azure", "abfss": "azure", "az": "azure", "gs": "gcs"}
 
 
 def form(text: str, /) -> Literal["url", "path", "slug"]:
-    """`url` with `://`, `path` with the beginning of one, else `slug`."""
+    """Returns `url` for a string with `://`, `path` for one that begins as a path, else `slug`."""
     if _DRIVE.match(text) or text in {".", ".."} or text.startswith(_PATH_STARTS):
         return "path"
     return "url" if "://" in text else "slug"
 
 
 def path(value: str | os.PathLike[str], directory: str, /) -> str | None:
-    """The absolute path that a storage value means, `~` worked out; None for a URL and a slug.
+    """Returns the absolute path that a storage value means, `~` expanded; None for a URL and a slug.
 
     Raises:
-        ConfigurationError: it is a URL that went through `pathlib`, or the `~` of nobody.
+        ConfigurationError: It is a URL that went through `pathlib`, or the `~` of an unknown user.
     """
     text = os.fspath(value)
     if isinstance(value, os.PathLike):
@@ -51,7 +51,11 @@ def path(value: str | os.PathLike[str], directory: str, /) -> str | None:
 
 
 def refuse_secret(text: str, /) -> None:
-    """Raises `ConfigurationError`, which does not repeat it, where a place comes with a password or a key in it."""
+    """Refuses a location with a password or a key in it.
+
+    Raises:
+        ConfigurationError: The message does not repeat the secret.
+    """
     if has_secret(text):
         raise ConfigurationError(
             f"{shown(text)!r} cannot be a storage: it holds a password or a key, which would be shown and stored. Give a "
@@ -61,7 +65,11 @@ def refuse_secret(text: str, /) -> None:
 
 
 def type_slug(url: str, /) -> str:
-    """The storage type that a URL's scheme belongs to: the type of that name, or the one that it is an alias of."""
+    """Returns the storage type of a URL's scheme: the type of that name, or the one that it is an alias of.
+
+    Raises:
+        ConfigurationError: It has no scheme.
+    """
     if not _SCHEME.match(url):
         raise ConfigurationError(f"{shown(url)!r} is no URL: it begins with no scheme, as s3:// does.")
     scheme = url.partition("://")[0].lower()
@@ -69,7 +77,7 @@ def type_slug(url: str, /) -> str:
 
 
 def unknown_scheme(url: str, types: list[str], /) -> str:
-    """What to say of a scheme that no storage type has, as a sentence: the nearest, those that are known, the way out."""
+    """Returns the message for a scheme that no storage type has: the nearest, the known ones, what to install."""
     scheme = url.partition("://")[0].lower()
     known = sorted({"file", "gs", "s3", *_TYPES, *types} - {"gcs", "azure", "obstore", "local-file-system"})
     near = suggest(scheme, known, cutoff=0.5)
@@ -81,7 +89,11 @@ def unknown_scheme(url: str, types: list[str], /) -> str:
 
 
 def file_path(url: str, /) -> str | None:
-    """The absolute path of a `file://` URL, None for any other."""
+    """Returns the absolute path of a `file://` URL, None for any other.
+
+    Raises:
+        ConfigurationError: The URL has a host or no absolute path.
+    """
     scheme, _, rest = url.partition("://")
     if scheme.lower() != "file":
         return None

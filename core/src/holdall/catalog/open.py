@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
 
     class CatalogSettings(Protocol):
-        """What is read of the settings."""
+        """The settings that are read here."""
 
         @property
         def home(self) -> str:
-            """An absolute folder."""
+            """The absolute path of the catalog's folder."""
 
         @property
         def catalog(self) -> str:
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 
 BUILTIN: Final = "sqlite"
-"""The catalog that is used without a look-up of what is installed."""
-# Seconds that a call waits for whoever holds the catalog. A batch of another process takes a tenth of one; who holds it
-# for longer is stuck, and a run is not to be: its rows wait in memory, its results are in their storages.
+"""The catalog that needs no look-up of installed plugins."""
+# Seconds that a call waits for a lock on the catalog. A batch of another process takes a tenth of one; a process that holds
+# it for longer is stuck, and must not hold up a run: its rows wait in memory, its results are in their storages.
 _PATIENCE: Final = 5.0
 
 _open: dict[tuple[str, str], Catalog] = {}
@@ -43,27 +43,27 @@ _lock = fork.renewed(threading.Lock())
 
 
 def catalog_path(settings: CatalogSettings, /) -> str | None:
-    """The path of the catalog's file, which need not be there yet; None for a catalog that keeps none in the home.
+    """Returns the path of the catalog's file, which need not exist; None for a catalog that has none in the home.
 
     Raises:
-        ConfigurationError, PluginError: as `open_catalog`.
+        ConfigurationError, PluginError: As `open_catalog`.
     """
     return _class(settings).file_in(settings.home)
 
 
 def open_catalog(settings: CatalogSettings, /, *, create: bool = True) -> Catalog:
-    """The catalog of `settings.home`, the same object for every caller of this process.
+    """Opens the catalog of `settings.home`: the same object for every caller of this process.
 
-    Costs nothing until it is used: no folder is made and no error of the catalog itself raised before then.
+    It is connected on first use: no folder is made and no error of the catalog itself is raised before then.
 
     Args:
-        settings: has the folder and the slug.
-        create: make the file on first use where there is none. With False it is made by nobody: a catalog that is not
-            there is empty, and writing to it is an error.
+        settings: The folder and the slug.
+        create: Make the file on first use if there is none. With False, a catalog that does not exist is empty, and
+            writing to it is an error.
 
     Raises:
-        ConfigurationError: no plugin has the slug `settings.catalog`, or its catalog is not configured.
-        PluginError: the plugin is missing, broken or in conflict with another.
+        ConfigurationError: No plugin has the slug `settings.catalog`, or its catalog is not configured.
+        PluginError: The plugin is missing, broken or in conflict with another.
     """
     if not create and (path := catalog_path(settings)) is not None and not os.path.lexists(path):
         return _opened(settings, create=False)
@@ -102,7 +102,7 @@ def _class(settings: CatalogSettings) -> type[Catalog]:
 
 @atexit.register
 def close_catalogs() -> None:
-    """Close every catalog that `open_catalog` gave out. They open again when they are used again."""
+    """Closes every catalog that `open_catalog` returned. They open again when they are used again."""
     with _lock:
         while _open:
             _open.popitem()[1].close()

@@ -1,4 +1,4 @@
-"""Run records on their way to the catalog: kept for a moment, written in batches, so that no call waits for a disk."""
+"""Background writer of run rows: batches them in a thread, so that no call waits for a disk."""
 
 from __future__ import annotations
 
@@ -26,12 +26,11 @@ _PATIENCE: Final = 60.0  # seconds that the exit of the process waits for a writ
 
 
 class Recorder:
-    """Records runs behind the caller's back and references in front of it; never stops a run.
+    """Writes rows of runs in the background and rows of references at once; never stops a run.
 
     `record` only queues. A daemon thread writes half a second later; `flush` writes now, and so does the end of the
-    process.
-    Where the catalog fails, one `HoldallWarning` says so, up to 50,000 rows wait for better times, and further attempts
-    are spaced so that a catalog that fails slowly takes no more than a tenth of anyone's time.
+    process. If the catalog fails, one `HoldallWarning` says so, up to 50,000 rows wait in memory, and further attempts are
+    spaced so that a catalog that fails slowly takes no more than a tenth of a caller's time.
     """
 
     def __init__(self, catalog: Catalog, /) -> None:
@@ -55,7 +54,7 @@ class Recorder:
         self._trouble: str | None = None
 
     def record(self, row: RunRow, /) -> None:
-        """Queue a row; the last one of an id wins."""
+        """Queues a row; the last one of an id wins."""
         runs = self._runs
         runs.append(row)
         if not self._armed:
@@ -64,7 +63,7 @@ class Recorder:
             self._relieve()
 
     def add_reference(self, row: ReferenceRow, /) -> bool:
-        """Write a reference now. False: the catalog failed, the row waits with the others; the result is in storage."""
+        """Writes a reference now; returns False if the catalog failed and the row waits. The result is in its storage."""
         if self._retry_at and time.monotonic() < self._retry_at:
             self._late.append(row)
             return False
@@ -79,16 +78,16 @@ class Recorder:
         return True
 
     def flush(self, *, retry: bool = False) -> bool:
-        """Write all that waits, and return whether nothing is left.
+        """Writes all rows that wait; returns whether none is left.
 
-        After a failure it leaves the catalog alone for a while, unless `retry` is true.
+        For a while after a failure it does not try, unless `retry` is true.
         """
         done = self._write(retry=retry)
         self._warn()
         return done
 
     def close(self) -> None:
-        """Flush, and end the thread. A row recorded after this is written at once."""
+        """Flushes, and ends the thread. A row recorded after this is written at once."""
         self._end()
         atexit.unregister(self._end)
         self._at_exit = False
@@ -199,7 +198,7 @@ class Recorder:
         self._trouble = self._trouble or str(error)
 
     def _warn(self) -> None:
-        """Say once what went wrong, on a thread of the caller's: the recorder's own has nobody to say it to."""
+        """Warns once of a failure, in a thread of the caller: warnings in the recorder's own thread reach nobody."""
         if self._trouble is None or self._warned:
             return
         self._warned = True
@@ -217,14 +216,14 @@ _of_catalog: dict[int, Recorder] = {}
 
 
 def recorder_for(catalog: Catalog, /) -> Recorder:
-    """The recorder of an open catalog, the same object for every caller of this process until it is closed."""
+    """Returns the recorder of an open catalog: the same object for every caller of this process until it is closed."""
     found = _of_catalog.get(id(catalog))
     # Two threads that both miss: `setdefault` lets one of the two recorders stand, and neither has a row yet.
     return found if found is not None else _of_catalog.setdefault(id(catalog), Recorder(catalog))
 
 
 def _start_empty() -> None:
-    # What waited in the parent is the parent's to write, and its locks may have been held by threads that are not here.
+    # The parent writes the rows that waited in it; its locks may have been held by threads that are not here.
     _of_catalog.clear()
     for recorder in list(_recorders):
         recorder._reset()  # noqa: SLF001 - same module

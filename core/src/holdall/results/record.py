@@ -1,4 +1,4 @@
-"""The record: one small JSON document per result, and the commit point of its write.
+"""Record of a result: one small JSON document, and the commit point of its write.
 
 Laid out in `docs/reference/record-format.md`. The last member is a checksum over every byte before it, and just before
 it stands the payload where that is small, so that an inlined JSON payload is found again byte for byte.
@@ -37,7 +37,7 @@ _INLINED: Final = re.compile(
     rb',"expires":(?:null|"([^"\\]{1,40})"),"payload":\{"size":(\d{1,18})(?:,"decoded":(\d{1,18}))?,'
     rb'"media_type":"[^"\\]*","inline":"(json|text|base64)"\},"data":'
 ).search
-"""What stands before an inlined payload that was written here: all of it, so that no member is there twice."""
+"""What precedes an inlined payload that was written here: all of it, so that no member is there twice."""
 HEAD_SIZE: Final = 16
 """Bytes from the beginning of an object that tell a record from other files."""
 SEAL_SIZE: Final = len(_SEAL) + 16 + len(b'"}')
@@ -51,24 +51,24 @@ Inline = Literal["json", "text", "base64"]
 
 
 def timestamp(seconds: float | None) -> str | None:
-    """RFC 3339 in UTC with microseconds."""
+    """Returns a time as RFC 3339 in UTC with microseconds."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
 def seal(body: bytes, key: Signer | None = None) -> bytes:
-    """Close the open document `body` (no final brace) with its signature, where there is a key, and its checksum."""
+    """Closes the open document `body` (no final brace) with its signature, if there is a key, and its checksum."""
     if key is not None:
         body = signed(body, key)
     return b'%b%b%b"}' % (body, _SEAL, xxh3_64_hexdigest(body).encode())
 
 
 def is_ours(data: Buffer, /) -> bool:
-    """Whether it begins as a record does, damaged or not; an empty file is what a power loss makes of one."""
+    """Returns whether the bytes begin as a record does, damaged or not; a power loss may leave an empty file of one."""
     return not len(data) or bytes(data[: len(_HEAD)]) == _HEAD
 
 
 def inline_form(payload: bytes, media_type: str) -> tuple[Inline, bytes]:
-    """How a small payload stands in its record, and the JSON value that stands there."""
+    """Returns the form of a small payload in its record, and its JSON value there."""
     if media_type == "application/json":
         try:
             # As UTF-8 text: from bytes, json reads UTF-16 and byte order marks too, which have no place in a record.
@@ -86,7 +86,7 @@ def inline_form(payload: bytes, media_type: str) -> tuple[Inline, bytes]:
 
 
 def head(storage: str, serializer: str) -> str:
-    """The members that are the same for all records of one store; both arguments are JSON."""
+    """Returns the members that all records of one store share; both arguments are JSON."""
     return f'{{"holdall":{VERSION},"storage":{storage},"serializer":{serializer[:-1]}'
 
 
@@ -101,7 +101,7 @@ def body(
     producer: str,
     belongings: str = "",
 ) -> str:
-    """The open document behind `head`; `written_with`, `payload` and `producer` are JSON, `belongings` of `addresses`."""
+    """Returns the open document; `start` is a `head`, `belongings` are of `addresses`, the others are values or JSON."""
     until = "null" if expires is None else f'"{timestamp(expires)}"'
     return (
         f'{start},"written_with":{written_with}}},"key":{quoted(key)}{belongings},"created":"{timestamp(created)}",'
@@ -110,7 +110,7 @@ def body(
 
 
 def addresses(key: str | None, name: str | None, copy: str | None, /) -> list[tuple[str, str]]:
-    """The keys of a result's records, and what each says of the others, for `body`. That of a user's name comes last."""
+    """Returns the keys of a result's records, each with its `belongings` for `body`. That of a user's name is last."""
     if name is None:
         return [] if key is None else [(key, "")]
     own = name_key(name)
@@ -125,9 +125,9 @@ def addresses(key: str | None, name: str | None, copy: str | None, /) -> list[tu
 def at(
     data: bytes, where: StorageReference, /, *, checksum: Checksum | None = None, key: Signer | None = None
 ) -> bytes:
-    """The record `data`, which has been parsed, as one that lies at `where`; all else stays, byte for byte if inlined.
+    """Returns the record `data`, which has been parsed, for the location `where`; an inlined payload stays byte for byte.
 
-    Signed with the `key`, if at all; `checksum` is a new one of the payload.
+    It is signed with the `key`, if any; `checksum` is a new one of the payload.
     """
     document = json.loads(data)
     document["storage"] = {"slug": where.slug, "type": where.type, "location": dict(where.location)}
@@ -147,7 +147,7 @@ def at(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """Where the serializer's bytes are: `inline` here, or at `path` with their checksum.
+    """Payload as a record describes it: `inline`, or at `path` with its checksum.
 
     `decoded` is how many bytes reading makes of them at most, where that may be far more than `size`.
     """
@@ -162,9 +162,9 @@ class Payload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A record as read. `literal` is True, False or None where the record itself is the value.
+    """A record as it was read. `literal` is True, False or None if the record itself is the value.
 
-    `name` is what the user called it, `copy` the key of its readable copy, `also` that of another record of its payload.
+    `name` is the user's, `copy` the key of its readable copy, `also` that of another record of its payload.
     """
 
     key: str
@@ -192,7 +192,7 @@ class Record:
 
     @property
     def run_id(self) -> str | None:
-        """The run that made the result; None where that is not known."""
+        """The run that made the result; None if unknown."""
         found: str | None = self.producer.get("run_id")
         return found
 
@@ -203,12 +203,12 @@ class Record:
 
     @property
     def title(self) -> str:
-        """In messages: the user's name, where there is one, before the key."""
+        """The user's name, if there is one, and the key, for messages."""
         return self.key if self.name is None else f"{self.name} ({self.key})"
 
 
 class Quick(NamedTuple):
-    """What a hit needs of a record: the inlined payload, `written_with` as it stands, and who made it."""
+    """What a cache hit needs of a record: the inlined payload, `written_with` as JSON, and the run that made it."""
 
     data: bytes
     written_with: bytes
@@ -217,7 +217,7 @@ class Quick(NamedTuple):
 
 
 def quick_payload(data: Buffer, start: bytes, key: str, now: float, /) -> Quick | None:
-    """A record under the key `key` with an inlined payload that begins with `start` (a store's own `head`).
+    """Parses a record under `key` that begins with `start` (a store's own `head`) and has an inlined payload.
 
     None for whatever else it may be (foreign, damaged, misplaced, expired, literal, with a payload of its own): `parse`
     then says what. A hit costs mostly the reading of its record, so this skips all that a hit does not need.
@@ -256,7 +256,7 @@ def _quickly(data: bytes, sealed: bytes, start: int, key: str, now: float) -> Qu
 
 
 def written_with_of(member: bytes, /) -> dict[str, str] | None:
-    """What the second part of a `Quick` says; None for what is no object of texts."""
+    """Parses the `written_with` of a `Quick`; returns None if it is not an object of texts."""
     try:
         return Members(loads('{"":0' + str(member, "utf-8"))).texts("written_with")
     except (ValueError, RecursionError):
@@ -264,10 +264,10 @@ def written_with_of(member: bytes, /) -> dict[str, str] | None:
 
 
 def parse(data: Buffer, /, *, where: str, verify: Callable[[bytes], None] | None = None) -> Record:
-    """Read a record; `where` names it in errors. `verify` sees what is signed, and the signature, before it is used.
+    """Parses a record; `where` names it in errors. `verify` is called with what is signed before anything is used.
 
     Raises:
-        CorruptResultError: no record, a damaged one, or one of a newer version.
+        CorruptResultError: It is not a record, is damaged, or is of a newer version.
     """
     raw = bytes(data)
     if not raw:
@@ -351,7 +351,7 @@ def _producer(found: Members, document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_belongings(record: Record) -> None:
-    """Whoever copies, moves or deletes a result does the same to these, and to nothing else."""
+    """Checks the keys that are copied, moved and deleted with a result, so that no others ever are."""
     if record.also is not None and (record.also == record.key or not is_own(record.also)):
         raise ValueError("the member also is not the key of another record")
     if record.name is not None and (name_fault(record.name) is not None or record.key != name_key(record.name)):

@@ -1,4 +1,4 @@
-"""Keys that sign and keys that check, as texts: `id:KEY` is shared, `id:ed25519-private:KEY` and `-public:` are a pair."""
+"""Signing and verification keys from texts: `id:KEY` is shared, `id:ed25519-private:KEY` and `-public:` are a pair."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAKE_A_PAIR: Final = "holdall key new --kind ed25519"
 
 
 class Texts(NamedTuple):
-    """Where keys are read from: each text, and what messages call its place. None: there is no such list."""
+    """Lists of keys: each text, and the name of its source for messages. None: there is no such list."""
 
     signing: str | None = None
     trusted: tuple[str, ...] | None = None
@@ -44,7 +44,7 @@ class Texts(NamedTuple):
 
 
 def parse(texts: Texts, /) -> Signers:
-    """The signers of the lists. The first signing key is the current one.
+    """Parses the lists into signers. The first signing key is the current one.
 
     Raises:
         ConfigurationError: a text is no key, or one of the wrong kind; two keys have one id; the current key is revoked.
@@ -80,7 +80,7 @@ def parse(texts: Texts, /) -> Signers:
 
 
 def text_of(verifier: Verifier, part: Part, key: bytes, /) -> str:
-    """A key as `parse` takes it, under the verifier's id."""
+    """Returns a key in the form that `parse` reads, under the verifier's id."""
     scheme = verifier.scheme
     if scheme.symmetric:
         return f"{verifier.id}:{urlsafe_b64encode(key).decode()}"
@@ -89,7 +89,7 @@ def text_of(verifier: Verifier, part: Part, key: bytes, /) -> str:
 
 
 def scheme(slug: str, /) -> SignatureScheme:
-    """The signature scheme of that name.
+    """Returns the signature scheme of that name.
 
     Raises:
         PluginMissingError: with the install line. ConfigurationError: nobody knows it.
@@ -104,7 +104,7 @@ def is_id(text: str, /) -> bool:
 
 
 def own_id(public: bytes, /) -> str:
-    """The id of a key that was given none: the same wherever it is written."""
+    """Returns the id of a key that has none: the same for the same key."""
     return sha256(b"holdall key id" + public).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Whether a storage does what holdall asks of storages: tried, with a verdict for each thing that was asked."""
+"""Self-test of a storage: tries each operation that holdall needs, with a verdict for each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Outcome = Literal["ok", "warning", "failed", "skipped"]
 
 CHECKS: Final = ("reach", "list", "write", "read", "range", "create", "delete", "latency", "throughput")
 _PREFIX: Final = "holdall-check-"
-"""Keys of one segment: of no folder that a file system would keep."""
+"""Keys of one segment, so that no folder is left in a file system."""
 _BYTES: Final = 1024
 _ROUNDS: Final = 5
 _SIZES: Final = (1 << 18, 1 << 21, 1 << 24)
@@ -38,10 +38,10 @@ _NO_LOCKS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What came of one of the `CHECKS`.
+    """Outcome of one of the `CHECKS`.
 
-    `message` says what was found and, unless that is well, what to do. A `warning` keeps nobody from using the
-    storage; `skipped` was not tried, because of another failure. `seconds` is how long it took.
+    `message` says what was found and, unless it is `ok`, what to do. With a `warning`, the storage can be used;
+    `skipped` was not tried, because of another failure. `seconds` is how long it took.
     """
 
     check: str
@@ -51,10 +51,7 @@ class Verdict:
 
 
 def check(storage: Storage, /) -> Iterator[Verdict]:
-    """Try everything, in the order of `CHECKS`; nothing that it writes is left behind.
-
-    Raises nothing that is a storage's: those are verdicts.
-    """
+    """Tries everything, in the order of `CHECKS`, and deletes what it writes. Errors of the storage are verdicts."""
     trial = _Trial(guard(storage))
     try:
         yield from trial.verdicts()
@@ -63,7 +60,7 @@ def check(storage: Storage, /) -> Iterator[Verdict]:
 
 
 class _Answer(Exception):  # noqa: N818 - an outcome that is neither well nor an error of the storage
-    """Ends a check with an outcome of its own."""
+    """Ends a check with an outcome."""
 
     def __init__(self, outcome: Outcome, message: str) -> None:
         super().__init__(message)
@@ -72,7 +69,7 @@ class _Answer(Exception):  # noqa: N818 - an outcome that is neither well nor an
 
 
 class _Trial:
-    """One go at a storage; `left` are the keys that may be there because of it."""
+    """One test of a storage; `left` are the keys that it may have left there."""
 
     def __init__(self, storage: GuardedStorage) -> None:
         self.storage = storage
@@ -124,7 +121,7 @@ class _Trial:
             outcome, message = answer.outcome, answer.message
         except HoldallError as error:
             outcome, message = "failed", str(error)
-            # A storage that nobody reaches would keep each of the others waiting for its timeouts.
+            # Every further check of a storage that cannot be reached would wait for its timeouts.
             self.dead = isinstance(error, StorageError) and error.transient
         return Verdict(check=name, outcome=outcome, message=message, seconds=time.perf_counter() - started)
 
@@ -200,7 +197,7 @@ class _Trial:
 
     def throughput(self) -> str:
         key = f"{self.base}-large"
-        told = ""
+        message = ""
         for size in _SIZES:
             data = os.urandom(size)
             started = time.perf_counter()
@@ -209,11 +206,11 @@ class _Trial:
             self._expect(self.storage.get(key), data)
             ended = time.perf_counter()
             written, read = size / 1e6 / (between - started), size / 1e6 / (ended - between)
-            told = f"{_number(written)} MB/s written, {_number(read)} MB/s read, one object of {size / 1e6:.1f} MB"
+            message = f"{_number(written)} MB/s written, {_number(read)} MB/s read, one object of {size / 1e6:.1f} MB"
             if ended - started > _QUICK:
                 break
         self._remove(key)
-        return told
+        return message
 
     def _put(self, key: str, data: bytes, *, create: bool = False) -> None:
         self.left.add(key)

@@ -1,11 +1,11 @@
-"""Storages that are down: said once, and left alone but for one try now and then.
+"""Circuit breaker: calls to a storage that is down are refused, but for one try now and then.
 
-A place opens its circuit when `FAILURES` calls in a row failed for a passing reason, each after the retries of its own
-block: for more than one key, as one object may be broken or too large for its timeout, and each begun after another had
-failed, as what cuts many calls at once may be over when they are told. Until `PAUSE` seconds have passed, calls are
-refused without asking; then one is let through, and its success closes the circuit. Whatever a living storage answers
-closes it as well: that a key is absent or taken, that credentials are refused. A healthy process has nothing in
-`troubled`, and to see that is all that its calls pay.
+The circuit of a location opens when `FAILURES` calls in a row failed transiently, each after the retries of its own block:
+for more than one key, as one object may be broken or too large for its timeout, and each begun after another had failed,
+as one short outage may cut many calls at once. Until `PAUSE` seconds have passed, calls are refused without asking; then
+one is let through, and its success closes the circuit. So does any other answer of a working storage: that a key is absent
+or taken, that credentials are refused. While no storage has failed, `troubled` is empty, and looking at it is the only
+cost.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from holdall.abc.storage import Storage
 
 FAILURES: Final = 3
-"""One may be bad luck. Of more, each would keep its caller for the whole of a block's timeouts and retries."""
+"""One may be chance. With more, each caller would wait for all of a block's timeouts and retries."""
 PAUSE: Final = 10.0
-"""Seconds: long enough that the one call that finds out is few among many, short enough to wait for."""
+"""Seconds between tries: few calls wait for a storage that is down, and one that is back is used soon."""
 _LOST: Final = 60.0
-"""Seconds after which a try that has not come back gives its place to another."""
+"""Seconds after which a try that has not returned is given up for another."""
 _FORGOTTEN: Final = 300.0
-"""Seconds after which a failure says nothing of today."""
+"""Seconds after which a failure is forgotten."""
 
 
 class _Trouble:
-    """What went wrong at one place since it last worked. `again` is when the next call gets through, once it is down."""
+    """Failures of one location since it last worked. `again` is when the next call is let through, once it is down."""
 
     __slots__ = ("again", "begun", "failures", "keys", "last", "refused", "said", "since", "trying")
 
@@ -49,7 +49,7 @@ class _Trouble:
         self.trying: int | None = None  # the thread of the call that is out to try it
 
     def count(self, key: str) -> bool:
-        """Whether, with one more failure, that is what a storage does that is down."""
+        """Counts a failure; returns whether the storage is now considered down."""
         if self.failures and get_ident() not in self.begun:
             return False
         self.begun.discard(get_ident())
@@ -60,15 +60,15 @@ class _Trouble:
 
 
 troubled: dict[str, _Trouble] = {}
-"""By place. While it is empty, nothing has to be asked here."""
+"""By location. While it is empty, callers need not call `ask`."""
 _lock = fork.renewed(Lock())
 
 
 def ask(storage: Storage, operation: str, key: str, /) -> None:
-    """Let a call go on, or refuse it.
+    """Lets a call go on, or refuses it.
 
     Raises:
-        StorageError: the storage is down, and it is not yet time to try again.
+        StorageError: The storage is down, and it is not yet time to try again.
     """
     now = time.monotonic()
     place = _place(storage)
@@ -103,15 +103,15 @@ def ask(storage: Storage, operation: str, key: str, /) -> None:
 
 
 def answered(storage: Storage, /) -> None:
-    """A call came back with what only a living storage says."""
+    """Closes the circuit: a call has got an answer of a working storage."""
     with _lock:
         troubled.pop(_place(storage), None)
 
 
 def failed(storage: Storage, key: str, error: BaseException, /) -> None:
-    """A call came back with an error, or was given up; the one that opens the circuit warns."""
+    """Counts a call that has failed or was given up; the one that opens the circuit warns."""
     if not isinstance(error, StorageError):
-        _nothing_learnt(storage)  # the caller's parts, or the key: the storage was perhaps not even asked
+        _release_try(storage)  # the caller's parts, or the key: the storage may not have been asked
     elif not error.transient:
         if troubled:
             answered(storage)
@@ -127,13 +127,13 @@ def failed(storage: Storage, key: str, error: BaseException, /) -> None:
 
 
 def is_down(storage: Storage, /) -> bool:
-    """Whether the circuit is open, so that there is no use in trying once more."""
+    """Returns whether the circuit is open, so that a retry is useless."""
     found = troubled.get(_place(storage)) if troubled else None
     return found is not None and found.again is not None
 
 
 def _noted(storage: Storage, key: str, error: StorageError) -> bool:
-    """Whether this failure is the one that opens the circuit."""
+    """Counts a failure; returns whether it is the one that opens the circuit."""
     now = time.monotonic()
     place = _place(storage)
     with _lock:
@@ -149,8 +149,8 @@ def _noted(storage: Storage, key: str, error: StorageError) -> bool:
         return False
 
 
-def _nothing_learnt(storage: Storage) -> None:
-    """The next call may try instead of this one, if this one was the try."""
+def _release_try(storage: Storage) -> None:
+    """Lets the next call try instead of this one, if this one was the try."""
     if not troubled:
         return
     with _lock:
@@ -160,7 +160,7 @@ def _nothing_learnt(storage: Storage) -> None:
 
 
 def _place(storage: Storage) -> str:
-    """The same for all storages of a type that lead to one place, whichever of them is asked."""
+    """Returns the identity of a storage's location: the same for all storages of a type that lead to it."""
     return StorageReference.of(storage).identity
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class GuardedStorage(Storage):
     """The storage `inner` as holdall calls it; made by `guard`, once, where a storage is resolved.
 
-    What an error of holdall's says stays as it is; every other exception becomes a `StorageError` that names the
-    storage, the operation and the author. A storage that is down is not asked. Attributes are those of `inner`.
+    Errors of holdall stay as they are; every other exception becomes a `StorageError` that names the storage, the
+    operation and the plugin's module. A storage that is down is not asked. Attributes are those of `inner`.
     """
 
     __slots__ = ("inner", "slug")
@@ -101,7 +101,7 @@ class GuardedStorage(Storage):
         with self._asking("sweep", ""):
             return self.inner.sweep(before, dry_run=dry_run)
 
-    # What follows asks nobody, so it says nothing of whether the storage is down.
+    # The methods below do not call the storage, so they say nothing of whether it is down.
 
     def check_key(self, key: str, /) -> None:
         with self._checking("check_key"):
@@ -206,7 +206,7 @@ for _name in _OF_INNER:
 
 
 def guard(storage: Storage, /) -> GuardedStorage:
-    """The storage in its guard; the same object where it is in one."""
+    """Returns the storage in its guard; one that has a guard is returned as it is."""
     return storage if isinstance(storage, GuardedStorage) else GuardedStorage(storage)
 
 

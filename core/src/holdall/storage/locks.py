@@ -1,4 +1,4 @@
-"""The lock manager of a storage: the one that the settings name, else the built-in one that fits."""
+"""Lock manager of a storage: the one that the settings name, or the built-in one that fits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from holdall.storage.guard import GuardedStorage
 
     class LockSettings(Protocol):
-        """What is read of the settings."""
+        """The settings that are read here."""
 
         @property
         def locks(self) -> str | None:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
         @property
         def results_lease_seconds(self) -> float:
-            """How long a lease outlives a holder that has died."""
+            """Seconds until a lease of a dead holder expires."""
 
         @property
         def plugins_prefer(self) -> Mapping[str, str]:
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 
 def lock_manager(storage: GuardedStorage, settings: LockSettings | None = None, /) -> LockManager | None:
-    """The manager of locks on keys of the storage, between processes; None where the storage has no way to lock.
+    """Returns the manager of locks on keys of the storage, between processes; None if the storage cannot lock.
 
-    Where `settings` name none, or are None, it is a file for each key of a local folder, and leases where an object can
-    be created atomically.
+    If `settings` name none, or are None, it locks by a file for each key in a local folder, and by leases if an object
+    can be created atomically.
 
     Raises:
-        ConfigurationError: no plugin has the slug that the settings name, or that manager cannot lock in this storage.
-        PluginError: the plugin is missing, broken or in conflict with another.
+        ConfigurationError: No plugin has the slug that the settings name, or that manager cannot lock in this storage.
+        PluginError: The plugin is missing, broken or in conflict with another.
     """
     chosen = None if settings is None else settings.locks
     slug = chosen if chosen is not None else _fitting(storage)

@@ -1,4 +1,4 @@
-"""How much memory a read may fill: what the record declares, as far as the setting or the free memory allow it."""
+"""Bounds on the memory of a read: what the record declares, if the setting or the free memory allow it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from holdall.types import Trust
 
 UNDECLARED: Final = 1 << 30
-"""Bytes that a record which declares none may make, where no setting says otherwise and memory is free."""
+"""Bytes that a record without a declaration may decode to, if no setting says otherwise and memory is free."""
 _GROWTH: Final = 64
-"""Times its stored size, where that is more than `UNDECLARED`."""
+"""Times its stored size, if that is more than `UNDECLARED`."""
 _SMALL: Final = 64 << 20
 """Bytes that are allowed without a look at the free memory, which costs more than reading a small result."""
 _MEMINFO: Final = "/proc/meminfo"
@@ -27,7 +27,7 @@ _LIMITS: Final = "/sys/fs/cgroup"
 def bounded(
     trust: Trust, *, stored: int, declared: int | None, expands: bool, limit: int | None, partly: bool = False
 ) -> Trust:
-    """The trust of a read of `stored` bytes, with its bound.
+    """Returns the trust of a read of `stored` bytes, with its bound.
 
     `declared` is what the record says that they make, `expands` whether the serializer may make many of few, and
     `limit` the setting. `partly` says that some of it is read: then what all of it needs is no reason to refuse.
@@ -61,7 +61,7 @@ def _refuse(needed: int, bound: int, reason: str, *, partly: bool) -> None:
 
 
 def told_of(trust: Trust, declared: int | None, /) -> str:
-    """Where the bound of `bounded` comes from, and what to do, for the message that it was passed."""
+    """Returns the source of a bound and what to do, for the message of a read that exceeds it."""
     if declared is not None and declared == trust.max_bytes:
         return (
             f" Its record declares {declared:,} bytes in all: one of them is damaged or forged. Restore it from a copy, or "
@@ -75,7 +75,7 @@ def told_of(trust: Trust, declared: int | None, /) -> str:
 
 
 def free_memory() -> int | None:
-    """Bytes that this process can still use, or None where the system does not tell."""
+    """Returns the bytes that this process can still use, or None if the system does not say."""
     known = [each for each in (_of_the_system(), *_of_control_groups()) if each is not None]
     return min(known, default=None)
 
@@ -97,7 +97,7 @@ def _of_the_system() -> int | None:
 
 
 def _of_control_groups() -> Iterator[int]:
-    """What is left of the limits of this process's groups and of those around them, in either version."""
+    """Yields what is left of the limits of this process's control groups and their parents, in either version."""
     try:
         with open(_GROUPS, encoding="utf-8") as lines:
             groups = [line.rstrip("\n").split(":", 2) for line in lines]

@@ -1,4 +1,4 @@
-"""The readable copy of a named result's payload: for other tools, under the user's own name; holdall never reads it."""
+"""Readable copy of a named result's payload: for other tools, under the user's own name; holdall never reads it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from holdall.types import ObjectMeta
 
 _LOOKS: Final = 8
-"""More writers of one name in the moment of a copy than there ever are."""
+"""Tries: more than one name has writers at one time."""
 
 
 def copy_of(record: Record, /) -> str | None:
-    """The key of a result's readable copy; None where it has none."""
+    """Returns the key of a result's readable copy; None if it has none."""
     if record.path is None or record.name is not None or is_own(record.key):
         return record.copy
     # Before names had a folder of their own, the record lay under the name, or beside the copy.
@@ -31,7 +31,7 @@ def copy_of(record: Record, /) -> str | None:
 
 
 def look(storage: GuardedStorage, record: Record, /) -> ObjectMeta | None:
-    """A result's copy, where it has one: of other programs' files, one of that very size is not told apart."""
+    """Returns the metadata of a result's copy, if it has one; another program's file of the same size counts as one."""
     copy = copy_of(record)
     if copy is None or record.payload is None:
         return None
@@ -40,13 +40,13 @@ def look(storage: GuardedStorage, record: Record, /) -> ObjectMeta | None:
 
 
 def remove(storage: GuardedStorage, record: Record, /) -> bool:
-    """Delete a result's copy, and say whether there was one. What another program has put there stays."""
+    """Deletes a result's copy; returns whether there was one. Another program's file stays."""
     meta = look(storage, record)
     return meta is not None and storage.delete_unchanged(meta)
 
 
 def claim(storage: GuardedStorage, key: str, copy: str | None, /, *, label: str) -> str | None:
-    """The name of the copy for the record that is about to be written under `key`; an older copy of another name goes.
+    """Returns the key of the copy for the record about to be written under `key`; deletes an older copy of another name.
 
     That happens before the record is replaced, so that whatever ends this early, the record that lies there leads to what
     copy there is. None where a record of before, when names had no folder of their own, lies under the copy's name.
@@ -63,7 +63,7 @@ def claim(storage: GuardedStorage, key: str, copy: str | None, /, *, label: str)
 
 
 def _is_record(storage: GuardedStorage, key: str) -> bool:
-    """Whether a record of before, when names had no folder of their own, lies where a copy would."""
+    """Returns whether an old record, of when names had no folder of their own, has the key of a copy."""
     try:
         return begins_as_record(storage, storage.head(key)) and records.parse(storage.get(key), where=key).key == key
     except (KeyMissing, CorruptResultError):
@@ -71,7 +71,7 @@ def _is_record(storage: GuardedStorage, key: str) -> bool:
 
 
 def publish(storage: GuardedStorage, key: str, payload: str, copy: str, /, *, label: str) -> None:
-    """Make the payload readable as `copy`, for as long as the record under `key` says so.
+    """Publishes the payload as `copy`, if the record under `key` still names it.
 
     Whoever writes or deletes the result meanwhile does the same with the copy, perhaps before this does: whatever comes
     last looks last, so that no copy of an older value stays.
