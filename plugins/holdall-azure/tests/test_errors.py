@@ -164,7 +164,7 @@ def test_only_what_may_pass_is_sent_again(
     make: Callable[..., Azure], monkeypatch: pytest.MonkeyPatch, status: str, code: str, times: int, advice: str
 ) -> None:
     """As often as the block says, with pauses; a refusal once."""
-    monkeypatch.setattr("holdall_fsspec.retry._FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("holdall_fsspec.transfer.retry._FIRST_PAUSE", 0.01)
     answer = f"HTTP/1.1 {status}\r\nx-ms-error-code: {code}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     with saying(answer.encode()) as (url, asked):
         block = make("data", account_name="lakes", endpoint_url=url, max_attempts=3)

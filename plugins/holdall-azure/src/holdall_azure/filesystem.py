@@ -13,7 +13,7 @@ from fsspec.asyn import AsyncFileSystem, get_loop  # type: ignore[import-untyped
 from holdall_azure.access import Access
 from holdall_azure.retry import RetryPolicy, SingleSendTransport
 from holdall_fsspec import ObjectInfo
-from holdall_fsspec.finalizers import close_all, close_with, leave_to_parent
+from holdall_fsspec.filesystems.finalizers import close_all, close_with, leave_to_parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -10,7 +10,7 @@ from azure.core.pipeline.policies import AsyncHTTPPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 
 from holdall_fsspec.errors import TRANSIENT_STATUS
-from holdall_fsspec.retry import retry
+from holdall_fsspec.transfer.retry import retry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -15,10 +15,10 @@ from holdall.errors import KeyMissing, StorageError
 from holdall.types import ObjectMeta
 from holdall_fsspec import keys
 from holdall_fsspec.bucket import BucketBlock
-from holdall_fsspec.deadline import Deadline, finished, run, start
 from holdall_fsspec.errors import BackendError
-from holdall_fsspec.pieces import pieces
-from holdall_fsspec.retry import backoff
+from holdall_fsspec.transfer.deadline import Deadline, finished, run, start
+from holdall_fsspec.transfer.pieces import pieces
+from holdall_fsspec.transfer.retry import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from holdall.types import Buffer, ByteRange, Parts, WriteMode
     from holdall_fsspec.client import ObjectClient, ObjectInfo
-    from holdall_fsspec.download import DownloadOptions
     from holdall_fsspec.errors import Guard
+    from holdall_fsspec.transfer.download import DownloadOptions
 
 T = TypeVar("T")
 _CONFLICTS: Final = 6
@@ -69,7 +69,7 @@ class ObjectBlock(BucketBlock):
             client: ObjectClient = self.client  # raises if there are no credentials
         if create and not client.creates_in_pieces:
             return self._create_large(key, name, pending, guard)
-        from holdall_fsspec.upload import upload
+        from holdall_fsspec.transfer.upload import upload
 
         etag, size = upload(
             client, name, pending, create=create, concurrency=self.concurrency, deadline=deadline, guard=guard
@@ -158,12 +158,12 @@ class ObjectBlock(BucketBlock):
         return run(self.client.loop, self._start_download(name, begin, stop, etag), deadline)
 
     def _start_download(self, name: str, begin: int, stop: int | None, etag: str | None) -> Coroutine[Any, Any, Buffer]:
-        from holdall_fsspec.download import download
+        from holdall_fsspec.transfer.download import download
 
         return download(self.client, name, begin, stop, etag, self._download_options())
 
     def _download_options(self) -> DownloadOptions:
-        from holdall_fsspec.download import DownloadOptions
+        from holdall_fsspec.transfer.download import DownloadOptions
 
         return DownloadOptions(self.chunk_size, self.concurrency, self.max_attempts, self.map_above, arriving.get())
 

@@ -13,7 +13,7 @@ from aiohttp import ClientTimeout
 from fsspec.asyn import get_loop  # type: ignore[import-untyped]
 from gcsfs.core import GCSFileSystem  # type: ignore[import-untyped]
 
-from holdall_fsspec.retry import retry
+from holdall_fsspec.transfer.retry import retry
 from holdall_gcs.credentials import credentials
 
 if TYPE_CHECKING:

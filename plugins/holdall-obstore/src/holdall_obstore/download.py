@@ -5,13 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from holdall_fsspec.buffers import allocate
+from holdall_fsspec.transfer.buffers import allocate
 from holdall_obstore.errors import mapped_errors
 
 if TYPE_CHECKING:
     from holdall.abc.progress import Arrived
     from holdall.types import Buffer
-    from holdall_fsspec.deadline import Deadline
+    from holdall_fsspec.transfer.deadline import Deadline
     from holdall_obstore.client import ObstoreClient
 
 _WRITABLE: Final = 64 << 10

@@ -13,8 +13,8 @@ from holdall.abc import arriving
 from holdall.errors import KeyMissing, StorageError
 from holdall.types import ObjectMeta
 from holdall_fsspec import BucketBlock, keys
-from holdall_fsspec.deadline import Deadline
 from holdall_fsspec.errors import BackendError
+from holdall_fsspec.transfer.deadline import Deadline
 from holdall_obstore.pieces import UploadPieces
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from holdall.types import Buffer, Parts
-    from holdall_fsspec.deadline import Deadline
+    from holdall_fsspec.transfer.deadline import Deadline
 
 _PIECE: Final = 1 << 20
 """Size up to which small parts are joined: each piece costs a call of obstore."""

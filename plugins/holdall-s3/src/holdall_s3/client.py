@@ -10,7 +10,7 @@ from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
 from holdall_fsspec import Body, ObjectClient, ObjectInfo, Unfinished, Upload
 from holdall_fsspec.errors import BackendError
-from holdall_fsspec.retry import retry
+from holdall_fsspec.transfer.retry import retry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from holdall_fsspec.deadline import Deadline, finished, run, start
+from holdall_fsspec.transfer.deadline import Deadline, finished, run, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ import pytest
 from tests.services.process import until
 
 from holdall_fsspec import FsspecFileSystem
-from holdall_fsspec.finalizers import leave_to_parent
+from holdall_fsspec.filesystems.finalizers import leave_to_parent
 
 if TYPE_CHECKING:
     from tests.services.azure import Azurite

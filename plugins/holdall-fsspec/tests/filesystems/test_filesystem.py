@@ -19,7 +19,7 @@ from holdall.errors import ConfigurationError, KeyExists, KeyMissing, StorageErr
 from holdall.results import StorageReference
 from holdall.types import ByteRange
 from holdall_fsspec import FsspecFileSystem
-from holdall_fsspec.adapters import ReadOnly, WholeObjects, adapter_of
+from holdall_fsspec.filesystems.adapters import ReadOnly, WholeObjects, adapter_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from holdall_fsspec.errors import BackendError
-from holdall_fsspec.retry import backoff, retry
+from holdall_fsspec.transfer.retry import backoff, retry
 
 
 class FailedError(Exception):

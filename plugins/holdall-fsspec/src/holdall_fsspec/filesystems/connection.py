@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from holdall_fsspec.errors import UnusableError
-from holdall_fsspec.protocols import AZURE
+from holdall_fsspec.filesystems.protocols import AZURE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from holdall_fsspec.client import ClientLimits
-    from holdall_fsspec.protocols import Address
+    from holdall_fsspec.filesystems.protocols import Address
 
 _GOOGLES: Final = (".googleapis.com",)
 _MICROSOFTS: Final = (".core.windows.net", ".core.chinacloudapi.cn", ".core.usgovcloudapi.net")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from holdall_fsspec.buffers import allocate
-from holdall_fsspec.retry import backoff
+from holdall_fsspec.transfer.buffers import allocate
+from holdall_fsspec.transfer.retry import backoff
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from urllib.parse import quote
 
 from holdall.errors import KeyMissing
-from holdall_fsspec.connection import connect
 from holdall_fsspec.errors import BackendError
-from holdall_fsspec.file_writer import make_folder, save_renamed, save_whole
-from holdall_fsspec.listings import listed, meta, walk
-from holdall_fsspec.pool import Pool
-from holdall_fsspec.protocols import ARCHIVES, AZURE, HTTP, ONE_AT_A_TIME, READ_ONLY, SFTP, STORES
-from holdall_fsspec.retry import backoff
+from holdall_fsspec.filesystems.connection import connect
+from holdall_fsspec.filesystems.file_writer import make_folder, save_renamed, save_whole
+from holdall_fsspec.filesystems.listings import listed, meta, walk
+from holdall_fsspec.filesystems.pool import Pool
+from holdall_fsspec.filesystems.protocols import ARCHIVES, AZURE, HTTP, ONE_AT_A_TIME, READ_ONLY, SFTP, STORES
+from holdall_fsspec.transfer.retry import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from holdall.types import ObjectMeta
-    from holdall_fsspec.connection import FsspecConfig
     from holdall_fsspec.errors import Guard
+    from holdall_fsspec.filesystems.connection import FsspecConfig
 
 T = TypeVar("T")
 
@@ -284,7 +284,7 @@ class AzureStore(Store):
     """Adapter for Azure Blob Storage, through adlfs."""
 
     def connected(self) -> Any:
-        from holdall_fsspec.finalizers import close_with, leave_to_parent
+        from holdall_fsspec.filesystems.finalizers import close_with, leave_to_parent
 
         filesystem = super().connected()
         token_source = [filesystem.credential] if hasattr(filesystem.credential, "get_token") else []

@@ -11,24 +11,25 @@ from pydantic import Field, SecretStr, field_validator
 
 from holdall.errors import ConfigurationError
 from holdall.types import ObjectMeta
-from holdall_fsspec import keys, options, protocols
-from holdall_fsspec.adapters import ReadOnly, adapter_of
+from holdall_fsspec import keys, options
 from holdall_fsspec.block import RemoteBlock
-from holdall_fsspec.connection import FsspecConfig, filesystem_class
-from holdall_fsspec.deadline import Deadline
 from holdall_fsspec.errors import UnusableError
-from holdall_fsspec.file_writer import is_temporary
-from holdall_fsspec.object_reader import ObjectReader
-from holdall_fsspec.pieces import pieces
-from holdall_fsspec.pool import Pool
-from holdall_fsspec.protocols import Address
+from holdall_fsspec.filesystems import protocols
+from holdall_fsspec.filesystems.adapters import ReadOnly, adapter_of
+from holdall_fsspec.filesystems.connection import FsspecConfig, filesystem_class
+from holdall_fsspec.filesystems.file_writer import is_temporary
+from holdall_fsspec.filesystems.object_reader import ObjectReader
+from holdall_fsspec.filesystems.pool import Pool
+from holdall_fsspec.filesystems.protocols import Address
+from holdall_fsspec.transfer.deadline import Deadline
+from holdall_fsspec.transfer.pieces import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from holdall.types import Buffer, ByteRange, Parts, WriteMode
-    from holdall_fsspec.adapters import FileServer
     from holdall_fsspec.errors import Guard
+    from holdall_fsspec.filesystems.adapters import FileServer
 
 
 class FsspecFileSystem(RemoteBlock):

@@ -6,16 +6,16 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from holdall.types import ByteRange
-from holdall_fsspec.buffers import allocate
-from holdall_fsspec.deadline import Deadline
 from holdall_fsspec.errors import BackendError, Guard
+from holdall_fsspec.transfer.buffers import allocate
+from holdall_fsspec.transfer.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
     from holdall.types import Buffer
-    from holdall_fsspec.adapters import FileServer
+    from holdall_fsspec.filesystems.adapters import FileServer
 
 
 _SFTP_READ: Final = 32 << 10  # the most that every SFTP server returns in one response

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdall_fsspec.pieces import pieces
+from holdall_fsspec.transfer.pieces import pieces
 
 
 @given(st.lists(st.binary(max_size=40), max_size=12), st.integers(min_value=1, max_value=17))

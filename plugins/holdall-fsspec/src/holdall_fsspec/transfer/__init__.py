@@ -1,0 +1,1 @@
+"""Payloads in pieces: buffers, deadlines, retries, concurrent downloads and multipart uploads."""
