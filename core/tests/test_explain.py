@@ -62,8 +62,8 @@ True, False and None are kept in the catalog, with no object in storage.""",
     "Q2": (
         lambda: plain.with_options(persist_result=False, retries=3).explain(flow=to_prod),
         """The result of task 'plain' is not persisted: persist_result=False is set on it (rule 1).
-  (This beat: its retries=3 need it (rule 4).)
-  (This beat: flow 'to_prod' around it says persist_result=True (rule 5).)
+  (This overrides: its retries=3 need it (rule 4).)
+  (This overrides: flow 'to_prod' around it says persist_result=True (rule 5).)
 True, False and None are not kept either, because somebody said False.
 Its retries need a kept result, so 'plain' raises PersistenceRequiredError at the first retry.""",
     ),
@@ -90,9 +90,9 @@ True, False and None are kept in the catalog, as well as in its cache record."""
     "Q5": (
         lambda: plain.with_options(result_storage="gcs/lake").explain(flow=keeps_nothing),
         """The result of task 'plain' is persisted: result_storage is set on it (rule 2).
-  (This beat: flow 'keeps_nothing' around it says persist_result=False (rule 3).)
+  (This overrides: flow 'keeps_nothing' around it says persist_result=False (rule 3).)
 It is written to gcs/lake: result_storage is set on it (rule 1).
-  (This beat: flow 'keeps_nothing' around it uses ./.holdall-results (rule 2).)
+  (This overrides: flow 'keeps_nothing' around it uses ./.holdall-results (rule 2).)
 It is serialised with pickle: flow 'keeps_nothing' around it uses pickle (rule 2).
 True, False and None are kept in the catalog, with no object in storage.""",
     ),
@@ -100,14 +100,14 @@ True, False and None are kept in the catalog, with no object in storage.""",
         lambda: plain.with_options(cache_key_fn=key_fn).explain(flow=keeps_nothing),
         """The result of task 'plain' is not persisted: flow 'keeps_nothing' around it says persist_result=False \
 (rule 3).
-  (This beat: its cache_key_fn needs it (rule 4).)
+  (This overrides: its cache_key_fn needs it (rule 4).)
 True, False and None are not kept either, because somebody said False.
 Its cache_key_fn needs a kept result, so 'plain' raises PersistenceRequiredError when it is called.""",
     ),
     "a block": (
         lambda: plain.with_options(persist_result=True, result_storage=MemoryFileSystem(namespace="n")).explain(),
         """The result of task 'plain' is persisted: persist_result=True is set on it (rule 1).
-  (This beat: result_storage is set on it (rule 2).)
+  (This overrides: result_storage is set on it (rule 2).)
 It is written to MemoryFileSystem(namespace='n'): result_storage is set on it (rule 1).
 It is serialised with pickle: the default (rule 4).
 True, False and None are kept in the catalog, with no object in storage.""",

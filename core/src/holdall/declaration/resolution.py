@@ -97,12 +97,12 @@ class Resolution:
     def __str__(self) -> str:
         verb = "is persisted" if self.persist.value else "is not persisted"
         lines = [f"The result of {self.kind} {self.name!r} {verb}: {self.persist.reason}."]
-        lines += [f"  (This beat: {rule}.)" for rule in self.persist.beat]
+        lines += [f"  (This overrides: {rule}.)" for rule in self.persist.beat]
         if self.persist.value:
             lines.append(f"It is written to {_shown(self.storage.value)}: {self.storage.reason}.")
-            lines += [f"  (This beat: {rule}.)" for rule in self.storage.beat]
+            lines += [f"  (This overrides: {rule}.)" for rule in self.storage.beat]
             lines.append(f"It is serialised with {_shown(self.serializer.value)}: {self.serializer.reason}.")
-            lines += [f"  (This beat: {rule}.)" for rule in self.serializer.beat]
+            lines += [f"  (This overrides: {rule}.)" for rule in self.serializer.beat]
         if self.forbidden:
             lines.append("True, False and None are not kept either, because somebody said False.")
             lines += [_conflict(self.name, need) for need in self.needs]
