@@ -218,10 +218,10 @@ def _refuse_unless_told(slug: str, failed: list[str]) -> None:
 
 def _tried(storage: Storage, name: str, /) -> list[Verdict]:
     """Runs every check of a storage while a spinner turns."""
-    from holdall.storage import check as checking
+    from holdall.storage.check import check
 
     with working(f"Checking {name}"):
-        return list(checking.check(storage))
+        return list(check(storage))
 
 
 def _show(verdicts: list[Verdict], /) -> None:

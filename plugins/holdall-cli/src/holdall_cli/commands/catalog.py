@@ -60,42 +60,42 @@ def rebuild(
     # Asked before the file is moved: a catalog that is damaged in one place may still name storages in another.
     unopened: list[Unopened] = []
     if storage:
-        places = known_storages.named(storage, settings, directory)
+        opened = known_storages.named(storage, settings, directory)
     else:
-        places, unopened = known_storages.known(settings, open_catalog(settings), directory)
+        opened, unopened = known_storages.known(settings, open_catalog(settings), directory)
     moved = None
     if damage is not None:
         remark(damage)
         confirmed(f"Move {path} aside, keep it, and make a new catalog?", yes=yes)
         moved = rebuild_catalog.move_aside(settings)
-    done = rebuild_catalog.rebuild(places, open_catalog(settings), settings=settings, track=track)
+    reports = rebuild_catalog.rebuild(opened, open_catalog(settings), settings=settings, track=track)
     if as_json:
         print_json(
             {
                 "catalog": path,
                 "moved_to": moved,
-                "storages": [asdict(each) for each in done],
+                "storages": [asdict(each) for each in reports],
                 "unopened": [each._asdict() for each in unopened],
             }
         )
     else:
-        _say(done, moved)
+        _say(reports, moved)
     for left in unopened:
         remark(f"Not read: {left.label}. {left.problem}")
-    for each in done:
+    for each in reports:
         _remarks(each)
     if not as_json:
         remark(_LOST + ("What the catalog has of them stays." if moved is None else f"They are in {moved} alone."))
-    if unopened or any(each.problem for each in done):
+    if unopened or any(each.problem for each in reports):
         raise typer.Exit(1)
 
 
-def _say(done: list[Rebuilt], moved: str | None) -> None:
+def _say(reports: list[Rebuilt], moved: str | None) -> None:
     if moved is not None:
         say(f"The damaged catalog is now {moved}.")
-    for each in done:
+    for each in reports:
         say(*_sentences(each))
-    if not done:
+    if not reports:
         say("No storage is known here, so there is nothing to read. Name one with --storage.")
 
 

@@ -28,10 +28,10 @@ _WORDS: Final = {
 
 def seconds(text: str) -> float:
     """Parses a duration such as `90s`, `12h` or `1.5d`; a bare number is seconds."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", text.strip())
-    if found is None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw]?)", text.strip())
+    if match is None:
         raise typer.BadParameter(f"{text!r} is no duration: write a number and s, m, h, d or w, as 12h.")
-    return float(found[1]) * _UNITS[found[2] or "s"]
+    return float(match[1]) * _UNITS[match[2] or "s"]
 
 
 def gc(
@@ -53,8 +53,8 @@ def gc(
     key, size), young, expired_left, held, problem), unopened (a list of label, problem).
     """
     from holdall.catalog.open import open_catalog
-    from holdall.maintenance import gc as collecting
     from holdall.maintenance import known_storages
+    from holdall.maintenance.gc import collect
     from holdall.results import spool
     from holdall.settings import current
 
@@ -63,19 +63,17 @@ def gc(
     catalog = open_catalog(settings, create=False)
     unopened: list[Unopened] = []
     if storage:
-        places = known_storages.named(storage, settings, directory)
+        opened = known_storages.named(storage, settings, directory)
     else:
-        places, unopened = known_storages.known(settings, catalog, directory)
+        opened, unopened = known_storages.known(settings, catalog, directory)
     done = [
-        collecting.collect(
-            place, grace=age, expired=expired, dry_run=dry_run, catalog=catalog, settings=settings, track=track
-        )
-        for place in places
+        collect(each, grace=age, expired=expired, dry_run=dry_run, catalog=catalog, settings=settings, track=track)
+        for each in opened
     ]
     if not storage:
         # What killed writers left in the spool, too. Its results stay, expired or not: they are nowhere else.
         spooled = [known_storages.place_of(folder) for folder in spool.folders(settings.home)]
-        done += [collecting.collect(place, grace=age, dry_run=dry_run, track=track) for place in spooled]
+        done += [collect(each, grace=age, dry_run=dry_run, track=track) for each in spooled]
     if as_json:
         print_json(
             {

@@ -29,9 +29,9 @@ def ls(*, as_json: Json = False) -> None:
     """
     from holdall.plugins import installed
 
-    found = installed()
+    plugins = installed()
     if as_json:
-        print_json([{key: getattr(info, key) for key in _KEYS} for info in found])
+        print_json([{key: getattr(info, key) for key in _KEYS} for info in plugins])
         return
     table(
         ("KIND", "NAME", "FROM", "TARGET"),
@@ -42,7 +42,7 @@ def ls(*, as_json: Json = False) -> None:
                 f"{info.distribution} {info.version}" + (" (not used)" if info.shadowed_by else ""),
                 info.target,
             )
-            for info in found
+            for info in plugins
         ),
     )
     remark("`holdall plugin doctor` tries whether they all work.")

@@ -51,30 +51,30 @@ def ls(
     from holdall_cli.views.result_rows import in_catalog, in_storage
 
     if storage is None:
-        found, cut = in_catalog(name, limit)
+        rows, has_more = in_catalog(name, limit)
     else:
-        found, cut = in_storage(storage, name, limit)
+        rows, has_more = in_storage(storage, name, limit)
     if as_json:
-        print_json([each.document() for each in found])
-    elif found:
+        print_json([row.document() for row in rows])
+    elif rows:
         table(
             ("KEY", "NAME", "STORAGE", "SIZE", "CREATED", "EXPIRES"),
             (
                 (
-                    each.called or each.key,
-                    each.name or "-",
-                    each.storage,
-                    "?" if each.size is None else shown_size(each.size),
-                    moment(each.created),
-                    ("expired " if each.expired else "") + moment(each.expires) if each.expires else "-",
+                    row.called or row.key,
+                    row.name or "-",
+                    row.storage,
+                    "?" if row.size is None else shown_size(row.size),
+                    moment(row.created),
+                    ("expired " if row.expired else "") + moment(row.expires) if row.expires else "-",
                 )
-                for each in found
+                for row in rows
             ),
         )
-        for each in found:
-            if each.problem:
-                remark(f"Not readable: {each.problem}")
-        if cut:
+        for row in rows:
+            if row.problem:
+                remark(f"Not readable: {row.problem}")
+        if has_more:
             remark(f"These are the newest {limit}; --limit shows more.")
     elif name is not None:
         remark(f"No results of {name!r} here. `holdall result ls` without --name lists all.")
@@ -96,19 +96,19 @@ def show(key: _Name, *, storage: _Storage = None, _accept: Accept = None, as_jso
     """
     from holdall_cli.views import find_result, result_view
 
-    found = find_result.find(key, storage)
-    if isinstance(found, find_result.Literal):
+    result = find_result.find(key, storage)
+    if isinstance(result, find_result.Literal):
         if as_json:
-            print_json(result_view.literal_document(found))
+            print_json(result_view.literal_document(result))
         else:
-            say(f"The result of the {found.run.kind} run {found.run.id} ({found.run.name}) is {found.value!r}.")
+            say(f"The result of the {result.run.kind} run {result.run.id} ({result.run.name}) is {result.value!r}.")
             say("It is kept in the catalog, with no record in a storage.")
         return
-    record = found.record()
+    record = result.record()
     if as_json:
         print_json(result_view.document(record))
     else:
-        say(*result_view.sentences(record, found))
+        say(*result_view.sentences(record, result))
 
 
 @app.command()
@@ -119,11 +119,11 @@ def cat(key: _Name, *, storage: _Storage = None, _accept: Accept = None) -> None
     """
     from holdall_cli.views import find_result, result_view
 
-    found = find_result.find(key, storage)
-    if isinstance(found, find_result.Literal):
-        sys.stdout.write(result_view.LITERALS[found.value])
+    result = find_result.find(key, storage)
+    if isinstance(result, find_result.Literal):
+        sys.stdout.write(result_view.LITERALS[result.value])
         return
-    record = found.record()
+    record = result.record()
     if record.payload is None:
         sys.stdout.write(result_view.LITERALS[record.literal])
         return
@@ -137,7 +137,7 @@ def cat(key: _Name, *, storage: _Storage = None, _accept: Accept = None) -> None
         )
     if record.expires_at is not None and record.expires_at <= time.time():
         remark(f"This result was kept until {record.expires}; it would not be loaded any more.")
-    with found.open(record.payload) as payload:
+    with result.open(record.payload) as payload:
         shutil.copyfileobj(payload, sys.stdout.buffer, 4 << 20)
     sys.stdout.buffer.flush()
 
@@ -151,16 +151,16 @@ def path(key: _Name, *, storage: _Storage = None, _accept: Accept = None) -> Non
     from holdall.errors import MissingResultError
     from holdall_cli.views import find_result
 
-    found = find_result.find(key, storage)
-    if isinstance(found, find_result.Literal):
+    result = find_result.find(key, storage)
+    if isinstance(result, find_result.Literal):
         raise MissingResultError(
-            f"The result of run {found.run.id} is {found.value!r}, kept in the catalog alone: no file has it."
+            f"The result of run {result.run.id} is {result.value!r}, kept in the catalog alone: no file has it."
         )
-    payload = found.record().payload
+    payload = result.record().payload
     if payload is not None and payload.path is not None:
-        sys.stdout.write(found.path_of(payload.path) + "\n")
+        sys.stdout.write(result.path_of(payload.path) + "\n")
         return
-    sys.stdout.write(found.path_of(found.key) + "\n")
+    sys.stdout.write(result.path_of(result.key) + "\n")
     what = "value" if payload is None else "payload"
     remark(f"The {what} lies inside this record; `holdall result cat {key}` writes it alone.")
 
@@ -184,20 +184,20 @@ def delete(
     from holdall_cli.views import find_result
 
     # All are looked up before the first is deleted, so that a misspelt one changes nothing.
-    found: list[Any] = [find_result.find(key, storage, whole=False) for key in keys]
-    for key, each in zip(keys, found, strict=True):
-        if isinstance(each, find_result.Literal):
+    results: list[Any] = [find_result.find(key, storage, whole=False) for key in keys]
+    for key, result in zip(keys, results, strict=True):
+        if isinstance(result, find_result.Literal):
             raise MissingResultError(
-                f"{key} is {each.value!r}, which is part of the record of its run; there is nothing else to delete."
+                f"{key} is {result.value!r}, which is part of the record of its run; there is nothing else to delete."
             )
-    confirmed(_question(found), yes=yes)
-    for each in found:
-        for line in each.delete():
+    confirmed(_question(results), yes=yes)
+    for result in results:
+        for line in result.delete():
             say(line)
 
 
-def _question(found: Iterable[Any]) -> str:
-    names = [f"{each.title} in {each.label}" for each in found]
+def _question(results: Iterable[Any]) -> str:
+    names = [f"{result.title} in {result.label}" for result in results]
     return f"Delete {names[0]}?" if len(names) == 1 else "Delete these?\n  " + "\n  ".join(names) + "\nAll"
 
 

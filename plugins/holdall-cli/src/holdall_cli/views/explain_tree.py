@@ -38,12 +38,12 @@ def tasks_named_by(definition: AnyDefinition, /) -> list[AnyDefinition]:
     code = getattr(function, "__code__", None)
     if code is None:
         return []
-    found: dict[AnyDefinition, None] = {}
+    named: dict[AnyDefinition, None] = {}
     for value in _referred(function, code):
         for each in _units_in(value):
-            if each.fn is not definition.fn and each not in found:
-                found[each] = None
-    return list(found)
+            if each.fn is not definition.fn and each not in named:
+                named[each] = None
+    return list(named)
 
 
 def explanation(
@@ -53,11 +53,11 @@ def explanation(
 
     `around` are the flows that the definition itself is called from, from the outermost in. `inner` says what a definition calls.
     """
-    found = current(os.getcwd())
+    settings = current(os.getcwd())
     scope: Scope | None = None
     for flow in around:
-        scope = resolve(flow.kind, flow.options, scope, found).scope(flow.options, scope)
-    out: list[Resolution] = []
+        scope = resolve(flow.kind, flow.options, scope, settings).scope(flow.options, scope)
+    resolutions: list[Resolution] = []
     seen: set[tuple[AnyDefinition, ...]] = set()
 
     def visit(
@@ -66,15 +66,15 @@ def explanation(
         if (*flows, each) in seen or each in path:
             return
         seen.add((*flows, each))
-        resolution = resolve(each.kind, each.options, scope, found)
-        out.append(with_notes(resolution, each))
+        resolution = resolve(each.kind, each.options, scope, settings)
+        resolutions.append(with_notes(resolution, each))
         if each.kind == "flow":
             scope, flows = resolution.scope(each.options, scope), (*flows, each)
         for child in inner(each):
             visit(child, scope, flows, (*path, each))
 
     visit(definition, scope, tuple(around), ())
-    return out
+    return resolutions
 
 
 def _referred(function: Any, code: CodeType) -> Iterator[Any]:

@@ -38,14 +38,14 @@ def ask(cls: type[StorageBlock], fields: dict[str, str], prompted: list[str], /)
     Where some are given, only what is required and missing is asked for. Without a terminal nothing is: the block then
     says what it misses.
     """
-    found = dict(fields)
+    answers = dict(fields)
     for name in prompted:
-        found[name] = typer.prompt(name, hide_input=True, err=True)
+        answers[name] = typer.prompt(name, hide_input=True, err=True)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return found
+        return answers
     known = options(cls)
-    core = [each for each in asked(cls) if each.name not in found]
-    for option in [each for each in core if each.required] if found else core:
+    core = [each for each in asked(cls) if each.name not in answers]
+    for option in [each for each in core if each.required] if answers else core:
         if option.about:
             remark(f"{option.name}: {option.about}")
         default = None if option.required else "" if option.default is None else str(option.default)
@@ -57,8 +57,8 @@ def ask(cls: type[StorageBlock], fields: dict[str, str], prompted: list[str], /)
             err=True,
         )
         if answer != default:
-            found[option.name] = answer
+            answers[option.name] = answer
     rest = ", ".join(each.name for each in known if each not in asked(cls))
     if rest and not fields:
         remark(f"By --set there are also {rest}; `holdall plugin show storage.{cls.slug}` explains them.")
-    return found
+    return answers

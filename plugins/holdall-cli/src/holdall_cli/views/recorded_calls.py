@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from holdall.abc.catalog import Catalog
     from holdall.types import RunRow
 
-    AnyUnit = Definition[Any, Any]
+    AnyDefinition = Definition[Any, Any]
 
 
 _MOST: Final = 100_000  # runs of one flow run that are looked at, the newest
@@ -26,28 +26,28 @@ class Recorded:
     """
 
     run: RunRow
-    called: dict[AnyUnit, list[AnyUnit]]
+    called: dict[AnyDefinition, list[AnyDefinition]]
     unknown: tuple[str, ...]
 
 
-def recorded(flow: AnyUnit, catalog: Catalog, /) -> Recorded | None:
+def recorded(flow: AnyDefinition, catalog: Catalog, /) -> Recorded | None:
     """Reads the calls of the last recorded run of a flow; None if the catalog has no run of it."""
     last = next((row for row in catalog.runs(kind="flow", name=flow.name) if _is_of(row.function, flow)), None)
     if last is None:
         return None
-    called: dict[AnyUnit, list[AnyUnit]] = {}
+    called: dict[AnyDefinition, list[AnyDefinition]] = {}
     unknown: dict[str, None] = {}
 
-    def collect(flow_run: RunRow, unit: AnyUnit) -> None:
-        units = {flow_run.id: unit}
+    def collect(flow_run: RunRow, definition: AnyDefinition) -> None:
+        definitions = {flow_run.id: definition}
         # Ids are in order of time, so a caller comes before what it calls.
         for row in reversed(catalog.runs(limit=_MOST, flow_run_id=flow_run.id)):
-            child = _loaded(row.function, unit)
+            child = _loaded(row.function, definition)
             if child is None:
                 unknown[row.function] = None
                 continue
-            units[row.id] = child
-            children = called.setdefault(units.get(row.parent_run_id or "", unit), [])
+            definitions[row.id] = child
+            children = called.setdefault(definitions.get(row.parent_run_id or "", definition), [])
             if child not in children:
                 children.append(child)
             if child.kind == "flow":
@@ -57,12 +57,12 @@ def recorded(flow: AnyUnit, catalog: Catalog, /) -> Recorded | None:
     return Recorded(run=last, called=called, unknown=tuple(unknown))
 
 
-def _is_of(function: str, unit: AnyUnit) -> bool:
+def _is_of(function: str, definition: AnyDefinition) -> bool:
     # A script records its functions as those of __main__, whatever it is called here.
-    return function in {unit.function_name, f"__main__.{unit.__qualname__}"}
+    return function in {definition.function_name, f"__main__.{definition.__qualname__}"}
 
 
-def _loaded(function: str, beside: AnyUnit) -> AnyUnit | None:
+def _loaded(function: str, beside: AnyDefinition) -> AnyDefinition | None:
     """Finds the task or flow of that name in the modules that are imported already."""
     parts = function.split(".")
     for end in range(len(parts) - 1, 0, -1):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from holdall.catalog.open import open_catalog
 from holdall.maintenance.known_storages import place_of
-from holdall.results import record as records
 from holdall.results.inventory import inventory
+from holdall.results.record import timestamp
 from holdall.settings import current
 from holdall_cli.views.find_result import called_in, open_named
 from holdall_cli.views.output import working
@@ -46,8 +46,8 @@ class Row:
             "name": self.name,
             "storage": self.storage,
             "size": self.size,
-            "created": records.timestamp(self.created),
-            "expires": records.timestamp(self.expires),
+            "created": timestamp(self.created),
+            "expires": timestamp(self.expires),
             "expired": self.expired,
             "run_id": self.run_id,
             "problem": self.problem,
@@ -56,29 +56,29 @@ class Row:
 
 def in_catalog(name: str | None, limit: int, /) -> tuple[list[Row], bool]:
     """Returns the newest rows of the catalog, and whether there are more."""
-    found = open_catalog(current(), create=False).references(limit=limit + 1, name=name)
+    references = open_catalog(current(), create=False).references(limit=limit + 1, name=name)
     rows = [
         Row(
-            key=each.key,
-            called=called_in(each),
-            name=each.name,
-            storage=each.storage,
-            size=each.size,
-            created=each.created,
-            expires=each.expires,
-            run_id=each.run_id,
+            key=reference.key,
+            called=called_in(reference),
+            name=reference.name,
+            storage=reference.storage,
+            size=reference.size,
+            created=reference.created,
+            expires=reference.expires,
+            run_id=reference.run_id,
         )
-        for each in found[:limit]
+        for reference in references[:limit]
     ]
-    return rows, len(found) > limit
+    return rows, len(references) > limit
 
 
 def in_storage(value: str, name: str | None, limit: int, /) -> tuple[list[Row], bool]:
     """Returns the rows of a storage without the catalog: reads every record there."""
-    place = place_of(open_named(value))
-    with working(f"Reading the records in {place.label}"):
-        entries = inventory(place.storage, place.label)
-        rows = [_row(entry, place.label) for entry in entries if entry.kind != "foreign"]
+    opened = place_of(open_named(value))
+    with working(f"Reading the records in {opened.label}"):
+        entries = inventory(opened.storage, opened.label)
+        rows = [_row(entry, opened.label) for entry in entries if entry.kind != "foreign"]
     rows = sorted((row for row in rows if name is None or row.name == name), key=_age, reverse=True)
     return rows[:limit], len(rows) > limit
 
