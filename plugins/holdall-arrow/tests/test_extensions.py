@@ -16,7 +16,7 @@ from pandas.core.dtypes.base import _registry as registry
 from holdall.errors import HoldallError, SerializationError, UntrustedResultError
 from holdall.testing.sources import BytesSource
 from holdall.types import Trust
-from holdall_arrow import ArrowSerializer, ParquetSerializer, kinds, pandas_dtypes
+from holdall_arrow import ArrowSerializer, ParquetSerializer, libraries, pandas_dtypes
 from holdall_arrow import files as arrow_files
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def test_a_type_that_is_registered_with_pandas_is_not_called(serializer: Any, mo
     """Metadata that names it is refused; so is a table with it that is to be written."""
     monkeypatch.setattr(registry, "dtypes", [*registry.dtypes, OwnDtype])
     frame = pd.DataFrame({"a": [1, 2]})
-    table, library = kinds.to_arrow(frame, serializer.table_format)
+    table, library = libraries.to_arrow(frame, serializer.table_format)
     said, forged_type = b'"numpy_type": "int64"', b'"numpy_type": "own"'
     metadata = {key: value.replace(said, forged_type) for key, value in table.schema.metadata.items()}
     parts = arrow_files.Parts(table.replace_schema_metadata(metadata), library, serializer.table_format)
