@@ -354,7 +354,7 @@ def test_a_listing_and_house_keeping_know_the_same_results(holdall: Any, ran: Mo
     assert set(listed) == {each for each, kind in kinds.items() if kind != "foreign"}
     assert bad == {each for each, kind in kinds.items() if kind == "damaged"}
     assert bad == {each for each, problem in listed.items() if problem is not None}
-    (rebuilt,) = rebuild([place], open_catalog(settings.current()))
+    (rebuilt,) = rebuild([place], open_catalog(settings.current()), settings=settings.current())
     assert bad == {each.key for each in rebuilt.skipped if each.reason == "damaged"}
     assert 1 == rebuilt.restored + rebuilt.known
     assert (folder / key).exists()

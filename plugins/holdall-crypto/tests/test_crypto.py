@@ -24,7 +24,7 @@ from holdall.results.load import open_store
 from holdall.security.keyring import KeyRing
 from holdall.security.policy import Policy
 from holdall.serializers import CompressedSerializer, JSONSerializer
-from holdall.settings.model import current
+from holdall.settings import current
 from holdall.testing.serializers import SerializerContract, payload
 from holdall.testing.sources import BytesSource
 from holdall.types import Trust
@@ -179,7 +179,8 @@ def test_a_cached_call_hits(place: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_copies_stay_encrypted(place: Path) -> None:
     """They are the same bytes under the same key."""
     reference = kept(WORDS * 5000)
-    copy(place_of(open_store(reference, current()).storage), place_of(LocalFileSystem(basepath=str(place / "copy"))))
+    target = place_of(LocalFileSystem(basepath=str(place / "copy")))
+    copy(place_of(open_store(reference, current()).storage), target, settings=current())
 
     assert b"secret words" not in files(place / "copy")
     assert list((place / "copy").rglob("*.json.enc"))

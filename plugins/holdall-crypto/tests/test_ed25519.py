@@ -762,10 +762,10 @@ def test_the_spool_keeps_signed_results_and_push_sends_them(place: Path, become:
         ResultStore(spooled, PickleCodec()).read(state.reference.key)
     become(trusts=BOB_PUBLIC)
     wall.unlink()
-    [refused] = push(current().home)
+    [refused] = push(current())
     assert ["failed"] == [item.what for item in refused.items]
     become(trusts=ALICE_PUBLIC)
-    [pushed] = push(current().home)
+    [pushed] = push(current())
     assert ["copied"] == [item.what for item in pushed.items]
     assert b'"signature":"ed25519:alice:' in bytes(storage.get(state.reference.key))
     assert [7] == again(state.reference)
@@ -780,13 +780,13 @@ def test_copies_are_signed_with_the_key_of_who_copies(place: Path, become: Who) 
     target = place_of(LocalFileSystem(basepath=str(place / "signed")))
 
     become(signs=ALICE)
-    refused = copy(source, target)
+    refused = copy(source, target, settings=current())
     assert ["failed", "failed"] == [item.what for item in refused.items]
     assert all("is not signed" in str(item.problem) for item in refused.items)
     assert [] == list((place / "signed").rglob("*.pkl"))
 
     become(signs=ALICE, accepts="unsigned")
-    assert ["copied", "copied"] == [item.what for item in copy(source, target).items]
+    assert ["copied", "copied"] == [item.what for item in copy(source, target, settings=current()).items]
     become(trusts=ALICE_PUBLIC)
     store = ResultStore(target.storage, PickleCodec())
     assert np.array_equal(np.arange(1_000_000), store.read(plain.key))
@@ -794,14 +794,14 @@ def test_copies_are_signed_with_the_key_of_who_copies(place: Path, become: Who) 
     assert "sha256" == json.loads((place / "signed" / plain.key).read_text())["payload"]["checksum"]["algorithm"]
 
     third = place_of(LocalFileSystem(basepath=str(place / "third")))
-    unable = copy(target, third)
+    unable = copy(target, third, settings=current())
     assert ["failed", "failed"] == [item.what for item in unable.items]
     assert all("there is no key to sign with" in str(item.problem) for item in unable.items)
     assert not list((place / "third").rglob("*.*"))
     become(signs=BOB)
-    assert all("'alice'" in str(item.problem) for item in copy(target, third).items)
+    assert all("'alice'" in str(item.problem) for item in copy(target, third, settings=current()).items)
     become(signs=BOB, trusts=ALICE_PUBLIC)
-    assert ["copied", "copied"] == [item.what for item in copy(target, third).items]
+    assert ["copied", "copied"] == [item.what for item in copy(target, third, settings=current()).items]
     become(trusts=BOB_PUBLIC)
     assert np.array_equal(np.arange(1_000_000), ResultStore(third.storage, PickleCodec()).read(plain.key))
 
@@ -815,7 +815,7 @@ def test_a_move_signs_and_leaves_what_it_does_not_believe(place: Path, become: W
     source = place_of(open_store(good, current()).storage)
     target = place_of(LocalFileSystem(basepath=str(place / "there")))
     become(signs=BOB, trusts=ALICE_PUBLIC)
-    moved = move(source, target, open_catalog(current()))
+    moved = move(source, target, open_catalog(current()), settings=current())
 
     assert {good.key: "copied", bad.key: "failed"} == {item.key: item.what for item in moved.items}
     assert record_of(place, bad).exists()
