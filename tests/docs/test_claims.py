@@ -203,7 +203,7 @@ CLAIMS: dict[str, Callable[[pytest.MonkeyPatch], None] | str] = {
     "Nothing is imported because stored data names it: a class in a JSON payload has to be imported here already, or "
     "accepted by you.": "core/tests/builtin/json/test_serializer.py::test_a_class_of_a_module_that_is_not_imported_needs_trust",
     "No code of such a class runs when an instance is read.": (
-        "core/tests/builtin/json/test_json_refused.py::test_validators_do_not_run"
+        "core/tests/serialization/typed/test_writer.py::test_validators_do_not_run"
     ),
     "A function that a record names is called only where you accept it.": (
         "tests/trust/test_calls.py::test_what_stored_options_name_is_not_called"

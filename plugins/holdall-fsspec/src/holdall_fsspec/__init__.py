@@ -8,7 +8,7 @@ from __future__ import annotations
 from holdall_fsspec.block import RemoteBlock
 from holdall_fsspec.bucket import BucketBlock
 from holdall_fsspec.client import Body, ClientLimits, ObjectClient, ObjectInfo, Unfinished, Upload
-from holdall_fsspec.filesystems.filesystem import FsspecFileSystem
+from holdall_fsspec.filesystem import FsspecFileSystem
 from holdall_fsspec.objects import ObjectBlock
 
 __all__ = [

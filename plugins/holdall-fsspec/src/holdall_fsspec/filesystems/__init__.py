@@ -1,1 +1,1 @@
-"""The block over any fsspec URL: an adapter for each family of filesystems, and their readers, writers and listings."""
+"""What the block over any fsspec URL stands on: an adapter for each family of filesystems, readers, writers and listings."""
